@@ -1,0 +1,92 @@
+"""Every error that tunewise raises, named by what the caller can do about it.
+
+```
+TunewiseError
+ ├ UsageError                mend the input: the message names value, rule and way out
+ │  ├ SpaceError               ... the search space
+ │  ├ TaskError                ... the task
+ │  └ StudyError               ... the study file, the storage, an argument of `tune`
+ ├ InvalidReply              tell the model what is wrong and ask again
+ ├ BudgetReached             raise the cap and go on: nothing was sent, nothing is lost
+ ├ ModelError
+ │  ├ ModelUnavailable         wait, then try again (time-out, 429, 500, lost connection)
+ │  ├ ModelUnusable            mend the model's name, key or address
+ │  ├ ContextLimitExceeded     send less
+ │  └ ReplayMiss               record again: the cassette does not hold this call
+ ├ TrialFailed               nothing: the trial is failed with this reason, the study goes on
+ └ ObjectiveFailed           mend the objective: no trial of the study ever finished
+```
+"""
+
+__all__ = [
+    "BudgetReached",
+    "ContextLimitExceeded",
+    "InvalidReply",
+    "ModelError",
+    "ModelUnavailable",
+    "ModelUnusable",
+    "ObjectiveFailed",
+    "ReplayMiss",
+    "SpaceError",
+    "StudyError",
+    "TaskError",
+    "TrialFailed",
+    "TunewiseError",
+    "UsageError",
+]
+
+
+class TunewiseError(Exception):
+    """Root of every error that tunewise raises on purpose."""
+
+
+class UsageError(TunewiseError, ValueError):
+    """Something given to tunewise breaks a rule; the message says which, and the way out."""
+
+
+class SpaceError(UsageError):
+    """The search space is wrong: bounds, default, type, condition."""
+
+
+class TaskError(UsageError):
+    """The description of what is tuned is wrong."""
+
+
+class StudyError(UsageError):
+    """The study file, the storage or an argument of `tune` is wrong."""
+
+
+class InvalidReply(TunewiseError):  # noqa: N818 - named after what happened, as HTTPX does
+    """A model's reply cannot be read as a configuration; the message is fit to be sent back to it."""
+
+
+class BudgetReached(TunewiseError):  # noqa: N818
+    """The next call could exceed a cap on calls, tokens or money. It was not made."""
+
+
+class ModelError(TunewiseError):
+    """The language model gave no reply."""
+
+
+class ModelUnavailable(ModelError):
+    """No reply now, though the adapter has retried; a later call may succeed."""
+
+
+class ModelUnusable(ModelError):
+    """No reply ever with this name, key or address."""
+
+
+class ContextLimitExceeded(ModelError):
+    """The request is longer than the model can read."""
+
+
+class ReplayMiss(ModelError):
+    """In replay mode, a call that was never recorded."""
+
+
+class TrialFailed(TunewiseError):  # noqa: N818
+    """An evaluation gave no usable metric. The message is stored as the trial's reason and told to the model."""
+
+
+class ObjectiveFailed(TunewiseError):  # noqa: N818
+    """Not one trial of the study finished."""

@@ -1,0 +1,76 @@
+"""What an evaluation is: a configuration goes in, one finite number comes out, or the reason why not."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tunewise.errors import TrialFailed
+from tunewise.space import Value, shorten
+
+__all__ = ["Evaluation", "Evaluator", "read_metric"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The outcome of one training run.
+
+    Attributes:
+        value: The metric, finite.
+        extra: Other numbers worth keeping beside it, for example a test error. Stored, never optimized.
+    """
+
+    value: float
+    extra: Mapping[str, float] = field(default_factory=dict)
+
+
+class Evaluator(Protocol):
+    """Turns a configuration into an `Evaluation`."""
+
+    def evaluate(self, configuration: Mapping[str, Value]) -> Evaluation:
+        """Run it.
+
+        Raises:
+            TrialFailed: There is no usable metric; the message is the reason, fit for a language model to learn from.
+        """
+        ...
+
+
+def read_metric(returned: object, metric: str = "value") -> Evaluation:
+    """Read what an objective returned: a number, or a mapping whose key `metric` holds it and whose other numbers are kept.
+
+    Raises:
+        TrialFailed: None, not a number, NaN, infinite, or a mapping without `metric`.
+    """
+    extra: dict[str, float] = {}
+    if isinstance(returned, Mapping):
+        if metric not in returned:
+            keys = ", ".join(shorten(key) for key in list(returned)[:10]) or "none"
+            raise TrialFailed(f"The objective returned no {metric!r}; its keys are: {keys}.")
+        extra = {str(k): float(v) for k, v in returned.items() if k != metric and is_number(v)}
+        returned = returned[metric]
+    if returned is None:
+        raise TrialFailed("The objective returned None. It must return the metric.")
+    if not is_number(returned):
+        raise TrialFailed(f"The objective returned {shorten(returned)}, which is not a number.")
+    value = float(returned)  # type: ignore[arg-type]
+    if math.isnan(value):
+        raise TrialFailed("The metric is NaN: training diverged, or the metric is undefined here.")
+    if math.isinf(value):
+        raise TrialFailed(f"The metric is {value}: training diverged, or the metric is undefined here.")
+    return Evaluation(value, extra)
+
+
+def is_number(value: object) -> bool:
+    """Whether it is a real number: Python's, numpy's, or an array of one (a 0-d tensor)."""
+    if isinstance(value, bool):
+        return False
+    if isinstance(value, numbers.Real):
+        return True
+    try:
+        return getattr(value, "ndim", None) == 0 and isinstance(float(value), float)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False

@@ -1,0 +1,1 @@
+"""Language models: the protocol, the adapters, what calls cost, and how they are recorded."""

@@ -161,12 +161,12 @@ class History(Sequence[TrialRecord]):
         return tuple(Failure(reason=group[-1].error, trials=tuple(group)) for group in ordered)
 
     @classmethod
-    def from_study(cls, study: optuna.Study, *, skip: int | None = None) -> History:
-        """Read a study.
+    def from_study(cls, study: optuna.Study) -> History:
+        """Read all trials of a study with one objective."""
+        trials = tuple(map(TrialRecord.from_optuna, study.get_trials(deepcopy=False)))
+        return cls(trials, direction_of(study))
 
-        Args:
-            study: With one objective.
-            skip: Number of a trial to leave out: the one that is being asked for.
-        """
-        records = (TrialRecord.from_optuna(t) for t in study.get_trials(deepcopy=False) if t.number != skip)
-        return cls(tuple(records), "minimize" if study.direction.name == "MINIMIZE" else "maximize")
+
+def direction_of(study: optuna.Study) -> Direction:
+    """Whether a study with one objective minimizes or maximizes."""
+    return "maximize" if study.direction.name == "MAXIMIZE" else "minimize"

@@ -161,6 +161,13 @@ class SearchSpace(Mapping[str, Hyperparameter]):
             raise InvalidReply(f"The configuration is wrong: {'; '.join(problems)}.")
         return Coerced(self.ordered(configuration), tuple(repairs))
 
+    def accepts(self, configuration: Mapping[str, Value]) -> bool:
+        """Whether it gives an allowed value to every hyperparameter that exists (and perhaps to others)."""
+        try:
+            return not self.coerce({n: configuration[n] for n in self if n in configuration}).repairs
+        except InvalidReply:
+            return False
+
     def encode(self, configuration: Mapping[str, Value], *, absent: float | None = None) -> NDArray[np.float64]:
         """Place a configuration in the unit cube.
 

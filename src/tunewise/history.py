@@ -18,16 +18,14 @@ if TYPE_CHECKING:
 
     from tunewise.task import Direction
 
-__all__ = ["CALL_KEY", "ERROR_KEY", "EXTRA_KEY", "PROPOSAL_KEY", "Failure", "History", "State", "TrialRecord"]
+__all__ = ["CALL_KEY", "PROPOSAL_KEY", "RESULT_KEY", "Failure", "History", "State", "TrialRecord"]
 
 PROPOSAL_KEY = "tunewise:proposal"
 """User attribute of a trial: where its configuration came from, and why."""
 CALL_KEY = "tunewise:call:"
 """System attributes of a trial, numbered: each call to the model that was made for it, as billed."""
-ERROR_KEY = "tunewise:error"
-"""User attribute of a failed trial: the reason."""
-EXTRA_KEY = "tunewise:extra"
-"""User attribute of a finished trial: other numbers that the objective returned."""
+RESULT_KEY = "tunewise:result"
+"""User attribute of a trial that tunewise evaluated: seconds, the reason of a failure, other numbers returned."""
 
 State = Literal["finished", "pruned", "failed", "running"]
 
@@ -52,7 +50,8 @@ class TrialRecord:
         error: Why it failed.
         proposal: Where it came from, as stored by the sampler: source, reason, reply, ...
         curve: Intermediate values, as (step, value).
-        seconds: Wall time; None while it runs.
+        seconds: Wall time of the evaluation; None when unknown.
+        extra: Other numbers that the objective returned.
     """
 
     number: int
@@ -63,6 +62,7 @@ class TrialRecord:
     proposal: dict[str, Any] = field(default_factory=dict)
     curve: tuple[tuple[int, float], ...] = ()
     seconds: float | None = None
+    extra: dict[str, float] = field(default_factory=dict)
 
     @property
     def source(self) -> str:
@@ -73,6 +73,7 @@ class TrialRecord:
     def from_optuna(cls, trial: FrozenTrial) -> TrialRecord:
         """Read an Optuna trial, by tunewise or by anybody else."""
         proposal = dict(trial.user_attrs.get(PROPOSAL_KEY, {}))
+        result = trial.user_attrs.get(RESULT_KEY, {})
         fixed = trial.system_attrs.get("fixed_params", {})
         if fixed and not proposal:
             proposal = {"source": "enqueued"}
@@ -83,10 +84,11 @@ class TrialRecord:
             state=STATES[trial.state],
             configuration={**planned, **trial.params},
             value=trial.values[0] if trial.values else None,
-            error=str(trial.user_attrs.get(ERROR_KEY, "no reason was given")) if trial.state == TrialState.FAIL else "",
+            error=str(result.get("error", "no reason was given")) if trial.state == TrialState.FAIL else "",
             proposal=proposal,
             curve=tuple(sorted(trial.intermediate_values.items())),
-            seconds=trial.duration.total_seconds() if trial.duration else None,
+            seconds=result.get("seconds", trial.duration.total_seconds() if trial.duration else None),
+            extra=dict(result.get("extra", {})),
         )
 
 

@@ -1,0 +1,256 @@
+"""What calls cost: every call is recorded before anything is read from it, and none is made that could exceed a cap."""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from math import ceil
+from typing import Any
+
+from tunewise.errors import BudgetReached, ModelUnavailable, StudyError, UsageError
+from tunewise.llm.base import ChatModel, ChatReply, ChatRequest, FinishReason
+from tunewise.llm.prices import Price, find_price
+from tunewise.tokens import estimate_tokens
+
+__all__ = ["Call", "Caps", "Ledger", "Totals", "most_input_tokens"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call of a language model, successful or not.
+
+    Attributes:
+        key: Of the request.
+        model: As the server names it; as asked for, when the call failed.
+        text: The reply, as it came.
+        finish_reason: As in `ChatReply`.
+        input_tokens: As the server counts them; None when unknown.
+        output_tokens: Likewise.
+        most_input_tokens: What the prompt takes at most, by estimate. Caps count it while the truth is unknown.
+        most_output_tokens: The request's `max_output_tokens`, likewise.
+        cost_usd: None when unknown, which is not 0.
+        seconds: Wall time, retries included.
+        error: Why there is no reply; empty when there is one.
+    """
+
+    key: str
+    model: str
+    text: str = ""
+    finish_reason: FinishReason = "stop"
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    most_input_tokens: int = 0
+    most_output_tokens: int = 0
+    cost_usd: float | None = None
+    seconds: float = 0.0
+    error: str = ""
+
+    def reply(self) -> ChatReply:
+        """The reply as it was received.
+
+        Raises:
+            ModelUnavailable: The call had failed.
+        """
+        if self.error:
+            raise ModelUnavailable(self.error)
+        return ChatReply(
+            text=self.text,
+            model=self.model,
+            finish_reason=self.finish_reason,
+            input_tokens=self.input_tokens,
+            output_tokens=self.output_tokens,
+            seconds=self.seconds,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Call:
+        """The inverse of `to_dict`. What a later version may have added is ignored.
+
+        Raises:
+            StudyError: It is not the record of a call.
+        """
+        try:
+            return cls(**{field.name: data[field.name] for field in fields(cls) if field.name in data})
+        except TypeError as error:
+            raise StudyError(
+                f"The record of a model's call is damaged: {error}. Take the study from a backup, or begin a new one."
+            ) from None
+
+    def most(self, price: Price | None) -> tuple[int, float]:
+        """Tokens and US dollars that it may have taken, its upper bound where the truth is unknown."""
+        reading = self.most_input_tokens if self.input_tokens is None else self.input_tokens
+        writing = self.most_output_tokens if self.output_tokens is None else self.output_tokens
+        cost = self.cost_usd if self.cost_usd is not None else price.cost(reading, writing) if price else None
+        return reading + writing, cost or 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caps:
+    """What a study may spend; None is no cap, and the bounds themselves may be reached.
+
+    Attributes:
+        max_calls: Failed calls count too.
+        max_tokens: Read and written, together.
+        max_usd: US dollars.
+    """
+
+    max_calls: int | None = None
+    max_tokens: int | None = None
+    max_usd: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("max_calls", "max_tokens"):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+                raise UsageError(f"{name} = {value!r} is not a whole number of 0 or more. Use None for no cap.")
+        usd = self.max_usd
+        if usd is not None and (isinstance(usd, bool) or not isinstance(usd, int | float) or not 0 <= usd < math.inf):
+            raise UsageError(f"max_usd = {usd!r} is not a number of dollars, 0 or more. Use None for no cap.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """What all calls took together.
+
+    Attributes:
+        calls: Failed ones included.
+        failed_calls: Calls without a reply.
+        uncounted_calls: Calls whose tokens nobody reported; they are missing in the two sums that follow.
+        input_tokens: Sum of what is known.
+        output_tokens: Sum of what is known.
+        cost_usd: None as soon as the cost of one call is unknown.
+        at_least_usd: Sum of the costs that are known.
+    """
+
+    calls: int
+    failed_calls: int
+    uncounted_calls: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float | None
+    at_least_usd: float
+
+
+class Ledger:
+    """A model with an account: `complete` as the model does, within the caps, with a record of every call.
+
+    Failed calls may have been billed, so they count with their upper bound towards the caps, and as unknown in the
+    totals. What an adapter's own retries cost is unknown everywhere. Threads may share a ledger.
+
+    Args:
+        model: Who is asked.
+        caps: What may be spent.
+        price: What the model charges; None for what the model itself states, or else its list price.
+
+    Raises:
+        StudyError: There is a cap on dollars and nobody knows the price.
+    """
+
+    def __init__(self, model: ChatModel, *, caps: Caps | None = None, price: Price | None = None) -> None:
+        self.model = model
+        self.caps = caps or Caps()
+        self.price = find_price(model) if price is None else price
+        self._calls: list[Call] = []
+        self._pending: list[Call] = []
+        self._lock = threading.Lock()
+        if self.caps.max_usd is not None and self.price is None:
+            raise StudyError(
+                f"max_usd = {self.caps.max_usd} cannot be kept: the price of the model {model.name!r} is unknown. "
+                "State it in dollars per million tokens, for example Price(2.5, 10), or cap tokens or calls."
+            )
+
+    def complete(self, request: ChatRequest, record: Callable[[Call], None]) -> ChatReply:
+        """Ask the model.
+
+        Args:
+            request: What to ask.
+            record: Receives the call, also a failed or interrupted one, before anything is read from the reply.
+
+        Raises:
+            BudgetReached: The call could exceed a cap; it was not made.
+            ModelError: What the model raised; the call is recorded.
+        """
+        bound = self._reserve(request)
+        started = time.perf_counter()
+        try:
+            reply = self.model.complete(request)
+        except BaseException as error:
+            failure = f"{type(error).__name__}: {error}" if isinstance(error, Exception) else "interrupted"
+            self._settle(bound, record, error=failure, model=self.model.name, seconds=time.perf_counter() - started)
+            raise
+        self._settle(bound, record, **asdict(reply))
+        return reply
+
+    def restore(self, calls: Iterable[Call]) -> None:
+        """Count the calls of an earlier session, so that caps and totals are the whole study's."""
+        with self._lock:
+            self._calls.extend(calls)
+
+    @property
+    def totals(self) -> Totals:
+        """What the calls so far took; those under way are not in it."""
+        with self._lock:
+            calls = tuple(self._calls)
+        costs = [call.cost_usd for call in calls]
+        known = sum(cost for cost in costs if cost is not None)
+        return Totals(
+            calls=len(calls),
+            failed_calls=sum(bool(call.error) for call in calls),
+            uncounted_calls=sum(None in (call.input_tokens, call.output_tokens) for call in calls),
+            input_tokens=sum(call.input_tokens or 0 for call in calls),
+            output_tokens=sum(call.output_tokens or 0 for call in calls),
+            cost_usd=None if None in costs else known,
+            at_least_usd=known,
+        )
+
+    def _reserve(self, request: ChatRequest) -> Call:
+        """The call at its upper bound, counted from now on, so that threads cannot exceed a cap together."""
+        bound = Call(
+            key=request.key,
+            model=self.model.name,
+            most_input_tokens=most_input_tokens(request),
+            most_output_tokens=request.max_output_tokens,
+        )
+        with self._lock:
+            calls = [*self._calls, *self._pending]
+            tokens, usd = (sum(column) for column in zip((0, 0.0), *(c.most(self.price) for c in calls), strict=True))
+            self._check(len(calls), int(tokens), usd, bound)
+            self._pending.append(bound)
+        return bound
+
+    def _check(self, calls: int, tokens: int, usd: float, bound: Call) -> None:
+        next_tokens, next_usd = bound.most(self.price)
+        for name, cap, spent, needed in (
+            ("max_calls", self.caps.max_calls, calls, 1),
+            ("max_tokens", self.caps.max_tokens, tokens, next_tokens),
+            ("max_usd", self.caps.max_usd, usd, next_usd),
+        ):
+            if cap is not None and spent + needed > cap:
+                raise BudgetReached(
+                    f"The next call of {self.model.name!r} could exceed {name} = {cap}: {spent:.6g} is spent, and the "
+                    f"call could take up to {needed:.6g}. It was not made. Raise the cap to go on."
+                )
+
+    def _settle(self, bound: Call, record: Callable[[Call], None], **outcome: Any) -> None:
+        cost = self.price and self.price.cost(outcome.get("input_tokens"), outcome.get("output_tokens"))
+        known = {field.name: getattr(bound, field.name) for field in fields(bound)}
+        call = Call(**(known | outcome | {"cost_usd": cost}))
+        with self._lock:
+            self._pending = [pending for pending in self._pending if pending is not bound]
+            self._calls.append(call)
+        record(call)
+
+
+def most_input_tokens(request: ChatRequest) -> int:
+    """What a request takes at most, nearly: its text, its schema (some servers make it text), and marks between turns."""
+    schema = 0 if request.schema is None else estimate_tokens(json.dumps(request.schema))
+    turns = sum(estimate_tokens(message.content) + 16 for message in request.messages)
+    return 32 + ceil(1.1 * (schema + turns))

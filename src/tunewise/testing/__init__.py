@@ -1,0 +1,1 @@
+"""Contract suites, simulated models and a server that misbehaves. Imported by tests only."""

@@ -82,8 +82,10 @@ def test_arguments(tmp_path: Path) -> None:
 def test_a_value_stays_one_word_and_no_shell_reads_it(value: str, tmp_path: Path) -> None:
     assert words(["{x}", "-{x}-"], {"x": value}, tmp_path) == [value, f"-{value}-"]
     assert words([], {"x": value}, tmp_path) == [f"--x={value}"]
-    code = "import json, os; c = json.load(open(os.environ['TUNEWISE_CONFIG'])); assert c['x'] == os.environ['TUNEWISE_PARAM_X']"
-    CommandEvaluator(python(f"{code}; print(1)"), cwd=tmp_path).evaluate({"x": value})
+    code = "import json, os; given = json.load(open(os.environ['TUNEWISE_CONFIG']))['x']; "
+    CommandEvaluator(python(f"{code} assert given == os.environ['TUNEWISE_PARAM_X']; print(1)"), cwd=tmp_path).evaluate(
+        {"x": value}
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["argv"]
 
 
@@ -104,7 +106,8 @@ def test_environment_and_config_file(tmp_path: Path) -> None:
     code = """
 import json, os, pathlib, sys
 names = {k: v for k, v in os.environ.items() if k.startswith("TUNEWISE_PARAM")} | {"OWN": os.environ["OWN"]}
-pathlib.Path("seen").write_text(json.dumps([names, json.load(open(sys.argv[1])), sys.argv[1] == os.environ["TUNEWISE_CONFIG"]]))
+seen = [names, json.load(open(sys.argv[1])), sys.argv[1] == os.environ["TUNEWISE_CONFIG"]]
+pathlib.Path("seen").write_text(json.dumps(seen))
 print(0.5)
 """
     evaluator = CommandEvaluator(python(code, "{config}"), cwd=tmp_path, env={"OWN": "set"})
@@ -125,7 +128,7 @@ WRITE = "import os, pathlib; pathlib.Path(os.environ['TUNEWISE_RESULT']).write_t
     ("code", "expected"),
     [
         ("print('epoch 1'); print(0.25)", Evaluation(0.25)),
-        ("print('{\"value\": 1, \"epochs\": 2, \"note\": \"x\"}'); print('{\"other\": 1}'); print('bye')", Evaluation(1, {"epochs": 2})),
+        ("print('{\"value\": 1, \"n\": 2, \"note\": \"x\"}\\n{\"other\": 1}\\nbye')", Evaluation(1, {"n": 2})),
         ("print('{\"value\": 1}'); print('{broken')", Evaluation(1)),
         (WRITE.format('{"value": 3, "epochs": 1}'), Evaluation(3, {"epochs": 1})),
         (WRITE.format("4"), Evaluation(4)),
@@ -194,8 +197,8 @@ def test_a_program_that_ignores_the_request_is_ended_all_the_same(monkeypatch: p
 
 
 def test_a_program_that_closes_its_output_is_waited_for() -> None:
-    code = "import os, time, pathlib; os.close(1); os.close(2); time.sleep(0.4); pathlib.Path(os.environ['TUNEWISE_RESULT']).write_text('2')"
-    assert CommandEvaluator(python(code)).evaluate({}).value == 2
+    code = "import os, time; os.close(1); os.close(2); time.sleep(0.4); "
+    assert CommandEvaluator(python(code + WRITE.replace("print(7)", "").format("2"))).evaluate({}).value == 2
 
 
 def test_a_grandchild_that_holds_the_output_is_not_waited_for_and_not_left(tmp_path: Path) -> None:
@@ -249,7 +252,8 @@ def test_close_ends_what_runs() -> None:
 
 def test_ctrl_c_ends_the_program(tmp_path: Path) -> None:
     """The signal reaches the driver alone; the driver's way out ends the program."""
-    script = "from tunewise.evaluate.command import CommandEvaluator; CommandEvaluator(['sh', '-c', 'echo $$ > pid; sleep 60']).evaluate({})"
+    script = "from tunewise.evaluate.command import CommandEvaluator as Command; "
+    script += "Command(['sh', '-c', 'echo $$ > pid; sleep 60']).evaluate({})"
     driver = subprocess.Popen(
         [sys.executable, "-c", script],
         cwd=tmp_path,

@@ -4,8 +4,8 @@ The configuration reaches the program in three ways, of which it may use any:
 
 * **Arguments.** `{name}` in a word of the command is replaced by the value; without any placeholder `--name=value` is
   appended for each hyperparameter, the name as it is. `{name?}` leaves the whole word out when the hyperparameter does
-  not exist under its condition; `{config}` is the path of the JSON file; `{{name}}` stands for `{name}` itself. There is
-  no shell, and a value never becomes a second word.
+  not exist under its condition; `{config}` is the path of the JSON file; `{{name}}` stands for `{name}` itself. There
+  is no shell, and a value never becomes a second word.
 * **Environment.** `TUNEWISE_PARAM_<NAME>` holds a value (the name in capitals, all but letters and digits as `_`; two
   names that come out the same are left out). `TUNEWISE_CONFIG` is the path of the JSON file, `TUNEWISE_RESULT` the path
   where the program may write its result as JSON.
@@ -145,8 +145,8 @@ class CommandEvaluator:
             if isinstance(error, BlockingIOError) or error.errno in (7, 12):  # too many processes, E2BIG, ENOMEM
                 raise TrialFailed(f"The command could not be started: {error.strerror}.") from None
             raise StudyError(
-                f"{command[0]!r} cannot be run: {error.strerror}. Name a program that is installed, by its full path if "
-                "it is not on PATH; a script needs a first line such as #!/bin/sh and the right to be executed."
+                f"{command[0]!r} cannot be run: {error.strerror}. Name a program that is installed, by its full path if it "
+                "is not on PATH; a script needs a first line such as #!/bin/sh and the right to be executed."
             ) from None
         with self._lock:
             self._running.add(tree)
@@ -198,9 +198,10 @@ class CommandEvaluator:
                             return read_metric(found, self._metric)
         except (ValueError, OverflowError) as error:
             raise TrialFailed(f"The result of the command cannot be read: {shorten(error, 200)}.") from None
+        example = json.dumps({self._metric: 0.1})
         raise TrialFailed(
             "The command ended well but told no metric. Looked for: JSON in the file TUNEWISE_RESULT, a number on the "
-            f"last line of standard output, or a line of it such as {json.dumps({self._metric: 0.1})}.{ending(out, err)}"
+            f"last line of standard output, or a line of it such as {example}.{ending(out, err)}"
         )
 
 

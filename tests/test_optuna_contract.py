@@ -58,7 +58,9 @@ def wrong_type(schema: dict[str, Any], turn: int) -> Any:
 
 def garbage() -> LLMSampler:
     """A model that never heard of JSON."""
-    return LLMSampler(FunctionModel(lambda request: "I would rather talk about the weather."), seed=0, max_fallbacks=None)
+    return LLMSampler(
+        FunctionModel(lambda request: "I would rather talk about the weather."), seed=0, max_fallbacks=None
+    )
 
 
 SAMPLERS = {

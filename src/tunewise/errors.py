@@ -56,11 +56,11 @@ class StudyError(UsageError):
     """The study file, the storage or an argument of `tune` is wrong."""
 
 
-class InvalidReply(TunewiseError):  # noqa: N818 - named after what happened, as HTTPX does
+class InvalidReply(TunewiseError):
     """A model's reply cannot be read as a configuration; the message is fit to be sent back to it."""
 
 
-class BudgetReached(TunewiseError):  # noqa: N818
+class BudgetReached(TunewiseError):
     """The next call could exceed a cap on calls, tokens or money. It was not made."""
 
 
@@ -84,9 +84,9 @@ class ReplayMiss(ModelError):
     """In replay mode, a call that was never recorded."""
 
 
-class TrialFailed(TunewiseError):  # noqa: N818
+class TrialFailed(TunewiseError):
     """An evaluation gave no usable metric. The message is stored as the trial's reason and told to the model."""
 
 
-class ObjectiveFailed(TunewiseError):  # noqa: N818
+class ObjectiveFailed(TunewiseError):
     """Not one trial of the study finished."""

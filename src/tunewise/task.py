@@ -49,7 +49,7 @@ class Task:
         library: With which library, for example "scikit-learn 1.9".
         data: Facts about the data, None when nothing may be told.
         metric: Name of the number that the objective returns, for example "validation error".
-        direction: Whether that number should be small or large.
+        direction: Whether that number should be small or large; None: as the study has it, else small.
         budget: How many trials there will be; None when nobody knows.
         hardware: Limits worth knowing, for example "2 cores, 4 GiB, 10 minutes a trial".
         facts: Anything else that an expert would ask for, a sentence each.
@@ -59,13 +59,13 @@ class Task:
     library: str = ""
     data: DataCard | None = None
     metric: str = "loss"
-    direction: Direction = "minimize"
+    direction: Direction | None = None
     budget: int | None = None
     hardware: str = ""
     facts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.direction not in ("minimize", "maximize"):
+        if self.direction not in (None, "minimize", "maximize"):
             raise TaskError(f"direction = {self.direction!r} is unknown. It is minimize or maximize.")
         if self.budget is not None and (
             isinstance(self.budget, bool) or not isinstance(self.budget, int) or self.budget < 1

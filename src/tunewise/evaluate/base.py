@@ -40,7 +40,7 @@ class Evaluator(Protocol):
 
 
 def read_metric(returned: object, metric: str = "value") -> Evaluation:
-    """Read what an objective returned: a number, or a mapping whose key `metric` holds it and whose other numbers are kept.
+    """Read what an objective returned: a number, or a mapping with `metric` and other numbers worth keeping.
 
     Raises:
         TrialFailed: None, not a number, NaN, infinite, or a mapping without `metric`.

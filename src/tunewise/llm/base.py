@@ -58,7 +58,7 @@ class ChatReply:
     Attributes:
         text: The reply; may be empty.
         model: The model as the server names it.
-        finish_reason: "length" when it was cut off at `max_output_tokens`, "refusal" when the model or a filter refused.
+        finish_reason: "length": cut off at `max_output_tokens`; "refusal": the model or a filter refused.
         input_tokens: As the server counts them; None when it does not say.
         output_tokens: Likewise.
         seconds: Wall time of the call, retries included.

@@ -14,7 +14,7 @@ from typing import Any
 from tunewise.errors import BudgetReached, ModelUnavailable, StudyError, UsageError
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest, FinishReason
 from tunewise.llm.prices import Price, find_price
-from tunewise.llm.tokens import estimate_tokens
+from tunewise.tokens import estimate_tokens
 
 __all__ = ["Call", "Caps", "Ledger", "Totals", "most_input_tokens"]
 

@@ -1,0 +1,89 @@
+"""Hyperparameter optimization that knows what hyperparameters mean.
+
+A language model proposes, statistics vet, Optuna runs.
+
+```python
+study = tunewise.tune(objective, space, task=tunewise.Task(model="SVC"), model="embedded", trials=10)
+```
+
+Importing this package does nothing; each name is loaded when it is used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tunewise import errors
+    from tunewise.history import History, TrialRecord
+    from tunewise.llm.base import ChatModel, ChatReply, ChatRequest, Message
+    from tunewise.llm.ledger import Caps
+    from tunewise.llm.prices import Price
+    from tunewise.llm.scripted import FunctionModel, ScriptedModel
+    from tunewise.prompts.parse import ParsedReply, parse_reply
+    from tunewise.proposers import Ask, Proposal
+    from tunewise.sampler import LLMSampler
+    from tunewise.space import Categorical, Float, Int, SearchSpace
+    from tunewise.task import DataCard, Task
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Ask",
+    "Caps",
+    "Categorical",
+    "ChatModel",
+    "ChatReply",
+    "ChatRequest",
+    "DataCard",
+    "Float",
+    "FunctionModel",
+    "History",
+    "Int",
+    "LLMSampler",
+    "Message",
+    "ParsedReply",
+    "Price",
+    "Proposal",
+    "ScriptedModel",
+    "SearchSpace",
+    "Task",
+    "TrialRecord",
+    "errors",
+    "parse_reply",
+]
+
+_HOMES = {
+    "Ask": "tunewise.proposers",
+    "Caps": "tunewise.llm.ledger",
+    "Categorical": "tunewise.space",
+    "ChatModel": "tunewise.llm.base",
+    "ChatReply": "tunewise.llm.base",
+    "ChatRequest": "tunewise.llm.base",
+    "DataCard": "tunewise.task",
+    "Float": "tunewise.space",
+    "FunctionModel": "tunewise.llm.scripted",
+    "History": "tunewise.history",
+    "Int": "tunewise.space",
+    "LLMSampler": "tunewise.sampler",
+    "Message": "tunewise.llm.base",
+    "ParsedReply": "tunewise.prompts.parse",
+    "Price": "tunewise.llm.prices",
+    "Proposal": "tunewise.proposers",
+    "ScriptedModel": "tunewise.llm.scripted",
+    "SearchSpace": "tunewise.space",
+    "Task": "tunewise.task",
+    "TrialRecord": "tunewise.history",
+    "parse_reply": "tunewise.prompts.parse",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "errors":
+        return import_module("tunewise.errors")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tunewise' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

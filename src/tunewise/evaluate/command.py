@@ -1,0 +1,301 @@
+"""A program in any language as an evaluator.
+
+The configuration reaches the program in three ways, of which it may use any:
+
+* **Arguments.** `{name}` in a word of the command is replaced by the value; without any placeholder `--name=value` is
+  appended for each hyperparameter, the name as it is. `{name?}` leaves the whole word out when the hyperparameter does
+  not exist under its condition; `{config}` is the path of the JSON file; `{{name}}` stands for `{name}` itself. There
+  is no shell, and a value never becomes a second word.
+* **Environment.** `TUNEWISE_PARAM_<NAME>` holds a value (the name in capitals, all but letters and digits as `_`; two
+  names that come out the same are left out). `TUNEWISE_CONFIG` is the path of the JSON file, `TUNEWISE_RESULT` the path
+  where the program may write its result as JSON.
+* **JSON file.** An object with all values.
+
+Values are written as in JSON, text without quotes: `0.1`, `true`, `null`, `rbf`. Numbers survive the round trip.
+
+The metric comes from the result file if there is one: a number, or an object that holds the metric and other numbers.
+Else from standard output: a number alone on the last line, or the last line that is a JSON object with the metric.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+import selectors
+import shlex
+import subprocess
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any, Self
+
+from tunewise.errors import StudyError, TrialFailed
+from tunewise.evaluate.base import Evaluation, read_metric
+from tunewise.evaluate.function import checked_limit
+from tunewise.evaluate.processes import ProcessTree, describe_exit
+from tunewise.space import Value, shorten
+
+__all__ = ["CommandEvaluator"]
+
+KEPT_BYTES = 1 << 20  # of each output stream; the metric must stand within
+SHOWN_CHARS = 1500  # of the output, in a reason
+GRACE_S = 2.0  # between asking a program to end and ending it
+LOOK_S = 0.05  # how often a silent program is looked after
+PLACEHOLDER = re.compile(r"\{\{(?P<literal>[^{}]*)\}\}|\{(?P<name>[^{}]+?)(?P<optional>\?)?\}")
+
+
+class CommandEvaluator:
+    """Runs a program for each configuration; see the module for how they talk to each other.
+
+    Args:
+        command: The program and its arguments: a list, or a text that is split as a shell would, but run without one.
+        metric: The key of the metric in a JSON object that the program writes.
+        timeout_s: Limit for one trial in seconds; None: no limit.
+        cwd: Folder to run in; None: the current one.
+        env: Variables to set beside those of this process.
+        result_file: Whether to offer `TUNEWISE_RESULT`.
+
+    Raises:
+        StudyError: The command is empty or cannot be split, `cwd` is no folder, or the limit is no limit.
+    """
+
+    def __init__(
+        self,
+        command: str | Sequence[str],
+        *,
+        metric: str = "value",
+        timeout_s: float | None = None,
+        cwd: str | os.PathLike[str] | None = None,
+        env: Mapping[str, str] | None = None,
+        result_file: bool = True,
+    ) -> None:
+        self._words = split(command)
+        self._metric = metric
+        self._timeout_s = checked_limit(timeout_s)
+        self._cwd = None if cwd is None else Path(cwd)
+        if self._cwd is not None and not self._cwd.is_dir():
+            raise StudyError(f"cwd = {str(cwd)!r} is not a folder. Create it, or name another one.")
+        self._env = dict(env or {})
+        self._result_file = result_file
+        self._running: set[ProcessTree] = set()
+        self._lock = threading.Lock()
+
+    def evaluate(self, configuration: Mapping[str, Value]) -> Evaluation:
+        """Run it; see `Evaluator`.
+
+        Raises:
+            TrialFailed: Exit code, signal or time limit, with the end of the output; or no usable metric.
+            StudyError: The program cannot be started, or a placeholder names no hyperparameter.
+        """
+        with tempfile.TemporaryDirectory(prefix="tunewise-", ignore_cleanup_errors=True) as folder:
+            config, result = Path(folder, "config.json"), Path(folder, "result.json")
+            config.write_text(json.dumps(dict(configuration)), "utf-8")
+            environment = os.environ | self._env | parameters(configuration) | {"TUNEWISE_CONFIG": str(config)}
+            if self._result_file:
+                environment["TUNEWISE_RESULT"] = str(result)
+            code, out, err = self._run(fill(self._words, configuration, str(config)), environment)
+            if code != 0:
+                raise TrialFailed(f"The command ended with {describe_exit(code)}.{ending(err, out)}")
+            return self._read(result, out, err)
+
+    def close(self) -> None:
+        """End every program that runs now; its thread then sees a failed trial."""
+        with self._lock:
+            running = list(self._running)
+        for tree in running:
+            tree.end()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in vars(self).items() if key not in ("_running", "_lock")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _running=set(), _lock=threading.Lock())
+
+    def _run(self, command: list[str], environment: Mapping[str, str]) -> tuple[int, str, str]:
+        """Run to the end or the limit.
+
+        Returns:
+            The return code, and the end of standard output and standard error.
+        """
+        try:
+            tree = ProcessTree.start(
+                command,
+                env=environment,
+                cwd=self._cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+            )
+        except ValueError as error:  # a NUL byte, or text that has no encoding
+            raise TrialFailed(f"A value cannot be handed to a program: {error}.") from None
+        except OSError as error:
+            if isinstance(error, BlockingIOError) or error.errno in (7, 12):  # too many processes, E2BIG, ENOMEM
+                raise TrialFailed(f"The command could not be started: {error.strerror}.") from None
+            raise StudyError(
+                f"{command[0]!r} cannot be run: {error.strerror}. Name a program that is installed, by its full path if it "
+                "is not on PATH; a script needs a first line such as #!/bin/sh and the right to be executed."
+            ) from None
+        with self._lock:
+            self._running.add(tree)
+        try:
+            out, err = self._listen(tree)
+            return tree.root.returncode, out, err
+        finally:
+            tree.end()  # also what the program has left running, and on Ctrl-C
+            with self._lock:
+                self._running.discard(tree)
+
+    def _listen(self, tree: ProcessTree) -> tuple[str, str]:
+        """Keep the end of both outputs until the program has ended; who else holds them open is not waited for."""
+        assert tree.root.stdout is not None
+        assert tree.root.stderr is not None
+        deadline = None if self._timeout_s is None else time.monotonic() + self._timeout_s
+        tails = {stream: bytearray() for stream in (tree.root.stdout, tree.root.stderr)}
+        with selectors.DefaultSelector() as selector, tree.root.stdout, tree.root.stderr:
+            for stream in tails:
+                os.set_blocking(stream.fileno(), False)
+                selector.register(stream, selectors.EVENT_READ)
+            ended = False
+            while not ended:
+                ended = tree.root.poll() is not None  # looked at before the last read, so that nothing is missed
+                if not ended and deadline is not None and time.monotonic() >= deadline:
+                    tree.end(grace_s=GRACE_S)
+                    shown = ending(text(tails[tree.root.stderr]), text(tails[tree.root.stdout]))
+                    raise TrialFailed(f"The trial exceeded its limit of {self._timeout_s:g} s and was ended.{shown}")
+                if not selector.get_map():
+                    time.sleep(0 if ended else LOOK_S)
+                for key, _ in selector.select(0 if ended else LOOK_S) if selector.get_map() else []:
+                    if not drain(key.fileobj, tails[key.fileobj]):  # type: ignore[arg-type, index]
+                        selector.unregister(key.fileobj)
+        return text(tails[tree.root.stdout]), text(tails[tree.root.stderr])
+
+    def _read(self, result: Path, out: str, err: str) -> Evaluation:
+        """The metric from the result file, or else from standard output."""
+        try:
+            if result.is_file() and result.stat().st_size:
+                return read_metric(parse(result.read_text("utf-8")[: 10 * KEPT_BYTES]), self._metric)
+            lines = [line.strip() for line in out.splitlines() if line.strip()]
+            with suppress(ValueError):
+                return read_metric(float(lines[-1] if lines else ""), self._metric)
+            for line in reversed(lines):
+                if line.startswith("{"):
+                    with suppress(ValueError):
+                        found = parse(line)
+                        if isinstance(found, dict) and self._metric in found:
+                            return read_metric(found, self._metric)
+        except (ValueError, OverflowError) as error:
+            raise TrialFailed(f"The result of the command cannot be read: {shorten(error, 200)}.") from None
+        example = json.dumps({self._metric: 0.1})
+        raise TrialFailed(
+            "The command ended well but told no metric. Looked for: JSON in the file TUNEWISE_RESULT, a number on the "
+            f"last line of standard output, or a line of it such as {example}.{ending(out, err)}"
+        )
+
+
+def split(command: str | Sequence[str]) -> list[str]:
+    """The words of a command."""
+    if isinstance(command, str):
+        try:
+            command = shlex.split(command)
+        except ValueError as error:
+            raise StudyError(
+                f"command = {shorten(command)} cannot be split: {error}. Close quotes, or use a list."
+            ) from None
+    words = list(command)
+    if not words or not all(isinstance(word, str) for word in words) or not words[0]:
+        raise StudyError(
+            f"command = {shorten(words)} is not a program and its arguments. Write for example python train.py."
+        )
+    return words
+
+
+def fill(words: Sequence[str], configuration: Mapping[str, Value], config: str) -> list[str]:
+    """The words with values in place of placeholders, or with `--name=value` after them when there is no placeholder.
+
+    Raises:
+        StudyError: A placeholder names no hyperparameter that exists.
+    """
+    values = {"config": config} | {name: as_text(value) for name, value in configuration.items()}
+    names = [match["name"] for word in words for match in PLACEHOLDER.finditer(word) if match["name"]]
+    if not any(name in values or name.isidentifier() for name in names):
+        return [*words, *(f"--{name}={values[name]}" for name in configuration)]
+
+    def replacement(match: re.Match[str]) -> str:
+        name = match["name"]
+        if name is None:
+            return f"{{{match['literal']}}}"
+        if name not in values and name.isidentifier():
+            near = difflib.get_close_matches(name, values, 1)
+            hint = f"Did you mean {{{near[0]}}}?" if near else f"There are: {', '.join(map(str, values))}."
+            raise StudyError(
+                f"The command names {{{name}}}, which this configuration does not have. {hint} If it exists only under "
+                f"a condition, write it as one word with a question mark, such as --{name}={{{name}?}}; "
+                f"{{{{{name}}}}} stands for the text itself."
+            )
+        return values.get(name, match[0])
+
+    def dropped(word: str) -> bool:
+        return any(match["optional"] and match["name"] not in values for match in PLACEHOLDER.finditer(word))
+
+    return [PLACEHOLDER.sub(replacement, word) for word in words if not dropped(word)]
+
+
+def parameters(configuration: Mapping[str, Value]) -> dict[str, str]:
+    """The environment variables of a configuration, without those whose names are ambiguous."""
+    keys = {name: "TUNEWISE_PARAM_" + re.sub(r"[^A-Z0-9]", "_", name.upper()) for name in configuration}
+    counts = Counter(keys.values())
+    return {keys[name]: as_text(value) for name, value in configuration.items() if counts[keys[name]] == 1}
+
+
+def as_text(value: Value) -> str:
+    """A value as in JSON, but text as it is."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def drain(stream: IO[bytes], tail: bytearray) -> bool:
+    """Read what is there, up to a bound, and keep the end of it; whether there may be more later."""
+    for _ in range(64):
+        chunk = stream.read(1 << 16)
+        if chunk is None:  # nothing now
+            return True
+        if not chunk:
+            return False
+        tail += chunk
+        if len(tail) > 2 * KEPT_BYTES:
+            del tail[:-KEPT_BYTES]
+    return True
+
+
+def text(tail: bytearray) -> str:
+    """Output as text, whatever its encoding."""
+    return tail[-KEPT_BYTES:].decode("utf-8", "replace")
+
+
+def ending(*outputs: str) -> str:
+    """The end of the first output that is not empty, as a sentence."""
+    for output in outputs:
+        if stripped := output.strip():
+            dots = "..." if len(stripped) > SHOWN_CHARS else ""
+            return f" Its output ends with: {dots}{stripped[-SHOWN_CHARS:]}"
+    return " It wrote nothing."
+
+
+def parse(written: str) -> object:
+    """JSON, where nesting that is too deep is an error of the writer."""
+    try:
+        return json.loads(written)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None

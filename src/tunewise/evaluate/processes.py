@@ -1,0 +1,94 @@
+"""Start a process so that everything it starts can be ended with it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+__all__ = ["ProcessTree", "describe_exit"]
+
+MARK = "TUNEWISE_PROCESS"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ProcessTree:
+    """A process in a session of its own, with all its descendants.
+
+    Descendants are found by process group and, on Linux, by a mark in their environment, which finds those as well that
+    became daemons. Ctrl-C at the terminal does not reach them.
+    """
+
+    root: subprocess.Popen[bytes]
+    mark: str
+
+    @classmethod
+    def start(cls, command: Sequence[str], *, env: Mapping[str, str] | None = None, **options: Any) -> ProcessTree:
+        """Run `command`, without a shell.
+
+        Args:
+            command: The program and its arguments.
+            env: Environment; None takes that of this process.
+            options: Further arguments of `subprocess.Popen`.
+
+        Raises:
+            OSError: It cannot be started.
+            ValueError: An argument holds a NUL byte or cannot be encoded.
+        """
+        mark = uuid.uuid4().hex
+        environment = dict(os.environ if env is None else env) | {MARK: mark}
+        return cls(subprocess.Popen(command, env=environment, start_new_session=True, **options), mark)  # noqa: S603
+
+    def signal(self, number: int) -> bool:
+        """Send a signal to each living process of the tree; whether there was one."""
+        found = False
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.root.pid, number)
+            found = self.root.poll() is None
+        for pid in pids_with(f"{MARK}={self.mark}".encode()):
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, number)
+                found = True
+        return found
+
+    def end(self, *, grace_s: float = 0.0) -> None:
+        """End all of it: politely first when there is a grace, then without asking. Returns when nothing is left."""
+        deadline = time.monotonic() + grace_s
+        if grace_s > 0 and self.signal(signal.SIGTERM):
+            while time.monotonic() < deadline and self.signal(0):
+                time.sleep(0.02)
+        for _ in range(100):  # whoever forks while we look is found in the next round
+            if not self.signal(signal.SIGKILL):
+                break
+            time.sleep(0.01)
+        self.root.wait()
+
+
+def pids_with(mark: bytes) -> list[int]:
+    """Processes whose environment holds the mark; none where there is no /proc. Zombies have no environment."""
+    if sys.platform != "linux":
+        return []
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdecimal():
+            with suppress(OSError):  # ended meanwhile, or another user's
+                if mark in (folder / "environ").read_bytes().split(b"\0"):
+                    found.append(int(folder.name))
+    return found
+
+
+def describe_exit(code: int) -> str:
+    """How a process ended, from its return code: `"exit code 3"` or `"signal SIGSEGV"`."""
+    if code >= 0:
+        return f"exit code {code}"
+    with suppress(ValueError):
+        return f"signal {signal.Signals(-code).name}"
+    return f"signal {-code}"

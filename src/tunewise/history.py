@@ -1,0 +1,174 @@
+"""What has been tried: an immutable view of a study's trials, as prompts and surrogates need it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from optuna.trial import TrialState
+
+from tunewise.space import Configuration
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.trial import FrozenTrial
+
+    from tunewise.task import Direction
+
+__all__ = ["CALL_KEY", "PROPOSAL_KEY", "RESULT_KEY", "Failure", "History", "State", "TrialRecord"]
+
+PROPOSAL_KEY = "tunewise:proposal"
+"""User attribute of a trial: where its configuration came from, and why."""
+CALL_KEY = "tunewise:call:"
+"""System attributes of a trial, numbered: each call to the model that was made for it, as billed."""
+RESULT_KEY = "tunewise:result"
+"""User attribute of a trial that tunewise evaluated: seconds, the reason of a failure, other numbers returned."""
+
+State = Literal["finished", "pruned", "failed", "running"]
+
+STATES: dict[TrialState, State] = {
+    TrialState.COMPLETE: "finished",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+    TrialState.RUNNING: "running",
+    TrialState.WAITING: "running",  # queued: its configuration is as good as running
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRecord:
+    """One trial.
+
+    Attributes:
+        number: From 0, in order of creation.
+        state: "running" counts what is queued too.
+        configuration: The hyperparameters that exist in it.
+        value: The metric when finished; the last intermediate value when pruned; else None.
+        error: Why it failed.
+        proposal: Where it came from, as stored by the sampler: source, reason, reply, ...
+        curve: Intermediate values, as (step, value).
+        seconds: Wall time of the evaluation; None when unknown.
+        extra: Other numbers that the objective returned.
+    """
+
+    number: int
+    state: State
+    configuration: Configuration
+    value: float | None = None
+    error: str = ""
+    proposal: dict[str, Any] = field(default_factory=dict)
+    curve: tuple[tuple[int, float], ...] = ()
+    seconds: float | None = None
+    extra: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def source(self) -> str:
+        """Who proposed it; "enqueued" when a person did, "unknown" when nobody said."""
+        return str(self.proposal.get("source", "unknown"))
+
+    @classmethod
+    def from_optuna(cls, trial: FrozenTrial) -> TrialRecord:
+        """Read an Optuna trial, by tunewise or by anybody else."""
+        proposal = dict(trial.user_attrs.get(PROPOSAL_KEY, {}))
+        result = trial.user_attrs.get(RESULT_KEY, {})
+        fixed = trial.system_attrs.get("fixed_params", {})
+        if fixed and not proposal:
+            proposal = {"source": "enqueued"}
+        # A running trial gets its parameters one by one; what was proposed for it is known at once.
+        planned = {**proposal.get("configuration", {}), **fixed} if not trial.state.is_finished() else {}
+        return cls(
+            number=trial.number,
+            state=STATES[trial.state],
+            configuration={**planned, **trial.params},
+            value=trial.values[0] if trial.values else None,
+            error=str(result.get("error", "no reason was given")) if trial.state == TrialState.FAIL else "",
+            proposal=proposal,
+            curve=tuple(sorted(trial.intermediate_values.items())),
+            seconds=result.get("seconds", trial.duration.total_seconds() if trial.duration else None),
+            extra=dict(result.get("extra", {})),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Failed trials that share a reason."""
+
+    reason: str
+    trials: tuple[TrialRecord, ...]
+
+
+@dataclass(frozen=True)
+class History(Sequence[TrialRecord]):
+    """The trials so far, by number.
+
+    Attributes:
+        trials: `n` records, oldest first.
+        direction: Whether small or large values are good.
+    """
+
+    trials: tuple[TrialRecord, ...] = ()
+    direction: Direction = "minimize"
+
+    def __len__(self) -> int:
+        return len(self.trials)
+
+    def __iter__(self) -> Iterator[TrialRecord]:
+        return iter(self.trials)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.trials[index]
+
+    @cached_property
+    def finished(self) -> tuple[TrialRecord, ...]:
+        """Trials with a value, oldest first."""
+        return tuple(t for t in self.trials if t.state == "finished")
+
+    @cached_property
+    def failed(self) -> tuple[TrialRecord, ...]:
+        """Trials without a value, and why, oldest first."""
+        return tuple(t for t in self.trials if t.state == "failed")
+
+    @cached_property
+    def running(self) -> tuple[TrialRecord, ...]:
+        """Trials that are being evaluated or are queued."""
+        return tuple(t for t in self.trials if t.state == "running" and t.configuration)
+
+    @cached_property
+    def told(self) -> tuple[TrialRecord, ...]:
+        """Trials whose outcome is known: finished, pruned, failed."""
+        return tuple(t for t in self.trials if t.state != "running")
+
+    @cached_property
+    def ranked(self) -> tuple[TrialRecord, ...]:
+        """Finished trials, best first; the earlier one where values are equal."""
+        sign = 1.0 if self.direction == "minimize" else -1.0
+        return tuple(sorted(self.finished, key=lambda t: sign * (t.value or 0.0)))
+
+    @property
+    def best(self) -> TrialRecord | None:
+        """The incumbent."""
+        return self.ranked[0] if self.ranked else None
+
+    @cached_property
+    def failures(self) -> tuple[Failure, ...]:
+        """A digest: failed trials by reason (numbers in it aside), the commonest first."""
+        groups: dict[str, list[TrialRecord]] = {}
+        for trial in self.failed:
+            lines = trial.error.strip().splitlines() or [""]
+            groups.setdefault(re.sub(r"\d+", "#", lines[0][:200]), []).append(trial)
+        ordered = sorted(groups.values(), key=len, reverse=True)
+        return tuple(Failure(reason=group[-1].error, trials=tuple(group)) for group in ordered)
+
+    @classmethod
+    def from_study(cls, study: optuna.Study) -> History:
+        """Read all trials of a study with one objective."""
+        trials = tuple(map(TrialRecord.from_optuna, study.get_trials(deepcopy=False)))
+        return cls(trials, direction_of(study))
+
+
+def direction_of(study: optuna.Study) -> Direction:
+    """Whether a study with one objective minimizes or maximizes."""
+    return "maximize" if study.direction.name == "MAXIMIZE" else "minimize"

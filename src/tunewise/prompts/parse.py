@@ -1,0 +1,223 @@
+"""Reading replies as chat models really write them. Nothing in a reply is ever evaluated.
+
+A reply may hold an analysis, code fences, prose after the configuration, several JSON objects, single quotes,
+trailing commas, comments. `parse_reply` finds the object that is meant and sends it through the space's one gate.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tunewise.errors import InvalidReply
+from tunewise.space import Coerced, Configuration, Repair, SearchSpace
+
+__all__ = ["ParsedReply", "parse_reply"]
+
+MAX_CHARACTERS = 200_000  # a configuration takes hundreds; of a longer reply the two ends are read
+MAX_DEPTH = 8
+MAX_STARTS = 5_000
+MAX_REASON = 1_000
+
+STRAIGHT_QUOTES = str.maketrans("\u201c\u201d\u201e\u201f\u2018\u2019\u201a\u201b", "\"\"\"\"''''")
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedReply:
+    """What a reply says.
+
+    Attributes:
+        configuration: Allowed in the space.
+        repairs: What had to be changed to make it so.
+        reason: The analysis that came with it, at most 1,000 characters.
+    """
+
+    configuration: Configuration
+    repairs: tuple[Repair, ...] = ()
+    reason: str = ""
+
+
+def parse_reply(text: str, space: SearchSpace) -> ParsedReply:
+    """Read the configuration from a model's reply.
+
+    The last object that names a hyperparameter counts, at top level or inside another object
+    (`{"analysis": ..., "configuration": {...}}`); where none names one, an object that fits the space as a whole
+    (`{"x": [1, 2]}` for two numbers).
+
+    Args:
+        text: The reply, of any length.
+        space: The search space.
+
+    Raises:
+        InvalidReply: There is no such object, it is cut off, or it does not fit the space. The message can be sent
+            back to the model. No other error is ever raised for a text.
+    """
+    if not isinstance(text, str) or not text.strip():
+        raise InvalidReply("The reply was empty.")
+    if len(text) > MAX_CHARACTERS:
+        text = text[: MAX_CHARACTERS // 2] + "\n" + text[-MAX_CHARACTERS // 2 :]
+    text = text[text.rfind("</think>") + len("</think>") if "</think>" in text else 0 :].translate(STRAIGHT_QUOTES)
+    objects, open_at = find_objects(text)
+    for start, whole in reversed(objects):
+        for part in parts(whole):
+            if names_one(part, space):
+                refuse_if_cut_off(text, open_at, start, space)
+                return read(space.coerce(part), reason_of(whole, part, text[:start]))
+    refuse_if_cut_off(text, open_at, -1, space)
+    for start, whole in reversed(objects):
+        for part in parts(whole):
+            with contextlib.suppress(InvalidReply):
+                return read(space.coerce(part), reason_of(whole, part, text[:start]))
+    if objects:
+        space.coerce(objects[-1][1])  # raises, and says what is wrong with it
+    raise InvalidReply("The reply holds no JSON object.")
+
+
+def read(coerced: Coerced, reason: str) -> ParsedReply:
+    """The parts put together."""
+    return ParsedReply(coerced.configuration, coerced.repairs, reason)
+
+
+def parts(whole: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
+    """An object and the objects inside it, outermost first."""
+    if isinstance(whole, Mapping):
+        yield whole
+    if depth < MAX_DEPTH and isinstance(whole, Mapping | list):
+        for inner in whole.values() if isinstance(whole, Mapping) else whole:
+            yield from parts(inner, depth + 1)
+
+
+def names_one(part: Mapping[str, Any], space: SearchSpace) -> bool:
+    """Whether a key is the name of a hyperparameter and its value is not an object that must be looked into."""
+    return any(key in space and not isinstance(value, Mapping) for key, value in part.items())
+
+
+def refuse_if_cut_off(text: str, open_at: int | None, after: int, space: SearchSpace) -> None:
+    """An object that the text ends in the middle of, and that names a hyperparameter, is what was meant."""
+    if open_at is not None and open_at > after and any(name in text[open_at:] for name in space):
+        raise InvalidReply("The JSON object is cut off before its end. Write less around it.")
+
+
+def reason_of(whole: Mapping[str, Any], part: Mapping[str, Any], before: str) -> str:
+    """The analysis: texts beside the configuration in the object around it, else the prose before it."""
+    beside = [v for v in whole.values() if isinstance(v, str)] if whole is not part else []
+    text = " ".join(beside) or re.sub(r"```\w*", " ", before)
+    text = re.sub(r"[\s*#]*\b(?:next )?(?:configuration|config|output|json)\W*$", "", text.strip(), flags=re.IGNORECASE)
+    text = re.sub(r"^[\s*#]*\b(?:analysis|reasoning|thought)\b[\s*:]*", "", text, flags=re.IGNORECASE)
+    text = " ".join(text.split())
+    return text if len(text) <= MAX_REASON else text[: MAX_REASON - 3] + "..."
+
+
+def find_objects(text: str) -> tuple[list[tuple[int, dict[str, Any]]], int | None]:
+    """All objects at top level, with where they start; and where one starts that the text ends in, if any."""
+    found: list[tuple[int, dict[str, Any]]] = []
+    open_at = None
+    at = text.find("{")
+    for _ in range(MAX_STARTS):
+        if at < 0:
+            break
+        try:
+            value, end = read_value(text, at, 0)
+        except EndOfText:
+            open_at = at if open_at is None else open_at
+            end = at + 1
+        except Unreadable:
+            end = at + 1
+        else:
+            found.append((at, value))
+            open_at = None
+        at = text.find("{", end)
+    return found, open_at
+
+
+class Unreadable(Exception):
+    """Not even relaxed JSON here."""
+
+
+class EndOfText(Unreadable):
+    """It may be JSON, but the text ends before it does."""
+
+
+SPACE = re.compile(r"(?:\s|//[^\n]*|#[^\n]*)*")
+STRING = re.compile(r'"((?:[^"\\]|\\.)*)"|\'((?:[^\'\\]|\\.)*)\'', re.DOTALL)
+NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.])")
+WORD = re.compile(r"[+-]?[A-Za-z_][\w.-]*")
+WORDS = {"true": True, "false": False, "null": None, "none": None}
+
+
+def read_value(text: str, at: int, depth: int) -> tuple[Any, int]:
+    """Read one value of relaxed JSON; returns it and where it ends."""
+    at = skip_space(text, at)
+    if text[at] in "{[":
+        if depth >= MAX_DEPTH:
+            raise Unreadable
+        return (read_object if text[at] == "{" else read_list)(text, at + 1, depth + 1)
+    if text[at] in "\"'":
+        return read_string(text, at)
+    if match := NUMBER.match(text, at):
+        return as_python_number(match[0]), match.end()
+    if match := WORD.match(text, at):
+        return WORDS.get(match[0].lower(), match[0]), match.end()
+    raise Unreadable
+
+
+def read_object(text: str, at: int, depth: int) -> tuple[dict[str, Any], int]:
+    """Read what follows an opening brace."""
+    members: dict[str, Any] = {}
+    while text[at := skip_space(text, at)] != "}":
+        key, at = read_value(text, at, MAX_DEPTH)
+        if text[at := skip_space(text, at)] not in ":=":
+            raise Unreadable
+        members[str(key)], at = read_value(text, at + 1, depth)
+        at = skip_comma(text, at, "}")
+    return members, at + 1
+
+
+def read_list(text: str, at: int, depth: int) -> tuple[list[Any], int]:
+    """Read what follows an opening bracket."""
+    items = []
+    while text[at := skip_space(text, at)] != "]":
+        item, at = read_value(text, at, depth)
+        items.append(item)
+        at = skip_comma(text, at, "]")
+    return items, at + 1
+
+
+def read_string(text: str, at: int) -> tuple[str, int]:
+    """Read a text in either kind of quotes."""
+    match = STRING.match(text, at)
+    if not match:
+        raise EndOfText
+    inner = match[1] if match[1] is not None else match[2].replace("\\'", "'").replace('"', '\\"')
+    try:
+        return str(json.loads(f'"{inner}"', strict=False)), match.end()
+    except ValueError:
+        return inner, match.end()
+
+
+def as_python_number(digits: str) -> int | float:
+    """An integer where it is written as one and is not absurdly long."""
+    return int(digits) if len(digits) < 400 and re.fullmatch(r"[+-]?\d+", digits) else float(digits)
+
+
+def skip_space(text: str, at: int) -> int:
+    """The next place with anything but white space or a comment."""
+    match = SPACE.match(text, at)
+    assert match is not None
+    if match.end() >= len(text):
+        raise EndOfText
+    return match.end()
+
+
+def skip_comma(text: str, at: int, closing: str) -> int:
+    """Past a comma; a value is followed by one or by the closing mark."""
+    at = skip_space(text, at)
+    if text[at] == ",":
+        return at + 1
+    if text[at] != closing:
+        raise Unreadable
+    return at

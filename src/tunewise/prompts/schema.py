@@ -1,0 +1,40 @@
+"""The JSON Schema of a reply, for servers that can hold a model to it. A wish: `parse_reply` checks all the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+from tunewise.space import Hyperparameter, SearchSpace
+
+MAX_ANALYSIS = 600
+
+
+def reply_schema(space: SearchSpace, *, reasoning: bool) -> dict[str, Any]:
+    """Strict schema: every key is required; one that may not exist under its condition may be null."""
+    configuration = strict_object({name: value_schema(h) for name, h in space.items()})
+    if not reasoning:
+        return configuration
+    return strict_object({"analysis": {"type": "string", "maxLength": MAX_ANALYSIS}, "configuration": configuration})
+
+
+def strict_object(properties: dict[str, Any]) -> dict[str, Any]:
+    """An object with exactly these keys."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def value_schema(hyperparameter: Hyperparameter) -> dict[str, Any]:
+    """The allowed values, as far as JSON Schema can say."""
+    optional = bool(hyperparameter.when)
+    match hyperparameter.distribution:
+        case CategoricalDistribution(choices=choices):
+            return {"enum": [*choices, *([None] if optional and None not in choices else [])]}
+        case FloatDistribution(low=low, high=high) | IntDistribution(low=low, high=high):
+            kind = "number" if hyperparameter.type == "float" else "integer"
+            return {"type": [kind, "null"] if optional else kind, "minimum": low, "maximum": high}

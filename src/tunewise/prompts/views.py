@@ -1,0 +1,233 @@
+"""What each template is given: one frozen view for each file in `templates/`, and how values look in a prompt."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+from tunewise.history import History, TrialRecord
+from tunewise.space import NO_DEFAULT, Hyperparameter, SearchSpace, Value
+from tunewise.task import Task
+
+MAX_ERROR = 300
+MAX_DESCRIPTION = 240
+
+
+class View(Protocol):
+    """Everything that a template may use, as attributes."""
+
+    template: ClassVar[str]
+
+
+@dataclass(frozen=True)
+class SystemView:
+    """The expert role."""
+
+    template: ClassVar[str] = "system.jinja"
+
+
+@dataclass(frozen=True)
+class ProblemView:
+    """The first message: what is tuned, the space, the goal, the form of a reply."""
+
+    template: ClassVar[str] = "problem.jinja"
+    task: Task
+    space: SearchSpace
+    reasoning: bool = False
+
+    @property
+    def hyperparameters(self) -> list[str]:
+        """A line each."""
+        return [describe(name, hyperparameter) for name, hyperparameter in self.space.items()]
+
+    @property
+    def conditional(self) -> bool:
+        """Whether some hyperparameter exists only sometimes."""
+        return any(h.when for h in self.space.values())
+
+    @property
+    def example(self) -> str:
+        """An object with every key and a placeholder for every value, so that nobody copies numbers from it."""
+        return "{" + ", ".join(f"{json.dumps(name)}: {placeholder(h)}" for name, h in self.space.items()) + "}"
+
+
+@dataclass(frozen=True)
+class RequestView:
+    """The end of every prompt: asks for one configuration."""
+
+    template: ClassVar[str] = "request.jinja"
+    history: History
+    reasoning: bool = False
+    last: bool = False
+    fixed: Mapping[str, Value] | None = None
+
+    @property
+    def first(self) -> bool:
+        """Whether nothing has been proposed before."""
+        return not self.history.trials
+
+    @property
+    def pending(self) -> list[str]:
+        """Configurations that are being evaluated, the latest eight."""
+        return [show(t.configuration) for t in self.history.running[-8:]]
+
+    @property
+    def chosen(self) -> str:
+        """What this trial has already been given."""
+        return show(self.fixed) if self.fixed else ""
+
+
+@dataclass(frozen=True)
+class FeedbackView:
+    """What became of one trial, in a dialogue."""
+
+    template: ClassVar[str] = "feedback.jinja"
+    trial: TrialRecord
+    task: Task
+    by_other: bool = False
+
+    @property
+    def configuration(self) -> str:
+        """What was evaluated."""
+        return show(self.trial.configuration)
+
+    @property
+    def repairs(self) -> str:
+        """What was changed in the model's proposal."""
+        return "; ".join(self.trial.proposal.get("repairs", []))
+
+    @property
+    def outcome(self) -> str:
+        """The metric in scientific notation, or the reason why there is none."""
+        return outcome(self.trial, self.task.metric)
+
+
+@dataclass(frozen=True)
+class CompressedView:
+    """The whole state of a study in one message.
+
+    Attributes:
+        problem: Rendered `ProblemView`.
+        request: Rendered `RequestView`.
+        most: How many trials may be listed; where there are more, the best and the latest are.
+    """
+
+    template: ClassVar[str] = "compressed.jinja"
+    problem: str
+    request: str
+    history: History
+    task: Task
+    most: int = 40
+
+    @property
+    def shown(self) -> list[TrialRecord]:
+        """Finished and pruned trials that get a line, oldest first."""
+        candidates = [t for t in self.history.told if t.state != "failed"]
+        if len(candidates) <= self.most:
+            return candidates
+        best = self.history.ranked[: (self.most + 1) // 2]
+        chosen = {t.number for t in best}
+        for trial in reversed(candidates):
+            if len(chosen) >= self.most:
+                break
+            chosen.add(trial.number)
+        return [t for t in candidates if t.number in chosen]
+
+    @property
+    def left_out(self) -> int:
+        """How many known trials get no line."""
+        return len(self.history.told) - len(self.history.failed) - len(self.shown)
+
+    @property
+    def lines(self) -> list[str]:
+        """A numbered line for each trial shown; who proposed it where it was not the model."""
+        best = self.history.best
+        return [
+            f"{t.number}. {show(t.configuration)} -> {outcome(t, self.task.metric)}"
+            + (f" ({t.source})" if t.source not in ("model", "repair", "unknown") else "")
+            + (" (best)" if best and t.number == best.number and len(self.history.finished) > 1 else "")
+            for t in self.shown
+        ]
+
+    @property
+    def failures(self) -> list[str]:
+        """The five commonest reasons, with up to three configurations each."""
+        digest = []
+        for failure in self.history.failures[: 5 if self.most >= 4 else 1]:
+            examples = "; ".join(show(t.configuration) for t in failure.trials[-3 if self.most >= 4 else -1 :])
+            count = f"{len(failure.trials)} trials" if len(failure.trials) > 1 else f"trial {failure.trials[0].number}"
+            digest.append(f"{count}, for example {examples}: {clip(failure.reason, 120)}")
+        return digest
+
+    @property
+    def last_error(self) -> str:
+        """Why the latest known trial failed, if it did."""
+        told = self.history.told
+        return clip(told[-1].error, MAX_ERROR) if told and told[-1].state == "failed" else ""
+
+
+@dataclass(frozen=True)
+class WrongReplyView:
+    """Sends a reply back with the reason."""
+
+    template: ClassVar[str] = "wrong_reply.jinja"
+    objection: str
+
+
+def outcome(trial: TrialRecord, metric: str) -> str:
+    """What became of a trial, in a few words."""
+    if trial.state == "failed":
+        return f"failed: {clip(trial.error, MAX_ERROR)}"
+    if trial.state == "pruned":
+        at = f" after step {trial.curve[-1][0]}" if trial.curve else ""
+        last = f", when the {metric} was {trial.value:.4e}" if trial.value is not None else ""
+        return f"stopped early{at}{last}"
+    if trial.value is None:
+        return "not known yet"
+    return f"{metric} = {trial.value:.4e}"
+
+
+def show(configuration: Mapping[str, Value]) -> str:
+    """A configuration as one line of JSON, with five significant digits."""
+    return "{" + ", ".join(f"{json.dumps(name)}: {show_value(v)}" for name, v in configuration.items()) + "}"
+
+
+def show_value(value: Value) -> str:
+    """A value as JSON; floats with five significant digits."""
+    return f"{value:.5g}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
+
+
+def describe(name: str, hyperparameter: Hyperparameter) -> str:
+    """A hyperparameter in a line: type, range, scale, default, condition, meaning."""
+    facts = []
+    match hyperparameter.distribution:
+        case CategoricalDistribution(choices=choices):
+            facts.append(f"one of {', '.join(show_value(choice) for choice in choices)}")
+        case distribution:
+            kind = "uniform float" if isinstance(distribution, FloatDistribution) else "uniform integer"
+            facts.append(f"{kind} from {show_value(distribution.low)} to {show_value(distribution.high)}")
+            if distribution.log:
+                facts.append("logarithmic scale")
+            if distribution.step not in (None, 1):
+                facts.append(f"in steps of {show_value(distribution.step)}")
+    if hyperparameter.default is not NO_DEFAULT:
+        facts.append(f"default {show_value(hyperparameter.default)}")
+    for parent, values in hyperparameter.when.items():
+        facts.append(f"exists only when {parent} is {' or '.join(show_value(v) for v in values)}")
+    meaning = " ".join(hyperparameter.description.split())
+    return f"{name}: {', '.join(facts)}" + (f". {clip(meaning, MAX_DESCRIPTION)}" if meaning else "")
+
+
+def placeholder(hyperparameter: Hyperparameter) -> str:
+    """What stands for a value in the example of a reply."""
+    return {"float": "<number>", "int": "<integer>", "categorical": "<one of its choices>"}[hyperparameter.type]
+
+
+def clip(text: str, limit: int) -> str:
+    """The text on one line, cut where it is longer than `limit` characters."""
+    text = " ".join(text.split())
+    return text if len(text) <= limit else text[: limit - 3] + "..."

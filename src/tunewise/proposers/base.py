@@ -1,0 +1,245 @@
+"""The life of a proposal: asked for, read, refused up to three times, and honest about where it came from.
+
+A proposer does no I/O. It is a generator: it yields a `ChatRequest`, is sent the `ChatReply` (or is thrown the
+`ModelError` that came in its place), and returns a `Proposal`. One driver (in `tunewise.sampler`) calls the model.
+
+```python
+asking = compressed(ask)
+request = next(asking)
+try:
+    request = asking.send(ChatReply(text='{"C": 10}', model="me"))  # refused: the next request says why
+except StopIteration as done:
+    proposal = done.value
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunewise.errors import ContextLimitExceeded, InvalidReply, ModelUnavailable
+from tunewise.history import History, TrialRecord
+from tunewise.llm.base import ChatReply, ChatRequest, Message
+from tunewise.prompts.parse import ParsedReply, parse_reply
+from tunewise.prompts.render import render, template_hash
+from tunewise.prompts.schema import reply_schema
+from tunewise.prompts.views import WrongReplyView, show
+from tunewise.space import Configuration, SearchSpace, Value
+from tunewise.task import Task
+
+MAX_REFUSALS = 3
+"""How often a reply is sent back for one trial [Zhang]."""
+NEAR = 1e-3
+"""Configurations closer than this in every coordinate of the unit cube count as one: 0.1 % of the range is below what
+one training run can tell apart, and 12 to 16 % of a model's proposals are that close to an earlier one (METHOD)."""
+RETRY_TEMPERATURE = 0.7
+"""From the second refusal on: at temperature 0 a small model gives the same wrong answer again."""
+MAX_ECHO = 2_000
+"""Characters of a wrong reply that are sent back with the objection."""
+
+Source = Literal["default", "model", "repair", "random"]
+"""Who made a configuration. "repair": the model, but a value had to be moved to its bound or grid."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A configuration and the truth about where it came from.
+
+    Attributes:
+        configuration: Allowed in the space.
+        source: Who made it.
+        reason: The model's own words on why, or ours.
+        fallback: Why the model did not make it although it was asked to; empty otherwise.
+        repairs: What was changed in the model's values.
+        reply: The model's reply, as it goes into a dialogue.
+        refused: Objections to earlier replies for this trial.
+        note: What else the user should know.
+        method: Name of the proposer.
+        model: The model as the server names it; empty when none was asked.
+        template: Hash of the prompt templates.
+    """
+
+    configuration: Configuration
+    source: Source
+    reason: str = ""
+    fallback: str = ""
+    repairs: tuple[str, ...] = ()
+    reply: str = ""
+    refused: tuple[str, ...] = ()
+    note: str = ""
+    method: str = ""
+    model: str = ""
+    template: str = field(default_factory=template_hash)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for the storage; what is empty is left out."""
+        return {key: value for key, value in asdict(self).items() if value not in ("", (), None)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """What a proposer knows.
+
+    Attributes:
+        task: What is tuned.
+        space: What must be proposed.
+        history: All other trials.
+        trial: Number of the trial that is asked for, from 0.
+        rng: The only randomness.
+        seed: For servers that can repeat a sampled reply.
+        fixed: What this trial has already been given.
+        context_tokens: The model's limit, if known.
+        reasoning: Whether the model is to analyse before it proposes (chain of thought).
+        expert: Whether the system message gives the model the role of an expert.
+    """
+
+    task: Task
+    space: SearchSpace
+    history: History = field(default_factory=History)
+    trial: int = 0
+    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
+    seed: int | None = None
+    fixed: Mapping[str, Value] = field(default_factory=dict)
+    context_tokens: int | None = None
+    reasoning: bool = False
+    expert: bool = True
+
+    @property
+    def last(self) -> bool:
+        """Whether the budget ends with this trial."""
+        return self.task.budget is not None and self.trial >= self.task.budget - 1
+
+    @cached_property
+    def tried(self) -> list[TrialRecord]:
+        """Trials, running ones too, that gave a value to some hyperparameter of the space."""
+        return [t for t in self.history if any(name in t.configuration for name in self.space)]
+
+    @cached_property
+    def _tried_points(self) -> NDArray[np.float64]:
+        return np.array([self.space.encode(t.configuration, absent=np.nan) for t in self.tried])
+
+    def nearly(self, configuration: Mapping[str, Value]) -> TrialRecord | None:
+        """The earlier trial that a configuration repeats, if it does and something else is left to try."""
+        if self.fixed or not self.tried or self.space.count <= len(self.tried):
+            return None
+        differences = np.abs(self._tried_points - self.space.encode(configuration, absent=np.nan))
+        distances = np.nanmax(differences, axis=1, initial=0.0)
+        nearest = int(distances.argmin())
+        return self.tried[nearest] if distances[nearest] < NEAR else None
+
+
+Proposing = Generator[ChatRequest, ChatReply, Proposal]
+
+
+class Proposer(Protocol):
+    """A way to find the next configuration."""
+
+    def __call__(self, ask: Ask) -> Proposing:
+        """Yields requests, is sent replies, returns the proposal."""
+        ...
+
+
+def ask_until_valid(ask: Ask, messages: tuple[Message, ...], *, method: str) -> Proposing:
+    """Ask for one configuration; send a reply that cannot be used back with the reason, at most three times."""
+    request = ChatRequest(messages=messages, schema=reply_schema(ask.space, reasoning=ask.reasoning), seed=ask.seed)
+    refused: tuple[str, ...] = ()
+    usable: tuple[ParsedReply, ChatReply] | None = None
+    while True:
+        try:
+            reply = yield request
+        except ContextLimitExceeded:
+            if not refused:
+                raise
+            break
+        except ModelUnavailable as error:
+            return fallback(ask, f"the model gave no reply: {error}", refused=refused, method=method)
+        try:
+            parsed = read_whole(reply, ask.space)
+            objection = object_to(parsed, ask)
+            if parsed.repairs and objection and not ask.nearly(parsed.configuration):
+                usable = parsed, reply
+        except InvalidReply as error:
+            objection = str(error)
+        if not objection:
+            return from_model(parsed, reply, refused=refused, method=method)
+        refused += (objection,)
+        if len(refused) > MAX_REFUSALS:
+            break
+        request = sent_back(request, reply, objection, again=len(refused) > 1)
+    if usable:
+        return from_model(*usable, refused=refused, method=method)
+    return fallback(ask, f"{len(refused)} replies could not be used: {refused[-1]}", refused=refused, method=method)
+
+
+def read_whole(reply: ChatReply, space: SearchSpace) -> ParsedReply:
+    """Read a reply, with what the server says about it."""
+    if reply.finish_reason == "refusal":
+        raise InvalidReply(f"The model refused: {reply.text[:200]!r}. Only a configuration is asked for.")
+    try:
+        return parse_reply(reply.text, space)
+    except InvalidReply as error:
+        if reply.finish_reason == "length":
+            raise InvalidReply(f"The reply was cut off because it was too long. {error}") from None
+        raise
+
+
+def object_to(parsed: ParsedReply, ask: Ask) -> str:
+    """What is wrong with a configuration that can be read: out of range, or tried before; empty if nothing is."""
+    if parsed.repairs:
+        return "; ".join(f"{r.name} = {r.given} is {r.rule}" for r in parsed.repairs) + "."
+    if twin := ask.nearly(parsed.configuration):
+        same = "is being evaluated now" if twin.state == "running" else "has been evaluated"
+        return f"{show(parsed.configuration)} {same} as trial {twin.number}. Propose a different configuration."
+    return ""
+
+
+def sent_back(request: ChatRequest, reply: ChatReply, objection: str, *, again: bool) -> ChatRequest:
+    """The request that follows a wrong reply; with more room when the reply was cut off."""
+    echo = reply.text[:MAX_ECHO] if reply.text.strip() else "(empty)"
+    more = 2 if reply.finish_reason == "length" else 1
+    return replace(
+        request,
+        messages=(
+            *request.messages,
+            Message("assistant", echo),
+            Message("user", render(WrongReplyView(objection))),
+        ),
+        temperature=RETRY_TEMPERATURE if again else request.temperature,
+        max_output_tokens=min(request.max_output_tokens * more, 16_384),
+    )
+
+
+def from_model(parsed: ParsedReply, reply: ChatReply, *, refused: tuple[str, ...], method: str) -> Proposal:
+    """The model's own proposal."""
+    return Proposal(
+        configuration=parsed.configuration,
+        source="repair" if parsed.repairs else "model",
+        reason=parsed.reason,
+        repairs=tuple(str(repair) for repair in parsed.repairs),
+        reply=reply.text[:MAX_ECHO],
+        refused=refused,
+        method=method,
+        model=reply.model,
+    )
+
+
+def fallback(ask: Ask, why: str, *, refused: tuple[str, ...] = (), method: str) -> Proposal:
+    """A random configuration, marked as such: nothing is ever random under a model's name."""
+    return Proposal(
+        configuration=draw(ask), source="random", fallback=" ".join(why.split()), refused=refused, method=method
+    )
+
+
+def draw(ask: Ask) -> Configuration:
+    """A random configuration that has not been tried, where one is found."""
+    for _ in range(100):
+        configuration = ask.space.sample(ask.rng)
+        if not ask.nearly(configuration):
+            break
+    return configuration

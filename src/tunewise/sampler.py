@@ -1,0 +1,311 @@
+"""`LLMSampler`: an Optuna sampler around a proposer, and the one driver that calls the model.
+
+Everything that is needed to go on stands in Optuna's storage: what was proposed and why, and every call as it was
+billed. A trial that was interrupted between a call and its evaluation reads the call from there and does not pay twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from optuna.samplers import BaseSampler
+from optuna.trial import TrialState
+
+from tunewise.errors import ContextLimitExceeded, ModelUnavailable, ModelUnusable, StudyError
+from tunewise.history import CALL_KEY, PROPOSAL_KEY, History, TrialRecord, direction_of
+from tunewise.llm.base import ChatModel, ChatReply, ChatRequest
+from tunewise.llm.ledger import Call, Caps, Ledger, Totals
+from tunewise.llm.scripted import ScriptedModel
+from tunewise.proposers import Ask, Proposal, Proposer, Proposing, chat, compressed, default_first, random
+from tunewise.space import SearchSpace, Value
+from tunewise.task import Task
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial
+
+    from tunewise.llm.prices import Price
+
+__all__ = ["PROPOSERS", "LLMSampler", "drive"]
+
+PROPOSERS: dict[str, Proposer] = {"compressed": compressed, "chat": chat, "random": random}
+"""Proposers by name."""
+
+logger = logging.getLogger("tunewise")
+
+
+def drive(asking: Proposing, complete: Callable[[ChatRequest], ChatReply]) -> Proposal:
+    """Run a proposer: call the model for each request that it yields, until it returns.
+
+    What a proposer can answer (no reply now, a request that is too long) is thrown into it; every other error ends it.
+    """
+    try:
+        request = next(asking)
+        while True:
+            try:
+                reply = complete(request)
+            except (ModelUnavailable, ContextLimitExceeded) as error:
+                request = asking.throw(error)
+            else:
+                request = asking.send(reply)
+    except StopIteration as done:
+        return cast("Proposal", done.value)
+    finally:
+        asking.close()
+
+
+class LLMSampler(BaseSampler):
+    """An Optuna sampler that asks a language model.
+
+    ```python
+    study = optuna.create_study(sampler=tunewise.LLMSampler("gpt-5", task=tunewise.Task(model="SVC")))
+    ```
+
+    Args:
+        model: A `ChatModel`, or a name as the command line takes it ("embedded", "manual", or a server's model).
+        task: What is tuned. Its direction, if it has one, must be the study's.
+        space: The search space. Without one it is inferred from the distributions of past trials, and the parameters
+            of the first trial are asked for one by one.
+        proposer: "compressed", "chat", "random", or a function of your own.
+        reasoning: Whether the model analyses before it proposes.
+        expert: Whether a system message gives it the role of an expert.
+        default: Whether the default configuration is evaluated first, where the space has one.
+        seed: Of everything random. Trial k is the same in every process.
+        caps: What the study may spend.
+        price: Of the model, where no list has it.
+        max_fallbacks: After so many trials in a row that had to do without the model, the next one raises
+            `ModelUnusable`; None: never.
+
+    Raises:
+        UsageError: An argument breaks a rule.
+    """
+
+    def __init__(
+        self,
+        model: str | ChatModel | None = None,
+        *,
+        task: Task | None = None,
+        space: SearchSpace | None = None,
+        proposer: str | Proposer = "compressed",
+        reasoning: bool = False,
+        expert: bool = True,
+        default: bool = True,
+        seed: int | None = None,
+        caps: Caps | None = None,
+        price: Price | None = None,
+        max_fallbacks: int | None = 3,
+    ) -> None:
+        self.task = task or Task()
+        self.space = space
+        chosen = find_proposer(proposer)
+        self._propose = default_first(chosen) if default else chosen
+        self._ledger = Ledger(find_model(model, chosen), caps=caps or Caps(), price=price)
+        self._style = {"reasoning": reasoning, "expert": expert}
+        self._seed = seed
+        self._entropy = np.random.SeedSequence(seed).entropy
+        self._max_fallbacks = max_fallbacks
+        self._fallbacks: list[str] = []  # in a row, up to now
+        self._counted: set[tuple[str, int, str]] = set()
+        self._records: dict[tuple[str, int], TrialRecord] = {}
+        self._lock = threading.RLock()
+
+    @property
+    def model(self) -> ChatModel:
+        """Who is asked."""
+        return self._ledger.model
+
+    @property
+    def totals(self) -> Totals:
+        """What the study's calls took, as far as this process has seen."""
+        return self._ledger.totals
+
+    def restore(self, study: Study) -> None:
+        """Count what the study has spent in other processes."""
+        with self._lock:
+            for trial in study.get_trials(deepcopy=False):
+                for key, call in calls_of(trial):
+                    if (study.study_name, trial.number, key) not in self._counted:
+                        self._counted.add((study.study_name, trial.number, key))
+                        self._ledger.restore([call])
+
+    def check_fallbacks(self) -> None:
+        """Stop where the model has not been of use for a while.
+
+        Raises:
+            ModelUnusable: Once, after `max_fallbacks` fallbacks in a row. A later trial tries again.
+        """
+        if self._max_fallbacks is not None and len(self._fallbacks) >= self._max_fallbacks:
+            why, self._fallbacks = self._fallbacks[-1], []
+            raise ModelUnusable(
+                f"The last {self._max_fallbacks} trials had to do without the model {self.model.name}, and ran random "
+                f"configurations (marked as such) in its place. The latest reason: {why} All trials are kept. Mend the "
+                "model or choose another one and run the study again: it goes on where it is."
+            )
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """The given space, else every parameter that any trial has had, as it was last."""
+        if self.space is not None:
+            return self.space.distributions
+        union: dict[str, BaseDistribution] = {}
+        for past in study.get_trials(deepcopy=False):
+            if past.number != trial.number:
+                union |= past.distributions
+        return union
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Ask for all parameters at once."""
+        self._raise_error_if_multi_objective(study)
+        fixed = trial.system_attrs.get("fixed_params", {})
+        wanted = {name: d for name, d in search_space.items() if name not in fixed and name not in trial.params}
+        return self._sample(study, trial, wanted, fixed={**fixed, **trial.params}) if wanted else {}
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """Ask for one parameter that no earlier trial had."""
+        self._raise_error_if_multi_objective(study)
+        return self._sample(study, trial, {param_name: param_distribution}, fixed=trial.params)[param_name]
+
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+        """End `study.optimize` gracefully where the model has not been of use for a while."""
+        del trial, state, values
+        if self._max_fallbacks is not None and len(self._fallbacks) >= self._max_fallbacks:
+            try:
+                study.stop()
+            except RuntimeError:  # not inside optimize: the next proposal raises
+                return
+            try:
+                self.check_fallbacks()
+            except ModelUnusable as error:
+                logger.warning("The study stops. %s", error)
+
+    def _sample(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        distributions: Mapping[str, BaseDistribution],
+        *,
+        fixed: Mapping[str, Value],
+    ) -> dict[str, Any]:
+        space = self.space.restricted(distributions) if self.space else SearchSpace.from_distributions(distributions)
+        with self._lock:
+            planned = TrialRecord.from_optuna(study._storage.get_trial(trial._trial_id))
+            if space.accepts(planned.configuration):  # proposed before an interruption
+                return {name: planned.configuration[name] for name in space if name in planned.configuration}
+            self.restore(study)
+            self.check_fallbacks()
+            ask = Ask(
+                task=self._task(study),
+                space=space,
+                history=self._history(study, trial.number),
+                trial=trial.number,
+                rng=np.random.default_rng([*words(self._entropy), trial.number, zlib.crc32("|".join(space).encode())]),
+                seed=self._seed,
+                fixed=fixed,
+                context_tokens=self.model.context_tokens,
+                **self._style,
+            )
+            proposal = drive(self._propose(ask), lambda request: self._complete(study, trial, request))
+            self._take(study, trial, planned, proposal)
+        return dict(proposal.configuration)
+
+    def _task(self, study: Study) -> Task:
+        direction = direction_of(study)
+        if self.task.direction not in (None, direction):
+            raise StudyError(
+                f"The task says {self.task.direction}, but the study has direction {direction}. Make them agree: "
+                f'create_study(direction="{self.task.direction}"), or leave the direction out of the task.'
+            )
+        return replace(self.task, direction=direction)
+
+    def _history(self, study: Study, skip: int) -> History:
+        records = []
+        for trial in study.get_trials(deepcopy=False):
+            if trial.number == skip:
+                continue
+            key = (study.study_name, trial.number)
+            record = self._records.get(key) or TrialRecord.from_optuna(trial)
+            if trial.state.is_finished():
+                self._records[key] = record
+            records.append(record)
+        return History(tuple(records), direction_of(study))
+
+    def _complete(self, study: Study, trial: FrozenTrial, request: ChatRequest) -> ChatReply:
+        """Call the model, unless this trial has made the same call before it was interrupted."""
+        known = study._storage.get_trial(trial._trial_id)
+        calls = [call for _, call in calls_of(known)]
+        for call in calls:
+            if call.key == request.key and not call.error:
+                return call.reply()
+        key = f"{CALL_KEY}{len(calls)}"
+
+        def record(call: Call) -> None:
+            self._counted.add((study.study_name, trial.number, key))
+            entry = {**call.to_dict(), "prompt": request.messages[-1].content}
+            study._storage.set_trial_system_attr(trial._trial_id, key, entry)
+
+        return self._ledger.complete(request, record)
+
+    def _take(self, study: Study, trial: FrozenTrial, planned: TrialRecord, proposal: Proposal) -> None:
+        """Store where the configuration came from, before anybody evaluates it."""
+        if proposal.fallback:
+            self._fallbacks.append(proposal.fallback)
+            logger.warning("Trial %d is random, not the model's: %s", trial.number, proposal.fallback)
+        elif proposal.source in ("model", "repair"):
+            self._fallbacks = []
+        if proposal.note:
+            logger.warning("Trial %d: %s", trial.number, proposal.note)
+        study._storage.set_trial_user_attr(trial._trial_id, PROPOSAL_KEY, joined(planned.proposal, proposal.to_dict()))
+
+
+def joined(earlier: Mapping[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """One record for a trial whose parameters were asked for one by one; what was random makes the whole random."""
+    if not earlier or "configuration" not in earlier:
+        return new
+    worse = earlier if "fallback" in earlier else new
+    return {**earlier, **new, **worse, "configuration": {**earlier["configuration"], **new["configuration"]}}
+
+
+def calls_of(trial: FrozenTrial) -> Iterator[tuple[str, Call]]:
+    """The calls that were made for a trial, with the keys under which they are stored."""
+    for key, value in trial.system_attrs.items():
+        if key.startswith(CALL_KEY):
+            yield key, Call.from_dict(value)
+
+
+def words(entropy: int | Sequence[int] | None) -> list[int]:
+    """Entropy as a list of non-negative integers, as numpy wants it beside others."""
+    return [entropy] if isinstance(entropy, int) else list(entropy or ())
+
+
+def find_proposer(proposer: str | Proposer) -> Proposer:
+    """A proposer by name, or the one that was given."""
+    if callable(proposer):
+        return proposer
+    if proposer not in PROPOSERS:
+        raise StudyError(f"proposer = {proposer!r} is unknown. The proposers are {', '.join(PROPOSERS)}.")
+    return PROPOSERS[proposer]
+
+
+def find_model(model: str | ChatModel | None, proposer: Proposer) -> ChatModel:
+    """The model that was named or given; none is needed for random search."""
+    if model is None:
+        if proposer is not random:
+            raise StudyError(
+                'No model was given. Name one: model="embedded", or the model of an OpenAI-compatible server.'
+            )
+        return ScriptedModel([], name="none")
+    if isinstance(model, str):
+        from tunewise.llm.resolve import resolve_model
+
+        return resolve_model(model)
+    return model

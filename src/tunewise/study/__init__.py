@@ -1,0 +1,1 @@
+"""Running a study: ask, evaluate, tell, survive, and go on."""

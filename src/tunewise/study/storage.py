@@ -1,0 +1,138 @@
+"""Where studies live: an Optuna journal file that survives a kill at any moment, or any Optuna storage."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import optuna
+from filelock import FileLock, Timeout
+from optuna.storages.journal import BaseJournalFileLock, JournalFileBackend, JournalStorage
+
+from tunewise.errors import StudyError
+
+__all__ = ["SafeJournalBackend", "only_driver", "open_storage", "open_study"]
+
+Storage = str | Path | optuna.storages.BaseStorage | None
+
+
+class KernelLock(BaseJournalFileLock):
+    """A lock that the kernel gives back when its holder dies.
+
+    Optuna's own locks are files that outlive a kill, and hold up the next process for 30 seconds.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._lock = FileLock(f"{path}.lock")
+
+    def acquire(self) -> bool:
+        """Wait for the lock."""
+        self._lock.acquire()
+        return True
+
+    def release(self) -> None:
+        """Give it back."""
+        self._lock.release()
+
+
+class SafeJournalBackend(JournalFileBackend):
+    """Optuna's journal file, mended before each write.
+
+    A process that is killed while it writes, or a full disk, leaves a record without its end; the next record would
+    be glued to it, and the file could not be read any more. A record that was never wholly written was never
+    acknowledged to anybody, so it is cut off.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._repair_lock = KernelLock(path)
+        super().__init__(path, self._repair_lock)
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Write records at the end of the last whole one."""
+        with self._repair_lock._lock:  # a lock of this kind may be taken twice by one holder
+            cut_torn_end(self._file_path)
+            super().append_logs(logs)
+
+
+def cut_torn_end(path: str) -> None:
+    """Cut off what follows the last line end of a file."""
+    with Path(path).open("rb+") as file:
+        end = file.seek(0, os.SEEK_END)
+        if end == 0 or (file.seek(end - 1), file.read(1))[1] == b"\n":
+            return
+        file.seek(0)
+        file.truncate(file.read().rfind(b"\n") + 1)
+
+
+def open_storage(storage: Storage) -> optuna.storages.BaseStorage:
+    """An Optuna storage from a path (a journal file), a database URL, a storage, or None (memory).
+
+    Raises:
+        StudyError: The path cannot be written, or the file is no journal.
+    """
+    if storage is None:
+        return optuna.storages.InMemoryStorage()
+    if isinstance(storage, optuna.storages.BaseStorage):
+        return storage
+    if "://" in str(storage):
+        try:
+            return optuna.storages.get_storage(str(storage))
+        except (ImportError, ValueError, OSError) as error:
+            raise StudyError(f"The storage {storage} cannot be opened: {error}") from None
+        except Exception as error:  # noqa: BLE001 - the database drivers' own errors share no root
+            first = str(error).strip().splitlines() or [type(error).__name__]
+            raise StudyError(f"The storage {storage} cannot be opened: {first[0]}") from None
+    path = Path(storage).expanduser()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return JournalStorage(SafeJournalBackend(str(path)))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StudyError(
+            f"{path} cannot be opened as a study: {error}. Name a journal file that tunewise or Optuna has written, or "
+            "a new one in a folder where you may write."
+        ) from None
+
+
+def open_study(storage: Storage, name: str | None = None) -> optuna.Study:
+    """A study that exists, for reading; the only one of its storage when no name is given.
+
+    Raises:
+        StudyError: There is no such file or study, or there are several.
+    """
+    if isinstance(storage, str | Path) and "://" not in str(storage) and not Path(storage).exists():
+        raise StudyError(f"{storage} does not exist. Name a journal file, a study file (.yaml) or a database URL.")
+    opened = open_storage(storage)
+    names = [s.study_name for s in opened.get_all_studies()]
+    if name is None and len(names) == 1:
+        name = names[0]
+    if name not in names:
+        known = ", ".join(names) or "none"
+        wanted = f"has no study {name!r}" if name else "holds no study" if not names else "holds several studies"
+        raise StudyError(f"{storage} {wanted}; its studies: {known}. Say which one with --study.")
+    return optuna.load_study(study_name=name, storage=opened)
+
+
+@contextmanager
+def only_driver(storage: Storage) -> Iterator[bool]:
+    """Hold a journal file's place for the one process that may ask and tell; True: its running trials are orphans.
+
+    Raises:
+        StudyError: Another process holds it.
+    """
+    if not isinstance(storage, str | Path) or "://" in str(storage):
+        yield isinstance(storage, type(None))
+        return
+    lock = FileLock(f"{Path(storage).expanduser()}.run", blocking=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise StudyError(
+            f"Another process is running the study in {storage}. Wait until it ends, stop it, or use another storage."
+        ) from None
+    try:
+        yield True
+    finally:
+        lock.release()

@@ -1,0 +1,300 @@
+"""Programs may do what they like: the study gets a number or a reason."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tunewise.errors import StudyError, TrialFailed
+from tunewise.evaluate.base import Evaluation
+from tunewise.evaluate.command import CommandEvaluator
+from tunewise.space import Value
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+HOSTILE = [
+    "; rm -rf $HOME",
+    "$(touch pwned)",
+    "`touch pwned`",
+    "two\nlines",
+    '"',
+    "'",
+    "a b  c",
+    "--help",
+    "",
+    "{x}",
+    "ü🙂",
+    "%s",
+]
+
+
+def python(code: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-c", code, *arguments]
+
+
+ECHO = python(
+    "import json, sys; print(json.dumps({'value': 1, 'words': len(sys.argv)})); print(sys.argv[1:], file=sys.stderr)"
+)
+
+
+def words(command: list[str], configuration: dict[str, Value], folder: Path) -> list[str]:
+    """What a program sees as its arguments."""
+    code = "import json, pathlib, sys; pathlib.Path('argv').write_text(json.dumps(sys.argv[1:])); print(1)"
+    CommandEvaluator(python(code, *command), cwd=folder).evaluate(configuration)
+    return list(json.loads((folder / "argv").read_text()))
+
+
+def gone(pid: int, within_s: float = 5.0) -> bool:
+    def runs() -> bool:
+        try:
+            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        except FileNotFoundError:
+            return False
+
+    deadline = time.monotonic() + within_s
+    while runs() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not runs()
+
+
+def test_arguments(tmp_path: Path) -> None:
+    configuration: dict[str, Value] = {"learning_rate": 0.1 + 0.2, "n": 3, "shuffle": True, "depth": None, "k": "rbf"}
+    assert words([], configuration, tmp_path) == [
+        "--learning_rate=0.30000000000000004", "--n=3", "--shuffle=true", "--depth=null", "--k=rbf",
+    ]  # fmt: skip
+    placed = ["--lr", "{learning_rate}", "{n}-{n}", "{{n}}", "--gamma={gamma?}", '{"a": {"b": 1}}']
+    assert words(placed, configuration, tmp_path) == ["--lr", "0.30000000000000004", "3-3", "{n}", '{"a": {"b": 1}}']
+    assert words(["{learning rate}"], {"learning rate": 1e-05}, tmp_path) == ["1e-05"]
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_a_value_stays_one_word_and_no_shell_reads_it(value: str, tmp_path: Path) -> None:
+    assert words(["{x}", "-{x}-"], {"x": value}, tmp_path) == [value, f"-{value}-"]
+    assert words([], {"x": value}, tmp_path) == [f"--x={value}"]
+    code = "import json, os; given = json.load(open(os.environ['TUNEWISE_CONFIG']))['x']; "
+    CommandEvaluator(python(f"{code} assert given == os.environ['TUNEWISE_PARAM_X']; print(1)"), cwd=tmp_path).evaluate(
+        {"x": value}
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["argv"]
+
+
+def test_a_text_command_is_split_before_values_are_placed(tmp_path: Path) -> None:
+    script = tmp_path / "a script.py"
+    script.write_text("import sys; print(len(sys.argv))")
+    evaluator = CommandEvaluator(f"{sys.executable} '{script}' {{x}} last")
+    assert evaluator.evaluate({"x": "one 'two three"}).value == 3
+
+
+def test_values_that_no_program_can_take() -> None:
+    for value in ("nul\0byte", "\ud800", "x" * 5_000_000):
+        with pytest.raises(TrialFailed, match=r"cannot be handed|could not be started"):
+            CommandEvaluator(ECHO).evaluate({"x": value})
+
+
+def test_environment_and_config_file(tmp_path: Path) -> None:
+    code = """
+import json, os, pathlib, sys
+names = {k: v for k, v in os.environ.items() if k.startswith("TUNEWISE_PARAM")} | {"OWN": os.environ["OWN"]}
+seen = [names, json.load(open(sys.argv[1])), sys.argv[1] == os.environ["TUNEWISE_CONFIG"]]
+pathlib.Path("seen").write_text(json.dumps(seen))
+print(0.5)
+"""
+    evaluator = CommandEvaluator(python(code, "{config}"), cwd=tmp_path, env={"OWN": "set"})
+    configuration: dict[str, Value] = {"svc__C": 1e-300, "c": 1, "C": 2, "flag": False, "none": None}
+    assert evaluator.evaluate(configuration) == Evaluation(0.5)
+    names, given, same = json.loads((tmp_path / "seen").read_text())
+    assert names == {
+        "TUNEWISE_PARAM_SVC__C": "1e-300", "TUNEWISE_PARAM_FLAG": "false", "TUNEWISE_PARAM_NONE": "null", "OWN": "set",
+    }  # fmt: skip
+    assert given == configuration
+    assert same
+
+
+WRITE = "import os, pathlib; pathlib.Path(os.environ['TUNEWISE_RESULT']).write_text({!r}); print(7)"
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("print('epoch 1'); print(0.25)", Evaluation(0.25)),
+        ("print('{\"value\": 1, \"n\": 2, \"note\": \"x\"}\\n{\"other\": 1}\\nbye')", Evaluation(1, {"n": 2})),
+        ("print('{\"value\": 1}'); print('{broken')", Evaluation(1)),
+        (WRITE.format('{"value": 3, "epochs": 1}'), Evaluation(3, {"epochs": 1})),
+        (WRITE.format("4"), Evaluation(4)),
+        (WRITE.format(""), Evaluation(7)),
+        ("import sys; sys.stdout.buffer.write(b'\\xff\\xfe\\n1e-3\\r\\n')", Evaluation(0.001)),
+    ],
+)  # fmt: skip
+def test_where_the_metric_comes_from(code: str, expected: Evaluation) -> None:
+    assert CommandEvaluator(python(code)).evaluate({}) == expected
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (
+            "import sys; print('Killed by data', file=sys.stderr); sys.exit(3)",
+            "exit code 3. Its output ends with: Killed by data",
+        ),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "signal SIGSEGV"),
+        ("raise ValueError('bad rate')", "ValueError: bad rate"),
+        ("print('loss fell')", "told no metric. Looked for: JSON in the file TUNEWISE_RESULT"),
+        ("pass", "It wrote nothing."),
+        ("print('nan')", "The metric is NaN"),
+        ("print('{\"value\": NaN}')", "The metric is NaN"),
+        ("print('inf')", "The metric is inf"),
+        ('print(\'{"value": "0.5"}\')', "not a number"),
+        (WRITE.format('{"value": NaN}'), "The metric is NaN"),
+        (WRITE.format('{"value": null}'), "returned None"),
+        (WRITE.format('{"loss": 1}'), "its keys are: loss"),
+        (WRITE.format("{"), "cannot be read"),
+        (WRITE.format("[" * 100_000), "cannot be read"),
+        (WRITE.format("1" + "0" * 400), "cannot be read"),
+        ("print('x' * 100_000)", "x" * 1000),
+    ],
+)
+def test_failures_have_a_reason(code: str, reason: str) -> None:
+    with pytest.raises(TrialFailed) as caught:
+        CommandEvaluator(python(code)).evaluate({})
+    assert reason in str(caught.value)
+    assert len(str(caught.value)) < 2000
+
+
+def test_a_hanging_program_is_ended_with_its_daemons(tmp_path: Path) -> None:
+    code = """
+import pathlib, signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, lambda *_: (pathlib.Path("asked").touch(), sys.exit(0)))
+child = subprocess.Popen(["sleep", "60"], start_new_session=True)
+pathlib.Path("pid").write_text(str(child.pid))
+print("epoch 1", flush=True)
+time.sleep(60)
+"""
+    start = time.monotonic()
+    with pytest.raises(
+        TrialFailed, match=r"exceeded its limit of 0\.6 s and was ended\. Its output ends with: epoch 1"
+    ):
+        CommandEvaluator(python(code), timeout_s=0.6, cwd=tmp_path).evaluate({})
+    assert time.monotonic() - start < 10
+    assert (tmp_path / "asked").exists()
+    assert gone(int((tmp_path / "pid").read_text()))
+
+
+def test_a_program_that_ignores_the_request_is_ended_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tunewise.evaluate.command.GRACE_S", 0.2)
+    with pytest.raises(TrialFailed, match="exceeded its limit"):
+        CommandEvaluator(["sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"], timeout_s=0.3).evaluate({})
+
+
+def test_a_program_that_closes_its_output_is_waited_for() -> None:
+    code = "import os, time; os.close(1); os.close(2); time.sleep(0.4); "
+    assert CommandEvaluator(python(code + WRITE.replace("print(7)", "").format("2"))).evaluate({}).value == 2
+
+
+def test_a_grandchild_that_holds_the_output_is_not_waited_for_and_not_left(tmp_path: Path) -> None:
+    code = """
+import pathlib, subprocess
+child = subprocess.Popen(["sleep", "60"], start_new_session=True)
+pathlib.Path("pid").write_text(str(child.pid))
+print(1)
+"""
+    start = time.monotonic()
+    assert CommandEvaluator(python(code), cwd=tmp_path).evaluate({}).value == 1
+    assert time.monotonic() - start < 10
+    assert gone(int((tmp_path / "pid").read_text()))
+
+
+def test_a_flood_of_output_is_read_in_bounded_memory() -> None:
+    code = "import sys\nfor _ in range(200): sys.stdout.write('x' * 999_999 + '\\n')\nprint(5)"
+    tracemalloc.start()
+    try:
+        assert CommandEvaluator(python(code)).evaluate({}).value == 5
+        assert tracemalloc.get_traced_memory()[1] < 20e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_several_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    evaluator = CommandEvaluator(["sh", "-c", "sleep 0.1; echo $TUNEWISE_PARAM_X"])
+    with ThreadPoolExecutor(4) as threads:
+        assert [r.value for r in threads.map(evaluator.evaluate, [{"x": x} for x in range(8)])] == list(range(8))
+    assert list(tmp_path.iterdir()) == []
+    assert pickle.loads(pickle.dumps(evaluator)).evaluate({"x": 3}).value == 3
+
+
+def test_close_ends_what_runs() -> None:
+    evaluator = CommandEvaluator(["sleep", "60"])
+    outcome: list[TrialFailed] = []
+
+    def trial() -> None:
+        with pytest.raises(TrialFailed) as caught:
+            evaluator.evaluate({})
+        outcome.append(caught.value)
+
+    thread = threading.Thread(target=trial)
+    thread.start()
+    time.sleep(0.3)
+    evaluator.close()
+    thread.join(5)
+    assert "SIGKILL" in str(outcome[0])
+
+
+def test_ctrl_c_ends_the_program(tmp_path: Path) -> None:
+    """The signal reaches the driver alone; the driver's way out ends the program."""
+    script = "from tunewise.evaluate.command import CommandEvaluator as Command; "
+    script += "Command(['sh', '-c', 'echo $$ > pid; sleep 60']).evaluate({})"
+    driver = subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        stderr=subprocess.PIPE,
+    )
+    deadline = time.monotonic() + 20
+    while not ((tmp_path / "pid").exists() and (tmp_path / "pid").read_text()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    driver.send_signal(2)
+    _, stderr = driver.communicate(timeout=10)
+    assert b"KeyboardInterrupt" in stderr
+    assert gone(int((tmp_path / "pid").read_text()))
+
+
+def test_misuse_names_the_way_out(tmp_path: Path) -> None:
+    (tmp_path / "script").write_text("no first line")
+    (tmp_path / "script").chmod(0o755)
+    cases: list[tuple[Any, str]] = [
+        ("no-such-program-at-all", "'no-such-program-at-all' cannot be run"),
+        (str(tmp_path), "cannot be run"),
+        (str(tmp_path / "script"), "a script needs a first line"),
+        ("train {lerning_rate}", r"Did you mean \{learning_rate\}"),
+        ("train {gamma}", r"--gamma=\{gamma\?\}"),
+        ("", "not a program"),
+        ([], "not a program"),
+        ([1], "not a program"),
+        ("train 'open", "Close quotes"),
+    ]
+    for command, message in cases:
+        with pytest.raises(StudyError, match=message):
+            CommandEvaluator(command).evaluate({"learning_rate": 0.1})
+    with pytest.raises(StudyError, match="not a folder"):
+        CommandEvaluator("true", cwd=tmp_path / "nowhere")
+
+
+def test_the_example_learns_better_with_a_better_rate() -> None:
+    evaluator = CommandEvaluator([sys.executable, str(EXAMPLES / "train.py")], metric="error", timeout_s=60)
+    good = evaluator.evaluate({"learning_rate": 0.3, "schedule": "cosine"})
+    bad = evaluator.evaluate({"learning_rate": 1e-5})
+    assert good.value < 0.06 < bad.value
+    assert good.extra["train_loss"] < bad.extra["train_loss"]
+    with pytest.raises(TrialFailed, match="exit code 2"):
+        evaluator.evaluate({"learning_rat": 1, "momentum": 0.9})

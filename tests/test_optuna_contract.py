@@ -1,0 +1,77 @@
+"""Optuna's own contract suite for samplers, with models that answer well, badly, out of range and in the wrong type."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import optuna
+import pytest
+from optuna.testing.pytest_samplers import (
+    BasicSamplerTestCase,
+    RelativeSamplerTestCase,
+    SingleOnlySamplerTestCase,
+)
+
+from tunewise import ChatRequest, FunctionModel, LLMSampler
+
+Answer = Callable[[dict[str, Any], int], Any]
+
+
+def answering(answer: Answer) -> Callable[[], LLMSampler]:
+    """A sampler whose model answers from the schema of each request."""
+
+    def make() -> LLMSampler:
+        calls = iter(range(10**9))
+
+        def reply(request: ChatRequest) -> str:
+            assert request.schema is not None
+            properties = request.schema["properties"]
+            turn = next(calls)
+            return json.dumps({name: answer(schema, turn) for name, schema in properties.items()})
+
+        return LLMSampler(FunctionModel(reply), seed=0, max_fallbacks=None)
+
+    return make
+
+
+def good(schema: dict[str, Any], turn: int) -> Any:
+    """A value within the bounds, another one each time."""
+    if "enum" in schema:
+        return schema["enum"][turn % len(schema["enum"])]
+    share = (turn * 0.6180339887498949) % 1
+    value = schema["minimum"] + share * (schema["maximum"] - schema["minimum"])
+    return round(value) if schema["type"] == "integer" else value
+
+
+def out_of_range(schema: dict[str, Any], turn: int) -> Any:
+    """A number beyond the upper bound; no choice at all."""
+    return "nonsense" if "enum" in schema else schema["maximum"] + 1 + turn
+
+
+def wrong_type(schema: dict[str, Any], turn: int) -> Any:
+    """A list where a value is asked for."""
+    return [turn, None]
+
+
+def garbage() -> LLMSampler:
+    """A model that never heard of JSON."""
+    return LLMSampler(
+        FunctionModel(lambda request: "I would rather talk about the weather."), seed=0, max_fallbacks=None
+    )
+
+
+SAMPLERS = {
+    "good": answering(good),
+    "out_of_range": answering(out_of_range),
+    "wrong_type": answering(wrong_type),
+    "garbage": lambda: garbage(),
+}
+
+
+class TestLLMSampler(BasicSamplerTestCase, RelativeSamplerTestCase, SingleOnlySamplerTestCase):
+    @pytest.fixture(params=SAMPLERS)
+    def sampler(self, request: pytest.FixtureRequest) -> Callable[[], optuna.samplers.BaseSampler]:
+        return SAMPLERS[request.param]

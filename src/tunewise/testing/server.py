@@ -15,6 +15,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -78,8 +79,7 @@ class FaultServer:
         self._behaviours = tuple(behaviours)
         self._then = then or status(500, "The fault server has no behaviour left.")
         self._lock = threading.Lock()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Exchange)
-        self._http.fault_server = self  # type: ignore[attr-defined]
+        self._http = Listener(self)
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
 
     @property
@@ -103,19 +103,49 @@ class FaultServer:
     ) -> None:
         self.closing.set()
         self._http.shutdown()
+        self._http.hang_up()
         self._http.server_close()
         self._thread.join()
+
+
+class Listener(ThreadingHTTPServer):
+    """The socket of a `FaultServer` and its open connections."""
+
+    def __init__(self, fault_server: FaultServer) -> None:
+        self.fault_server = fault_server
+        self.connections: set[socket.socket] = set()
+        super().__init__(("127.0.0.1", 0), Exchange)
+
+    def hang_up(self) -> None:
+        """End the connections that clients keep open."""
+        for connection in tuple(self.connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: clients that hang up are part of the play."""
 
 
 class Exchange(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
+    server: Listener
 
     @property
     def fault_server(self) -> FaultServer:
         """The server that plays."""
-        return self.server.fault_server  # type: ignore[attr-defined, no-any-return]
+        return self.server.fault_server
+
+    def setup(self) -> None:
+        """Note the connection."""
+        super().setup()
+        self.server.connections.add(self.connection)
+
+    def finish(self) -> None:
+        """Forget the connection."""
+        self.server.connections.discard(self.connection)
+        super().finish()
 
     def do_GET(self) -> None:
         """`/v1/models`."""

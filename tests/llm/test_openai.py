@@ -3,6 +3,7 @@ import json
 import re
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -131,6 +132,9 @@ def test_usage_may_be_missing_or_nonsense_and_content_may_come_in_parts(start: S
         (body('{"choices": [{"message": {"content": 5}}]}'), ModelUnavailable, "no chat completion"),
         (body('{"choices": [{"message": {"content": [null]}}]}'), ModelUnavailable, "no chat completion"),
         (body('{"error": {"message": "provider down"}}'), ModelUnavailable, "provider down"),
+        (lambda exchange, _: exchange.send(200, b"no gzip", {"content-encoding": "gzip"}), ModelUnavailable, "1 attempt"),
+        (lambda exchange, _: exchange.send(400, '{"error": "m is unknown"}'), ModelUnusable, "m is unknown"),
+        (lambda exchange, _: exchange.send(400, '{"error": {"message": [1], "param": [2]}}'), ModelUnusable, "param"),
     ],
 )
 def test_faults_are_named_by_what_can_be_done(
@@ -154,6 +158,30 @@ def test_what_passes_is_retried(start: Start, fault: Behaviour) -> None:
     server, model = start(fault, reply("ok"), max_retries=1)
     assert model.complete(ASK).text == "ok"
     assert len(server.received) == 2
+
+
+def test_a_key_does_not_follow_a_redirect_to_another_server(start: Start) -> None:
+    other, _ = start(reply("ok"))
+    address = other.base_url + "/chat/completions"
+    server, model = start(lambda exchange, _: exchange.send(307, b"", {"location": address}))
+    assert model.complete(ASK).text == "ok"
+    assert server.received[0].headers["authorization"] == f"Bearer {KEY}"
+    assert "authorization" not in other.received[0].headers
+
+
+def test_https_where_there_is_none_is_unusable(start: Start) -> None:
+    server, _ = start(reply("ok"))
+    model = OpenAIModel("m", base_url=server.base_url.replace("http:", "https:"), max_retries=0)
+    with pytest.raises(ModelUnusable, match="SSL"):
+        model.complete(ASK)
+    model.close()
+
+
+def test_threads_share_a_model_that_has_yet_to_learn(start: Start) -> None:
+    server, model = start(*[rejects("json_schema", "seed")] * 99)
+    with ThreadPoolExecutor(8) as pool:
+        assert {reply.text for reply in pool.map(model.complete, [ASK] * 16)} == {"{}"}
+    assert len(server.received) <= 16 * 3
 
 
 def test_nobody_there_is_unusable_at_first_and_unavailable_later() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import threading
 from dataclasses import replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -132,6 +131,8 @@ def find_weights(path: str | Path | None) -> Path:
     Raises:
         ModelUnusable: There is none.
     """
+    from importlib import metadata
+
     if path is not None:
         given = Path(path).expanduser()
         if not given.is_file():

@@ -27,7 +27,7 @@ class Call:
         key: Of the request.
         model: As the server names it; as asked for, when the call failed.
         text: The reply, as it came.
-        finish_reason: As in `ChatReply`.
+        finish_reason: As in `ChatReply`; "other" when the call failed.
         input_tokens: As the server counts them; None when unknown.
         output_tokens: Likewise.
         most_input_tokens: What the prompt takes at most, by estimate. Caps count it while the truth is unknown.
@@ -40,7 +40,7 @@ class Call:
     key: str
     model: str
     text: str = ""
-    finish_reason: FinishReason = "stop"
+    finish_reason: FinishReason = "other"
     input_tokens: int | None = None
     output_tokens: int | None = None
     most_input_tokens: int = 0

@@ -49,8 +49,8 @@ class OpenAIModel:
     lost connections, 408, 409, 429 and 5xx, after growing pauses or as long as the server asks, if that is at most
     two minutes; each attempt may be billed.
 
-    A server that refuses connections, or whose name nobody knows, is `ModelUnusable` until it has answered once and
-    `ModelUnavailable` from then on: the first is a wrong address, the second a restart.
+    A server that refuses connections, fails the TLS handshake, or whose name nobody knows, is `ModelUnusable` until it
+    has answered this object once, and `ModelUnavailable` from then on: first a wrong address, later a restart.
 
     Args:
         name: The model, as the server calls it.
@@ -190,7 +190,7 @@ class OpenAIModel:
         return "the function api_key" if self._api_key else f"the environment variable {self._api_key_env}"
 
     def _server(self) -> Server:
-        password = urlsplit(self.base_url).password
+        password = urlsplit(self.base_url).password  # of a proxy in front of the server
         client = self._client
         return Server(
             model=self.name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -47,9 +48,9 @@ class Server:
     answered: bool
 
     def redact(self, text: str) -> str:
-        """On one line, not long, without secrets."""
+        """On one line, not long, without secrets; what is shorter than a key, such as "EMPTY", is no secret."""
         for secret in self.secrets:
-            text = text.replace(secret, "***")
+            text = text.replace(secret, "***") if len(secret) >= 8 else text
         text = " ".join(text.split())
         return text if len(text) <= 400 else text[:400] + " ..."
 
@@ -73,8 +74,8 @@ def translate(error: openai.OpenAIError, server: Server) -> ModelError:
         )
     if isinstance(error, openai.APIConnectionError):
         cause = root_cause(error)
-        what = server.redact(f"{type(cause).__name__}: {cause}".rstrip(": "))
-        if not server.answered and isinstance(cause, ConnectionRefusedError | socket.gaierror):
+        what = server.redact(f"{type(cause).__name__}: {cause}".rstrip(".: "))
+        if not server.answered and isinstance(cause, ConnectionRefusedError | socket.gaierror | ssl.SSLError):
             return ModelUnusable(
                 f"No server can be reached at {server.address} ({what}). Start it, or correct base_url or the network."
             )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -130,10 +130,11 @@ class LLMSampler(BaseSampler):
         """Count what the study has spent in other processes."""
         with self._lock:
             for trial in study.get_trials(deepcopy=False):
-                for key, call in calls_of(trial):
-                    if (study.study_name, trial.number, key) not in self._counted:
-                        self._counted.add((study.study_name, trial.number, key))
-                        self._ledger.restore([call])
+                for key, call in trial.system_attrs.items():
+                    mark = (study.study_name, trial.number, key)
+                    if key.startswith(CALL_KEY) and mark not in self._counted:
+                        self._counted.add(mark)
+                        self._ledger.restore([Call.from_dict(call)])
 
     def check_fallbacks(self) -> None:
         """Stop where the model has not been of use for a while.
@@ -242,7 +243,7 @@ class LLMSampler(BaseSampler):
     def _complete(self, study: Study, trial: FrozenTrial, request: ChatRequest) -> ChatReply:
         """Call the model, unless this trial has made the same call before it was interrupted."""
         known = study._storage.get_trial(trial._trial_id)
-        calls = [call for _, call in calls_of(known)]
+        calls = [Call.from_dict(value) for key, value in known.system_attrs.items() if key.startswith(CALL_KEY)]
         for call in calls:
             if call.key == request.key and not call.error:
                 return call.reply()
@@ -273,13 +274,6 @@ def joined(earlier: Mapping[str, Any], new: dict[str, Any]) -> dict[str, Any]:
         return new
     worse = earlier if "fallback" in earlier else new
     return {**earlier, **new, **worse, "configuration": {**earlier["configuration"], **new["configuration"]}}
-
-
-def calls_of(trial: FrozenTrial) -> Iterator[tuple[str, Call]]:
-    """The calls that were made for a trial, with the keys under which they are stored."""
-    for key, value in trial.system_attrs.items():
-        if key.startswith(CALL_KEY):
-            yield key, Call.from_dict(value)
 
 
 def words(entropy: int | Sequence[int] | None) -> list[int]:

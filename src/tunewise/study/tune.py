@@ -99,9 +99,13 @@ def tune(
         ObjectiveFailed: Not one trial of the study finished.
     """
     if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
-        raise StudyError(f"trials = {trials!r} is not a whole number of at least 1. Say how many evaluations there may be.")
+        raise StudyError(
+            f"trials = {trials!r} is not a whole number of at least 1. Say how many evaluations there may be."
+        )
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise StudyError(f"workers = {workers!r} is not a whole number of at least 1. Say how many trials run at a time.")
+        raise StudyError(
+            f"workers = {workers!r} is not a whole number of at least 1. Say how many trials run at a time."
+        )
     space = space if isinstance(space, SearchSpace) else SearchSpace.from_dict(space)
     task = task or Task()
     task = replace(task, budget=task.budget or trials)

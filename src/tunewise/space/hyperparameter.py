@@ -122,12 +122,12 @@ class Hyperparameter:
         if isinstance(self.distribution, CategoricalDistribution):
             places = {value: index_of(value, self.choices) for value in set(values)}
             found = np.array([places[value] for value in values]).reshape(-1, 1)
-            return (found == np.arange(len(self.choices))).astype(float)
+            return np.asarray(found == np.arange(len(self.choices)), dtype=float)
         low, high = self._transformed_bounds()
         if low == high:
             return np.full((len(values), 1), 0.5)
         numbers = np.clip(np.array(values, dtype=float), self.distribution.low, self.distribution.high).reshape(-1, 1)
-        return ((np.log(numbers) if self.distribution.log else numbers) - low) / (high - low)
+        return np.asarray(((np.log(numbers) if self.distribution.log else numbers) - low) / (high - low))
 
     def decode(self, coordinates: Sequence[float]) -> Value:
         """The allowed value nearest to a place in the unit cube."""

@@ -176,7 +176,8 @@ class SearchSpace(Mapping[str, Hyperparameter]):
             scale where `log`; for a category one-hot. A hyperparameter that does not exist sits at 0.5, or at zeros.
             A value outside its bounds is placed on the nearest one.
         """
-        return self.encode_all([configuration])[0]
+        (row,) = self.encode_all([configuration])
+        return np.asarray(row)
 
     def encode_all(
         self, configurations: Sequence[Mapping[str, Value]], *, absent: float | None = None

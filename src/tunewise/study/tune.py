@@ -22,12 +22,10 @@ from tunewise.llm.ledger import Caps
 from tunewise.sampler import LLMSampler
 from tunewise.space import Configuration, SearchSpace, Value
 from tunewise.study.storage import Storage, only_driver, open_storage
+from tunewise.study.summary import STUDY_KEY
 from tunewise.task import Task
 
 __all__ = ["Watch", "tune"]
-
-STUDY_KEY = "tunewise:study"
-"""User attribute of a study: the space and the task that it was made with."""
 
 logger = logging.getLogger("tunewise")
 
@@ -288,8 +286,8 @@ def check_same_study(study: optuna.Study, space: SearchSpace, task: Task) -> Non
         then = before.get(name, plain)
         if any(then.get(key) != plain.get(key) for key in ("type", "choices")):
             raise StudyError(
-                f"The study {study.study_name!r} was begun with another {name}: {then} then, {plain} now. Type and choices "
-                "of a hyperparameter cannot change within a study. Use another storage or name."
+                f"The study {study.study_name!r} was begun with another {name}: {then} then, {plain} now. "
+                "Type and choices of a hyperparameter cannot change within a study. Use another storage or name."
             )
     about = {"space": space.to_dict(), "task": task.to_dict()}
     if study.user_attrs.get(STUDY_KEY) != about:

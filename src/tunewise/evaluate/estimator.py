@@ -6,6 +6,7 @@ import difflib
 import importlib
 import inspect
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -108,9 +109,15 @@ class Score:
         from sklearn.base import clone
         from sklearn.exceptions import ConvergenceWarning
 
+        scores, seconds = [], []
         with caught_warnings() as caught:
-            model = seeded(clone(self.estimator).set_params(**configuration), self.seed)
-            scores, seconds = self._hold_out(model) if self.validation is not None else self._cross_validate(model)
+            template = seeded(clone(self.estimator).set_params(**configuration), self.seed)
+            for train, test in self._folds(template):
+                model = clone(template)
+                start = time.perf_counter()
+                model.fit(*train)
+                seconds.append(time.perf_counter() - start)
+                scores.append(self.scorer(model, *test))
         value = float(np.mean(scores))
         result = {"value": 1 - value if self.error else value, "fit_seconds": float(np.mean(seconds))}
         if len(scores) > 1:
@@ -120,20 +127,14 @@ class Score:
             result["convergence_warnings"] = sum(issubclass(category, ConvergenceWarning) for category in caught)
         return result
 
-    def _cross_validate(self, model: Any) -> tuple[Any, Any]:
-        from sklearn.model_selection import cross_validate
+    def _folds(self, model: Any) -> Iterator[tuple[Any, Any]]:
+        """Training part and the rest, each as `(X, y)`."""
+        from sklearn.utils.metaestimators import _safe_split
 
-        folds = cross_validate(model, self.X, self.y, cv=self.splits, scoring=self.scorer, error_score="raise")
-        return folds["test_score"], folds["fit_time"]
-
-    def _hold_out(self, model: Any) -> tuple[Any, Any]:
-        import time
-
-        start = time.perf_counter()
-        model.fit(self.X, self.y)
-        seconds = time.perf_counter() - start
-        assert self.validation is not None
-        return [self.scorer(model, *self.validation)], [seconds]
+        if self.validation is not None:
+            yield (self.X, self.y), self.validation
+        for train, test in self.splits:
+            yield _safe_split(model, self.X, self.y, train), _safe_split(model, self.X, self.y, test, train)
 
 
 def load_estimator(address: str | Sequence[str], params: Mapping[str, Any] | None = None) -> Any:

@@ -1,1 +1,41 @@
-"""Language models: the protocol, the adapters, what calls cost, and how they are recorded."""
+"""Language models: the protocol, the adapters, what calls cost, and how they are recorded.
+
+Importing this package imports no SDK; an adapter imports its own when it is used first.
+"""
+
+from tunewise.llm.base import ChatModel, ChatReply, ChatRequest, FinishReason, Message, Role
+from tunewise.llm.cassette import RecordingModel, ReplayingModel
+from tunewise.llm.embedded import EmbeddedModel
+from tunewise.llm.ledger import Call, Caps, Ledger, Totals
+from tunewise.llm.manual import ManualModel
+from tunewise.llm.openai import OpenAIModel, list_models
+from tunewise.llm.prices import FREE, Price, find_price
+from tunewise.llm.resolve import closing, describe, resolve_model
+from tunewise.llm.scripted import FunctionModel, ScriptedModel
+
+__all__ = [
+    "FREE",
+    "Call",
+    "Caps",
+    "ChatModel",
+    "ChatReply",
+    "ChatRequest",
+    "EmbeddedModel",
+    "FinishReason",
+    "FunctionModel",
+    "Ledger",
+    "ManualModel",
+    "Message",
+    "OpenAIModel",
+    "Price",
+    "RecordingModel",
+    "ReplayingModel",
+    "Role",
+    "ScriptedModel",
+    "Totals",
+    "closing",
+    "describe",
+    "find_price",
+    "list_models",
+    "resolve_model",
+]

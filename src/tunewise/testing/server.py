@@ -1,0 +1,320 @@
+"""A loopback server that speaks the chat-completions protocol and misbehaves on request.
+
+```python
+with FaultServer([status(503), reply('{"C": 1}'), hang()]) as server:
+    model = OpenAIModel("test", base_url=server.base_url)
+```
+
+Each request to `/v1/chat/completions` plays the next behaviour; when the list is played out, `then` is played for ever.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+
+__all__ = [
+    "Behaviour",
+    "FaultServer",
+    "Received",
+    "body",
+    "completion",
+    "context_exceeded",
+    "drop_mid_body",
+    "empty",
+    "hang",
+    "not_json",
+    "refusal",
+    "rejects",
+    "reply",
+    "reset",
+    "status",
+    "truncated",
+    "wrong_shape",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One request as it came: path, parsed JSON, headers with lower-case names."""
+
+    path: str
+    json: Mapping[str, Any]
+    headers: Mapping[str, str] = field(repr=False)
+
+
+class FaultServer:
+    """Serves on a free loopback port inside a `with` block.
+
+    Args:
+        behaviours: One for each request, in turn.
+        then: Played for every request after the list; by default an HTTP 500 that says the list is played out.
+        models: What `/v1/models` lists.
+        api_key: Requests that do not carry it get 401; None lets everyone in.
+
+    Attributes:
+        received: Every request to `/v1/chat/completions`, oldest first.
+    """
+
+    def __init__(
+        self,
+        behaviours: Sequence[Behaviour] = (),
+        *,
+        then: Behaviour | None = None,
+        models: Sequence[str] = ("test-model",),
+        api_key: str | None = None,
+    ) -> None:
+        self.received: list[Received] = []
+        self.closing = threading.Event()
+        self.models = tuple(models)
+        self.api_key = api_key
+        self._behaviours = tuple(behaviours)
+        self._then = then or status(500, "The fault server has no behaviour left.")
+        self._lock = threading.Lock()
+        self._http = Listener(self)
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
+
+    @property
+    def base_url(self) -> str:
+        """Where the server listens, as a client's `base_url`."""
+        return f"http://127.0.0.1:{self._http.server_address[1]}/v1"
+
+    def next_behaviour(self, received: Received) -> Behaviour:
+        """Note a request and choose what is played for it."""
+        with self._lock:
+            turn = len(self.received)
+            self.received.append(received)
+        return self._behaviours[turn] if turn < len(self._behaviours) else self._then
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.closing.set()
+        self._http.shutdown()
+        self._http.hang_up()
+        self._http.server_close()
+        self._thread.join()
+
+
+class Listener(ThreadingHTTPServer):
+    """The socket of a `FaultServer` and its open connections."""
+
+    def __init__(self, fault_server: FaultServer) -> None:
+        self.fault_server = fault_server
+        self.connections: set[socket.socket] = set()
+        super().__init__(("127.0.0.1", 0), Exchange)
+
+    def hang_up(self) -> None:
+        """End the connections that clients keep open."""
+        for connection in tuple(self.connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: clients that hang up are part of the play."""
+
+
+class Exchange(BaseHTTPRequestHandler):
+    """One connection."""
+
+    protocol_version = "HTTP/1.1"
+    server: Listener
+
+    @property
+    def fault_server(self) -> FaultServer:
+        """The server that plays."""
+        return self.server.fault_server
+
+    def setup(self) -> None:
+        """Note the connection."""
+        super().setup()
+        self.server.connections.add(self.connection)
+
+    def finish(self) -> None:
+        """Forget the connection."""
+        self.server.connections.discard(self.connection)
+        super().finish()
+
+    def do_GET(self) -> None:
+        """`/v1/models`."""
+        if self.path != "/v1/models":
+            self.send(404, error_body("no such path"))
+        elif self.allowed():
+            self.send(200, json.dumps({"object": "list", "data": [{"id": name} for name in self.fault_server.models]}))
+
+    def do_POST(self) -> None:
+        """`/v1/chat/completions`."""
+        text = self.rfile.read(int(self.headers.get("content-length", 0)))
+        if self.path != "/v1/chat/completions":
+            self.send(404, error_body("no such path"))
+        elif self.allowed():
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            received = Received(self.path, json.loads(text), headers)
+            self.fault_server.next_behaviour(received)(self, received)
+
+    def allowed(self) -> bool:
+        """Whether the key is right; a 401 is sent when it is not. Like careless servers, it repeats the key it got."""
+        key, given = self.fault_server.api_key, self.headers.get("authorization", "")
+        if key is None or given == f"Bearer {key}":
+            return True
+        self.send(401, error_body(f"Incorrect API key provided: {given}"))
+        return False
+
+    def send(self, code: int, text: str | bytes, headers: Mapping[str, str] | None = None) -> None:
+        """Send an answer of which nothing is missing."""
+        data = text.encode() if isinstance(text, str) else text
+        self.send_response(code)
+        for name, value in {"content-type": "application/json", "content-length": len(data), **(headers or {})}.items():
+            self.send_header(name, str(value))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+Behaviour = Callable[[Exchange, Received], None]
+"""What is done with a request."""
+
+
+def completion(text: str | None, *, finish_reason: str = "stop", usage: bool = True, **message: Any) -> dict[str, Any]:
+    """The JSON of a chat completion. A token is four characters here."""
+    answer: dict[str, Any] = {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 0,
+        "model": "test-model-2026",
+        "choices": [
+            {
+                "index": 0,
+                "finish_reason": finish_reason,
+                "message": {"role": "assistant", "content": text, **message},
+            }
+        ],
+    }
+    if usage:
+        answer["usage"] = {"prompt_tokens": 40, "completion_tokens": len(text or "") // 4, "total_tokens": 0}
+    return answer
+
+
+def error_body(message: str, **more: object) -> str:
+    """The JSON of an error."""
+    return json.dumps({"error": {"message": message, "type": "error", **more}})
+
+
+def reply(text: str | Callable[[Mapping[str, Any]], str], **more: Any) -> Behaviour:
+    """A proper reply: a text, or a function of the request's JSON. More is passed to `completion`."""
+
+    def play(exchange: Exchange, received: Received) -> None:
+        exchange.send(200, json.dumps(completion(text if isinstance(text, str) else text(received.json), **more)))
+
+    return play
+
+
+def body(text: str | bytes) -> Behaviour:
+    """Status 200 with this body, whatever it is."""
+    return lambda exchange, _: exchange.send(200, text)
+
+
+def status(
+    number: int, message: str = "refused for a test", *, retry_after: float | None = None, **error: object
+) -> Behaviour:
+    """An HTTP error; `error` goes into its JSON, for example `code="insufficient_quota"`."""
+    headers = {} if retry_after is None else {"retry-after": str(retry_after)}
+    return lambda exchange, _: exchange.send(number, error_body(message, **error), headers)
+
+
+def empty() -> Behaviour:
+    """A reply without a character."""
+    return reply("")
+
+
+def truncated(text: str = '{"C": 0.0') -> Behaviour:
+    """A reply that was cut off at `max_output_tokens`."""
+    return reply(text, finish_reason="length")
+
+
+def refusal(text: str = "I cannot help with that.") -> Behaviour:
+    """The model refuses."""
+    return lambda exchange, _: exchange.send(200, json.dumps(completion(None, refusal=text)))
+
+
+def not_json() -> Behaviour:
+    """A page of a proxy in place of the answer."""
+    return lambda exchange, _: exchange.send(200, "<html>Sign in first</html>", {"content-type": "text/html"})
+
+
+def wrong_shape() -> Behaviour:
+    """JSON that is no completion."""
+    return body('{"object": "chat.completion", "choices": []}')
+
+
+def hang(seconds: float = 60.0) -> Behaviour:
+    """No answer, until the client gives up or the server closes."""
+
+    def play(exchange: Exchange, _: Received) -> None:
+        exchange.fault_server.closing.wait(seconds)
+        exchange.close_connection = True
+
+    return play
+
+
+def reset() -> Behaviour:
+    """The connection is reset without an answer."""
+
+    def play(exchange: Exchange, _: Received) -> None:
+        exchange.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        exchange.connection.close()
+        exchange.close_connection = True
+
+    return play
+
+
+def drop_mid_body() -> Behaviour:
+    """The connection ends in the middle of the answer."""
+
+    def play(exchange: Exchange, _: Received) -> None:
+        exchange.send(200, '{"choices": [', {"content-length": "1000"})
+        exchange.close_connection = True
+
+    return play
+
+
+def context_exceeded() -> Behaviour:
+    """The request is too long, in the words of OpenAI."""
+    return status(
+        400,
+        "This model's maximum context length is 8192 tokens. However, your messages resulted in 9001 tokens.",
+        code="context_length_exceeded",
+    )
+
+
+def rejects(*parameters: str, otherwise: Behaviour | None = None) -> Behaviour:
+    """HTTP 400 when the request has one of these parameters, else `otherwise` (a reply by default).
+
+    `"json_schema"` and `"json_object"` stand for these types of `response_format`.
+    """
+    accepted = otherwise or reply("{}")
+
+    def play(exchange: Exchange, received: Received) -> None:
+        given = {*received.json, received.json.get("response_format", {}).get("type")}
+        wrong = next((name for name in parameters if name in given), None)
+        if wrong is None:
+            accepted(exchange, received)
+            return
+        name = "response_format" if wrong.startswith("json_") else wrong
+        exchange.send(400, error_body(f"Unsupported parameter: {name!r} ({wrong}) is not supported.", param=name))
+
+    return play

@@ -105,6 +105,7 @@ class LLMSampler(BaseSampler):
         self.task = task or Task()
         self.space = space
         chosen = find_proposer(proposer)
+        self._ask_model = chosen
         self._propose = default_first(chosen) if default else chosen
         self._ledger = Ledger(find_model(model, chosen), caps=caps or Caps(), price=price)
         self._style = {"reasoning": reasoning, "expert": expert}
@@ -135,6 +136,22 @@ class LLMSampler(BaseSampler):
                     if key.startswith(CALL_KEY) and mark not in self._counted:
                         self._counted.add(mark)
                         self._ledger.restore([Call.from_dict(call)])
+
+    def preview(self, study: Study) -> ChatRequest | None:
+        """The request that a next trial would send first, as far as is known now; None if it would send none.
+
+        Nothing is sent or stored. Where the default configuration comes first, this is the request after it.
+
+        Raises:
+            StudyError: The sampler has no space.
+        """
+        if self.space is None:
+            raise StudyError("A sampler without a space cannot say what it would ask. Give LLMSampler a space.")
+        ask = self._ask(study, len(study.get_trials(deepcopy=False)), self.space, fixed={})
+        try:
+            return next(self._ask_model(ask))
+        except StopIteration:
+            return None
 
     def check_fallbacks(self) -> None:
         """Stop where the model has not been of use for a while.
@@ -204,20 +221,23 @@ class LLMSampler(BaseSampler):
                 return {name: planned.configuration[name] for name in space if name in planned.configuration}
             self.restore(study)
             self.check_fallbacks()
-            ask = Ask(
-                task=self._task(study),
-                space=space,
-                history=self._history(study, trial.number),
-                trial=trial.number,
-                rng=np.random.default_rng([*words(self._entropy), trial.number, zlib.crc32("|".join(space).encode())]),
-                seed=self._seed,
-                fixed=fixed,
-                context_tokens=self.model.context_tokens,
-                **self._style,
-            )
+            ask = self._ask(study, trial.number, space, fixed=fixed)
             proposal = drive(self._propose(ask), lambda request: self._complete(study, trial, request))
             self._take(study, trial, planned, proposal)
         return dict(proposal.configuration)
+
+    def _ask(self, study: Study, number: int, space: SearchSpace, *, fixed: Mapping[str, Value]) -> Ask:
+        return Ask(
+            task=self._task(study),
+            space=space,
+            history=self._history(study, number),
+            trial=number,
+            rng=np.random.default_rng([*words(self._entropy), number, zlib.crc32("|".join(space).encode())]),
+            seed=self._seed,
+            fixed=fixed,
+            context_tokens=self.model.context_tokens,
+            **self._style,
+        )
 
     def _task(self, study: Study) -> Task:
         direction = direction_of(study)

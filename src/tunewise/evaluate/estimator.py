@@ -41,6 +41,7 @@ class EstimatorEvaluator:
         cv: Number of folds (shuffled, stratified for a classifier), a splitter or a list of splits, the same for each
             trial; or a tuple `(X, y)` of validation data.
         timeout_s: Limit for one trial in seconds; see `FunctionEvaluator`.
+        isolate: Whether to fit in a process of its own without a limit too.
         seed: For the folds, and for each `random_state` that is None.
 
     Raises:
@@ -56,6 +57,7 @@ class EstimatorEvaluator:
         scoring: str | Callable[..., float] = "accuracy",
         cv: Any = 5,
         timeout_s: float | None = None,
+        isolate: bool = False,
         seed: int = 0,
     ) -> None:
         check_estimator(estimator)
@@ -64,7 +66,7 @@ class EstimatorEvaluator:
         validation = None if self._cross_validated else checked_validation(cv)
         splits = split(estimator, X, y, cv, seed) if self._cross_validated else []
         score = Score(estimator, X, y, make_scorer(scoring), splits, validation, seed, error=scoring == "error")
-        self._evaluator = FunctionEvaluator(score, timeout_s=timeout_s)
+        self._evaluator = FunctionEvaluator(score, timeout_s=timeout_s, isolate=isolate)
 
     @property
     def direction(self) -> Direction:

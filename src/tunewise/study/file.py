@@ -25,6 +25,7 @@ from tunewise.evaluate import Evaluator
 from tunewise.llm.base import ChatModel
 from tunewise.llm.ledger import Caps
 from tunewise.llm.prices import Price
+from tunewise.llm.resolve import resolve_model
 from tunewise.sampler import LLMSampler
 from tunewise.space import SearchSpace, shorten
 from tunewise.task import DataCard, Task
@@ -97,8 +98,10 @@ class ModelPart(Part):
 
     name: str
     base_url: str | None = None
-    api_key_env: str = "OPENAI_API_KEY"
-    timeout_s: float = Field(default=120.0, gt=0)
+    api_key_env: str | None = None
+    timeout_s: float | None = Field(default=None, gt=0)
+    context_tokens: PositiveInt | None = None
+    threads: PositiveInt | None = None
     price: PricePart | None = None
 
 
@@ -184,6 +187,20 @@ class StudyFile(Part):
         )
         return merged(described, given), space, evaluator
 
+    def connect(self) -> ChatModel | None:
+        """The model that the file names; None when it names none."""
+        if self.model is None:
+            return None
+        part = self.model
+        return resolve_model(
+            part.name,
+            base_url=part.base_url,
+            api_key_env=part.api_key_env,
+            timeout_s=part.timeout_s,
+            context_tokens=part.context_tokens,
+            threads=part.threads,
+        )
+
     def sampler(self, model: ChatModel | None, task: Task, space: SearchSpace) -> LLMSampler:
         """The sampler that the file describes, around a model that has been made."""
         price = self.model.price if self.model else None
@@ -239,7 +256,7 @@ def merged(described: Task, given: Task) -> Task:
     said = {key: value for key, value in asdict(given).items() if value not in ("", None, ()) and key != "data"}
     if said.get("metric") == "loss":
         del said["metric"]
-    return replace(described, **said, **({"data": given.data} if given.data else {}))
+    return replace(described, **said, data=given.data or described.data)
 
 
 def read_study_file(path: str | Path, **changes: Any) -> StudyFile:

@@ -77,7 +77,7 @@ class Summary:
         if best is None:
             return "No trial that the language model proposed has finished, so there is nothing to credit it with."
         if default is None:
-            return f"The model reached {metric} {best.value:.6g} (trial {best.number}); no default was evaluated to compare."
+            return f"The language model reached {metric} {best.value:.6g} (trial {best.number}); no default to compare."
         gain = self.gain(best, default)
         assert gain is not None
         compared = f"best {metric} {best.value:.6g} (trial {best.number}) against {default.value:.6g}"

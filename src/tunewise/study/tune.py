@@ -27,6 +27,9 @@ from tunewise.task import Task
 
 __all__ = ["Watch", "tune"]
 
+ASKED_KEY = "tunewise:asked"
+"""User attribute of a trial that somebody evaluates outside; it is never taken over."""
+
 logger = logging.getLogger("tunewise")
 
 
@@ -266,8 +269,9 @@ def requeue(study: optuna.Study, trial_id: int) -> None:
 def requeue_running(study: optuna.Study) -> None:
     """Take over the trials that a process which is no more has left running."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        logger.info("Trial %d was interrupted and is run again.", trial.number)
-        requeue(study, trial._trial_id)
+        if ASKED_KEY not in trial.user_attrs:
+            logger.info("Trial %d was interrupted and is run again.", trial.number)
+            requeue(study, trial._trial_id)
 
 
 def check_same_study(study: optuna.Study, space: SearchSpace, task: Task) -> None:

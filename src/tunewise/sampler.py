@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -105,6 +105,7 @@ class LLMSampler(BaseSampler):
         self.task = task or Task()
         self.space = space
         chosen = find_proposer(proposer)
+        self._ask_model = chosen
         self._propose = default_first(chosen) if default else chosen
         self._ledger = Ledger(find_model(model, chosen), caps=caps or Caps(), price=price)
         self._style = {"reasoning": reasoning, "expert": expert}
@@ -130,10 +131,27 @@ class LLMSampler(BaseSampler):
         """Count what the study has spent in other processes."""
         with self._lock:
             for trial in study.get_trials(deepcopy=False):
-                for key, call in calls_of(trial):
-                    if (study.study_name, trial.number, key) not in self._counted:
-                        self._counted.add((study.study_name, trial.number, key))
-                        self._ledger.restore([call])
+                for key, call in trial.system_attrs.items():
+                    mark = (study.study_name, trial.number, key)
+                    if key.startswith(CALL_KEY) and mark not in self._counted:
+                        self._counted.add(mark)
+                        self._ledger.restore([Call.from_dict(call)])
+
+    def preview(self, study: Study) -> ChatRequest | None:
+        """The request that a next trial would send first, as far as is known now; None if it would send none.
+
+        Nothing is sent or stored. Where the default configuration comes first, this is the request after it.
+
+        Raises:
+            StudyError: The sampler has no space.
+        """
+        if self.space is None:
+            raise StudyError("A sampler without a space cannot say what it would ask. Give LLMSampler a space.")
+        ask = self._ask(study, len(study.get_trials(deepcopy=False)), self.space, fixed={})
+        try:
+            return next(self._ask_model(ask))
+        except StopIteration:
+            return None
 
     def check_fallbacks(self) -> None:
         """Stop where the model has not been of use for a while.
@@ -203,20 +221,23 @@ class LLMSampler(BaseSampler):
                 return {name: planned.configuration[name] for name in space if name in planned.configuration}
             self.restore(study)
             self.check_fallbacks()
-            ask = Ask(
-                task=self._task(study),
-                space=space,
-                history=self._history(study, trial.number),
-                trial=trial.number,
-                rng=np.random.default_rng([*words(self._entropy), trial.number, zlib.crc32("|".join(space).encode())]),
-                seed=self._seed,
-                fixed=fixed,
-                context_tokens=self.model.context_tokens,
-                **self._style,
-            )
+            ask = self._ask(study, trial.number, space, fixed=fixed)
             proposal = drive(self._propose(ask), lambda request: self._complete(study, trial, request))
             self._take(study, trial, planned, proposal)
         return dict(proposal.configuration)
+
+    def _ask(self, study: Study, number: int, space: SearchSpace, *, fixed: Mapping[str, Value]) -> Ask:
+        return Ask(
+            task=self._task(study),
+            space=space,
+            history=self._history(study, number),
+            trial=number,
+            rng=np.random.default_rng([*words(self._entropy), number, zlib.crc32("|".join(space).encode())]),
+            seed=self._seed,
+            fixed=fixed,
+            context_tokens=self.model.context_tokens,
+            **self._style,
+        )
 
     def _task(self, study: Study) -> Task:
         direction = direction_of(study)
@@ -242,7 +263,7 @@ class LLMSampler(BaseSampler):
     def _complete(self, study: Study, trial: FrozenTrial, request: ChatRequest) -> ChatReply:
         """Call the model, unless this trial has made the same call before it was interrupted."""
         known = study._storage.get_trial(trial._trial_id)
-        calls = [call for _, call in calls_of(known)]
+        calls = [Call.from_dict(value) for key, value in known.system_attrs.items() if key.startswith(CALL_KEY)]
         for call in calls:
             if call.key == request.key and not call.error:
                 return call.reply()
@@ -273,13 +294,6 @@ def joined(earlier: Mapping[str, Any], new: dict[str, Any]) -> dict[str, Any]:
         return new
     worse = earlier if "fallback" in earlier else new
     return {**earlier, **new, **worse, "configuration": {**earlier["configuration"], **new["configuration"]}}
-
-
-def calls_of(trial: FrozenTrial) -> Iterator[tuple[str, Call]]:
-    """The calls that were made for a trial, with the keys under which they are stored."""
-    for key, value in trial.system_attrs.items():
-        if key.startswith(CALL_KEY):
-            yield key, Call.from_dict(value)
 
 
 def words(entropy: int | Sequence[int] | None) -> list[int]:

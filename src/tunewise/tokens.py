@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from math import ceil
 
 __all__ = ["estimate_tokens"]
@@ -10,6 +11,7 @@ __all__ = ["estimate_tokens"]
 piece = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[^\W\d_]+|\s+|.", re.DOTALL)
 
 
+@lru_cache(maxsize=64)
 def estimate_tokens(text: str) -> int:
     """A cautious count: one token per digit, per sign and per common word, more for long words and other scripts.
 
@@ -19,6 +21,7 @@ def estimate_tokens(text: str) -> int:
     return ceil(sum(map(weigh, piece.findall(text))))
 
 
+@lru_cache(maxsize=4096)
 def weigh(part: str) -> float:
     """How many tokens a piece takes."""
     if part.isspace():

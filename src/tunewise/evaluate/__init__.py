@@ -1,1 +1,14 @@
 """How a configuration becomes a number."""
+
+from tunewise.evaluate.base import Evaluation, Evaluator, read_metric
+from tunewise.evaluate.command import CommandEvaluator
+from tunewise.evaluate.function import FunctionEvaluator, import_objective
+
+__all__ = [
+    "CommandEvaluator",
+    "Evaluation",
+    "Evaluator",
+    "FunctionEvaluator",
+    "import_objective",
+    "read_metric",
+]

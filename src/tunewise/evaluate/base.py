@@ -6,7 +6,7 @@ import math
 import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from tunewise.errors import TrialFailed
 from tunewise.space import Value, shorten
@@ -27,6 +27,7 @@ class Evaluation:
     extra: Mapping[str, float] = field(default_factory=dict)
 
 
+@runtime_checkable
 class Evaluator(Protocol):
     """Turns a configuration into an `Evaluation`."""
 

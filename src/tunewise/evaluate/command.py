@@ -145,7 +145,7 @@ class CommandEvaluator:
             if isinstance(error, BlockingIOError) or error.errno in (7, 12):  # too many processes, E2BIG, ENOMEM
                 raise TrialFailed(f"The command could not be started: {error.strerror}.") from None
             raise StudyError(
-                f"{command[0]!r} cannot be run: {error.strerror}. Name a program that is installed, by its full path if it "
+                f"{command[0]!r} cannot be run: {error.strerror}. Name a program that is installed, by its path if it "
                 "is not on PATH; a script needs a first line such as #!/bin/sh and the right to be executed."
             ) from None
         with self._lock:

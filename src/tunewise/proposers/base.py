@@ -122,13 +122,13 @@ class Ask:
 
     @cached_property
     def _tried_points(self) -> NDArray[np.float64]:
-        return np.array([self.space.encode(t.configuration, absent=np.nan) for t in self.tried])
+        return self.space.encode_all([t.configuration for t in self.tried], absent=np.nan)
 
     def nearly(self, configuration: Mapping[str, Value]) -> TrialRecord | None:
         """The earlier trial that a configuration repeats, if it does and something else is left to try."""
         if self.fixed or not self.tried or self.space.count <= len(self.tried):
             return None
-        differences = np.abs(self._tried_points - self.space.encode(configuration, absent=np.nan))
+        differences = np.abs(self._tried_points - self.space.encode_all([configuration], absent=np.nan))
         distances = np.nanmax(differences, axis=1, initial=0.0)
         nearest = int(distances.argmin())
         return self.tried[nearest] if distances[nearest] < NEAR else None

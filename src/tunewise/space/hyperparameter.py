@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from tunewise.errors import InvalidReply, SpaceError
@@ -116,16 +117,17 @@ class Hyperparameter:
                 used = on_grid  # 0.30000000000000004 and 0.3 are one grid point
         return (int(used) if isinstance(self.distribution, IntDistribution) else float(used)), rule
 
-    def encode(self, value: Value) -> list[float]:
-        """Place a value in the unit cube (see `SearchSpace.encode`)."""
+    def encode(self, values: Sequence[Value]) -> NDArray[np.float64]:
+        """Place values in the unit cube, `n x width` (see `SearchSpace.encode`); a number beyond a bound goes on it."""
         if isinstance(self.distribution, CategoricalDistribution):
-            at = index_of(value, self.choices)
-            return [float(i == at) for i in range(len(self.choices))]
-        assert isinstance(value, int | float)
+            places = {value: index_of(value, self.choices) for value in set(values)}
+            found = np.array([places[value] for value in values]).reshape(-1, 1)
+            return np.asarray(found == np.arange(len(self.choices)), dtype=float)
         low, high = self._transformed_bounds()
         if low == high:
-            return [0.5]
-        return [min(max((self._transform(value) - low) / (high - low), 0.0), 1.0)]
+            return np.full((len(values), 1), 0.5)
+        numbers = np.clip(np.array(values, dtype=float), self.distribution.low, self.distribution.high).reshape(-1, 1)
+        return np.asarray(((np.log(numbers) if self.distribution.log else numbers) - low) / (high - low))
 
     def decode(self, coordinates: Sequence[float]) -> Value:
         """The allowed value nearest to a place in the unit cube."""
@@ -136,16 +138,14 @@ class Hyperparameter:
         value = math.exp(at) if self.distribution.log else at
         return self.coerce(min(max(value, self.distribution.low), self.distribution.high))[0]
 
-    def _transform(self, value: float) -> float:
-        assert not isinstance(self.distribution, CategoricalDistribution)
-        return math.log(value) if self.distribution.log else value
-
     def _transformed_bounds(self) -> tuple[float, float]:
         """Bounds on the transformed scale; grids get half a cell more, so that each value owns an equal share."""
         assert isinstance(self.distribution, FloatDistribution | IntDistribution)
         low, high, step = self.distribution.low, self.distribution.high, self.distribution.step
         half = step / 2 if step is not None and low != high else 0.0
-        return self._transform(low - half), self._transform(high + half)
+        if self.distribution.log:
+            return math.log(low - half), math.log(high + half)
+        return low - half, high + half
 
 
 def Float(  # noqa: N802 - reads as the type that it makes

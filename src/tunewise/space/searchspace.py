@@ -168,25 +168,33 @@ class SearchSpace(Mapping[str, Hyperparameter]):
         except InvalidReply:
             return False
 
-    def encode(self, configuration: Mapping[str, Value], *, absent: float | None = None) -> NDArray[np.float64]:
+    def encode(self, configuration: Mapping[str, Value]) -> NDArray[np.float64]:
         """Place a configuration in the unit cube.
-
-        Args:
-            configuration: Values; one outside its bounds is placed on the nearest one.
-            absent: What stands in every coordinate of a hyperparameter that does not exist; None: see below.
 
         Returns:
             Vector of `d = width` numbers in [0, 1]: for a number its place between the bounds, on the logarithmic
             scale where `log`; for a category one-hot. A hyperparameter that does not exist sits at 0.5, or at zeros.
+            A value outside its bounds is placed on the nearest one.
         """
-        row = np.empty(self.width)
+        (row,) = self.encode_all([configuration])
+        return np.asarray(row)
+
+    def encode_all(
+        self, configurations: Sequence[Mapping[str, Value]], *, absent: float | None = None
+    ) -> NDArray[np.float64]:
+        """Place `n` configurations in the unit cube, as an `n x d` matrix.
+
+        Args:
+            configurations: As for `encode`.
+            absent: What stands in every coordinate of a hyperparameter that does not exist; None: as `encode` does it.
+        """
+        matrix = np.empty((len(configurations), self.width))
         for name, hyperparameter in self.items():
-            if name in configuration:
-                row[self._columns[name]] = hyperparameter.encode(configuration[name])
-            else:
-                middle = 0.0 if hyperparameter.choices else 0.5
-                row[self._columns[name]] = middle if absent is None else absent
-        return row
+            exists = np.array([name in c for c in configurations], dtype=bool)
+            block = matrix[:, self._columns[name]]
+            block[exists] = hyperparameter.encode([c[name] for c in configurations if name in c])
+            block[~exists] = absent if absent is not None else 0.0 if hyperparameter.choices else 0.5
+        return matrix
 
     def decode(self, coordinates: Sequence[float] | NDArray[np.float64]) -> Configuration:
         """The configuration nearest to a place in the unit cube; `decode(encode(c))` is `c`."""

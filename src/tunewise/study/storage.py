@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import optuna
 from filelock import FileLock, Timeout
-from optuna.storages.journal import BaseJournalFileLock, JournalFileBackend, JournalStorage
+from optuna.storages.journal import JournalFileBackend, JournalStorage
+from optuna.storages.journal._file import BaseJournalFileLock, get_lock_file
+from optuna.storages.journal._storage import JournalOperation
 
 from tunewise.errors import StudyError
 
@@ -38,8 +41,16 @@ class KernelLock(BaseJournalFileLock):
         self._lock.release()
 
 
+DURABLE = {
+    JournalOperation.CREATE_STUDY,
+    JournalOperation.SET_TRIAL_SYSTEM_ATTR,  # a call that was billed
+    JournalOperation.SET_TRIAL_STATE_VALUES,  # a result
+}
+"""Operations after which the file is forced to disk, with all that was written before them."""
+
+
 class SafeJournalBackend(JournalFileBackend):
-    """Optuna's journal file, mended before each write.
+    """Optuna's journal file, mended before each write, and forced to disk when something was earned.
 
     A process that is killed while it writes, or a full disk, leaves a record without its end; the next record would
     be glued to it, and the file could not be read any more. A record that was never wholly written was never
@@ -47,24 +58,29 @@ class SafeJournalBackend(JournalFileBackend):
     """
 
     def __init__(self, path: str) -> None:
-        self._repair_lock = KernelLock(path)
-        super().__init__(path, self._repair_lock)
+        super().__init__(path, KernelLock(path))
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Write records at the end of the last whole one."""
-        with self._repair_lock._lock:  # a lock of this kind may be taken twice by one holder
-            cut_torn_end(self._file_path)
-            super().append_logs(logs)
+        """Write records behind the last whole one."""
+        lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
+        with get_lock_file(self._lock), Path(self._file_path).open("rb+") as file:
+            go_to_whole_end(file)
+            file.write(lines.encode())
+            file.flush()
+            if any(log["op_code"] in DURABLE for log in logs):
+                os.fsync(file.fileno())
 
 
-def cut_torn_end(path: str) -> None:
-    """Cut off what follows the last line end of a file."""
-    with Path(path).open("rb+") as file:
-        end = file.seek(0, os.SEEK_END)
-        if end == 0 or (file.seek(end - 1), file.read(1))[1] == b"\n":
-            return
+def go_to_whole_end(file: BinaryIO) -> None:
+    """Move behind the last line end, and cut off what follows it."""
+    end = file.seek(0, os.SEEK_END)
+    if end == 0:
+        return
+    file.seek(end - 1)
+    if file.read(1) != b"\n":
         file.seek(0)
         file.truncate(file.read().rfind(b"\n") + 1)
+        file.seek(0, os.SEEK_END)
 
 
 def open_storage(storage: Storage) -> optuna.storages.BaseStorage:

@@ -22,12 +22,13 @@ from tunewise.llm.ledger import Caps
 from tunewise.sampler import LLMSampler
 from tunewise.space import Configuration, SearchSpace, Value
 from tunewise.study.storage import Storage, only_driver, open_storage
+from tunewise.study.summary import STUDY_KEY
 from tunewise.task import Task
 
 __all__ = ["Watch", "tune"]
 
-STUDY_KEY = "tunewise:study"
-"""User attribute of a study: the space and the task that it was made with."""
+ASKED_KEY = "tunewise:asked"
+"""User attribute of a trial that somebody evaluates outside; it is never taken over."""
 
 logger = logging.getLogger("tunewise")
 
@@ -99,9 +100,13 @@ def tune(
         ObjectiveFailed: Not one trial of the study finished.
     """
     if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
-        raise StudyError(f"trials = {trials!r} is not a whole number of at least 1. Say how many evaluations there may be.")
+        raise StudyError(
+            f"trials = {trials!r} is not a whole number of at least 1. Say how many evaluations there may be."
+        )
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise StudyError(f"workers = {workers!r} is not a whole number of at least 1. Say how many trials run at a time.")
+        raise StudyError(
+            f"workers = {workers!r} is not a whole number of at least 1. Say how many trials run at a time."
+        )
     space = space if isinstance(space, SearchSpace) else SearchSpace.from_dict(space)
     task = task or Task()
     task = replace(task, budget=task.budget or trials)
@@ -264,8 +269,9 @@ def requeue(study: optuna.Study, trial_id: int) -> None:
 def requeue_running(study: optuna.Study) -> None:
     """Take over the trials that a process which is no more has left running."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        logger.info("Trial %d was interrupted and is run again.", trial.number)
-        requeue(study, trial._trial_id)
+        if ASKED_KEY not in trial.user_attrs:
+            logger.info("Trial %d was interrupted and is run again.", trial.number)
+            requeue(study, trial._trial_id)
 
 
 def check_same_study(study: optuna.Study, space: SearchSpace, task: Task) -> None:
@@ -284,8 +290,8 @@ def check_same_study(study: optuna.Study, space: SearchSpace, task: Task) -> Non
         then = before.get(name, plain)
         if any(then.get(key) != plain.get(key) for key in ("type", "choices")):
             raise StudyError(
-                f"The study {study.study_name!r} was begun with another {name}: {then} then, {plain} now. Type and choices "
-                "of a hyperparameter cannot change within a study. Use another storage or name."
+                f"The study {study.study_name!r} was begun with another {name}: {then} then, {plain} now. "
+                "Type and choices of a hyperparameter cannot change within a study. Use another storage or name."
             )
     about = {"space": space.to_dict(), "task": task.to_dict()}
     if study.user_attrs.get(STUDY_KEY) != about:

@@ -1,0 +1,5 @@
+"""The command `tunewise`: parse, call, print. One file per command."""
+
+from tunewise.cli.app import main
+
+__all__ = ["main"]

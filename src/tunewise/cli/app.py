@@ -1,0 +1,85 @@
+"""The commands together, and what an error looks like to a person and to a shell."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from tunewise.cli import ask, models, prompt, show, tell, tune
+from tunewise.errors import BudgetReached, ModelError, ObjectiveFailed, TunewiseError
+
+app = typer.Typer(
+    name="tunewise",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="""Tune hyperparameters with a language model that proposes and statistics that vet.
+
+    Begin with a study file (see `examples/`), then:
+
+        tunewise prompt study.yaml      what would be sent to the model; nothing is sent
+
+        tunewise tune study.yaml        run it, or go on where it was
+
+        tunewise show study.yaml        who proposed what and why, what it cost, best against default
+
+    Exit codes: 0 done, 2 wrong usage, 3 budget reached, 4 model unusable, 5 objective failed throughout,
+    130 interrupted.
+    """,
+)
+
+
+def version(wanted: bool) -> None:
+    """Print the version and end."""
+    if wanted:
+        from tunewise import __version__
+
+        typer.echo(f"tunewise {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    show_version: bool = typer.Option(False, "--version", callback=version, is_eager=True, help="Print the version."),
+) -> None:
+    """Options of the command itself."""
+    del show_version
+
+
+app.command("tune")(tune.tune)
+app.command("show")(show.show)
+app.command("prompt")(prompt.prompt)
+app.command("ask")(ask.ask)
+app.command("tell")(tell.tell)
+app.command("models")(models.models)
+
+
+def exit_code(error: TunewiseError) -> int:
+    """What a shell sees."""
+    match error:
+        case BudgetReached():
+            return 3
+        case ModelError():
+            return 4
+        case ObjectiveFailed():
+            return 5
+    return 2
+
+
+def main() -> None:
+    """Run the command; an error is one paragraph on standard error."""
+    try:
+        app()
+    except TunewiseError as error:
+        sys.stdout.flush()
+        print(f"tunewise: {error}", file=sys.stderr)  # noqa: T201 - the one place where a program speaks
+        sys.exit(exit_code(error))
+    except KeyboardInterrupt:
+        print("tunewise: interrupted.", file=sys.stderr)  # noqa: T201
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
+        sys.stderr.close()
+        sys.exit(141)

@@ -1,0 +1,74 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import optuna
+
+    from tunewise.study.file import StudyFile
+
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE.yaml", help="The study file.", show_default=False)]
+StudyArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="STUDY", help="A study file (.yaml), a journal file, or a database URL.", show_default=False
+    ),
+]
+ModelOption = Annotated[
+    str | None, typer.Option("--model", help='"embedded", "manual", a .gguf file, or a server\'s model.')
+]
+BaseUrlOption = Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible server.")]
+KeyOption = Annotated[str | None, typer.Option(help="Name of the environment variable that holds the key.")]
+NameOption = Annotated[str | None, typer.Option("--study", help="Name of the study, where a storage has several.")]
+
+
+class ProposerName(StrEnum):
+    """Proposers that a command line can name."""
+
+    compressed = "compressed"
+    chat = "chat"
+    random = "random"
+
+
+ProposerOption = Annotated[ProposerName | None, typer.Option(help="How configurations are found.")]
+ReasoningOption = Annotated[
+    bool | None, typer.Option("--reasoning/--no-reasoning", help="Whether the model analyses before it proposes.")
+]
+
+
+def read(
+    path: Path, *, model: str | None = None, base_url: str | None = None, api_key_env: str | None = None, **changes: Any
+) -> StudyFile:
+    """Read a study file, with what the command line says in its place."""
+    from tunewise.study.file import read_study_file
+
+    file = read_study_file(path, **changes)
+    if model is None and base_url is None and api_key_env is None:
+        return file
+    part = file.model.model_dump() if file.model and model is None else {"name": model or ""}
+    part |= {k: v for k, v in {"base_url": base_url, "api_key_env": api_key_env}.items() if v is not None}
+    return read_study_file(path, **changes, model=part)
+
+
+def find(study: str, name: str | None = None) -> optuna.Study:
+    """Open the study that an argument means, for reading."""
+    from tunewise.study.storage import open_study
+
+    quiet_optuna()
+    if study.endswith((".yaml", ".yml")):
+        file = read(Path(study))
+        return open_study(file.storage_address, name or file.name)
+    return open_study(study, name)
+
+
+def quiet_optuna() -> None:
+    """Leave speaking to tunewise."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)

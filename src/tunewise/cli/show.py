@@ -1,0 +1,114 @@
+"""`tunewise show`: what a study has found, who proposed it and why, what it took."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tunewise.cli.options import NameOption, StudyArgument
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tunewise.history import TrialRecord
+    from tunewise.study.summary import Summary
+
+
+def show(
+    study: StudyArgument,
+    name: NameOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything, for programs.")] = False,
+) -> None:
+    """Show a study: trials with source, reason and value; tokens and cost; the best against the default.
+
+    Examples:
+        tunewise show study.yaml
+
+        tunewise show study.journal --json | jq .best
+    """
+    from rich.console import Console
+
+    from tunewise.cli.options import find
+    from tunewise.study.summary import summarize
+
+    summary = summarize(find(study, name))
+    if as_json:
+        import json
+
+        typer.echo(json.dumps(summary.to_dict(), indent=2))
+    else:
+        print_summary(Console(highlight=False), summary)
+
+
+def print_summary(console: Console, summary: Summary) -> None:
+    """The table and the facts below it."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    from tunewise.prompts.views import clip
+    from tunewise.prompts.views import show as in_json
+    from tunewise.study.progress import STYLES, duration
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=None)
+    table.add_column("trial", justify="right", no_wrap=True)
+    table.add_column("source", no_wrap=True)
+    table.add_column(Text(summary.metric), justify="right", no_wrap=True)
+    table.add_column("time", justify="right", no_wrap=True)
+    table.add_column("configuration and reason", overflow="fold")
+    best = summary.history.best
+    for trial in summary.history:
+        what = Text(in_json(trial.configuration) if trial.configuration else "(not asked yet)")
+        for line in remarks(trial):
+            what.append(f"\n{clip(line, 300)}", style="dim")
+        table.add_row(
+            str(trial.number),
+            Text(trial.source, style=STYLES.get(trial.source, "")),
+            Text(result_of(trial), style="bold green" if trial is best else "red" if trial.state == "failed" else ""),
+            "" if trial.seconds is None else duration(trial.seconds),
+            what,
+        )
+    console.print(table)
+    for line in facts(summary):
+        console.print(Text(line), soft_wrap=True)
+
+
+def result_of(trial: TrialRecord) -> str:
+    """The value, or the state where there is none."""
+    return f"{trial.value:.6g}" if trial.state == "finished" and trial.value is not None else trial.state
+
+
+def remarks(trial: TrialRecord) -> list[str]:
+    """Why it was proposed, what was changed in it, why it failed."""
+    from tunewise.study.progress import said
+
+    lines = [f"{label}: {text}" if label != "reason" else text for label, text in said(trial)]
+    return [*lines, *([f"failed: {trial.error}"] if trial.state == "failed" else [])]
+
+
+def facts(summary: Summary) -> list[str]:
+    """What stands below the table."""
+    from tunewise.prompts.views import show as in_json
+    from tunewise.study.progress import money
+
+    best = summary.history.best
+    lines = []
+    if best:
+        where = f"trial {best.number} ({best.source})"
+        lines.append(f"Best: {summary.metric} {best.value:.6g} in {where}: {in_json(best.configuration)}")
+    else:
+        lines.append("No trial has finished yet.")
+    lines.append(summary.verdict())
+    if summary.fallbacks:
+        numbers = ", ".join(str(t.number) for t in summary.fallbacks)
+        lines.append(f"Without the model, although it was asked (random in its place): trial {numbers}.")
+    totals = summary.totals
+    if totals.calls:
+        failed = f" ({totals.failed_calls} failed)" if totals.failed_calls else ""
+        missing = f", not counting {totals.uncounted_calls} calls of unknown size" if totals.uncounted_calls else ""
+        lines.append(
+            f"Calls to the model: {totals.calls}{failed}; tokens: {totals.input_tokens} read, {totals.output_tokens} "
+            f"written{missing}; cost: {money(totals)}."
+        )
+    return lines

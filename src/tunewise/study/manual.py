@@ -1,0 +1,83 @@
+"""Ask and tell one trial at a time, for training loops that tunewise does not run."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import optuna
+from optuna.trial import TrialState
+
+from tunewise.errors import StudyError
+from tunewise.history import RESULT_KEY, History, TrialRecord
+from tunewise.sampler import LLMSampler
+from tunewise.space import SearchSpace, shorten
+from tunewise.study.storage import Storage, open_storage
+from tunewise.study.tune import ASKED_KEY, check_same_study, requeue
+
+__all__ = ["ask_one", "tell_one"]
+
+
+def ask_one(storage: Storage, name: str, sampler: LLMSampler, space: SearchSpace) -> dict[str, Any]:
+    """Ask for a configuration; the trial runs until it is told, whatever process comes and goes."""
+    study = optuna.create_study(
+        study_name=name,
+        storage=open_storage(storage),
+        direction=sampler.task.direction or "minimize",
+        sampler=sampler,
+        load_if_exists=True,
+    )
+    check_same_study(study, space, sampler.task)
+    trial = study.ask()
+    try:
+        configuration = space.suggest(trial)
+    except BaseException:
+        requeue(study, trial._trial_id)
+        raise
+    trial.set_user_attr(ASKED_KEY, True)
+    record = TrialRecord.from_optuna(study._storage.get_trial(trial._trial_id))
+    asked: dict[str, Any] = {"trial": trial.number, "configuration": configuration, "source": record.source}
+    return asked | {key: record.proposal[key] for key in ("reason", "fallback", "repairs") if record.proposal.get(key)}
+
+
+def tell_one(study: optuna.Study, report: object) -> dict[str, Any]:
+    """Report a result.
+
+    Args:
+        study: Opened for writing.
+        report: A mapping with `trial`, and `value` (a finite number) or `error` (a text).
+
+    Raises:
+        StudyError: It is something else, there is no such trial, or it has been told before.
+    """
+    if not isinstance(report, dict) or not {"trial"} < set(report) <= {"trial", "value", "error"} or len(report) != 2:
+        raise StudyError(
+            f'{shorten(report)} is not a result. Give trial, and either value or error: {{"trial": 0, "value": 0.04}}.'
+        )
+    number = report["trial"]
+    trials = study.get_trials(deepcopy=False)
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < len(trials):
+        raise StudyError(
+            f"There is no trial {shorten(number)}; the study has {len(trials)}. Name one that was asked for."
+        )
+    if trials[number].state != TrialState.RUNNING:
+        state = TrialRecord.from_optuna(trials[number])
+        told = f"it is {state.state}" + (f" with {state.value:g}" if state.value is not None else "")
+        raise StudyError(f"Trial {number} does not wait for a result: {told}. A result is told once.")
+    trial_id = trials[number]._trial_id
+    if "error" in report:
+        study._storage.set_trial_user_attr(trial_id, RESULT_KEY, {"error": str(report["error"])})
+        study.tell(number, state=TrialState.FAIL)
+    else:
+        value = report["value"]
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise StudyError(
+                f"value = {shorten(value)} is not a finite number. If the trial failed, give error instead."
+            )
+        study.tell(number, float(value))
+    best = History.from_study(study).best
+    return {
+        "trial": number,
+        "state": "failed" if "error" in report else "finished",
+        "best": {"trial": best.number, "value": best.value, "configuration": best.configuration} if best else None,
+    }

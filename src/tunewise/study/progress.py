@@ -1,0 +1,133 @@
+"""Progress for people: a line for each trial as it ends, and what runs now where the terminal can show it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.markup import escape
+from rich.spinner import Spinner
+from rich.text import Text
+
+from tunewise.history import History, TrialRecord
+from tunewise.llm.ledger import Totals
+from tunewise.prompts.views import clip, show
+
+__all__ = ["Progress", "money"]
+
+STYLES = {"default": "cyan", "model": "green", "repair": "yellow", "random": "magenta", "enqueued": "blue"}
+
+
+class Progress:
+    """Shows a study while it runs.
+
+    Args:
+        console: Where to.
+        trials: How many trials the study is to have.
+        metric: Name of what the objective returns.
+        totals: Says what the calls have taken so far.
+    """
+
+    def __init__(self, console: Console, trials: int, metric: str, totals: Callable[[], Totals]) -> None:
+        self._console = console
+        self._trials = trials
+        self._metric = metric
+        self._totals = totals
+        self._began = time.monotonic()
+        self._running: dict[int, tuple[TrialRecord, float]] = {}
+        self._live = Live(
+            get_renderable=self._now, console=console, refresh_per_second=8, transient=True, redirect_stderr=False
+        )
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Take the live part off the screen."""
+        self._running.clear()
+        self._live.stop()
+
+    def proposed(self, trial: TrialRecord) -> None:
+        """Show why, as soon as it is known: the evaluation may take hours."""
+        self._running[trial.number] = (trial, time.monotonic())
+        style = STYLES.get(trial.source, "")
+        self._console.print(
+            f"[bold]{trial.number:>4}[/]  [{style}]{trial.source:<8}[/]  {escape(show(trial.configuration))}"
+        )
+        for label, text in said(trial):
+            self._console.print(f"[dim]      {label}: {escape(clip(text, 400))}[/]")
+
+    def told(self, trial: TrialRecord, history: History) -> None:
+        """Show what came of it, and the incumbent."""
+        self._running.pop(trial.number, None)
+        took = "" if trial.seconds is None else f"  {duration(trial.seconds)}"
+        if trial.state == "finished":
+            best = history.best
+            assert best is not None
+            mark = (
+                "[bold green]new best[/]"
+                if best.number == trial.number
+                else f"best {best.value:.6g} (trial {best.number})"
+            )
+            self._console.print(
+                f"      [bold]{escape(self._metric)} {trial.value:.6g}[/]  {mark}[dim]{took}  {self._so_far()}[/]"
+            )
+        else:
+            self._console.print(
+                f"      [red]{trial.state}[/]: {escape(clip(trial.error, 400))}[dim]{took}  {self._so_far()}[/]"
+            )
+
+    def _so_far(self) -> str:
+        totals = self._totals()
+        spent = f"{totals.calls} calls, {money(totals)}" if totals.calls else "no calls"
+        return f"({duration(time.monotonic() - self._began)}, {spent})"
+
+    def _now(self) -> RenderableType:
+        if not self._running:
+            return Spinner("dots", Text(f"asking for the next configuration   {self._so_far()}", style="dim"))
+        return Group(
+            *(
+                Spinner(
+                    "dots",
+                    Text(f"trial {n} of {self._trials} runs for {duration(time.monotonic() - began)}", style="dim"),
+                )
+                for n, (_, began) in sorted(self._running.items())
+            )
+        )
+
+
+def said(trial: TrialRecord) -> list[tuple[str, str]]:
+    """What is worth knowing about where a trial came from, with labels."""
+    proposal = trial.proposal
+    labelled = [
+        ("fallback", proposal.get("fallback", "")),
+        ("reason", proposal.get("reason", "")),
+        ("repaired", "; ".join(proposal.get("repairs", []))),
+        ("note", proposal.get("note", "")),
+    ]
+    return [(label, text) for label, text in labelled if text]
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
+
+
+def money(totals: Totals) -> str:
+    """What the calls cost; unknown is said as such."""
+    if totals.cost_usd is None:
+        return f"cost unknown, at least ${totals.at_least_usd:.4f}" if totals.at_least_usd else "cost unknown"
+    return f"${totals.cost_usd:.4f}"

@@ -1,0 +1,142 @@
+"""What a study amounts to: its best against the default, who proposed what, what it took."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+
+from tunewise.history import CALL_KEY, History, TrialRecord
+from tunewise.llm.ledger import Call, Caps, Ledger, Totals
+from tunewise.llm.scripted import ScriptedModel
+
+__all__ = ["STUDY_KEY", "Summary", "summarize"]
+
+STUDY_KEY = "tunewise:study"
+"""User attribute of a study: the space and the task that it was made with."""
+
+MODEL_SOURCES = ("model", "repair")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A study at one moment.
+
+    Attributes:
+        name: Of the study.
+        metric: Name of what the objective returns.
+        history: Its trials.
+        totals: What its calls took.
+        calls: Each trial's calls, as billed.
+    """
+
+    name: str
+    metric: str
+    history: History
+    totals: Totals
+    calls: Mapping[int, tuple[Call, ...]]
+
+    @property
+    def default(self) -> TrialRecord | None:
+        """The trial of the default configuration, if it finished."""
+        return next((t for t in self.history.finished if t.source == "default"), None)
+
+    @property
+    def best_of_model(self) -> TrialRecord | None:
+        """The best trial that the model proposed."""
+        return next((t for t in self.history.ranked if t.source in MODEL_SOURCES), None)
+
+    @property
+    def sources(self) -> Counter[str]:
+        """How many trials each source proposed."""
+        return Counter(t.source for t in self.history if t.configuration)
+
+    @property
+    def fallbacks(self) -> tuple[TrialRecord, ...]:
+        """Trials that had to do without the model although it was asked."""
+        return tuple(t for t in self.history if t.proposal.get("fallback"))
+
+    def gain(self, trial: TrialRecord | None, over: TrialRecord | None) -> float | None:
+        """By how much `trial` is better than `over`, in the metric's own unit; negative when it is worse."""
+        if trial is None or over is None or trial.value is None or over.value is None:
+            return None
+        return over.value - trial.value if self.history.direction == "minimize" else trial.value - over.value
+
+    def cost_of(self, trial: TrialRecord) -> float | None:
+        """US dollars for the calls of a trial; None as soon as one is unknown."""
+        costs = [call.cost_usd for call in self.calls.get(trial.number, ())]
+        return None if None in costs else math.fsum(c for c in costs if c is not None)
+
+    def verdict(self) -> str:
+        """What the model added over the default configuration, in a sentence."""
+        metric, best, default = self.metric, self.best_of_model, self.default
+        if best is None:
+            return "No trial that the language model proposed has finished, so there is nothing to credit it with."
+        if default is None:
+            return f"The language model reached {metric} {best.value:.6g} (trial {best.number}); no default to compare."
+        gain = self.gain(best, default)
+        assert gain is not None
+        compared = f"best {metric} {best.value:.6g} (trial {best.number}) against {default.value:.6g}"
+        if gain == 0:
+            return f"The language model added nothing over the default configuration: {compared}."
+        if gain < 0:
+            return f"The language model did not reach the default configuration: {compared}."
+        relative = f", {gain / abs(default.value):.1%} better" if default.value else ""
+        return (
+            f"The language model added {gain:.4g} over the default configuration: {compared}{relative}. "
+            "One study, one seed: no more than a hint."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for programs."""
+        best = self.history.best
+        return {
+            "study": self.name,
+            "metric": self.metric,
+            "direction": self.history.direction,
+            "best": plain(best) if best else None,
+            "default": plain(self.default) if self.default else None,
+            "verdict": self.verdict(),
+            "sources": dict(self.sources),
+            "fallbacks": [t.number for t in self.fallbacks],
+            "calls": self.totals.calls,
+            "failed_calls": self.totals.failed_calls,
+            "input_tokens": self.totals.input_tokens,
+            "output_tokens": self.totals.output_tokens,
+            "cost_usd": self.totals.cost_usd,
+            "trials": [plain(t) | {"cost_usd": self.cost_of(t)} for t in self.history],
+        }
+
+
+def plain(trial: TrialRecord) -> dict[str, Any]:
+    """A trial as plain data."""
+    return {
+        "trial": trial.number,
+        "state": trial.state,
+        "value": trial.value,
+        "configuration": trial.configuration,
+        "source": trial.source,
+        "reason": trial.proposal.get("reason", ""),
+        "fallback": trial.proposal.get("fallback", ""),
+        "repairs": list(trial.proposal.get("repairs", [])),
+        "error": trial.error,
+        "seconds": trial.seconds,
+        "extra": trial.extra,
+    }
+
+
+def summarize(study: optuna.Study) -> Summary:
+    """Read a study."""
+    about = study.user_attrs.get(STUDY_KEY, {})
+    calls = {
+        trial.number: tuple(Call.from_dict(v) for k, v in trial.system_attrs.items() if k.startswith(CALL_KEY))
+        for trial in study.get_trials(deepcopy=False)
+    }
+    ledger = Ledger(ScriptedModel([]), caps=Caps())
+    ledger.restore([call for made in calls.values() for call in made])
+    metric = about.get("task", {}).get("metric", "value")
+    return Summary(study.study_name, metric, History.from_study(study), ledger.totals, calls)

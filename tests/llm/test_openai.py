@@ -132,7 +132,11 @@ def test_usage_may_be_missing_or_nonsense_and_content_may_come_in_parts(start: S
         (body('{"choices": [{"message": {"content": 5}}]}'), ModelUnavailable, "no chat completion"),
         (body('{"choices": [{"message": {"content": [null]}}]}'), ModelUnavailable, "no chat completion"),
         (body('{"error": {"message": "provider down"}}'), ModelUnavailable, "provider down"),
-        (lambda exchange, _: exchange.send(200, b"no gzip", {"content-encoding": "gzip"}), ModelUnavailable, "1 attempt"),
+        (
+            lambda exchange, _: exchange.send(200, b"no gzip", {"content-encoding": "gzip"}),
+            ModelUnavailable,
+            "1 attempt",
+        ),
         (lambda exchange, _: exchange.send(400, '{"error": "m is unknown"}'), ModelUnusable, "m is unknown"),
         (lambda exchange, _: exchange.send(400, '{"error": {"message": [1], "param": [2]}}'), ModelUnusable, "param"),
     ],

@@ -42,6 +42,13 @@ def sleep_with_daemon(folder: str) -> float:
     return 0.0
 
 
+def is_open(descriptor: int) -> bool:
+    try:
+        return os.fstat(descriptor).st_mode > 0
+    except OSError:
+        return False
+
+
 def hang_up(configuration: Any) -> float:
     os.closerange(3, 100)
     time.sleep(60)
@@ -140,7 +147,8 @@ def test_a_hanging_trial_is_ended_with_its_daemons(tmp_path: Path) -> None:
         (lambda c: os._exit(7), "exit code 7"),
         (lambda c: ctypes.string_at(0), "signal SIGSEGV"),
         (lambda c: os.kill(os.getpid(), 9), "signal SIGKILL, perhaps out of memory"),
-        (hang_up, "closed the connection"),
+        (hang_up, "broke the connection"),
+        (lambda c: [os.write(fd, b"rubbish") for fd in range(3, 100) if is_open(fd)], "broke the connection"),
     ],
 )
 def test_a_crash_is_a_failed_trial(crash: Callable[[Any], object], reason: str) -> None:

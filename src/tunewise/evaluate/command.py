@@ -186,7 +186,8 @@ class CommandEvaluator:
         """The metric from the result file, or else from standard output."""
         try:
             if result.is_file() and result.stat().st_size:
-                return read_metric(parse(result.read_text("utf-8")[: 10 * KEPT_BYTES]), self._metric)
+                with result.open("rb") as file:
+                    return read_metric(parse(file.read(10 * KEPT_BYTES).decode()), self._metric)
             lines = [line.strip() for line in out.splitlines() if line.strip()]
             with suppress(ValueError):
                 return read_metric(float(lines[-1] if lines else ""), self._metric)
@@ -197,7 +198,7 @@ class CommandEvaluator:
                         if isinstance(found, dict) and self._metric in found:
                             return read_metric(found, self._metric)
         except (ValueError, OverflowError) as error:
-            raise TrialFailed(f"The result of the command cannot be read: {shorten(error, 200)}.") from None
+            raise TrialFailed(f"The result of the command cannot be read: {shorten(str(error), 200)}.") from None
         example = json.dumps({self._metric: 0.1})
         raise TrialFailed(
             "The command ended well but told no metric. Looked for: JSON in the file TUNEWISE_RESULT, a number on the "
@@ -214,7 +215,7 @@ def split(command: str | Sequence[str]) -> list[str]:
             raise StudyError(
                 f"command = {shorten(command)} cannot be split: {error}. Close quotes, or use a list."
             ) from None
-    words = list(command)
+    words = list(command) if isinstance(command, Sequence) else []
     if not words or not all(isinstance(word, str) for word in words) or not words[0]:
         raise StudyError(
             f"command = {shorten(words)} is not a program and its arguments. Write for example python train.py."

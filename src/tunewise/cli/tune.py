@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -60,6 +61,8 @@ def tune(
     from tunewise.study.tune import tune as run
 
     quiet_optuna()
+    if not quiet:
+        logging.getLogger("tunewise").setLevel(logging.ERROR)  # the progress says it all
     if record and replay:
         raise StudyError("--record and --replay exclude each other: what is replayed has been recorded.")
     spec = read(

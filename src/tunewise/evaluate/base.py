@@ -6,7 +6,7 @@ import math
 import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from tunewise.errors import TrialFailed
 from tunewise.space import Value, shorten
@@ -51,13 +51,13 @@ def read_metric(returned: object, metric: str = "value") -> Evaluation:
         if metric not in returned:
             keys = ", ".join(shorten(key) for key in list(returned)[:10]) or "none"
             raise TrialFailed(f"The objective returned no {metric!r}; its keys are: {keys}.")
-        extra = {str(k): float(v) for k, v in returned.items() if k != metric and is_number(v)}
+        extra = {str(k): as_float(v) for k, v in returned.items() if k != metric and is_number(v)}
         returned = returned[metric]
     if returned is None:
         raise TrialFailed("The objective returned None. It must return the metric.")
     if not is_number(returned):
         raise TrialFailed(f"The objective returned {shorten(returned)}, which is not a number.")
-    value = float(returned)  # type: ignore[arg-type]
+    value = as_float(returned)
     if math.isnan(value):
         raise TrialFailed("The metric is NaN: training diverged, or the metric is undefined here.")
     if math.isinf(value):
@@ -75,3 +75,11 @@ def is_number(value: object) -> bool:
         return getattr(value, "ndim", None) == 0 and isinstance(float(value), float)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return False
+
+
+def as_float(number: Any) -> float:
+    """A number as a float; infinity when it is beyond every float."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.copysign(math.inf, number)

@@ -38,8 +38,8 @@ MAX_REFUSALS = 3
 NEAR = 1e-3
 """Configurations closer than this in every coordinate of the unit cube count as one: 0.1 % of the range is below what
 one training run can tell apart, and 12 to 16 % of a model's proposals are that close to an earlier one (METHOD)."""
-RETRY_TEMPERATURE = 0.7
-"""From the second refusal on: at temperature 0 a small model gives the same wrong answer again."""
+RETRY_TEMPERATURES = (0.7, 1.0, 1.0)
+"""Of the requests that follow a refusal: at temperature 0 a small model gives the same wrong answer again."""
 MAX_ECHO = 2_000
 """Characters of a wrong reply that are sent back with the objection."""
 
@@ -171,7 +171,7 @@ def ask_until_valid(ask: Ask, messages: tuple[Message, ...], *, method: str) -> 
         refused += (objection,)
         if len(refused) > MAX_REFUSALS:
             break
-        request = sent_back(request, reply, objection, again=len(refused) > 1)
+        request = sent_back(request, reply, objection, temperature=RETRY_TEMPERATURES[len(refused) - 1])
     if usable:
         return from_model(*usable, refused=refused, method=method)
     return fallback(ask, f"{len(refused)} replies could not be used: {refused[-1]}", refused=refused, method=method)
@@ -199,7 +199,7 @@ def object_to(parsed: ParsedReply, ask: Ask) -> str:
     return ""
 
 
-def sent_back(request: ChatRequest, reply: ChatReply, objection: str, *, again: bool) -> ChatRequest:
+def sent_back(request: ChatRequest, reply: ChatReply, objection: str, *, temperature: float) -> ChatRequest:
     """The request that follows a wrong reply; with more room when the reply was cut off."""
     echo = reply.text[:MAX_ECHO] if reply.text.strip() else "(empty)"
     more = 2 if reply.finish_reason == "length" else 1
@@ -210,7 +210,7 @@ def sent_back(request: ChatRequest, reply: ChatReply, objection: str, *, again: 
             Message("assistant", echo),
             Message("user", render(WrongReplyView(objection))),
         ),
-        temperature=RETRY_TEMPERATURE if again else request.temperature,
+        temperature=temperature,
         max_output_tokens=min(request.max_output_tokens * more, 16_384),
     )
 

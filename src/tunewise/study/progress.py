@@ -60,11 +60,9 @@ class Progress:
         """Show why, as soon as it is known: the evaluation may take hours."""
         self._running[trial.number] = (trial, time.monotonic())
         style = STYLES.get(trial.source, "")
-        self._console.print(
-            f"[bold]{trial.number:>4}[/]  [{style}]{trial.source:<8}[/]  {escape(show(trial.configuration))}"
-        )
+        self._print(f"[bold]{trial.number:>4}[/]  [{style}]{trial.source:<8}[/]  {escape(show(trial.configuration))}")
         for label, text in said(trial):
-            self._console.print(f"[dim]      {label}: {escape(clip(text, 400))}[/]")
+            self._print(f"[dim]      {label}: {escape(clip(text, 400))}[/]")
 
     def told(self, trial: TrialRecord, history: History) -> None:
         """Show what came of it, and the incumbent."""
@@ -78,13 +76,16 @@ class Progress:
                 if best.number == trial.number
                 else f"best {best.value:.6g} (trial {best.number})"
             )
-            self._console.print(
+            self._print(
                 f"      [bold]{escape(self._metric)} {trial.value:.6g}[/]  {mark}[dim]{took}  {self._so_far()}[/]"
             )
         else:
-            self._console.print(
+            self._print(
                 f"      [red]{trial.state}[/]: {escape(clip(trial.error, 400))}[dim]{took}  {self._so_far()}[/]"
             )
+
+    def _print(self, markup: str) -> None:
+        self._console.print(markup, soft_wrap=not self._console.is_terminal)
 
     def _so_far(self) -> str:
         totals = self._totals()

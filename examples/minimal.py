@@ -1,4 +1,4 @@
-"""The idea in a hundred lines, without tunewise: a language model proposes, training answers, the model reads the answer.
+"""The idea in a hundred lines, without tunewise: a model proposes, training answers, the model reads the answer.
 
     python examples/minimal.py --base-url http://127.0.0.1:8080/v1 --model NAME
 

@@ -13,6 +13,8 @@ trials: 10
 from __future__ import annotations
 
 import difflib
+import os
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -237,7 +239,10 @@ class StudyFile(Part):
         part = self.evaluate
         if part.command is not None:
             cwd = self.folder / part.cwd if part.cwd else self.folder
-            return CommandEvaluator(part.command, metric=part.metric, timeout_s=part.timeout_s, cwd=cwd, env=part.env)
+            # `python` means the one that runs tunewise, whether or not its environment is activated.
+            path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+            env = {"PATH": path, **part.env}
+            return CommandEvaluator(part.command, metric=part.metric, timeout_s=part.timeout_s, cwd=cwd, env=env)
         address = str(part.python)
         if ".py:" in address:
             address = str(self.folder / address)

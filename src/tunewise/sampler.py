@@ -22,6 +22,7 @@ from tunewise.history import CALL_KEY, PROPOSAL_KEY, History, TrialRecord, direc
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest
 from tunewise.llm.ledger import Call, Caps, Ledger, Totals
 from tunewise.llm.scripted import ScriptedModel
+from tunewise.prompts.views import show
 from tunewise.proposers import Ask, Proposal, Proposer, Proposing, chat, compressed, default_first, random
 from tunewise.space import SearchSpace, Value
 from tunewise.task import Task
@@ -109,11 +110,10 @@ class LLMSampler(BaseSampler):
         self._ledger = Ledger(find_model(model, chosen), caps=caps or Caps(), price=price)
         self._style = {"reasoning": reasoning, "expert": expert}
         self._seed = seed
-        self._entropy = np.random.SeedSequence(seed).entropy
+        self._entropy = [int(word) for word in np.random.SeedSequence(seed).generate_state(4)]
         self._max_fallbacks = max_fallbacks
-        self._fallbacks: list[str] = []  # in a row, up to now
+        self._fallbacks: dict[tuple[str, int], str] = {}  # study and trial in a row, up to now: why
         self._counted: set[tuple[str, int, str]] = set()
-        self._records: dict[tuple[str, int], TrialRecord] = {}
         self._lock = threading.RLock()
 
     @property
@@ -143,7 +143,8 @@ class LLMSampler(BaseSampler):
             ModelUnusable: Once, after `max_fallbacks` fallbacks in a row. A later trial tries again.
         """
         if self._max_fallbacks is not None and len(self._fallbacks) >= self._max_fallbacks:
-            why, self._fallbacks = self._fallbacks[-1], []
+            why = list(self._fallbacks.values())[-1]
+            self._fallbacks.clear()
             raise ModelUnusable(
                 f"The last {self._max_fallbacks} trials had to do without the model {self.model.name}, and ran random "
                 f"configurations (marked as such) in its place. The latest reason: {why} All trials are kept. Mend the "
@@ -165,9 +166,13 @@ class LLMSampler(BaseSampler):
     ) -> dict[str, Any]:
         """Ask for all parameters at once."""
         self._raise_error_if_multi_objective(study)
-        fixed = trial.system_attrs.get("fixed_params", {})
-        wanted = {name: d for name, d in search_space.items() if name not in fixed and name not in trial.params}
-        return self._sample(study, trial, wanted, fixed={**fixed, **trial.params}) if wanted else {}
+        fixed = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+        wanted = {
+            name: distribution
+            for name, distribution in search_space.items()
+            if name not in fixed and (self.space is None or self.space.may_exist(name, fixed))
+        }
+        return self._sample(study, trial, wanted, fixed=fixed) if wanted else {}
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
@@ -203,13 +208,14 @@ class LLMSampler(BaseSampler):
             if space.accepts(planned.configuration):  # proposed before an interruption
                 return {name: planned.configuration[name] for name in space if name in planned.configuration}
             self.restore(study)
-            self.check_fallbacks()
+            if (study.study_name, trial.number) not in self._fallbacks:  # never halfway through a trial
+                self.check_fallbacks()
             ask = Ask(
                 task=self._task(study),
                 space=space,
                 history=self._history(study, trial.number),
                 trial=trial.number,
-                rng=np.random.default_rng([*words(self._entropy), trial.number, zlib.crc32("|".join(space).encode())]),
+                rng=np.random.default_rng([*self._entropy, trial.number, zlib.crc32("|".join(space).encode())]),
                 seed=self._seed,
                 fixed=fixed,
                 context_tokens=self.model.context_tokens,
@@ -229,16 +235,8 @@ class LLMSampler(BaseSampler):
         return replace(self.task, direction=direction)
 
     def _history(self, study: Study, skip: int) -> History:
-        records = []
-        for trial in study.get_trials(deepcopy=False):
-            if trial.number == skip:
-                continue
-            key = (study.study_name, trial.number)
-            record = self._records.get(key) or TrialRecord.from_optuna(trial)
-            if trial.state.is_finished():
-                self._records[key] = record
-            records.append(record)
-        return History(tuple(records), direction_of(study))
+        history = History.from_study(study)
+        return replace(history, trials=tuple(t for t in history if t.number != skip))
 
     def _complete(self, study: Study, trial: FrozenTrial, request: ChatRequest) -> ChatReply:
         """Call the model, unless this trial has made the same call before it was interrupted."""
@@ -259,10 +257,10 @@ class LLMSampler(BaseSampler):
     def _take(self, study: Study, trial: FrozenTrial, planned: TrialRecord, proposal: Proposal) -> None:
         """Store where the configuration came from, before anybody evaluates it."""
         if proposal.fallback:
-            self._fallbacks.append(proposal.fallback)
+            self._fallbacks[study.study_name, trial.number] = proposal.fallback
             logger.warning("Trial %d is random, not the model's: %s", trial.number, proposal.fallback)
         elif proposal.source in ("model", "repair"):
-            self._fallbacks = []
+            self._fallbacks.clear()
         if proposal.note:
             logger.warning("Trial %d: %s", trial.number, proposal.note)
         study._storage.set_trial_user_attr(trial._trial_id, PROPOSAL_KEY, joined(planned.proposal, proposal.to_dict()))
@@ -270,15 +268,17 @@ class LLMSampler(BaseSampler):
 
 def joined(earlier: Mapping[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """One record for a trial whose parameters were asked for one by one; what was random makes the whole random."""
-    if not earlier or "configuration" not in earlier:
+    if "configuration" not in earlier:
         return new
-    worse = earlier if "fallback" in earlier else new
-    return {**earlier, **new, **worse, "configuration": {**earlier["configuration"], **new["configuration"]}}
-
-
-def words(entropy: int | Sequence[int] | None) -> list[int]:
-    """Entropy as a list of non-negative integers, as numpy wants it beside others."""
-    return [entropy] if isinstance(entropy, int) else list(entropy or ())
+    configuration = {**earlier["configuration"], **new["configuration"]}
+    worse = max(earlier, new, key=lambda p: ("fallback" in p, p["source"] == "repair"))
+    both = {
+        key: [*earlier.get(key, ()), *new.get(key, ())]
+        for key in ("repairs", "refused")
+        if key in earlier or key in new
+    }
+    reply = {"reply": show(configuration)} if "reply" in worse else {}
+    return {**earlier, **new, **worse, **both, **reply, "configuration": configuration}
 
 
 def find_proposer(proposer: str | Proposer) -> Proposer:

@@ -15,7 +15,7 @@ except StopIteration as done:
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, Protocol
@@ -41,7 +41,7 @@ one training run can tell apart, and 12 to 16 % of a model's proposals are that 
 RETRY_TEMPERATURE = 0.7
 """From the second refusal on: at temperature 0 a small model gives the same wrong answer again."""
 MAX_ECHO = 2_000
-"""Characters of a wrong reply that are sent back with the objection."""
+"""Characters of a reply that are kept for the dialogue; of a longer one the two ends."""
 
 Source = Literal["default", "model", "repair", "random"]
 """Who made a configuration. "repair": the model, but a value had to be moved to its bound or grid."""
@@ -122,14 +122,17 @@ class Ask:
 
     @cached_property
     def _tried_points(self) -> NDArray[np.float64]:
-        return self.space.encode_all([t.configuration for t in self.tried], absent=np.nan)
+        return self._place([t.configuration for t in self.tried])
+
+    def _place(self, configurations: Sequence[Mapping[str, Value]]) -> NDArray[np.float64]:
+        # 2 is far from the cube: what exists in one configuration only makes two of them differ
+        return self.space.encode_all(configurations, absent=2.0)
 
     def nearly(self, configuration: Mapping[str, Value]) -> TrialRecord | None:
         """The earlier trial that a configuration repeats, if it does and something else is left to try."""
-        if self.fixed or not self.tried or self.space.count <= len(self.tried):
+        if self.fixed or not self.tried or self.space.count <= len(np.unique(self._tried_points, axis=0)):
             return None
-        differences = np.abs(self._tried_points - self.space.encode_all([configuration], absent=np.nan))
-        distances = np.nanmax(differences, axis=1, initial=0.0)
+        distances = np.abs(self._tried_points - self._place([configuration])).max(axis=1)
         nearest = int(distances.argmin())
         return self.tried[nearest] if distances[nearest] < NEAR else None
 
@@ -150,15 +153,15 @@ def ask_until_valid(ask: Ask, messages: tuple[Message, ...], *, method: str) -> 
     request = ChatRequest(messages=messages, schema=reply_schema(ask.space, reasoning=ask.reasoning), seed=ask.seed)
     refused: tuple[str, ...] = ()
     usable: tuple[ParsedReply, ChatReply] | None = None
-    while True:
+    no_reply = ""
+    while len(refused) <= MAX_REFUSALS:
         try:
             reply = yield request
-        except ContextLimitExceeded:
-            if not refused:
+        except (ContextLimitExceeded, ModelUnavailable) as error:
+            if isinstance(error, ContextLimitExceeded) and not refused:
                 raise
+            no_reply = f"the model gave no reply: {error}"
             break
-        except ModelUnavailable as error:
-            return fallback(ask, f"the model gave no reply: {error}", refused=refused, method=method)
         try:
             parsed = read_whole(reply, ask.space)
             objection = object_to(parsed, ask)
@@ -169,12 +172,11 @@ def ask_until_valid(ask: Ask, messages: tuple[Message, ...], *, method: str) -> 
         if not objection:
             return from_model(parsed, reply, refused=refused, method=method)
         refused += (objection,)
-        if len(refused) > MAX_REFUSALS:
-            break
         request = sent_back(request, reply, objection, again=len(refused) > 1)
     if usable:
         return from_model(*usable, refused=refused, method=method)
-    return fallback(ask, f"{len(refused)} replies could not be used: {refused[-1]}", refused=refused, method=method)
+    why = no_reply or f"{len(refused)} replies could not be used: {refused[-1]}"
+    return fallback(ask, why, refused=refused, method=method)
 
 
 def read_whole(reply: ChatReply, space: SearchSpace) -> ParsedReply:
@@ -201,7 +203,7 @@ def object_to(parsed: ParsedReply, ask: Ask) -> str:
 
 def sent_back(request: ChatRequest, reply: ChatReply, objection: str, *, again: bool) -> ChatRequest:
     """The request that follows a wrong reply; with more room when the reply was cut off."""
-    echo = reply.text[:MAX_ECHO] if reply.text.strip() else "(empty)"
+    echo = kept(reply.text) if reply.text.strip() else "(empty)"
     more = 2 if reply.finish_reason == "length" else 1
     return replace(
         request,
@@ -222,11 +224,16 @@ def from_model(parsed: ParsedReply, reply: ChatReply, *, refused: tuple[str, ...
         source="repair" if parsed.repairs else "model",
         reason=parsed.reason,
         repairs=tuple(str(repair) for repair in parsed.repairs),
-        reply=reply.text[:MAX_ECHO],
+        reply=kept(reply.text),
         refused=refused,
         method=method,
         model=reply.model,
     )
+
+
+def kept(text: str) -> str:
+    """A reply as it goes into a dialogue; the configuration usually stands at the end."""
+    return text if len(text) <= MAX_ECHO else f"{text[: MAX_ECHO // 2]}\n...\n{text[-MAX_ECHO // 2 :]}"
 
 
 def fallback(ask: Ask, why: str, *, refused: tuple[str, ...] = (), method: str) -> Proposal:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -132,6 +131,13 @@ class SearchSpace(Mapping[str, Hyperparameter]):
             for parent, values in self[name].when.items()
         )
 
+    def may_exist(self, name: str, given: Mapping[str, Value]) -> bool:
+        """Whether the condition of `name` can still hold after some hyperparameters are set."""
+        return all(
+            contains(values, given[parent]) if parent in given else self.may_exist(parent, given)
+            for parent, values in self[name].when.items()
+        )
+
     def ordered(self, configuration: Mapping[str, Value]) -> Configuration:
         """The same configuration, in the order of the space."""
         return {name: configuration[name] for name in self if name in configuration}
@@ -215,7 +221,7 @@ class SearchSpace(Mapping[str, Hyperparameter]):
         return matrix
 
     def decode(self, coordinates: Sequence[float] | NDArray[np.float64]) -> Configuration:
-        """The configuration nearest to a place in the unit cube; `decode(encode(c))` is `c`, up to rounding of floats."""
+        """The configuration nearest to a place in the unit cube; `decode(encode(c))` is `c`, floats rounded."""
         configuration: Configuration = {}
         for name in self._parents_first:
             if self.exists(name, configuration):

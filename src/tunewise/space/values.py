@@ -61,7 +61,7 @@ def spelling(value: object) -> object:
             return float(value)
         except OverflowError:
             return str(type(value))
-    return type(value)
+    return repr(list(value) if isinstance(value, tuple) else value).lower()  # choices of others: tuples, classes
 
 
 def contains(values: tuple[Value, ...], value: Value) -> bool:

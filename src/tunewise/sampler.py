@@ -241,9 +241,10 @@ class LLMSampler(BaseSampler):
     def _complete(self, study: Study, trial: FrozenTrial, request: ChatRequest) -> ChatReply:
         """Call the model, unless this trial has made the same call before it was interrupted."""
         known = study._storage.get_trial(trial._trial_id)
+        request_key = request.key
         calls = [Call.from_dict(value) for key, value in known.system_attrs.items() if key.startswith(CALL_KEY)]
         for call in calls:
-            if call.key == request.key and not call.error:
+            if call.key == request_key and not call.error:
                 return call.reply()
         key = f"{CALL_KEY}{len(calls)}"
 

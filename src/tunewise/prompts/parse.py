@@ -23,8 +23,6 @@ MAX_DEPTH = 8
 MAX_WORK = 3 * MAX_CHARACTERS  # characters read in vain, at most, in search of an object
 MAX_REASON = 1_000
 
-STRAIGHT_QUOTES = str.maketrans("\u201c\u201d\u201e\u201f\u2018\u2019\u201a\u201b", "\"\"\"\"''''")
-
 
 @dataclass(frozen=True, slots=True)
 class ParsedReply:
@@ -60,7 +58,7 @@ def parse_reply(text: str, space: SearchSpace) -> ParsedReply:
         raise InvalidReply("The reply was empty.")
     if len(text) > MAX_CHARACTERS:
         text = text[: MAX_CHARACTERS // 2] + "\n" + text[-MAX_CHARACTERS // 2 :]
-    text = text[text.rfind("</think>") + len("</think>") if "</think>" in text else 0 :].translate(STRAIGHT_QUOTES)
+    text = text.rpartition("</think>")[2]
     objects, open_at = find_objects(text)
     for start, whole in reversed(objects):
         for part in parts(whole):
@@ -145,7 +143,8 @@ class EndOfText(Unreadable):
 
 
 SPACE = re.compile(r"(?:\s|//[^\n]*|#[^\n]*)*")
-STRING = re.compile(r'"((?:[^"\\]|\\.)*)"|\'((?:[^\'\\]|\\.)*)\'', re.DOTALL)
+QUOTES = ('"', "'", "\u201c\u201d\u201e\u201f", "\u2018\u2019\u201a\u201b")  # typographic ones close each other
+STRING = re.compile("|".join(rf"[{q}]((?:[^{q}\\]|\\.)*)[{q}]" for q in QUOTES), re.DOTALL)
 NUMBER = re.compile(r"[+-]?(?:\d{1,300}+\.?+\d{0,300}+|\.\d{1,300}+)(?:[eE][+-]?\d{1,9}+)?(?![\w.])")  # no backtracking
 WORD = re.compile(r"[+-]?[A-Za-z_][\w.-]*")
 WORDS = {"true": True, "false": False, "null": None, "none": None}
@@ -158,7 +157,7 @@ def read_value(text: str, at: int, depth: int) -> tuple[Any, int]:
         if depth >= MAX_DEPTH:
             raise Unreadable(at)
         return (read_object if text[at] == "{" else read_list)(text, at + 1, depth + 1)
-    if text[at] in "\"'":
+    if text[at] in "".join(QUOTES):
         return read_string(text, at)
     if match := NUMBER.match(text, at):
         return as_python_number(match[0]), match.end()
@@ -190,11 +189,13 @@ def read_list(text: str, at: int, depth: int) -> tuple[list[Any], int]:
 
 
 def read_string(text: str, at: int) -> tuple[str, int]:
-    """Read a text in either kind of quotes."""
+    """Read a text in any kind of quotes."""
     match = STRING.match(text, at)
     if not match:
         raise EndOfText(len(text))
-    inner = match[1] if match[1] is not None else match[2].replace("\\'", "'").replace('"', '\\"')
+    inner = str(match[match.lastindex or 0])
+    if text[at] != '"':
+        inner = inner.replace("\\'", "'").replace('"', '\\"')
     try:
         return str(json.loads(f'"{inner}"', strict=False)), match.end()
     except ValueError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import Enum
 from typing import Final
 
@@ -107,14 +108,13 @@ class Hyperparameter:
         elif number > high:
             used, rule = high, f"above the upper bound {high:g}"
         if step is not None:
-            index = round((used - low) / step)
+            offset = used - low
+            index = offset // step if offset % step == 0 else round(offset / step)  # exact for integers of any size
             on_grid = min(low + index * step, high)
             if not math.isclose(on_grid, used, rel_tol=1e-9, abs_tol=1e-9 * step):
                 whole = isinstance(self.distribution, IntDistribution) and step == 1
                 rule = rule or ("not a whole number" if whole else f"off the grid of step {step:g} from {low:g}")
-                used = on_grid
-            elif isinstance(self.distribution, FloatDistribution):
-                used = on_grid  # 0.30000000000000004 and 0.3 are one grid point
+            used = on_grid  # 0.30000000000000004 and 0.3 are one grid point, 2.9999999999 is 3
         return (int(used) if isinstance(self.distribution, IntDistribution) else float(used)), rule
 
     def encode(self, values: Sequence[Value]) -> NDArray[np.float64]:
@@ -181,7 +181,8 @@ def Float(  # noqa: N802 - reads as the type that it makes
     check_range(low, high, log=log, step=step)
     if step is not None:
         step = float(step)
-        high = low + math.floor((high - low) / step + 1e-9) * step
+        exact_low, exact_high, exact_step = (Decimal(repr(number)) for number in (low, high, step))
+        high = float(exact_low + (exact_high - exact_low) // exact_step * exact_step)  # decimal: 3 * 0.1 is 0.3
     return Hyperparameter(FloatDistribution(low, high, log=log, step=step), default, description, condition(when))
 
 

@@ -83,5 +83,3 @@ def spaces_with_configuration(draw: st.DrawFn) -> tuple[SearchSpace, Configurati
     space = draw(spaces())
     coordinates = draw(st.lists(st.floats(0, 1), min_size=space.width, max_size=space.width))
     return space, space.decode(np.array(coordinates))
-
-

@@ -52,7 +52,9 @@ CORPUS = {
     "comments": '{"C": 0.1, // smaller\n "kernel": "rbf", # as before\n "depth": 3, "shrink": true, "penalty": null}',
     "smart quotes": JSON.replace('"', "\u201c"),
     "smart single quotes": JSON.replace('"', "\u2019"),
-    "smart quotes in a text": json.dumps({"analysis": "\u201crbf\u201d is 'best'", **{"configuration": MEANT}}, ensure_ascii=False),
+    "smart quotes in a text": json.dumps(
+        {"analysis": "\u201crbf\u201d is 'best'", **{"configuration": MEANT}}, ensure_ascii=False
+    ),
     "unquoted keys": re.sub(r'"(\w+)":', r"\1:", JSON),
     "unquoted text": JSON.replace('"rbf"', "rbf"),
     "equals signs": '{C = 0.1, kernel = "rbf", depth = 3, shrink = true, penalty = null}',
@@ -83,9 +85,7 @@ def test_one_list_for_all(text: str) -> None:
 def test_repairs_are_kept() -> None:
     parsed = parse_reply(JSON.replace("0.1", "2e3"), SPACE)
     assert parsed.configuration["C"] == 1e3
-    assert [str(repair) for repair in parsed.repairs] == [
-        "C = 2000.0 is above the upper bound 1000; 1000.0 was used"
-    ]
+    assert [str(repair) for repair in parsed.repairs] == ["C = 2000.0 is above the upper bound 1000; 1000.0 was used"]
 
 
 REFUSED = {

@@ -330,9 +330,7 @@ def test_restricted_keeps_what_it_knows() -> None:
 
 
 def test_may_exist_follows_the_chain_of_conditions() -> None:
-    space = SearchSpace(
-        {"a": Int(0, 1), "b": Int(0, 1, when={"a": 1}), "c": Int(0, 1, when={"b": 1}), "d": Int(0, 1)}
-    )
+    space = SearchSpace({"a": Int(0, 1), "b": Int(0, 1, when={"a": 1}), "c": Int(0, 1, when={"b": 1}), "d": Int(0, 1)})
     assert [name for name in space if space.may_exist(name, {})] == ["a", "b", "c", "d"]
     assert [name for name in space if space.may_exist(name, {"a": 0})] == ["a", "d"]
     assert [name for name in space if space.may_exist(name, {"b": 1})] == ["a", "b", "c", "d"]

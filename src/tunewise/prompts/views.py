@@ -15,6 +15,7 @@ from tunewise.task import Task
 
 MAX_ERROR = 300
 MAX_DESCRIPTION = 240
+MAX_PENDING = 1_000
 
 
 class View(Protocol):
@@ -72,8 +73,9 @@ class RequestView:
 
     @property
     def pending(self) -> list[str]:
-        """Configurations that are being evaluated, the latest eight."""
-        return [show(t.configuration) for t in self.history.running[-8:]]
+        """Configurations that are being evaluated: the latest eight, fewer where they are long."""
+        lines = [show(t.configuration) for t in self.history.running[-8:]]
+        return lines[-max(1, MAX_PENDING // max(map(len, lines), default=1)) :]
 
     @property
     def chosen(self) -> str:
@@ -203,7 +205,11 @@ def show_value(value: Value) -> str:
 
 def exactly(value: Value) -> str:
     """A value as JSON, so that who copies a bound or a choice has it; what JSON lacks (another's choices) as Python."""
-    return json.dumps(value, ensure_ascii=False, default=repr)
+    return (
+        repr(value).removesuffix(".0")
+        if isinstance(value, float)
+        else json.dumps(value, ensure_ascii=False, default=repr)
+    )
 
 
 def describe(name: str, hyperparameter: Hyperparameter) -> str:

@@ -175,9 +175,7 @@ def thousand(space: SearchSpace, error: str) -> History:
 @pytest.mark.parametrize("reasoning", [False, True])
 def test_the_compressed_prompt_is_bounded(error: str, *, reasoning: bool) -> None:
     space = SearchSpace(dict(list(WIDE.items())[:4]))
-    task = replace(
-        TASK, model="m" * 10_000, hardware="h " * 9_000, data=DataCard(name="n " * 999, description="d " * 9_999)
-    )
+    task = replace(TASK, hardware="two cores " * 9_000, data=DataCard(description="a long story " * 9_999))
     for asked in (Ask(task=TASK, space=WIDE), Ask(task=replace(task, facts=()), space=space)):
         ask = replace(asked, history=thousand(asked.space, error), trial=1008, reasoning=reasoning)
         (_, message) = compressed_messages(ask)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.strategies import spaces_with_configuration
+
 from tunewise import Categorical, Float, Int, SearchSpace, parse_reply
 from tunewise.errors import InvalidReply
 from tunewise.prompts import parse
@@ -53,7 +53,7 @@ CORPUS = {
     "smart quotes": JSON.replace('"', "\u201c"),
     "smart single quotes": JSON.replace('"', "\u2019"),
     "smart quotes in a text": json.dumps(
-        {"analysis": "\u201crbf\u201d is 'best'", **{"configuration": MEANT}}, ensure_ascii=False
+        {"analysis": "\u201crbf\u201d is 'best'", "configuration": MEANT}, ensure_ascii=False
     ),
     "unquoted keys": re.sub(r'"(\w+)":', r"\1:", JSON),
     "unquoted text": JSON.replace('"rbf"', "rbf"),

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import jinja2
 import pytest
-
 from tests.conftest import GOLDEN
+
 from tunewise import Categorical, DataCard, Float, History, Int, SearchSpace, Task, TrialRecord
 from tunewise.prompts.render import MAX_PROMPT_TOKENS, environment, render, template_hash
 from tunewise.prompts.schema import reply_schema
@@ -159,7 +159,7 @@ WIDE = SearchSpace(
 
 def thousand(space: SearchSpace, error: str) -> History:
     """A thousand trials, most of them failed for ever different reasons, eight running."""
-    configuration = {name: 1.23456789 for name in space}
+    configuration = dict.fromkeys(space, 1.23456789)
     told = [
         TrialRecord(i, "finished", configuration, value=1 / (1 + i))
         if i % 3 == 0

@@ -57,7 +57,7 @@ def at(x: float, y: float = 0.5) -> str:
 
 def past(number: int, x: float, y: float = 0.5, **fields: Any) -> TrialRecord:
     """A trial that the model proposed."""
-    known = {"state": "finished", "value": x, "proposal": {"source": "model", "reply": at(x, y)}}
+    known: dict[str, Any] = {"state": "finished", "value": x, "proposal": {"source": "model", "reply": at(x, y)}}
     return TrialRecord(number=number, configuration={"x": x, "y": y}, **(known | fields))
 
 
@@ -69,7 +69,8 @@ def told(request: ChatRequest) -> str:
 
 def asked(*trials: TrialRecord, **fields: Any) -> Ask:
     """What a proposer knows after some trials."""
-    return Ask(**({"task": TASK, "space": SPACE, "history": History(trials), "trial": len(trials)} | fields))
+    known: dict[str, Any] = {"task": TASK, "space": SPACE, "history": History(trials), "trial": len(trials)}
+    return Ask(**(known | fields))
 
 
 BOTH = pytest.mark.parametrize("proposer", [chat, compressed])
@@ -322,6 +323,7 @@ def kernels(*configurations: dict[str, Any], state: Any = "finished") -> Sequenc
 
 
 def test_an_exhausted_space_allows_repeats() -> None:
+    linear: dict[str, Any]
     linear, *poly = {"kernel": "linear"}, {"kernel": "poly", "degree": 2}, {"kernel": "poly", "degree": 3}
     ask = asked(*kernels(linear, linear, linear, poly[0]), space=CONDITIONAL)
     assert ask.nearly(linear)

@@ -13,8 +13,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution
-
 from tests.strategies import spaces, spaces_with_configuration
+
 from tunewise import Categorical, Float, Int, SearchSpace
 from tunewise.errors import InvalidReply, SpaceError
 from tunewise.space import Configuration, Hyperparameter

@@ -79,7 +79,8 @@ class Proposal:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for the storage; what is empty is left out."""
-        return {key: value for key, value in asdict(self).items() if value not in ("", (), None)}
+        known = {key: value for key, value in asdict(self).items() if value not in ("", ())}
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in known.items()}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,7 @@ SPACE = SearchSpace(
         "penalty": Categorical(["l1", "l2", None]),
     }
 )
-MEANT = {"C": 0.1, "kernel": "rbf", "depth": 3, "shrink": True, "penalty": None}
+MEANT: dict[str, Any] = {"C": 0.1, "kernel": "rbf", "depth": 3, "shrink": True, "penalty": None}
 JSON = json.dumps(MEANT)
 PLANE = SearchSpace({"x1": Float(-5, 5), "x2": Float(-5, 5)})
 

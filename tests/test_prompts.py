@@ -17,6 +17,7 @@ from tunewise.prompts.views import FeedbackView, ProblemView, RequestView, Syste
 from tunewise.proposers.base import Ask
 from tunewise.proposers.chat import chat_messages
 from tunewise.proposers.compressed import compressed_messages
+from tunewise.space import Configuration
 from tunewise.tokens import estimate_tokens
 
 Golden = Callable[[str, str], None]
@@ -159,7 +160,7 @@ WIDE = SearchSpace(
 
 def thousand(space: SearchSpace, error: str) -> History:
     """A thousand trials, most of them failed for ever different reasons, eight running."""
-    configuration = dict.fromkeys(space, 1.23456789)
+    configuration: Configuration = dict.fromkeys(space, 1.23456789)
     told = [
         TrialRecord(i, "finished", configuration, value=1 / (1 + i))
         if i % 3 == 0

@@ -323,8 +323,8 @@ def kernels(*configurations: dict[str, Any], state: Any = "finished") -> Sequenc
 
 
 def test_an_exhausted_space_allows_repeats() -> None:
-    linear: dict[str, Any]
-    linear, *poly = {"kernel": "linear"}, {"kernel": "poly", "degree": 2}, {"kernel": "poly", "degree": 3}
+    linear: dict[str, Any] = {"kernel": "linear"}
+    poly: list[dict[str, Any]] = [{"kernel": "poly", "degree": degree} for degree in (2, 3)]
     ask = asked(*kernels(linear, linear, linear, poly[0]), space=CONDITIONAL)
     assert ask.nearly(linear)
     assert not ask.nearly(poly[1])

@@ -43,7 +43,7 @@ def test_the_three_lists_are_one() -> None:
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'tuna'"):
-        _ = tunewise.tuna  # type: ignore[attr-defined]
+        _ = tunewise.tuna
 
 
 def test_importing_loads_nothing_heavy() -> None:

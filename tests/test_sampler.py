@@ -31,6 +31,7 @@ from tunewise.errors import BudgetReached, ModelUnavailable, ModelUnusable, Stud
 from tunewise.history import CALL_KEY, PROPOSAL_KEY, TrialRecord
 from tunewise.proposers import Ask
 from tunewise.sampler import joined
+from tunewise.task import Direction
 
 SPACE = SearchSpace({"x": Float(0, 1), "y": Float(0, 1)})
 TREE = SearchSpace({"kernel": Categorical(["rbf", "linear"]), "gamma": Float(0, 1, when={"kernel": "rbf"})})
@@ -54,7 +55,7 @@ def journal(folder: Path) -> BaseStorage:
     return JournalStorage(JournalFileBackend(str(folder / "study.journal")))
 
 
-def open_study(storage: BaseStorage | None, sampler: LLMSampler, direction: str = "minimize") -> optuna.Study:
+def open_study(storage: BaseStorage | None, sampler: LLMSampler, direction: Direction = "minimize") -> optuna.Study:
     return optuna.create_study(
         storage=storage, sampler=sampler, study_name="s", load_if_exists=True, direction=direction
     )
@@ -201,7 +202,7 @@ def test_nonsense_in_the_queue_disturbs_nobody_else() -> None:
 
 
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
-def test_the_direction_is_the_studys(direction: str) -> None:
+def test_the_direction_is_the_studys(direction: Direction) -> None:
     model = good()
     study = open_study(None, LLMSampler(model), direction)
     study.optimize(bowl, n_trials=1)
@@ -262,7 +263,7 @@ def test_what_was_paid_is_not_paid_again(storage: Callable[[], BaseStorage]) -> 
     def crash(*args: object) -> None:
         raise Crash
 
-    sampler._take = crash  # type: ignore[method-assign]
+    sampler._take = crash  # type: ignore[method-assign, assignment]
     with pytest.raises(Crash):
         study.ask(SPACE.distributions)
     assert len(model.requests) == 2
@@ -406,7 +407,7 @@ def test_an_own_proposer() -> None:
 
 
 def test_wrong_arguments() -> None:
-    with pytest.raises(StudyError, match="proposer = 'magic' is unknown. The proposers are compressed, chat, random"):
+    with pytest.raises(StudyError, match=r"proposer = 'magic' is unknown\. The proposers are compressed, chat, random"):
         LLMSampler(good(), proposer="magic")
     with pytest.raises(StudyError, match="No model was given"):
         LLMSampler()

@@ -217,8 +217,10 @@ def test_choices_of_any_type_keep_their_type() -> None:
 def test_choices_that_only_python_knows() -> None:
     with pytest.warns(UserWarning, match="persistent storage"):
         space = SearchSpace.from_distributions({"x": CategoricalDistribution(((64, 64), (32,), int))})  # type: ignore[arg-type]
-    assert space.coerce({"x": [64, 64]}).configuration == {"x": (64, 64)}
-    assert space.coerce({"x": "<class 'int'>"}).configuration == {"x": int}
+    read: dict[str, Any] = dict(space.coerce({"x": [64, 64]}).configuration)
+    assert read == {"x": (64, 64)}
+    read = dict(space.coerce({"x": "<class 'int'>"}).configuration)
+    assert read == {"x": int}
 
 
 def test_two_numbers_in_a_list() -> None:

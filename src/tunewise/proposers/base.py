@@ -129,9 +129,13 @@ class Ask:
         # 2 is far from the cube: what exists in one configuration only makes two of them differ
         return self.space.encode_all(configurations, absent=2.0)
 
+    @cached_property
+    def _exhausted(self) -> bool:
+        return self.space.count <= len(np.unique(self._tried_points, axis=0))
+
     def nearly(self, configuration: Mapping[str, Value]) -> TrialRecord | None:
         """The earlier trial that a configuration repeats, if it does and something else is left to try."""
-        if self.fixed or not self.tried or self.space.count <= len(np.unique(self._tried_points, axis=0)):
+        if self.fixed or not self.tried or self._exhausted:
             return None
         distances = np.abs(self._tried_points - self._place([configuration])).max(axis=1)
         nearest = int(distances.argmin())

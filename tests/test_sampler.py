@@ -185,6 +185,15 @@ def test_enqueued_trials() -> None:
     assert free.source == "model"
 
 
+def test_what_is_enqueued_is_told_when_asked_one_by_one() -> None:
+    model = good()
+    study = open_study(None, LLMSampler(model))
+    study.enqueue_trial({"y": 0.25})
+    study.optimize(bowl, n_trials=1)
+    (request,) = model.requests
+    assert 'Already fixed in this trial: {"y": 0.25}' in request.messages[-1].content
+
+
 def test_what_is_enqueued_decides_what_is_asked() -> None:
     model = good()
     study = open_study(None, LLMSampler(model, space=TREE))

@@ -311,6 +311,9 @@ def test_count() -> None:
         }
     )
     assert tree.count == 2 + (2 * 2 + 2)
+    many = {f"use_{i}": Categorical([True, False]) for i in range(30)}
+    parts = {f"with_{i}": Int(1, 3, when={f"use_{i}": True}) for i in range(30)}
+    assert SearchSpace(many | parts).count == 6**30
     assert SearchSpace({"x": Float(3, 3), "y": Float(0, 1, step=0.25)}).count == 5
 
 

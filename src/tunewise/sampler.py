@@ -166,7 +166,7 @@ class LLMSampler(BaseSampler):
     ) -> dict[str, Any]:
         """Ask for all parameters at once."""
         self._raise_error_if_multi_objective(study)
-        fixed = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+        fixed = fixed_in(trial)
         wanted = {
             name: distribution
             for name, distribution in search_space.items()
@@ -179,7 +179,8 @@ class LLMSampler(BaseSampler):
     ) -> Any:
         """Ask for one parameter that no earlier trial had."""
         self._raise_error_if_multi_objective(study)
-        return self._sample(study, trial, {param_name: param_distribution}, fixed=trial.params)[param_name]
+        fixed = {name: value for name, value in fixed_in(trial).items() if name != param_name}
+        return self._sample(study, trial, {param_name: param_distribution}, fixed=fixed)[param_name]
 
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
         """End `study.optimize` gracefully where the model has not been of use for a while."""
@@ -265,6 +266,11 @@ class LLMSampler(BaseSampler):
         if proposal.note:
             logger.warning("Trial %d: %s", trial.number, proposal.note)
         study._storage.set_trial_user_attr(trial._trial_id, PROPOSAL_KEY, joined(planned.proposal, proposal.to_dict()))
+
+
+def fixed_in(trial: FrozenTrial) -> dict[str, Any]:
+    """What a trial has been given, by a person or before an interruption."""
+    return {**trial.system_attrs.get("fixed_params", {}), **trial.params}
 
 
 def joined(earlier: Mapping[str, Any], new: dict[str, Any]) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class DataCard:
     description: str = ""
 
     def __post_init__(self) -> None:
-        check_texts("data.", name=self.name, description=self.description)
+        check_texts(**{"data.name": self.name, "data.description": self.description})
         for field in ("rows", "features", "classes"):
             value = getattr(self, field)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
@@ -75,11 +75,11 @@ class Task:
             raise TaskError(f"budget = {self.budget!r} is not a whole number of at least 1. Give the number of trials.")
         if not isinstance(self.metric, str) or not self.metric.strip():
             raise TaskError(f"metric = {self.metric!r} is not a name. Name what the objective returns.")
-        check_texts("", model=self.model, library=self.library, hardware=self.hardware)
+        check_texts(model=self.model, library=self.library, hardware=self.hardware)
         facts = (self.facts,) if isinstance(self.facts, str) else self.facts
         if not isinstance(facts, Sequence):
             raise TaskError(f"facts = {facts!r} is not a list of texts. Write a sentence for each fact.")
-        check_texts("", **{f"facts[{i}]": fact for i, fact in enumerate(facts)})
+        check_texts(**{f"facts[{i}]": fact for i, fact in enumerate(facts)})
         object.__setattr__(self, "facts", tuple(facts))
 
     def to_dict(self) -> dict[str, Any]:
@@ -110,11 +110,11 @@ def known(data: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def check_texts(prefix: str, **values: object) -> None:
+def check_texts(**values: object) -> None:
     """These must be texts."""
     for name, value in values.items():
         if not isinstance(value, str):
-            raise TaskError(f"{prefix}{name} = {value!r} is not a text. Put it in quotes.")
+            raise TaskError(f"{name} = {value!r} is not a text. Put it in quotes.")
 
 
 def check_keys(cls: type, data: object, name: str) -> None:

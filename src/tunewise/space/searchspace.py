@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -88,7 +89,10 @@ class SearchSpace(Mapping[str, Hyperparameter]):
 
     @cached_property
     def count(self) -> float:
-        """How many configurations there are; infinite with a free float."""
+        """How many configurations there are; above 100,000 an upper bound that overlooks conditions, maybe infinite."""
+        most = math.prod(h.count for h in self.values())
+        if most > 100_000:
+            return most
         named: dict[str, set[Value]] = {name: set() for name in self}
         for hyperparameter in self.values():
             for parent, values in hyperparameter.when.items():

@@ -1,85 +1,77 @@
-"""Hypothesis strategies: search spaces of every kind, and configurations of them."""
+"""Hypothesis strategies that are shared by tests."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 
-from tunewise import Categorical, Float, Int, SearchSpace
-from tunewise.space import Configuration, Hyperparameter, Value
+from tunewise.space import NO_DEFAULT, Categorical, Configuration, Float, Hyperparameter, Int, SearchSpace, Value
 
-names = st.text("abcdefgXYZ_ é", min_size=1, max_size=8).filter(str.strip)
+names = st.text("abcdefgXYZ_01 é", min_size=1, max_size=6).filter(str.strip)
 texts = st.text(max_size=12)
-scalars = st.one_of(st.none(), st.booleans(), st.integers(-9, 9), st.floats(-9, 9), texts)
-
-
-def unequal(choices: list[Value]) -> list[Value]:
-    """Without those that Python finds equal (1, 1.0 and True)."""
-    return [choice for i, choice in enumerate(choices) if choice not in choices[:i]]
+choice_values = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.floats(-2, 2), texts)
 
 
 @st.composite
-def hyperparameters(draw: st.DrawFn, parents: dict[str, Hyperparameter] | None = None) -> Hyperparameter:
-    """Any kind, with or without a default and a condition on one of `parents`."""
-    options: dict[str, Any] = {"description": draw(texts)}
-    if parents and draw(st.booleans()):
-        name = draw(st.sampled_from(sorted(parents)))
-        options["when"] = {name: unequal(draw(st.lists(values_of(parents[name]), min_size=1, max_size=2)))}
-    made = draw(st.one_of(floats(options), ints(options), categories(options)))
-    if draw(st.booleans()):
-        return made
-    return Hyperparameter(made.distribution, draw(values_of(made)), made.description, made.when)
-
-
-def floats(options: dict[str, Any]) -> st.SearchStrategy[Hyperparameter]:
-    """Plain, logarithmic or stepped; a point, sometimes."""
-    plain = st.tuples(st.floats(-1e6, 1e6), st.one_of(st.just(0.0), st.floats(1e-3, 1e6)))
-    log = st.tuples(st.floats(1e-9, 1e3), st.floats(1.0, 1e6))
-    step = st.tuples(st.floats(-50, 50).map(lambda x: round(x, 2)), st.floats(0, 40), st.sampled_from([0.1, 0.25, 3.0]))
-    return st.one_of(
-        plain.map(lambda p: Float(p[0], p[0] + p[1], **options)),
-        log.map(lambda p: Float(p[0], p[0] * p[1], log=True, **options)),
-        step.map(lambda p: Float(p[0], p[0] + p[1], step=p[2], **options)),
-    )
-
-
-def ints(options: dict[str, Any]) -> st.SearchStrategy[Hyperparameter]:
-    """Plain, logarithmic or stepped."""
-    plain = st.tuples(st.integers(-1000, 1000), st.integers(0, 2000), st.integers(1, 7))
-    log = st.tuples(st.integers(1, 1000), st.integers(0, 2000))
-    return st.one_of(
-        plain.map(lambda p: Int(p[0], p[0] + p[1], step=p[2], **options)),
-        log.map(lambda p: Int(p[0], p[0] + p[1], log=True, **options)),
-    )
-
-
-def categories(options: dict[str, Any]) -> st.SearchStrategy[Hyperparameter]:
-    """Choices of mixed types."""
-    return st.lists(scalars, min_size=1, max_size=5).map(unequal).map(lambda c: Categorical(c, **options))
-
-
-def values_of(hyperparameter: Hyperparameter) -> st.SearchStrategy[Any]:
-    """Allowed values."""
-    if hyperparameter.choices:
-        return st.sampled_from(hyperparameter.choices)
-    return st.floats(0, 1).map(lambda place: hyperparameter.decode([place]))
+def floats(draw: st.DrawFn, /, **more: Any) -> Hyperparameter:
+    """A float: plain, logarithmic or with a step."""
+    kind = draw(st.sampled_from(["plain", "log", "step", "single"]))
+    if kind == "step":
+        low, step = draw(st.integers(-64, 64)) / 64, draw(st.integers(1, 64)) / 64
+        return Float(low, low + step * draw(st.integers(0, 30)), step=step, **more)
+    low = draw(st.floats(1e-6, 1e3) if kind == "log" else st.floats(-1e3, 1e3))
+    high = low if kind == "single" else low + draw(st.floats(1e-3, 1e4))
+    return Float(low, high, log=kind == "log", **more)
 
 
 @st.composite
-def spaces(draw: st.DrawFn, *, conditions: bool = True, most: int = 5) -> SearchSpace:
-    """A space of up to `most` hyperparameters; conditions are on earlier ones."""
-    made: dict[str, Hyperparameter] = {}
-    for name in draw(st.lists(names, min_size=1, max_size=most, unique=True)):
-        made[name] = draw(hyperparameters(made if conditions else None))
-    order = draw(st.permutations(list(made)))
-    return SearchSpace({name: made[name] for name in order})
+def ints(draw: st.DrawFn, /, **more: Any) -> Hyperparameter:
+    """An int: plain, logarithmic or with a step."""
+    kind = draw(st.sampled_from(["plain", "log", "step"]))
+    low = draw(st.integers(1 if kind == "log" else -1000, 1000))
+    high = low + draw(st.integers(0, 10_000))
+    return Int(low, high, log=kind == "log", step=draw(st.integers(2, 50)) if kind == "step" else 1, **more)
+
+
+@st.composite
+def categoricals(draw: st.DrawFn, /, **more: Any) -> Hyperparameter:
+    """A categorical with choices of any mixture of types."""
+    choices = st.lists(choice_values, min_size=1, max_size=5, unique=True)  # 1, 1.0 and True are one choice to Optuna
+    return Categorical(draw(choices), **more)
+
+
+def some_values(hyperparameter: Hyperparameter) -> st.SearchStrategy[Value]:
+    """Allowed values of a hyperparameter."""
+    unit = st.lists(st.floats(0, 1), min_size=hyperparameter.width, max_size=hyperparameter.width)
+    return unit.map(hyperparameter.decode)
+
+
+@st.composite
+def search_spaces(draw: st.DrawFn, /, max_size: int = 5) -> SearchSpace:
+    """Any search space: all types, scales and steps, with and without defaults, descriptions and conditions."""
+    space: dict[str, Hyperparameter] = {}
+    for name in draw(st.lists(names, min_size=1, max_size=max_size, unique=True)):
+        when: dict[str, Sequence[Value]] = {}
+        if draw(st.booleans()) and space:
+            parents: list[str] = draw(st.lists(st.sampled_from(list(space)), min_size=1, max_size=2, unique=True))
+            for parent in parents:
+                values = st.lists(some_values(space[parent]), min_size=1, max_size=3, unique_by=lambda v: (type(v), v))
+                when[parent] = draw(values)
+        more: dict[str, Any] = {"description": draw(texts), "when": when}
+        hyperparameter = draw(st.one_of(floats(**more), ints(**more), categoricals(**more)))
+        default = draw(st.one_of(st.just(NO_DEFAULT), some_values(hyperparameter)))
+        space[name] = Hyperparameter(
+            hyperparameter.distribution, default, hyperparameter.description, hyperparameter.when
+        )
+    order = draw(st.permutations(list(space)))
+    return SearchSpace({name: space[name] for name in order})
 
 
 @st.composite
 def spaces_with_configuration(draw: st.DrawFn) -> tuple[SearchSpace, Configuration]:
     """A space and a configuration that it allows."""
-    space = draw(spaces())
-    coordinates = draw(st.lists(st.floats(0, 1), min_size=space.width, max_size=space.width))
-    return space, space.decode(np.array(coordinates))
+    space = draw(search_spaces())
+    return space, space.decode(np.array(draw(st.lists(st.floats(0, 1), min_size=space.width, max_size=space.width))))

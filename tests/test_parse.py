@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.strategies import spaces_with_configuration
 
+from strategies import spaces_with_configuration
 from tunewise import Categorical, Float, Int, SearchSpace, parse_reply
 from tunewise.errors import InvalidReply
 from tunewise.prompts import parse

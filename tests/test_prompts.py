@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar
 
 import jinja2
 import pytest
-from tests.conftest import GOLDEN
 
 from tunewise import Categorical, DataCard, Float, History, Int, SearchSpace, Task, TrialRecord
 from tunewise.prompts.render import MAX_PROMPT_TOKENS, environment, render, template_hash
@@ -20,6 +20,7 @@ from tunewise.proposers.compressed import compressed_messages
 from tunewise.space import Configuration
 from tunewise.tokens import estimate_tokens
 
+GOLDEN = Path(__file__).parent / "golden"
 Golden = Callable[[str, str], None]
 
 PLAIN = SearchSpace({"x": Float(-5, 5), "y": Float(-5, 5)})

@@ -13,8 +13,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution
-from tests.strategies import spaces, spaces_with_configuration
 
+from strategies import search_spaces, spaces_with_configuration
 from tunewise import Categorical, Float, Int, SearchSpace
 from tunewise.errors import InvalidReply, SpaceError
 from tunewise.space import Configuration, Hyperparameter
@@ -254,7 +254,7 @@ def test_an_allowed_configuration_passes_the_gate_unchanged(drawn: tuple[SearchS
     assert not coerced.repairs
 
 
-@given(spaces())
+@given(search_spaces())
 def test_plain_data_loses_nothing(space: SearchSpace) -> None:
     plain = space.to_dict()
     for copy in (plain, json.loads(json.dumps(plain)), yaml.safe_load(yaml.safe_dump(plain, sort_keys=False))):
@@ -262,14 +262,14 @@ def test_plain_data_loses_nothing(space: SearchSpace) -> None:
         assert list(SearchSpace.from_dict(copy)) == list(space)
 
 
-@given(spaces(), st.integers(0, 2**32))
+@given(search_spaces(), st.integers(0, 2**32))
 def test_samples_are_allowed(space: SearchSpace, seed: int) -> None:
     configuration = space.sample(np.random.default_rng(seed))
     assert space.accepts(configuration)
     assert set(configuration) == {name for name in space if space.exists(name, configuration)}
 
 
-@given(spaces())
+@given(search_spaces())
 def test_a_default_is_allowed(space: SearchSpace) -> None:
     assert space.default is None or space.accepts(space.default)
 
@@ -284,7 +284,7 @@ def test_no_value_breaks_the_gate(value: Any) -> None:
 
 
 @settings(max_examples=50)
-@given(spaces(conditions=True, most=3))
+@given(search_spaces(max_size=3))
 def test_count_is_what_enumeration_finds(space: SearchSpace) -> None:
     if space.count == math.inf or space.count > 30:
         assert any(h.count > 2 for h in space.values())

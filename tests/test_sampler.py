@@ -418,6 +418,12 @@ def test_an_own_proposer() -> None:
 def test_wrong_arguments() -> None:
     with pytest.raises(StudyError, match=r"proposer = 'magic' is unknown\. The proposers are compressed, chat, random"):
         LLMSampler(good(), proposer="magic")
+    with pytest.raises(StudyError, match=r"space = .* is no SearchSpace"):
+        LLMSampler(good(), space={"x": Float(0, 1)})  # type: ignore[arg-type]
+    with pytest.raises(StudyError, match="seed = -1 is not a whole number of at least 0"):
+        LLMSampler(good(), seed=-1)
+    with pytest.raises(StudyError, match="max_fallbacks = 0 is not a whole number of at least 1"):
+        LLMSampler(good(), max_fallbacks=0)
     with pytest.raises(StudyError, match="No model was given"):
         LLMSampler()
 

@@ -115,6 +115,11 @@ def test_yaml_numbers_that_yaml_reads_as_text() -> None:
     assert space["n"] == Int(1, 9)
 
 
+def test_numbers_of_numpy() -> None:
+    assert Int(np.int64(1), np.int32(9), step=np.int8(2)) == Int(1, 9, step=2)  # type: ignore[arg-type]
+    assert Float(np.float32(0), np.float64(1)) == Float(0, 1)  # type: ignore[arg-type]
+
+
 def test_conditions_are_read_as_they_are_meant() -> None:
     space = SearchSpace(
         {

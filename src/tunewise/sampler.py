@@ -11,6 +11,7 @@ import threading
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -24,7 +25,7 @@ from tunewise.llm.ledger import Call, Caps, Ledger, Totals
 from tunewise.llm.scripted import ScriptedModel
 from tunewise.prompts.views import show
 from tunewise.proposers import Ask, Proposal, Proposer, Proposing, chat, compressed, default_first, random
-from tunewise.space import SearchSpace, Value
+from tunewise.space import SearchSpace, Value, shorten
 from tunewise.task import Task
 
 if TYPE_CHECKING:
@@ -105,6 +106,15 @@ class LLMSampler(BaseSampler):
     ) -> None:
         self.task = task or Task()
         self.space = space
+        if space is not None and not isinstance(space, SearchSpace):
+            raise StudyError(
+                f"space = {shorten(space)} is no SearchSpace. Make one, or read it: SearchSpace.from_dict."
+            )
+        for name, value, least in (("seed", seed, 0), ("max_fallbacks", max_fallbacks, 1)):
+            if value is not None and (isinstance(value, bool) or not isinstance(value, Integral) or value < least):
+                raise StudyError(
+                    f"{name} = {value!r} is not a whole number of at least {least}. Correct it or use None."
+                )
         chosen = find_proposer(proposer)
         self._propose = default_first(chosen) if default else chosen
         self._ledger = Ledger(find_model(model, chosen), caps=caps or Caps(), price=price)

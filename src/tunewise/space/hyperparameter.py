@@ -246,7 +246,9 @@ def condition(when: Mapping[str, Value | Sequence[Value]] | None) -> dict[str, t
 
 
 def checked_number(value: object, name: str) -> float:
-    """A finite number from a definition of a space."""
+    """A finite number from a definition of a space; numpy's are numbers, too."""
+    if isinstance(value, np.integer | np.floating):
+        value = value.item()
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise SpaceError(f"{name} = {shorten(value)} is not a number. Give a finite number.")
     try:

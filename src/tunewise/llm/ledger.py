@@ -220,9 +220,12 @@ class Ledger:
             most_output_tokens=request.max_output_tokens,
         )
         with self._lock:
-            calls = [*self._calls, *self._pending]
-            tokens, usd = (sum(column) for column in zip((0, 0.0), *(c.most(self.price) for c in calls), strict=True))
-            self._check(len(calls), int(tokens), usd, bound)
+            if self.caps != Caps():
+                calls = [*self._calls, *self._pending]
+                tokens, usd = (
+                    sum(column) for column in zip((0, 0.0), *(c.most(self.price) for c in calls), strict=True)
+                )
+                self._check(len(calls), int(tokens), usd, bound)
             self._pending.append(bound)
         return bound
 

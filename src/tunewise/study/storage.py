@@ -61,14 +61,24 @@ class SafeJournalBackend(JournalFileBackend):
         super().__init__(path, KernelLock(path))
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Write records behind the last whole one."""
+        """Write records behind the last whole one.
+
+        Raises:
+            StudyError: The disk is full, or the file may not be written any more.
+        """
         lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
-        with get_lock_file(self._lock), Path(self._file_path).open("rb+") as file:
-            go_to_whole_end(file)
-            file.write(lines.encode())
-            file.flush()
-            if any(log["op_code"] in DURABLE for log in logs):
-                os.fsync(file.fileno())
+        try:
+            with get_lock_file(self._lock), Path(self._file_path).open("rb+") as file:
+                go_to_whole_end(file)
+                file.write(lines.encode())
+                file.flush()
+                if any(log["op_code"] in DURABLE for log in logs):
+                    os.fsync(file.fileno())
+        except OSError as error:
+            raise StudyError(
+                f"{self._file_path} cannot be written: {error.strerror}. Make room, or allow writing, and run the same "
+                "again: it goes on with what is stored."
+            ) from None
 
 
 def go_to_whole_end(file: BinaryIO) -> None:
@@ -136,7 +146,7 @@ def only_driver(storage: Storage) -> Iterator[bool]:
     """Hold a journal file's place for the one process that may ask and tell; True: its running trials are orphans.
 
     Raises:
-        StudyError: Another process holds it.
+        StudyError: Another process holds it, or its folder cannot be written.
     """
     if not isinstance(storage, str | Path) or "://" in str(storage):
         yield isinstance(storage, type(None))
@@ -147,6 +157,10 @@ def only_driver(storage: Storage) -> Iterator[bool]:
     except Timeout:
         raise StudyError(
             f"Another process is running the study in {storage}. Wait until it ends, stop it, or use another storage."
+        ) from None
+    except OSError as error:
+        raise StudyError(
+            f"{storage} cannot be opened as a study: {error.strerror}. Name a file in a folder where you may write."
         ) from None
     try:
         yield True

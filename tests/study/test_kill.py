@@ -319,4 +319,4 @@ def test_places_where_no_journal_can_be(tmp_path: Path, cli: InProcess) -> None:
     for storage in (tmp_path / "folder.journal", tmp_path / "file" / "x.journal"):
         assert_paragraph(cli("tune", file, "-q", "--storage", storage), 2, str(storage))
     assert cli("tune", file, "-q", "--storage", tmp_path / "new" / "deep" / "x.journal").code == 0
-    assert os.path.exists(tmp_path / "new" / "deep" / "x.journal")
+    assert (tmp_path / "new" / "deep" / "x.journal").exists()

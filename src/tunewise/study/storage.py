@@ -41,6 +41,9 @@ class KernelLock(BaseJournalFileLock):
         self._lock.release()
 
 
+RECORD = b'{"op_code":'
+"""How every record of a journal begins."""
+
 DURABLE = {
     JournalOperation.CREATE_STUDY,
     JournalOperation.SET_TRIAL_SYSTEM_ATTR,  # a call that was billed
@@ -114,12 +117,26 @@ def open_storage(storage: Storage) -> optuna.storages.BaseStorage:
     path = Path(storage).expanduser()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        check_journal(path)
         return JournalStorage(SafeJournalBackend(str(path)))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StudyError(
             f"{path} cannot be opened as a study: {error}. Name a journal file that tunewise or Optuna has written, or "
             "a new one in a folder where you may write."
         ) from None
+
+
+def check_journal(path: Path) -> None:
+    """Refuse somebody else's file before it is written to; a first record may be cut off by a kill.
+
+    Raises:
+        ValueError: It begins like no journal.
+    """
+    if path.exists():
+        with path.open("rb") as file:
+            beginning = file.read(len(RECORD))
+        if not RECORD.startswith(beginning):
+            raise ValueError(f"it begins with {beginning.decode(errors='replace')!r}, which is no record of a journal")
 
 
 def open_study(storage: Storage, name: str | None = None) -> optuna.Study:

@@ -20,7 +20,7 @@ from tunewise.history import RESULT_KEY, History, TrialRecord, direction_of
 from tunewise.llm.base import ChatModel
 from tunewise.llm.ledger import Caps
 from tunewise.sampler import LLMSampler
-from tunewise.space import Configuration, SearchSpace, Value
+from tunewise.space import SearchSpace, Value
 from tunewise.study.storage import Storage, only_driver, open_storage
 from tunewise.study.summary import STUDY_KEY
 from tunewise.task import Task
@@ -46,7 +46,7 @@ class Watch(Protocol):
 
 
 def tune(
-    objective: Callable[[Configuration], float | Mapping[str, float]] | Evaluator,
+    objective: Callable[[dict[str, Any]], float | Mapping[str, float]] | Evaluator,
     space: SearchSpace | Mapping[str, Any],
     *,
     task: Task | None = None,

@@ -109,6 +109,6 @@ def facts(summary: Summary) -> list[str]:
         missing = f", not counting {totals.uncounted_calls} calls of unknown size" if totals.uncounted_calls else ""
         lines.append(
             f"Calls to the model: {totals.calls}{failed}; tokens: {totals.input_tokens} read, {totals.output_tokens} "
-            f"written{missing}; cost: {money(totals)}."
+            f"written{missing}; cost: {money(totals).removeprefix('cost ')}."
         )
     return lines

@@ -74,8 +74,10 @@ def main() -> None:
     try:
         app()
     except TunewiseError as error:
+        from tunewise.llm.manual import printable
+
         sys.stdout.flush()
-        print(f"tunewise: {error}", file=sys.stderr)  # noqa: T201 - the one place where a program speaks
+        print(f"tunewise: {printable(str(error))}", file=sys.stderr)  # noqa: T201 - the one place where a program speaks
         sys.exit(exit_code(error))
     except KeyboardInterrupt:
         print("tunewise: interrupted.", file=sys.stderr)  # noqa: T201

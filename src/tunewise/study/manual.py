@@ -40,6 +40,14 @@ def ask_one(storage: Storage, name: str, sampler: LLMSampler, space: SearchSpace
     return asked | {key: record.proposal[key] for key in ("reason", "fallback", "repairs") if record.proposal.get(key)}
 
 
+def is_finite(value: object) -> bool:
+    """Whether it is a number that a float can hold."""
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:
+        return False
+
+
 def tell_one(study: optuna.Study, report: object) -> dict[str, Any]:
     """Report a result.
 
@@ -70,7 +78,7 @@ def tell_one(study: optuna.Study, report: object) -> dict[str, Any]:
         study.tell(number, state=TrialState.FAIL)
     else:
         value = report["value"]
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if not is_finite(value):
             raise StudyError(
                 f"value = {shorten(value)} is not a finite number. If the trial failed, give error instead."
             )

@@ -17,7 +17,7 @@ from optuna.storages.journal._storage import JournalOperation
 
 from tunewise.errors import StudyError
 
-__all__ = ["SafeJournalBackend", "only_driver", "open_storage", "open_study"]
+__all__ = ["SafeJournalBackend", "may_exist", "only_driver", "open_storage", "open_study"]
 
 Storage = str | Path | optuna.storages.BaseStorage | None
 
@@ -145,7 +145,7 @@ def open_study(storage: Storage, name: str | None = None) -> optuna.Study:
     Raises:
         StudyError: There is no such file or study, or there are several.
     """
-    if isinstance(storage, str | Path) and "://" not in str(storage) and not Path(storage).exists():
+    if not may_exist(storage):
         raise StudyError(f"{storage} does not exist. Name a journal file, a study file (.yaml) or a database URL.")
     opened = open_storage(storage)
     names = [s.study_name for s in opened.get_all_studies()]
@@ -156,6 +156,18 @@ def open_study(storage: Storage, name: str | None = None) -> optuna.Study:
         wanted = f"has no study {name!r}" if name else "holds no study" if not names else "holds several studies"
         raise StudyError(f"{storage} {wanted}; its studies: {known}. Say which one with --study.")
     return optuna.load_study(study_name=name, storage=opened)
+
+
+def may_exist(storage: Storage) -> bool:
+    """Whether there may be studies in it; False where its file is not there, so that looking does not create one."""
+    if not isinstance(storage, str | Path):
+        return storage is not None
+    address = str(storage)
+    return (
+        "://" in address
+        and not address.startswith("sqlite:///")
+        or (Path(address.removeprefix("sqlite:///").partition("?")[0]).expanduser().exists())
+    )
 
 
 @contextmanager

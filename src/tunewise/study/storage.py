@@ -163,10 +163,8 @@ def may_exist(storage: Storage) -> bool:
     if not isinstance(storage, str | Path):
         return storage is not None
     address = str(storage)
-    return (
-        "://" in address
-        and not address.startswith("sqlite:///")
-        or (Path(address.removeprefix("sqlite:///").partition("?")[0]).expanduser().exists())
+    return ("://" in address and not address.startswith("sqlite:///")) or (
+        Path(address.removeprefix("sqlite:///").partition("?")[0]).expanduser().exists()
     )
 
 

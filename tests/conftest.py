@@ -1,6 +1,7 @@
 """Fixtures of the tests of whole paths; and its presence lets every test import what lies beside it."""
 
 import pytest
+
 from whole_paths import InProcess
 
 

@@ -13,6 +13,13 @@ from typing import Any
 import optuna
 import pytest
 import yaml
+
+from tunewise.errors import BudgetReached, ModelUnusable, ObjectiveFailed
+from tunewise.llm import ScriptedModel
+from tunewise.study.storage import open_storage
+from tunewise.study.tune import tune
+from tunewise.task import Task
+from tunewise.testing.server import FaultServer, hang, reply
 from whole_paths import (
     OBJECTIVE,
     SPACE,
@@ -26,13 +33,6 @@ from whole_paths import (
     start,
     write_study,
 )
-
-from tunewise.errors import BudgetReached, ModelUnusable, ObjectiveFailed
-from tunewise.llm import ScriptedModel
-from tunewise.study.storage import open_storage
-from tunewise.study.tune import tune
-from tunewise.task import Task
-from tunewise.testing.server import FaultServer, hang, reply
 
 COMMANDS = ["tune", "show", "prompt", "ask", "tell", "models"]
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
@@ -320,7 +320,7 @@ def test_ask_and_tell_in_any_order(plain: Path, cli: InProcess, monkeypatch: pyt
     assert_paragraph(cli("tell", plain, "--trial", 0), 2, "value or error")
     assert_paragraph(cli("tell", plain, "--value", 1), 2, "is not a result")
     for value in ("nan", "inf", "-inf", "1e999"):
-        assert_paragraph(cli("tell", plain, f"--trial=0", f"--value={value}"), 2, "not a finite number")
+        assert_paragraph(cli("tell", plain, "--trial=0", f"--value={value}"), 2, "not a finite number")
     assert strictly(cli("show", plain, "--json").out)["trials"][0]["state"] == "running"
     assert strictly(cli("tell", plain, "--trial", 0, "--error", HOSTILE).out)["state"] == "failed"
     assert strictly(cli("show", plain, "--json").out)["trials"][0]["error"] == HOSTILE

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import yaml
-from whole_paths import InProcess
 
 from tunewise.history import History
 from tunewise.study.storage import open_study
 from tunewise.study.summary import summarize
+from whole_paths import InProcess
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "svc.yaml"
 

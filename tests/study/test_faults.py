@@ -12,18 +12,6 @@ from typing import Any
 
 import optuna
 import pytest
-from whole_paths import (
-    OBJECTIVE,
-    SPACE,
-    Answers,
-    InProcess,
-    answering,
-    assert_paragraph,
-    last_message,
-    nth,
-    space,
-    write_study,
-)
 
 from tunewise.errors import ContextLimitExceeded, ModelUnusable, ObjectiveFailed
 from tunewise.history import CALL_KEY, History
@@ -45,6 +33,18 @@ from tunewise.testing.server import (
     reset,
     status,
     wrong_shape,
+)
+from whole_paths import (
+    OBJECTIVE,
+    SPACE,
+    Answers,
+    InProcess,
+    answering,
+    assert_paragraph,
+    last_message,
+    nth,
+    space,
+    write_study,
 )
 
 Plan = tuple[list[Behaviour], str, str]
@@ -104,13 +104,13 @@ def test_thirty_trials_with_every_fault_are_thirty_honest_trials(caplog: pytest.
         model = OpenAIModel("every-fault-of-a-study", base_url=server.base_url, timeout_s=0.3, max_retries=1)
         sampler = LLMSampler(model, space=space(), seed=1, max_fallbacks=None)
         with caplog.at_level("WARNING", "tunewise"):
-            study = tune(lambda c: c["C"] + c["n"], space(), sampler=sampler, trials=30)
+            study = tune(total, space(), sampler=sampler, trials=30)
         model.close()
         assert len(server.received) == sum(len(behaviours) for behaviours, _, _ in planned)
         last = server.received[-1].json
     trials = History.from_study(study).trials
     assert [t.number for t in trials] == list(range(30))
-    assert all(t.state == "finished" and t.value == t.configuration["C"] + t.configuration["n"] for t in trials)
+    assert all(t.state == "finished" and t.value == total(t.configuration) for t in trials)
 
     sent = {(loaded["C"], loaded["n"]) for text in say.sent if (loaded := configuration_in(text))}
     for trial, (_, source, word) in zip(trials, planned, strict=True):
@@ -136,6 +136,10 @@ def test_thirty_trials_with_every_fault_are_thirty_honest_trials(caplog: pytest.
     assert totals.calls - totals.failed_calls == len(proper) + refusals
     assert totals.failed_calls == totals.uncounted_calls == sum(s == "random" for _, s, _ in planned) - 2
     assert totals.cost_usd is None  # nobody said what this model costs
+
+
+def total(configuration: dict[str, Any]) -> float:
+    return float(configuration["C"] + configuration["n"])
 
 
 def configuration_in(text: str) -> dict[str, Any] | None:
@@ -303,7 +307,7 @@ def test_a_program_that_tells_no_metric_is_told_to_the_model(tmp_path: Path, cli
 
 def test_an_objective_that_always_fails_ends_with_its_reason(tmp_path: Path, cli: InProcess) -> None:
     storage = optuna.storages.InMemoryStorage()
-    with pytest.raises(ObjectiveFailed, match="None of the 3 trials.*positive definite"):
+    with pytest.raises(ObjectiveFailed, match=r"None of the 3 trials.*positive definite"):
         tune(broken, space(), proposer="random", trials=3, storage=storage)
     assert len(optuna.load_study(study_name="tunewise", storage=storage).trials) == 3
     file = write_study(tmp_path, objective="def objective(c): raise OSError('disk on fire')", proposer="random")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import random
 import signal
 import sys
@@ -15,7 +14,6 @@ from typing import Any
 
 import optuna
 import pytest
-from whole_paths import InProcess, Ran, answering, assert_paragraph, command, run, space, start, write_study
 
 import tunewise.cli
 from tunewise.errors import StudyError
@@ -24,6 +22,7 @@ from tunewise.sampler import LLMSampler
 from tunewise.study.storage import open_study
 from tunewise.study.tune import tune
 from tunewise.testing.server import FaultServer
+from whole_paths import InProcess, Ran, answering, assert_paragraph, command, run, space, start, write_study
 
 LOGGING = """
 import os, time

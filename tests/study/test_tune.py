@@ -12,7 +12,6 @@ from typing import Any
 
 import optuna
 import pytest
-from whole_paths import OBJECTIVE, SPACE, Answers, InProcess, answering, assert_paragraph, nth, space, write_study
 
 from tunewise.errors import BudgetReached, StudyError
 from tunewise.history import History, TrialRecord
@@ -26,6 +25,7 @@ from tunewise.study.storage import open_study
 from tunewise.study.tune import tune
 from tunewise.task import Task
 from tunewise.testing.server import FaultServer, reply
+from whole_paths import OBJECTIVE, SPACE, Answers, InProcess, answering, assert_paragraph, nth, space, write_study
 
 
 def replies(first: int = 0, n: int = 30) -> list[str]:
@@ -134,7 +134,11 @@ def test_storages_that_cannot_be_opened(tmp_path: Path) -> None:
     texts = {"line.txt": "precious: text\n", "torn.txt": "precious", "json.txt": '{"precious": 1}\n'}
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
-    storages = ["nosuchdb://x/y", "sqlite:////nowhere/at/all/x.db", *(tmp_path / name for name in texts)]
+    storages: list[str | Path] = [
+        "nosuchdb://x/y",
+        "sqlite:////nowhere/at/all/x.db",
+        *(tmp_path / name for name in texts),
+    ]
     for storage in storages:
         with pytest.raises(StudyError, match="cannot be opened"):
             tune(value_of, space(), proposer="random", trials=1, storage=storage)

@@ -46,6 +46,8 @@ def tune(
 
         tunewise tune study.yaml --replay run.cassette
     """
+    import logging
+
     from rich.console import Console
 
     from tunewise.cli.options import quiet_optuna, read
@@ -84,6 +86,8 @@ def tune(
     sampler = spec.sampler(chat_model, task, space)
     console = Console(stderr=True, highlight=False)
     progress = Progress(console, spec.trials, task.metric, lambda: sampler.totals)
+    if not quiet:  # the progress shows what is warned of
+        logging.getLogger("tunewise").addHandler(logging.NullHandler())
     out = Console(highlight=False)
 
     def result() -> None:

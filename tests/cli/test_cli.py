@@ -361,6 +361,31 @@ def test_reports_that_are_none(report: str, plain: Path, cli: InProcess, monkeyp
     assert cli("tell", plain).code == 0
 
 
+def test_what_tune_evaluates_is_not_told(tmp_path: Path, cli: InProcess) -> None:
+    wait = "import os, time\ndef objective(c):\n    while not os.path.exists('go'): time.sleep(0.01)\n    return 1.0\n"
+    file = write_study(
+        tmp_path, objective=wait.replace("'go'", repr(str(tmp_path / "go"))), proposer="random", trials=1
+    )
+    process = start("tune", file, "-q")
+    deadline = time.monotonic() + 20
+    while "running" not in cli("show", file).out:
+        assert time.monotonic() < deadline
+    assert_paragraph(cli("tell", file, "--trial", 0, "--value", 2), 2, "Trial 0 was not asked for")
+    (tmp_path / "go").touch()
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 0, err
+    assert strictly(cli("show", file, "--json").out)["best"]["value"] == 1.0
+
+
+def test_a_terminal_that_cannot_show_everything(tmp_path: Path) -> None:
+    model = ScriptedModel(["because \N{GREEK SMALL LETTER GAMMA} \ud800 \x1b \N{GRINNING FACE} " + json.dumps(nth(0))])
+    tune(hostile_objective, space(), model=model, trials=1, storage=tmp_path / "x.journal", task=Task(metric="\u03b3"))
+    for encoding in ("ascii", "latin-1", "utf-8"):
+        shown = run("show", tmp_path / "x.journal", PYTHONIOENCODING=encoding)
+        assert shown.code == 0, shown
+        assert "because" in shown.out
+
+
 def test_tune_leaves_alone_what_was_asked_for(plain: Path, cli: InProcess) -> None:
     asked = strictly(cli("ask", plain).out)
     assert cli("tune", plain, "-q").code == 0

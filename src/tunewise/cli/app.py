@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 import typer
@@ -71,6 +72,9 @@ def exit_code(error: TunewiseError) -> int:
 
 def main() -> None:
     """Run the command; an error is one paragraph on standard error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # models write more than every terminal can show
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except TunewiseError as error:

@@ -143,7 +143,7 @@ class StudyFile(Part):
         """The journal file beside the study file, when nothing else is said."""
         if self.storage is None:
             return str(self.path.with_suffix(".journal"))
-        return self.storage if "://" in self.storage else str(self.folder / self.storage)
+        return self.storage if "://" in self.storage else str(self.folder / Path(self.storage).expanduser())
 
     def build(self) -> tuple[Task, SearchSpace, Evaluator]:
         """What is tuned, the space, and how to evaluate.

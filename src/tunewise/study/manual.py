@@ -72,6 +72,10 @@ def tell_one(study: optuna.Study, report: object) -> dict[str, Any]:
         state = TrialRecord.from_optuna(trials[number])
         told = f"it is {state.state}" + (f" with {state.value:g}" if state.value is not None else "")
         raise StudyError(f"Trial {number} does not wait for a result: {told}. A result is told once.")
+    if not trials[number].user_attrs.get(ASKED_KEY):
+        raise StudyError(
+            f"Trial {number} was not asked for: tunewise tune evaluates it, or will when it goes on. Ask for one first."
+        )
     trial_id = trials[number]._trial_id
     if "error" in report:
         study._storage.set_trial_user_attr(trial_id, RESULT_KEY, {"error": str(report["error"])})

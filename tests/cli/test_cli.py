@@ -415,6 +415,15 @@ def test_models_embedded_answers(cli: InProcess) -> None:
     assert_paragraph(cli("models", "embedded:/no/such.gguf"), 4, "/no/such.gguf")
 
 
+@pytest.mark.parametrize("columns", [40, 60, 80, 200])
+def test_a_table_fits_the_terminal(columns: int, plain: Path, cli: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cli("tune", plain, "-q").code == 0
+    monkeypatch.setenv("COLUMNS", str(columns))
+    table = cli("show", plain).out.partition("Best:")[0]
+    assert '"C": ' in table  # the configuration is never what is left out
+    assert max(map(len, table.splitlines())) <= max(columns, 60)
+
+
 def test_exit_codes_of_errors() -> None:
     from tunewise.cli.app import exit_code
 

@@ -141,9 +141,12 @@ def test_thirty_trials_survive_ten_kills(tmp_path: Path) -> None:
     assert 30 <= asked <= 30 + 10
 
 
-def test_a_driver_that_was_killed_leaves_no_workers(tmp_path: Path) -> None:
+@pytest.mark.parametrize("storage", ["study.journal", "sqlite:///{}/study.db"])
+def test_a_driver_that_was_killed_leaves_no_workers(storage: str, tmp_path: Path) -> None:
+    storage = storage.format(tmp_path)
     file = write_study(
         tmp_path,
+        storage=storage,
         objective=LOGGING.replace("PAUSE(configuration)", "float(os.environ['PAUSE'])"),
         proposer="random",
         trials=4,
@@ -155,10 +158,11 @@ def test_a_driver_that_was_killed_leaves_no_workers(tmp_path: Path) -> None:
     process.communicate()
     workers = [int(line.split()[2]) for line in lines_of(tmp_path / "log")]
     await_(lambda: all(map(ended, workers)))
-    began = {trial.number: trial.configuration for trial in kept(tmp_path).values()}
+    where = storage if "://" in storage else tmp_path / storage
+    began = {trial.number: trial.configuration for trial in History.from_study(open_study(where))}
     last = run("tune", file, "-q", PAUSE="0")
     assert last.code == 0, last
-    trials = kept(tmp_path)
+    trials = {trial.number: trial for trial in History.from_study(open_study(where))}
     assert [(t.number, t.state) for t in trials.values()] == [(k, "finished") for k in range(4)]
     assert {number: trials[number].configuration for number in began} == began
 
@@ -238,11 +242,18 @@ def test_an_interruption_while_a_result_is_stored_loses_nothing() -> None:
     assert [t.state for t in History.from_study(study)] == ["finished"] * 3
 
 
-def test_two_drivers_on_one_journal(tmp_path: Path, cli: InProcess) -> None:
-    file = write_study(tmp_path, objective=LOGGING.replace("PAUSE(configuration)", "60"), proposer="random", trials=2)
+@pytest.mark.parametrize("storage", ["study.journal", "sqlite:///{}/study.db"])
+def test_two_drivers_on_one_file(storage: str, tmp_path: Path, cli: InProcess) -> None:
+    file = write_study(
+        tmp_path,
+        objective=LOGGING.replace("PAUSE(configuration)", "60"),
+        proposer="random",
+        trials=2,
+        storage=storage.format(tmp_path),
+    )
     first = start("tune", file, "-q")
     await_(lambda: bool(logged(tmp_path, "start")))
-    assert_paragraph(cli("tune", file, "-q"), 2, "Another process is running the study", "study.journal")
+    assert_paragraph(cli("tune", file, "-q"), 2, "Another process is running the study", "study.")
     assert cli("show", file).code == 0  # reading is allowed
     first.terminate()
     first.communicate()

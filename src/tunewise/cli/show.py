@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from tunewise.study.summary import Summary
 
 
+MIN_WIDTH = 60
+"""Columns below which rich would leave out the configuration; a narrower terminal wraps lines itself."""
+
+
 def show(
     study: StudyArgument,
     name: NameOption = None,
@@ -70,6 +74,7 @@ def print_summary(console: Console, summary: Summary) -> None:
             "" if trial.seconds is None else duration(trial.seconds),
             what,
         )
+    console.width = max(console.width, MIN_WIDTH)
     console.print(table)
     for line in facts(summary):
         console.print(Text(printable(line)), soft_wrap=True)

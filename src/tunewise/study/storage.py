@@ -160,25 +160,35 @@ def open_study(storage: Storage, name: str | None = None) -> optuna.Study:
 
 def may_exist(storage: Storage) -> bool:
     """Whether there may be studies in it; False where its file is not there, so that looking does not create one."""
+    file = file_of(storage)
+    return storage is not None if file is None else file.exists()
+
+
+def file_of(storage: Storage) -> Path | None:
+    """The file on this machine that holds a storage, if one does: a journal, or an SQLite database."""
     if not isinstance(storage, str | Path):
-        return storage is not None
+        return None
     address = str(storage)
-    return ("://" in address and not address.startswith("sqlite:///")) or (
-        Path(address.removeprefix("sqlite:///").partition("?")[0]).expanduser().exists()
-    )
+    if "://" not in address:
+        return Path(address).expanduser().resolve()
+    path = address.removeprefix("sqlite:///").partition("?")[0]
+    return Path(path).resolve() if address.startswith("sqlite:///") and path not in ("", ":memory:") else None
 
 
 @contextmanager
 def only_driver(storage: Storage) -> Iterator[bool]:
-    """Hold a journal file's place for the one process that may ask and tell; True: its running trials are orphans.
+    """Hold a file's place for the one process that may ask and tell; True: its running trials are orphans.
+
+    A database on a server has no such place: who runs what there is for its users to know.
 
     Raises:
         StudyError: Another process holds it, or its folder cannot be written.
     """
-    if not isinstance(storage, str | Path) or "://" in str(storage):
-        yield isinstance(storage, type(None))
+    file = file_of(storage)
+    if file is None or ("://" in str(storage) and not file.parent.is_dir()):
+        yield storage is None
         return
-    lock = FileLock(f"{Path(storage).expanduser()}.run", blocking=False)
+    lock = FileLock(f"{file}.run", blocking=False)
     try:
         lock.acquire()
     except Timeout:

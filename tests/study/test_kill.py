@@ -223,7 +223,7 @@ def test_an_interrupted_trial_goes_back_to_the_queue(
     calls = [calls_of(trial) for trial in open_study(tmp_path / "study.journal").trials]
     assert [sum(not call["error"] for call in made.values()) for made in calls] == [1] * 5  # none is made twice
     assert {call["error"] for made in calls for call in made.values()} <= {"", "interrupted"}
-    assert asked == sum(map(len, calls))
+    assert 5 <= asked <= sum(map(len, calls))  # one may have been interrupted before it was sent
     assert [(t.number, t.state, t.source) for t in after.values()] == [(k, "finished", "model") for k in range(5)]
     assert all(after[k].configuration == t.configuration for k, t in before.items() if t.configuration)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 import typer
@@ -71,11 +72,16 @@ def exit_code(error: TunewiseError) -> int:
 
 def main() -> None:
     """Run the command; an error is one paragraph on standard error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # models write more than every terminal can show
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except TunewiseError as error:
+        from tunewise.llm.manual import printable
+
         sys.stdout.flush()
-        print(f"tunewise: {error}", file=sys.stderr)  # noqa: T201 - the one place where a program speaks
+        print(f"tunewise: {printable(str(error))}", file=sys.stderr)  # noqa: T201 - the one place where a program speaks
         sys.exit(exit_code(error))
     except KeyboardInterrupt:
         print("tunewise: interrupted.", file=sys.stderr)  # noqa: T201

@@ -34,6 +34,6 @@ def tell(
         text = sys.stdin.read()
         try:
             report = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise StudyError(f'{text[:80]!r} is not JSON. Write for example {{"trial": 0, "value": 0.042}}.') from None
     typer.echo(json.dumps(tell_one(find(study), report)))

@@ -87,6 +87,8 @@ def tune(
     sampler = spec.sampler(chat_model, task, space)
     console = Console(stderr=True, highlight=False)
     progress = Progress(console, spec.trials, task.metric, lambda: sampler.totals)
+    if not quiet:  # the progress shows what is warned of
+        logging.getLogger("tunewise").addHandler(logging.NullHandler())
     out = Console(highlight=False)
 
     def result() -> None:

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from tunewise.history import History, TrialRecord
 from tunewise.llm.ledger import Totals
+from tunewise.llm.manual import printable
 from tunewise.prompts.views import clip, show
 
 __all__ = ["Progress", "money"]
@@ -60,9 +61,9 @@ class Progress:
         """Show why, as soon as it is known: the evaluation may take hours."""
         self._running[trial.number] = (trial, time.monotonic())
         style = STYLES.get(trial.source, "")
-        self._print(f"[bold]{trial.number:>4}[/]  [{style}]{trial.source:<8}[/]  {escape(show(trial.configuration))}")
+        self._print(f"[bold]{trial.number:>4}[/]  [{style}]{trial.source:<8}[/]  {shown(show(trial.configuration))}")
         for label, text in said(trial):
-            self._print(f"[dim]      {label}: {escape(clip(text, 400))}[/]")
+            self._print(f"[dim]      {label}: {shown(clip(text, 400))}[/]")
 
     def told(self, trial: TrialRecord, history: History) -> None:
         """Show what came of it, and the incumbent."""
@@ -77,12 +78,10 @@ class Progress:
                 else f"best {best.value:.6g} (trial {best.number})"
             )
             self._print(
-                f"      [bold]{escape(self._metric)} {trial.value:.6g}[/]  {mark}[dim]{took}  {self._so_far()}[/]"
+                f"      [bold]{shown(self._metric)} {trial.value:.6g}[/]  {mark}[dim]{took}  {self._so_far()}[/]"
             )
         else:
-            self._print(
-                f"      [red]{trial.state}[/]: {escape(clip(trial.error, 400))}[dim]{took}  {self._so_far()}[/]"
-            )
+            self._print(f"      [red]{trial.state}[/]: {shown(clip(trial.error, 400))}[dim]{took}  {self._so_far()}[/]")
 
     def _print(self, markup: str) -> None:
         self._console.print(markup, soft_wrap=not self._console.is_terminal)
@@ -104,6 +103,11 @@ class Progress:
                 for n, (_, began) in sorted(self._running.items())
             )
         )
+
+
+def shown(text: str) -> str:
+    """A text of a model, a server or an objective, without power over the terminal."""
+    return escape(printable(text))
 
 
 def said(trial: TrialRecord) -> list[tuple[str, str]]:

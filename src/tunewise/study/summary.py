@@ -92,9 +92,9 @@ class Summary:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, for programs."""
+        """Plain data, for programs: strict JSON, in which a number that is not finite is null."""
         best = self.history.best
-        return {
+        data = {
             "study": self.name,
             "metric": self.metric,
             "direction": self.history.direction,
@@ -110,6 +110,19 @@ class Summary:
             "cost_usd": self.totals.cost_usd,
             "trials": [plain(t) | {"cost_usd": self.cost_of(t)} for t in self.history],
         }
+        return {key: finite(value) for key, value in data.items()}
+
+
+def finite(data: Any) -> Any:
+    """The same with None in place of numbers that JSON does not have."""
+    match data:
+        case float() if not math.isfinite(data):
+            return None
+        case dict():
+            return {key: finite(value) for key, value in data.items()}
+        case list() | tuple():
+            return [finite(value) for value in data]
+    return data
 
 
 def plain(trial: TrialRecord) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -20,7 +20,7 @@ from tunewise.history import RESULT_KEY, History, TrialRecord, direction_of
 from tunewise.llm.base import ChatModel
 from tunewise.llm.ledger import Caps
 from tunewise.sampler import LLMSampler
-from tunewise.space import Configuration, SearchSpace, Value
+from tunewise.space import SearchSpace, Value
 from tunewise.study.storage import Storage, only_driver, open_storage
 from tunewise.study.summary import STUDY_KEY
 from tunewise.task import Task
@@ -46,7 +46,7 @@ class Watch(Protocol):
 
 
 def tune(
-    objective: Callable[[Configuration], float | Mapping[str, float]] | Evaluator,
+    objective: Callable[[dict[str, Any]], float | Mapping[str, float]] | Evaluator,
     space: SearchSpace | Mapping[str, Any],
     *,
     task: Task | None = None,
@@ -263,7 +263,8 @@ def outcome(future: Future[Any]) -> tuple[dict[str, Any], float | None]:
 
 def requeue(study: optuna.Study, trial_id: int) -> None:
     """Put a trial back into the queue: the next ask gets it, with the same configuration and the same source."""
-    study._storage.set_trial_state_values(trial_id, state=TrialState.WAITING)
+    with suppress(optuna.exceptions.UpdateFinishedTrialError):  # interrupted just after its result was stored
+        study._storage.set_trial_state_values(trial_id, state=TrialState.WAITING)
 
 
 def requeue_running(study: optuna.Study) -> None:

@@ -15,7 +15,6 @@ from typing import Any
 import optuna
 import pytest
 
-import tunewise.cli
 from tunewise.errors import StudyError
 from tunewise.history import CALL_KEY, History, TrialRecord
 from tunewise.sampler import LLMSampler
@@ -85,15 +84,10 @@ def fork(*arguments: str) -> BaseProcess:
     """`tunewise` in a process of its own, which a server forks that has already imported what takes long."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([f"tunewise.{name}" for name in ("cli", "study.file", "study.progress")] + SLOW)
-    process = context.Process(target=run_here, args=(arguments,))
+    code = f"import sys, tunewise.cli; sys.argv = {['tunewise', *arguments]}; tunewise.cli.main()"
+    process = context.Process(target=exec, args=(code,))  # a function of this module would have pytest imported
     process.start()
     return process
-
-
-def run_here(arguments: tuple[str, ...]) -> None:
-    """`tunewise`, in this process."""
-    sys.argv = ["tunewise", *arguments]
-    tunewise.cli.main()
 
 
 def test_thirty_trials_survive_ten_kills(tmp_path: Path) -> None:

@@ -442,3 +442,20 @@ def test_joining_what_was_asked_one_by_one() -> None:
         both = joined(first, second)
         assert (both["source"], both["fallback"]) == ("random", "no reply")
         assert both["configuration"] == {"x": 1, "z": 3}
+
+
+def test_a_preview_is_of_the_trial_that_waits() -> None:
+    """After a cap was reached, the next trial is the one that is queued without a configuration."""
+    sampler = LLMSampler(good(), space=SPACE, task=Task(budget=2), seed=0)
+    study = open_study(None, sampler)
+    study.tell(study.ask(SPACE.distributions), 1.0)
+    waiting = study.ask()
+    study._storage.set_trial_state_values(waiting._trial_id, state=TrialState.WAITING)
+    request = sampler.preview(study)
+    assert request is not None
+    assert "This is the last try." in request.messages[-1].content
+    study._storage.set_trial_state_values(study.ask()._trial_id, state=TrialState.FAIL)
+    first = LLMSampler(good(), space=SPACE, task=Task(budget=3), seed=0)
+    again = first.preview(study)
+    assert again is not None
+    assert "This is the last try." in again.messages[-1].content

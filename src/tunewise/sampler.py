@@ -161,7 +161,11 @@ class LLMSampler(BaseSampler):
         """
         if self.space is None:
             raise StudyError("A sampler without a space cannot say what it would ask. Give LLMSampler a space.")
-        ask = self._ask(study, len(study.get_trials(deepcopy=False)), self.space, fixed={})
+        trials = study.get_trials(deepcopy=False)
+        waiting = (
+            t.number for t in trials if t.state == TrialState.WAITING and not TrialRecord.from_optuna(t).configuration
+        )
+        ask = self._ask(study, next(waiting, len(trials)), self.space, fixed={})
         try:
             return next(self._ask_model(ask))
         except StopIteration:

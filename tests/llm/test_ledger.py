@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tunewise.errors import BudgetReached, ModelUnavailable, StudyError, UsageError
+from tunewise.errors import BudgetReached, ModelUnavailable, ReplayMiss, StudyError, UsageError
 from tunewise.llm.base import ChatReply, ChatRequest, Message
 from tunewise.llm.ledger import Call, Caps, Ledger, Totals, most_input_tokens
 from tunewise.llm.prices import Price
@@ -36,6 +36,15 @@ def test_a_call_is_recorded_with_what_it_cost() -> None:
         cost_usd=call.cost_usd,
         at_least_usd=call.cost_usd or 0,
     )
+
+
+def test_a_call_that_a_cassette_does_not_hold_was_not_made() -> None:
+    calls: list[Call] = []
+    ledger = Ledger(ScriptedModel([ReplayMiss("not recorded"), REPLY]), caps=Caps(max_calls=1))
+    with pytest.raises(ReplayMiss):
+        ledger.complete(ASK, calls.append)
+    assert not calls
+    assert ledger.complete(ASK, calls.append) == REPLY
 
 
 def test_a_failed_call_is_recorded_and_its_cost_is_unknown() -> None:

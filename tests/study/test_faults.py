@@ -88,7 +88,7 @@ def plans(say: Answers) -> list[Plan]:
         ([say('{"C": Infinity, "n": 3}')] * 4, "random", "4 replies could not be used"),
         ([out] * 4, "repair", "above"),
         ([say('{"C": 5, "n": -7}'), good(23)], "model", "below"),
-        ([again, good(24)], "model", "has been evaluated as trial 0"),
+        ([again, good(24)], "model", "repeats trial 0"),
         ([again] * 4, "random", "4 replies could not be used"),
         ([say("x" * 1_000_000), good(26)], "model", "no JSON object"),
         ([wanted(27, "@" + " and so on" * 100_000)], "model", ""),

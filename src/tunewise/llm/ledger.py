@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from math import ceil
 from typing import Any
 
-from tunewise.errors import BudgetReached, ModelUnavailable, StudyError, UsageError
+from tunewise.errors import BudgetReached, ModelUnavailable, ReplayMiss, StudyError, UsageError
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest, FinishReason
 from tunewise.llm.prices import Price, find_price
 from tunewise.tokens import estimate_tokens
@@ -160,7 +160,7 @@ class Ledger:
         self.price = find_price(model) if price is None else price
         self._calls: list[Call] = []
         self._pending: list[Call] = []
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         if self.caps.max_usd is not None and self.price is None:
             raise StudyError(
                 f"max_usd = {self.caps.max_usd} cannot be kept: the price of the model {model.name!r} is unknown. "
@@ -182,6 +182,9 @@ class Ledger:
         started = time.perf_counter()
         try:
             reply = self.model.complete(request)
+        except ReplayMiss:  # nobody was called
+            self._release(bound)
+            raise
         except BaseException as error:
             failure = f"{type(error).__name__}: {error}" if isinstance(error, Exception) else "interrupted"
             self._settle(bound, record, error=failure, model=self.model.name, seconds=time.perf_counter() - started)
@@ -247,9 +250,13 @@ class Ledger:
         known = {field.name: getattr(bound, field.name) for field in fields(bound)}
         call = Call(**(known | outcome | {"cost_usd": cost}))
         with self._lock:
-            self._pending = [pending for pending in self._pending if pending is not bound]
+            self._release(bound)
             self._calls.append(call)
         record(call)
+
+    def _release(self, bound: Call) -> None:
+        with self._lock:
+            self._pending = [pending for pending in self._pending if pending is not bound]
 
 
 def most_input_tokens(request: ChatRequest) -> int:

@@ -10,6 +10,7 @@ from typing import Self
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
+from rich.padding import Padding
 from rich.spinner import Spinner
 from rich.text import Text
 
@@ -63,7 +64,7 @@ class Progress:
         style = STYLES.get(trial.source, "")
         self._print(f"[bold]{trial.number:>4}[/]  [{style}]{trial.source:<8}[/]  {shown(show(trial.configuration))}")
         for label, text in said(trial):
-            self._print(f"[dim]      {label}: {shown(clip(text, 400))}[/]")
+            self._print(f"[dim]{label}: {shown(clip(text, 400))}[/]", indent=6)
 
     def told(self, trial: TrialRecord, history: History) -> None:
         """Show what came of it, and the incumbent."""
@@ -77,18 +78,22 @@ class Progress:
                 if best.number == trial.number
                 else f"best {best.value:.6g} (trial {best.number})"
             )
-            self._print(
-                f"      [bold]{shown(self._metric)} {trial.value:.6g}[/]  {mark}[dim]{took}  {self._so_far()}[/]"
-            )
+            value = f"[bold]{shown(self._metric)} {trial.value:.6g}[/]"
+            self._print(f"{value}  {mark}[dim]{took}  {self._so_far()}[/]", indent=6)
         else:
-            self._print(f"      [red]{trial.state}[/]: {shown(clip(trial.error, 400))}[dim]{took}  {self._so_far()}[/]")
+            why = f"[red]{trial.state}[/]: {shown(clip(trial.error, 400))}"
+            self._print(f"{why}[dim]{took}  {self._so_far()}[/]", indent=6)
 
-    def _print(self, markup: str) -> None:
-        self._console.print(markup, soft_wrap=not self._console.is_terminal)
+    def _print(self, markup: str, *, indent: int = 0) -> None:
+        if self._console.is_terminal:
+            self._console.print(Padding(markup, (0, 0, 0, indent)))
+        else:  # a log: one line each, whatever its length
+            self._console.print(" " * indent + markup, soft_wrap=True)
 
     def _so_far(self) -> str:
         totals = self._totals()
-        spent = f"{totals.calls} calls, {money(totals)}" if totals.calls else "no calls"
+        calls = "1 call" if totals.calls == 1 else f"{totals.calls} calls"
+        spent = f"{calls}, {money(totals)}" if totals.calls else "no calls"
         return f"({duration(time.monotonic() - self._began)}, {spent})"
 
     def _now(self) -> RenderableType:

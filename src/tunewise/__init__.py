@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tunewise.proposers import Ask, Proposal
     from tunewise.sampler import LLMSampler
     from tunewise.space import Categorical, Float, Int, SearchSpace
+    from tunewise.study.tune import tune
     from tunewise.task import DataCard, Task
 
 __version__ = "0.1.0"
@@ -50,6 +51,7 @@ __all__ = [
     "TrialRecord",
     "errors",
     "parse_reply",
+    "tune",
 ]
 
 _HOMES = {
@@ -74,6 +76,7 @@ _HOMES = {
     "Task": "tunewise.task",
     "TrialRecord": "tunewise.history",
     "parse_reply": "tunewise.prompts.parse",
+    "tune": "tunewise.study.tune",
 }
 
 

@@ -59,14 +59,14 @@ def print_summary(console: Console, summary: Summary) -> None:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, title=None)
     table.add_column("trial", justify="right", no_wrap=True)
     table.add_column("source", no_wrap=True)
-    table.add_column(Text(printable(summary.metric)), justify="right", min_width=9, max_width=14)
+    table.add_column(Text(printable(summary.metric)), justify="right", min_width=9, max_width=15)
     table.add_column("time", justify="right", no_wrap=True)
     table.add_column("configuration and reason", overflow="fold")
     best = summary.history.best
     for trial in summary.history:
         what = Text(printable(in_json(trial.configuration)) if trial.configuration else "(not asked yet)")
         for line in remarks(trial):
-            what.append(f"\n{printable(clip(line, 300))}", style="dim")
+            what.append(f"\n{printable(clip(line, 160))}", style="dim")
         table.add_row(
             str(trial.number),
             Text(printable(trial.source) if trial.configuration else "", style=STYLES.get(trial.source, "")),
@@ -77,7 +77,7 @@ def print_summary(console: Console, summary: Summary) -> None:
     console.width = max(console.width, MIN_WIDTH)
     console.print(table)
     for line in facts(summary):
-        console.print(Text(printable(line)), soft_wrap=True)
+        console.print(Text(printable(line)), soft_wrap=not console.is_terminal)
 
 
 def result_of(trial: TrialRecord) -> str:

@@ -140,4 +140,4 @@ def money(totals: Totals) -> str:
     """What the calls cost; unknown is said as such."""
     if totals.cost_usd is None:
         return f"cost unknown, at least ${totals.at_least_usd:.4f}" if totals.at_least_usd else "cost unknown"
-    return f"${totals.cost_usd:.4f}"
+    return f"${totals.cost_usd:.4f}" if totals.cost_usd else "$0"

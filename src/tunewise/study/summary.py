@@ -88,6 +88,7 @@ class Summary:
         relative = f", {gain / abs(default.value):.1%} better" if default.value else ""
         return (
             f"The language model added {gain:.4g} over the default configuration: {compared}{relative}. "
+            f"{'' if self.history.best is best else 'The best trial of all was not its own. '}"
             "One study, one seed: no more than a hint."
         )
 

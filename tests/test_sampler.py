@@ -27,7 +27,7 @@ from tunewise import (
     SearchSpace,
     Task,
 )
-from tunewise.errors import BudgetReached, ModelUnavailable, ModelUnusable, StudyError
+from tunewise.errors import BudgetReached, ModelUnavailable, ModelUnusable, StudyError, UsageError
 from tunewise.history import CALL_KEY, PROPOSAL_KEY
 from tunewise.proposers import Ask
 from tunewise.sampler import joined
@@ -459,3 +459,8 @@ def test_a_preview_is_of_the_trial_that_waits() -> None:
     again = first.preview(study)
     assert again is not None
     assert "This is the last try." in again.messages[-1].content
+
+
+def test_what_is_no_model_is_refused_at_once() -> None:
+    with pytest.raises(UsageError, match="model = 3 is neither a name nor a ChatModel"):
+        LLMSampler(3)  # type: ignore[arg-type]

@@ -14,9 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tunewise import errors
+    from tunewise.configspace import from_configspace, to_configspace
+    from tunewise.evaluate.command import CommandEvaluator
+    from tunewise.evaluate.describe import describe_estimator
+    from tunewise.evaluate.estimator import EstimatorEvaluator
+    from tunewise.evaluate.function import FunctionEvaluator
     from tunewise.history import History, TrialRecord
     from tunewise.llm.base import ChatModel, ChatReply, ChatRequest, Message
+    from tunewise.llm.cassette import RecordingModel, ReplayingModel
+    from tunewise.llm.embedded import EmbeddedModel
     from tunewise.llm.ledger import Caps
+    from tunewise.llm.openai import OpenAIModel
     from tunewise.llm.prices import Price
     from tunewise.llm.scripted import FunctionModel, ScriptedModel
     from tunewise.prompts.parse import ParsedReply, parse_reply
@@ -35,22 +43,32 @@ __all__ = [
     "ChatModel",
     "ChatReply",
     "ChatRequest",
+    "CommandEvaluator",
     "DataCard",
+    "EmbeddedModel",
+    "EstimatorEvaluator",
     "Float",
+    "FunctionEvaluator",
     "FunctionModel",
     "History",
     "Int",
     "LLMSampler",
     "Message",
+    "OpenAIModel",
     "ParsedReply",
     "Price",
     "Proposal",
+    "RecordingModel",
+    "ReplayingModel",
     "ScriptedModel",
     "SearchSpace",
     "Task",
     "TrialRecord",
+    "describe_estimator",
     "errors",
+    "from_configspace",
     "parse_reply",
+    "to_configspace",
     "tune",
 ]
 
@@ -61,21 +79,31 @@ _HOMES = {
     "ChatModel": "tunewise.llm.base",
     "ChatReply": "tunewise.llm.base",
     "ChatRequest": "tunewise.llm.base",
+    "CommandEvaluator": "tunewise.evaluate.command",
     "DataCard": "tunewise.task",
+    "EmbeddedModel": "tunewise.llm.embedded",
+    "EstimatorEvaluator": "tunewise.evaluate.estimator",
     "Float": "tunewise.space",
+    "FunctionEvaluator": "tunewise.evaluate.function",
     "FunctionModel": "tunewise.llm.scripted",
     "History": "tunewise.history",
     "Int": "tunewise.space",
     "LLMSampler": "tunewise.sampler",
     "Message": "tunewise.llm.base",
+    "OpenAIModel": "tunewise.llm.openai",
     "ParsedReply": "tunewise.prompts.parse",
     "Price": "tunewise.llm.prices",
     "Proposal": "tunewise.proposers",
+    "RecordingModel": "tunewise.llm.cassette",
+    "ReplayingModel": "tunewise.llm.cassette",
     "ScriptedModel": "tunewise.llm.scripted",
     "SearchSpace": "tunewise.space",
     "Task": "tunewise.task",
     "TrialRecord": "tunewise.history",
+    "describe_estimator": "tunewise.evaluate.describe",
+    "from_configspace": "tunewise.configspace",
     "parse_reply": "tunewise.prompts.parse",
+    "to_configspace": "tunewise.configspace",
     "tune": "tunewise.study.tune",
 }
 

@@ -343,8 +343,6 @@ def find_model(model: str | ChatModel | None, proposer: Proposer) -> ChatModel:
                 'No model was given. Name one: model="embedded", or the model of an OpenAI-compatible server.'
             )
         return ScriptedModel([], name="none")
-    if isinstance(model, str):
-        from tunewise.llm.resolve import resolve_model
+    from tunewise.llm.resolve import resolve_model
 
-        return resolve_model(model)
-    return model
+    return resolve_model(model)

@@ -74,7 +74,7 @@ def tune(
     Args:
         objective: Takes a configuration (a dictionary) and returns the metric, or a mapping that has it under
             "value"; or any `Evaluator`.
-        space: The search space, or its plain form.
+        space: The search space; or a mapping from names to hyperparameters, Optuna distributions or their plain form.
         task: What is tuned; its budget becomes `trials` when it has none.
         model: Who proposes: a `ChatModel` or a name (see `LLMSampler`).
         trials: How many evaluations the study is to have in all, failed ones included, earlier runs included.

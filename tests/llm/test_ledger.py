@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tunewise.errors import BudgetReached, ModelUnavailable, ReplayMiss, StudyError, UsageError
+from tunewise.errors import BudgetReached, ModelUnavailable, ModelUnusable, ReplayMiss, StudyError, UsageError
 from tunewise.llm.base import ChatReply, ChatRequest, Message
 from tunewise.llm.ledger import Call, Caps, Ledger, Totals, most_input_tokens
 from tunewise.llm.prices import Price
@@ -164,3 +164,12 @@ def test_a_damaged_record_is_a_study_error_and_a_later_one_is_read() -> None:
 
 def test_a_schema_counts_as_prompt() -> None:
     assert most_input_tokens(replace(ASK, schema={"type": "object"})) > most_input_tokens(ASK)
+
+
+def test_a_model_that_cannot_be_reached_bills_nothing() -> None:
+    calls: list[Call] = []
+    ledger = Ledger(ScriptedModel([ModelUnusable("no such server")]), price=PRICE)
+    with pytest.raises(ModelUnusable):
+        ledger.complete(ASK, calls.append)
+    assert (calls[0].cost_usd, calls[0].input_tokens) == (0.0, 0)
+    assert ledger.totals.cost_usd == 0

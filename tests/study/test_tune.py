@@ -13,14 +13,14 @@ from typing import Any
 import optuna
 import pytest
 
-from tunewise.errors import BudgetReached, StudyError
+from tunewise.errors import BudgetReached, ModelUnusable, StudyError
 from tunewise.history import History, TrialRecord
 from tunewise.llm import FunctionModel, OpenAIModel, ScriptedModel
 from tunewise.llm.base import ChatReply, ChatRequest
 from tunewise.llm.ledger import Caps
 from tunewise.llm.prices import Price
 from tunewise.sampler import LLMSampler
-from tunewise.space import SearchSpace
+from tunewise.space import Configuration, SearchSpace
 from tunewise.study.storage import open_study
 from tunewise.study.tune import tune
 from tunewise.task import Task
@@ -352,3 +352,16 @@ def test_tokens_of_a_server_are_the_study_s() -> None:
     assert sampler.totals.uncounted_calls == 1
     assert sampler.totals.cost_usd is None
     assert sampler.totals.at_least_usd > 0
+
+
+def test_a_missing_key_is_found_before_anything_is_trained(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    trained: list[object] = []
+
+    def objective(configuration: Configuration) -> float:
+        trained.append(configuration)
+        return 1.0
+
+    with pytest.raises(ModelUnusable, match="OPENAI_API_KEY is not set"):
+        tune(objective, space(), model="gpt-5", storage=tmp_path / "study.journal")
+    assert not trained

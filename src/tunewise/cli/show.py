@@ -114,7 +114,8 @@ def facts(summary: Summary) -> list[str]:
     totals = summary.totals
     if totals.calls:
         failed = f" ({totals.failed_calls} failed)" if totals.failed_calls else ""
-        missing = f", not counting {totals.uncounted_calls} calls of unknown size" if totals.uncounted_calls else ""
+        calls = "1 call" if totals.uncounted_calls == 1 else f"{totals.uncounted_calls} calls"
+        missing = f", not counting {calls} of unknown size" if totals.uncounted_calls else ""
         lines.append(
             f"Calls to the model: {totals.calls}{failed}; tokens: {totals.input_tokens} read, {totals.output_tokens} "
             f"written{missing}; cost: {money(totals).removeprefix('cost ')}."

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from math import ceil
 from typing import Any
 
-from tunewise.errors import BudgetReached, ModelUnavailable, ReplayMiss, StudyError, UsageError
+from tunewise.errors import BudgetReached, ModelUnavailable, ModelUnusable, ReplayMiss, StudyError, UsageError
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest, FinishReason
 from tunewise.llm.prices import Price, find_price
 from tunewise.tokens import estimate_tokens
@@ -164,7 +164,8 @@ class Ledger:
         if self.caps.max_usd is not None and self.price is None:
             raise StudyError(
                 f"max_usd = {self.caps.max_usd} cannot be kept: the price of the model {model.name!r} is unknown. "
-                "State it in dollars per million tokens, for example Price(2.5, 10), or cap tokens or calls."
+                "State it in dollars per million tokens (in a study file as `price` of the model, else as Price(2.5, "
+                "10)), or cap tokens or calls."
             )
 
     def complete(self, request: ChatRequest, record: Callable[[Call], None]) -> ChatReply:
@@ -187,7 +188,10 @@ class Ledger:
             raise
         except BaseException as error:
             failure = f"{type(error).__name__}: {error}" if isinstance(error, Exception) else "interrupted"
-            self._settle(bound, record, error=failure, model=self.model.name, seconds=time.perf_counter() - started)
+            outcome: dict[str, Any] = {"error": failure, "model": self.model.name}
+            if isinstance(error, ModelUnusable):  # a server that is not there or does not serve us bills nothing
+                outcome |= {"input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0}
+            self._settle(bound, record, **outcome, seconds=time.perf_counter() - started)
             raise
         self._settle(bound, record, **asdict(reply))
         return reply
@@ -248,7 +252,7 @@ class Ledger:
     def _settle(self, bound: Call, record: Callable[[Call], None], **outcome: Any) -> None:
         cost = self.price and self.price.cost(outcome.get("input_tokens"), outcome.get("output_tokens"))
         known = {field.name: getattr(bound, field.name) for field in fields(bound)}
-        call = Call(**(known | outcome | {"cost_usd": cost}))
+        call = Call(**(known | {"cost_usd": cost} | outcome))
         with self._lock:
             self._release(bound)
             self._calls.append(call)

@@ -27,7 +27,7 @@ from tunewise.evaluate import Evaluator
 from tunewise.llm.base import ChatModel
 from tunewise.llm.ledger import Caps
 from tunewise.llm.prices import Price
-from tunewise.llm.resolve import resolve_model
+from tunewise.llm.resolve import check, resolve_model
 from tunewise.sampler import LLMSampler
 from tunewise.space import SearchSpace, shorten
 from tunewise.task import DataCard, Task
@@ -191,11 +191,15 @@ class StudyFile(Part):
         return merged(described, given), space, evaluator
 
     def connect(self) -> ChatModel | None:
-        """The model that the file names; None when it names none."""
+        """The model that the file names; None when it names none.
+
+        Raises:
+            ModelUnusable: It is clear without a call that none can succeed.
+        """
         if self.model is None:
             return None
         part = self.model
-        return resolve_model(
+        model = resolve_model(
             part.name,
             base_url=part.base_url,
             api_key_env=part.api_key_env,
@@ -203,6 +207,8 @@ class StudyFile(Part):
             context_tokens=part.context_tokens,
             threads=part.threads,
         )
+        check(model)
+        return model
 
     def sampler(self, model: ChatModel | None, task: Task, space: SearchSpace) -> LLMSampler:
         """The sampler that the file describes, around a model that has been made."""

@@ -74,6 +74,8 @@ class Summary:
     def verdict(self) -> str:
         """What the model added over the default configuration, in a sentence."""
         metric, best, default = self.metric, self.best_of_model, self.default
+        if best is None and not self.totals.calls:
+            return "No language model was asked."
         if best is None:
             return "No trial that the language model proposed has finished, so there is nothing to credit it with."
         if default is None:

@@ -19,6 +19,7 @@ from tunewise.evaluate import Evaluation, Evaluator, FunctionEvaluator
 from tunewise.history import RESULT_KEY, History, TrialRecord, direction_of
 from tunewise.llm.base import ChatModel
 from tunewise.llm.ledger import Caps
+from tunewise.llm.resolve import check
 from tunewise.sampler import LLMSampler
 from tunewise.space import SearchSpace, Value
 from tunewise.study.storage import Storage, only_driver, open_storage
@@ -113,6 +114,8 @@ def tune(
     sampler = sampler or LLMSampler(
         model, task=task, space=space, proposer=proposer, reasoning=reasoning, seed=seed, caps=caps
     )
+    if isinstance(sampler, LLMSampler):
+        check(sampler.model)
     with ExitStack() as stack:
         orphaned = stack.enter_context(only_driver(storage))
         study = optuna.create_study(

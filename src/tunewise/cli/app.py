@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from tunewise.cli import ask, models, prompt, show, tell, tune
+from tunewise.cli import ask, models, prompt, report, show, tell, tune
 from tunewise.errors import BudgetReached, ModelError, ObjectiveFailed, TunewiseError
 
 app = typer.Typer(
@@ -26,6 +26,8 @@ app = typer.Typer(
         tunewise tune study.yaml        run it, or go on where it was
 
         tunewise show study.yaml        who proposed what and why, what it cost, best against default
+
+        tunewise report study.yaml      the same and more as one page to look at
 
     Exit codes: 0 done, 2 wrong usage, 3 budget reached, 4 model unusable, 5 objective failed throughout,
     130 interrupted.
@@ -52,6 +54,7 @@ def options(
 
 app.command("tune")(tune.tune)
 app.command("show")(show.show)
+app.command("report")(report.report)
 app.command("prompt")(prompt.prompt)
 app.command("ask")(ask.ask)
 app.command("tell")(tell.tell)

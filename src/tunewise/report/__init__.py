@@ -1,0 +1,42 @@
+"""A study for people who would rather look than read: one self-contained page, or the same facts as Markdown or JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Literal
+
+from tunewise.report.records import Record, read
+from tunewise.report.texts import Cleaner
+
+if TYPE_CHECKING:
+    import optuna
+
+__all__ = ["FORMATS", "Format", "report"]
+
+Format = Literal["html", "md", "json"]
+FORMATS: tuple[Format, ...] = ("html", "md", "json")
+
+
+def report(study: optuna.Study, *, form: Format = "html", address: str = "STUDY") -> str:
+    """What a study is, as a text to be written into a file. The study is only read.
+
+    Args:
+        study: By tunewise or by anybody else, whatever state it is in.
+        form: "html" for one page that needs nothing else, "md" for Markdown, "json" for programs.
+        address: What a person types to mean this study; a password in it is masked.
+
+    Raises:
+        UsageError: The page needs plotly, and it is not installed.
+    """
+    clean = Cleaner(os.environ)
+    record = read(study)
+    if form == "json":
+        return json.dumps(clean.data(record.to_dict()), indent=2, default=str, allow_nan=False)
+    if form == "md":
+        from tunewise.report.markdown import markdown
+
+        return markdown(record, clean, address)
+    from tunewise.report.page import page
+
+    return page(record, clean, address)

@@ -1,0 +1,94 @@
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const plots = JSON.parse(document.getElementById("plots").textContent);
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const button = document.getElementById("theme");
+  const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : dark.matches);
+
+  // A figure in the colours of the page: only what Optuna and we leave open.
+  const themed = (plot, narrow) => {
+    const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
+    const [ink, line, back] = [colour("--ink"), colour("--line"), colour("--back")];
+    const layout = structuredClone(plot.layout);
+    Object.assign(layout, {
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", height: plot.height, autosize: true,
+      font: { color: ink, family: "system-ui, sans-serif", size: narrow ? 11 : 13 },
+      hoverlabel: { bgcolor: back, bordercolor: line, font: { color: ink }, align: "left" },
+      margin: { l: narrow ? 45 : 65, r: narrow ? 10 : 25, t: 20, b: 45, ...layout.margin },
+    });
+    for (const [key, axis] of Object.entries(layout)) {
+      if (/^[xy]axis\d*$/.test(key)) {
+        Object.assign(axis, { gridcolor: line, linecolor: line, zerolinecolor: line, automargin: true });
+      }
+    }
+    for (const note of layout.annotations ?? []) note.font = { ...note.font, color: ink };
+    return layout;
+  };
+
+  const draw = (place) => {
+    const plot = plots[place.dataset.plot];
+    const narrow = place.clientWidth < 500;
+    const options = { responsive: true, displaylogo: false, displayModeBar: narrow ? false : undefined, scrollZoom: false };
+    place.drawn = true;
+    return Plotly.react(place, plot.data, themed(plot, narrow), options);
+  };
+
+  const places = [...document.querySelectorAll("[data-plot]")];
+  const redraw = () => places.filter((place) => place.drawn).forEach(draw);
+  const showTheme = () => { button.textContent = isDark() ? "Light" : "Dark"; };
+  button.hidden = false;
+  button.addEventListener("click", () => { root.dataset.theme = isDark() ? "light" : "dark"; showTheme(); redraw(); });
+  dark.addEventListener("change", () => { showTheme(); redraw(); });
+  showTheme();
+  // Figures are drawn when they come near the screen, all of them before printing.
+  const watch = new IntersectionObserver((seen) => {
+    for (const { isIntersecting, target } of seen) {
+      if (isIntersecting && !target.drawn) { watch.unobserve(target); draw(target); }
+    }
+  }, { rootMargin: "600px" });
+  places.forEach((place) => watch.observe(place));
+  addEventListener("beforeprint", () => places.filter((place) => !place.drawn).forEach(draw));
+
+  const table = document.getElementById("table");
+  if (!table) return;
+  const body = table.tBodies[0];
+  const rows = [...body.rows];
+  const words = new Map(rows.map((row) => [row, row.textContent.toLowerCase()]));
+  const key = (row, column) => {
+    const cell = row.cells[column];
+    const text = cell.dataset.sort ?? cell.textContent.trim();
+    const number = text === "" ? NaN : Number(text);
+    return { text, number, empty: text === "" || (cell.className && cell.className !== "n" && cell.className !== "why") };
+  };
+  const compare = (a, b, sign) => {
+    if (a.empty || b.empty) return a.empty - b.empty; // what has no value stands last, whatever the order
+    const byNumber = !Number.isNaN(a.number) && !Number.isNaN(b.number);
+    return sign * (byNumber ? a.number - b.number : a.text.localeCompare(b.text));
+  };
+  for (const head of table.tHead.querySelectorAll("button")) {
+    head.addEventListener("click", () => {
+      const cell = head.parentElement;
+      const down = cell.getAttribute("aria-sort") === "ascending";
+      for (const other of cell.parentElement.cells) other.removeAttribute("aria-sort");
+      cell.setAttribute("aria-sort", down ? "descending" : "ascending");
+      const keys = new Map(rows.map((row) => [row, key(row, cell.cellIndex)]));
+      rows.sort((a, b) => compare(keys.get(a), keys.get(b), down ? -1 : 1));
+      body.append(...rows);
+    });
+  }
+  const [filter, source, count] = ["filter", "source", "count"].map((id) => document.getElementById(id));
+  const sift = () => {
+    const wanted = filter.value.toLowerCase().trim();
+    let shown = 0;
+    for (const row of rows) {
+      row.hidden = !words.get(row).includes(wanted) || (source.value !== "" && row.dataset.source !== source.value);
+      shown += !row.hidden;
+    }
+    count.textContent = shown === rows.length ? `${shown} trials` : `${shown} of ${rows.length} trials`;
+  };
+  document.querySelector(".tools").hidden = false;
+  filter.addEventListener("input", sift);
+  source.addEventListener("change", sift);
+  sift();
+})();

@@ -1,0 +1,224 @@
+"""Our own figures, as plain data for plotly.js: who found what, learning curves, what was spent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, groupby
+from typing import Any
+
+from tunewise.history import TrialRecord
+from tunewise.report.records import Record
+from tunewise.report.texts import number, value
+
+__all__ = ["Figure", "curves", "progress", "spending", "style"]
+
+MAX_CURVES = 60
+"""Learning curves in one figure."""
+MAX_STEPS = 300
+"""Points of one curve."""
+MAX_HOVER = 240
+"""Characters of a configuration in the box that follows the pointer."""
+NEUTRAL = "#888888"
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a source looks: never by colour alone."""
+
+    colour: str
+    symbol: str
+    glyph: str
+
+
+STYLES = {
+    "default": Style("#009E73", "star", "\N{BLACK STAR}"),
+    "model": Style("#0072B2", "circle", "\N{BLACK CIRCLE}"),
+    "repair": Style("#E69F00", "diamond", "\N{BLACK DIAMOND}"),
+    "random": Style("#D55E00", "x", "\N{HEAVY MULTIPLICATION X}"),
+    "surrogate": Style("#56B4E9", "square", "\N{BLACK SQUARE}"),
+    "enqueued": Style("#CC79A7", "triangle-up", "\N{BLACK UP-POINTING TRIANGLE}"),
+}
+"""The palette of Okabe and Ito, which colour-blind readers can tell apart."""
+OTHER = Style("#999999", "hexagon", "\N{BLACK HEXAGON}")
+
+
+def style(source: str) -> Style:
+    """The style of a source; of one that nobody knows, too."""
+    return STYLES.get(source, OTHER)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure, or why there is none.
+
+    Attributes:
+        name: Its id in the page.
+        title: What it shows.
+        caption: How to read it, in a sentence or two.
+        plot: Data and layout for plotly.js; None when there is nothing to show.
+        height: In pixels.
+    """
+
+    name: str
+    title: str
+    caption: str
+    plot: dict[str, Any] | None = None
+    height: int = 380
+
+
+def layout(x: str, y: str, **more: Any) -> dict[str, Any]:
+    """What our figures have in common."""
+    return {
+        "xaxis": {"title": {"text": x}, "zeroline": False},
+        "yaxis": {"title": {"text": y}, "zeroline": False},
+        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        "hovermode": "closest",
+        **more,
+    }
+
+
+def hover(trial: TrialRecord) -> str:
+    """A trial in a few lines."""
+    values = "<br>".join(f"{name} = {value(given)}" for name, given in list(trial.configuration.items())[:12])
+    return f"trial {trial.number} ({trial.source})<br>{number(trial.value)}<br>{values[:MAX_HOVER]}"
+
+
+def points(trials: Sequence[TrialRecord], source: str) -> dict[str, Any]:
+    """The finished trials of a source."""
+    look = style(source)
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": source,
+        "x": [t.number for t in trials],
+        "y": [t.value for t in trials],
+        "text": [hover(t) for t in trials],
+        "hovertemplate": "%{text}<extra></extra>",
+        "marker": {"color": look.colour, "symbol": look.symbol, "size": 10, "line": {"width": 1, "color": "#ffffff"}},
+    }
+
+
+def progress(record: Record) -> Figure:
+    """The best value so far, and every trial by who proposed it."""
+    history = record.history
+    title = "Best value so far"
+    if not history.finished:
+        return Figure("progress", title, "No trial has finished yet.")
+    better = min if history.direction == "minimize" else max
+    numbers = [t.number for t in history.finished]
+    values = [t.value for t in history.finished if t.value is not None]
+    best = {
+        "type": "scatter",
+        "mode": "lines",
+        "name": "best so far",
+        "x": [*numbers, history[-1].number],
+        "y": [*accumulate(values, better), better(values)],
+        "line": {"shape": "hv", "width": 2, "color": NEUTRAL},
+        "hoverinfo": "skip",
+    }
+    by_source = sorted(history.finished, key=lambda t: (list(STYLES).index(t.source) if t.source in STYLES else 99))
+    groups = [(source, list(trials)) for source, trials in groupby(by_source, key=lambda t: t.source)]
+    data = [best, *default_line(record), *(points(trials, source) for source, trials in groups)]
+    data += [on_axis(record, state) for state in ("failed", "pruned")]
+    axes = layout("trial", record.summary.metric)
+    axes["yaxis2"] = {"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True}
+    caption = f"The grey line is the best {record.summary.metric} so far ({history.direction}d)."
+    caption += " Failed and pruned trials stand at the bottom."
+    if min(values) > 0 and max(values) > 100 * min(values):
+        axes["yaxis"]["type"] = "log"
+        caption += " The scale is logarithmic."
+    return Figure("progress", title, caption, {"data": [d for d in data if d["x"]], "layout": axes}, 440)
+
+
+def default_line(record: Record) -> list[dict[str, Any]]:
+    """What nobody's tuning would give, as a line through the figure."""
+    default = record.summary.default
+    if default is None:
+        return []
+    look = {"dash": "dash", "width": 1.5, "color": style("default").colour}
+    ends = [record.history[0].number, max(1, record.history[-1].number)]
+    line = {"type": "scatter", "mode": "lines", "name": "default configuration", "x": ends, "y": [default.value] * 2}
+    return [line | {"line": look, "hovertemplate": f"default: {number(default.value)}<extra></extra>"}]
+
+
+def on_axis(record: Record, state: str) -> dict[str, Any]:
+    """Trials without a value."""
+    trials = [t for t in record.history if t.state == state]
+    symbol = "x-thin-open" if state == "failed" else "line-ns-open"
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": state,
+        "yaxis": "y2",
+        "x": [t.number for t in trials],
+        "y": [0.02] * len(trials),
+        "text": [f"trial {t.number} {state} ({t.source})<br>{t.error[:MAX_HOVER]}" for t in trials],
+        "hovertemplate": "%{text}<extra></extra>",
+        "marker": {"symbol": symbol, "size": 10, "color": NEUTRAL, "line": {"width": 2, "color": NEUTRAL}},
+    }
+
+
+def curves(record: Record) -> Figure:
+    """Intermediate values of finished and pruned trials."""
+    title = "Learning curves"
+    ranks = {t.number: rank for rank, t in enumerate(record.history.ranked)}
+    having = sorted((t for t in record.history if t.curve), key=lambda t: ranks.get(t.number, math.inf))
+    if not having:
+        return Figure("curves", title, "No trial reported intermediate values.")
+    shown = having[:MAX_CURVES]
+    data = [curve(t, best=t is record.history.best) for t in reversed(shown)]
+    left = f" The best {MAX_CURVES} of {len(having)} are shown." if len(having) > MAX_CURVES else ""
+    caption = f"Solid: finished. Dotted: pruned, failed or running. Thick: the best trial.{left}"
+    axes = layout("step", record.summary.metric, showlegend=False)
+    return Figure("curves", title, caption, {"data": data, "layout": axes})
+
+
+def curve(trial: TrialRecord, *, best: bool) -> dict[str, Any]:
+    """One learning curve, thinned where it is long."""
+    every = math.ceil(len(trial.curve) / MAX_STEPS)
+    steps = [(step, y if math.isfinite(y) else None) for step, y in trial.curve[::every]]
+    width, dash = 4 if best else 1.5, "solid" if trial.state == "finished" else "dot"
+    return {
+        "type": "scatter",
+        "mode": "lines" if len(steps) > 1 else "markers",
+        "name": f"trial {trial.number} ({trial.source})",
+        "x": [step for step, _ in steps],
+        "y": [y for _, y in steps],
+        "opacity": 1 if best else 0.7,
+        "line": {"color": style(trial.source).colour, "dash": dash, "width": width},
+    }
+
+
+def spending(record: Record) -> Figure:
+    """Tokens and dollars over the trials, added up."""
+    title = "Tokens and money"
+    calls = record.summary.calls
+    numbers = [n for n in sorted(calls) if calls[n]]
+    if not numbers:
+        return Figure("spending", title, "No language model was called.")
+
+    def adding(per_trial: Iterable[float]) -> list[float]:
+        return list(accumulate(per_trial))
+
+    read = adding(sum(c.input_tokens or 0 for c in calls[n]) for n in numbers)
+    written = adding(sum(c.output_tokens or 0 for c in calls[n]) for n in numbers)
+    dollars = adding(sum(c.cost_usd or 0 for c in calls[n]) for n in numbers)
+    data = [line("tokens read", numbers, read, "#0072B2", "solid"), line("written", numbers, written, "#D55E00", "dash")]
+    axes = layout("trial", "tokens in all", margin={"r": 70})
+    if dollars[-1]:
+        data.append(line("US dollars (right)", numbers, dollars, "#009E73", "dot") | {"yaxis": "y2"})
+        axes["yaxis2"] = {"overlaying": "y", "side": "right", "title": {"text": "US dollars"}, "showgrid": False}
+        axes["yaxis2"] |= {"rangemode": "tozero", "zeroline": False}
+    axes["yaxis"]["rangemode"] = "tozero"
+    totals = record.summary.totals
+    unknown = f" {totals.uncounted_calls} calls of unknown size are not in it." if totals.uncounted_calls else ""
+    unknown += " The cost of some calls is unknown and not in it." if totals.cost_usd is None else ""
+    return Figure("spending", title, f"Added up over the trials.{unknown}", {"data": data, "layout": axes}, 320)
+
+
+def line(name: str, x: Sequence[float], y: Sequence[float], colour: str, dash: str) -> dict[str, Any]:
+    """A line that can be told from others without its colour."""
+    look = {"color": colour, "dash": dash, "width": 2, "shape": "hv"}
+    return {"type": "scatter", "mode": "lines+markers", "name": name, "x": list(x), "y": list(y), "line": look}

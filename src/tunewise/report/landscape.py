@@ -1,0 +1,200 @@
+"""Optuna's own figures of the space, in the page's colours: parallel coordinates, slices, importances, contour."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import optuna
+
+from tunewise.errors import UsageError
+from tunewise.history import TrialRecord
+from tunewise.report.figures import Figure, style
+from tunewise.report.records import ENOUGH_FOR_IMPORTANCE, Record, best_first
+
+__all__ = ["contour", "importances", "parallel", "rank", "slices"]
+
+MAX_LINES = 200
+"""Trials in the parallel coordinates: more are a carpet."""
+MAX_POINTS = 1_000
+"""Trials in a slice."""
+MAX_SLICES = 12
+"""Hyperparameters that get a slice, the most important ones."""
+MAX_AXES = 10
+"""Axes of the parallel coordinates that people can still read."""
+MAX_CELLS = 80
+"""Trials behind a contour, whose grid grows with the square of their number."""
+
+
+def visualization() -> Any:
+    """Optuna's figures.
+
+    Raises:
+        UsageError: plotly is not installed.
+    """
+    try:
+        import plotly  # noqa: F401 - Optuna itself would say so only when it draws
+    except ImportError:
+        raise UsageError(
+            "The report page needs plotly, which is not installed. Run pip install 'tunewise[report]', or choose "
+            "--format md or --format json."
+        ) from None
+    import optuna.visualization
+
+    return optuna.visualization
+
+
+def guarded(figure: Callable[[], Figure], name: str, title: str) -> Figure:
+    """A figure, or why Optuna cannot draw it: hyperparameters of other people change their type within a study."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return figure()
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        if isinstance(error, UsageError):
+            raise
+        return Figure(name, title, f"Optuna cannot draw it for this study: {error}")
+
+
+def plain(figure: Any) -> dict[str, Any]:
+    """A plotly figure as plain data, without the looks that the page gives it."""
+    plot: dict[str, Any] = json.loads(figure.to_json())
+    for key in ("template", "title", "plot_bgcolor"):
+        plot["layout"].pop(key, None)
+    return plot
+
+
+def part_of(record: Record, trials: Sequence[TrialRecord]) -> optuna.Study:
+    """A study of some of its trials, which get new numbers."""
+    storage = optuna.storages.InMemoryStorage()
+    copied = storage.create_new_study(record.study.directions)
+    known = record.study.get_trials(deepcopy=False)
+    for trial in trials:
+        storage.create_new_trial(copied, template_trial=known[trial.number])
+    return optuna.load_study(study_name=None, storage=storage)
+
+
+def rank(record: Record) -> dict[str, float]:
+    """Hyperparameters by importance, the greatest first; empty when there is too little to tell."""
+    if len(record.history.finished) < ENOUGH_FOR_IMPORTANCE:
+        return {}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return optuna.importance.get_param_importances(record.study)
+    except (RuntimeError, ValueError, ZeroDivisionError):  # one value only, or no parameter that all trials share
+        return {}
+
+
+def importances(ranked: dict[str, float]) -> Figure:
+    """Which hyperparameters decide."""
+    title = "Importances"
+    if not ranked:
+        few = f"Fewer than {ENOUGH_FOR_IMPORTANCE} trials finished with different values, or they share no hyperparameter."
+        return Figure("importances", title, few)
+    shown = list(ranked.items())[:20][::-1]
+    caption = "Share of the variation of the values that each hyperparameter explains, by Optuna's own estimate."
+    bar = {
+        "type": "bar",
+        "orientation": "h",
+        "x": [share for _, share in shown],
+        "y": [name for name, _ in shown],
+        "text": [f"{share:.2f}" for _, share in shown],
+        "textposition": "auto",
+        "marker": {"color": "#0072B2"},
+        "hoverinfo": "skip",
+    }
+    axes = {"xaxis": {"title": {"text": "importance"}}, "yaxis": {"automargin": True, "type": "category"}}
+    return Figure("importances", title, caption, {"data": [bar], "layout": axes}, 120 + 32 * len(shown))
+
+
+def parallel(record: Record, order: Sequence[str]) -> Figure:
+    """Every configuration as a line through its values."""
+    title = "Parallel coordinates"
+    trials = best_first(record, MAX_LINES)
+    names = [name for name in order if any(name in t.configuration for t in trials)][:MAX_AXES]
+    if len(trials) < 2 or not names:
+        return Figure("parallel", title, "Two finished trials are needed.")
+    metric = record.summary.metric
+    drawn = visualization().plot_parallel_coordinate(part_of(record, trials), params=names, target_name=metric)
+    plot = plain(drawn)
+    # a line for each trial that has all these hyperparameters, and then keys
+    whole = [t for t in trials if all(name in t.configuration for name in names)]
+    lines = [trace for trace in plot["data"] if trace["mode"] == "lines" and "customdata" in trace]
+    if len(whole) != len(lines):
+        return Figure("parallel", title, "The trials share too few hyperparameters to be compared in one figure.")
+    best = record.history.best
+    for trace, trial in sorted(zip(lines, whole, strict=True), key=lambda pair: pair[1] is best):
+        trace["line"] = {"color": style(trial.source).colour, "width": 5 if trial is best else 1.5}
+        trace["opacity"] = 1 if trial is best else 0.55
+        trace["name"] = f"trial {trial.number}"
+    plot["data"] = lines
+    of_many = f" The best {MAX_LINES} trials are shown." if len(record.history.finished) > MAX_LINES else ""
+    caption = f"Each line is a trial, coloured by who proposed it; the thick one is the best.{of_many}"
+    if len(whole) < len(trials):
+        caption += f" {len(trials) - len(whole)} trials that lack one of the hyperparameters are left out."
+    return Figure("parallel", title, caption, plot, 440)
+
+
+def slices(record: Record, order: Sequence[str]) -> list[Figure]:
+    """The value against each hyperparameter."""
+    trials = best_first(record, MAX_POINTS)
+    part = part_of(record, trials)
+    figures = []
+    for index, name in enumerate(order[:MAX_SLICES]):
+        having = [t for t in trials if name in t.configuration]
+        if not having:
+            continue
+        plot = plain(visualization().plot_slice(part, params=[name], target_name=record.summary.metric))
+        for trace in plot["data"]:
+            trace["marker"] = {
+                "color": [style(t.source).colour for t in having],
+                "symbol": [style(t.source).symbol for t in having],
+                "size": 9,
+                "line": {"width": 1, "color": "#ffffff"},
+            }
+        figures.append(Figure(f"slice-{index}", name, "", plot, 300))
+    return figures
+
+
+def contour(record: Record) -> Figure | None:
+    """The landscape between the trials, and the way through it; None where the space is not of two numbers."""
+    if record.pair is None:
+        return None
+    title = "Contour and trajectory"
+    trials = [t for t in best_first(record, MAX_CELLS) if set(record.pair) <= t.configuration.keys()]
+    across = [len({t.configuration[name] for t in trials}) for name in record.pair]
+    if min(across, default=0) < 2:
+        return Figure("contour", title, "Two finished trials that differ in both hyperparameters are needed.")
+    drawn = visualization().plot_contour(
+        part_of(record, trials), params=list(record.pair), target_name=record.summary.metric
+    )
+    plot = plain(drawn)
+    x, y = (plot["layout"][axis]["title"]["text"] for axis in ("xaxis", "yaxis"))
+    plot["data"] = [trace | {"colorscale": "Cividis"} for trace in plot["data"] if trace["type"] == "contour"]
+    plot["data"].append(
+        {
+            "type": "scatter",
+            "mode": "lines+markers+text",
+            "x": [t.configuration[x] for t in trials],
+            "y": [t.configuration[y] for t in trials],
+            "text": [str(t.number) for t in trials] if len(trials) <= 30 else [],
+            "textposition": "top center",
+            "textfont": {"color": "#ffffff"},
+            "hovertext": [f"trial {t.number}: {t.value:.6g}" for t in trials],
+            "hoverinfo": "text",
+            "showlegend": False,
+            "line": {"color": "rgba(255,255,255,0.6)", "width": 1},
+            "marker": {
+                "color": [style(t.source).colour for t in trials],
+                "symbol": [style(t.source).symbol for t in trials],
+                "size": 10,
+                "line": {"width": 1.5, "color": "#ffffff"},
+            },
+        }
+    )
+    best = f"the best {MAX_CELLS} trials" if len(record.history.finished) > MAX_CELLS else "the finished trials"
+    caption = f"Interpolated between {best}, not measured; yellow is better. The line follows their order."
+    return Figure("contour", title, caption, plot, 460)

@@ -1,0 +1,118 @@
+"""The same facts as Markdown, for issues, notes and pull requests; every foreign text is inert."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from tunewise.report.records import Record
+from tunewise.report.texts import Cleaner, fit, number, took, value
+from tunewise.study.progress import money, said
+
+__all__ = ["markdown"]
+
+MAX_ROWS = 1_000
+MAX_CELL = 400
+MAX_TEXT = 20_000
+MAX_TALK = 400
+"""Calls whose prompt and reply are written out."""
+
+MARKS = re.compile(r"([\\`*_{}\[\]()#+!|~$@:<>&^=-])")
+"""Characters that mean something in some Markdown; a colon would make an address a link."""
+
+
+class Writer:
+    """Makes foreign texts inert."""
+
+    def __init__(self, clean: Cleaner) -> None:
+        self._clean = clean
+
+    def inline(self, text: object, room: int = MAX_CELL) -> str:
+        """On one line, with every mark escaped."""
+        line = " ".join(fit(self._clean(text), room).split())
+        return MARKS.sub(lambda mark: ESCAPES.get(mark[0], f"\\{mark[0]}"), line)
+
+    def block(self, text: str) -> str:
+        """As it is, in a fence that is longer than any in it."""
+        inside = fit(self._clean(text), MAX_TEXT)
+        longest = max((len(run) for run in re.findall(r"`{3,}", inside)), default=2)
+        fence = "`" * (longest + 1)
+        return f"{fence}text\n{inside}\n{fence}"
+
+    def table(self, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+        """A table."""
+        lines = [heads, ["---"] * len(heads)]
+        written = [self._line(lines[0]), "|" + "---|" * len(heads)]
+        return [*written, *(self._line(row) for row in rows)]
+
+    def _line(self, cells: Sequence[object]) -> str:
+        return "| " + " | ".join(self.inline(cell) for cell in cells) + " |"
+
+
+ESCAPES = {"<": "&lt;", ">": "&gt;", "&": "&amp;", ":": "&#58;", "@": "&#64;", "-": "-", "=": "=", "+": "+", "(": "(", ")": ")"}
+"""Where an entity is safer than a backslash, and what is harmless within a line."""
+
+
+def markdown(record: Record, clean: Cleaner, address: str) -> str:
+    """The whole report."""
+    write = Writer(clean)
+    summary, history = record.summary, record.history
+    lines = [f"# {write.inline(summary.name)}", "", write.inline(summary.verdict(), 2_000), ""]
+    lines += [f"- {write.inline(fact, 2_000)}" for fact in facts(record)]
+    lines += ["", "## Trials", ""]
+    shown = list(history)
+    if len(shown) > MAX_ROWS:
+        kept = {t.number for t in [*history.ranked[: MAX_ROWS // 2], *history[-MAX_ROWS // 2 :]]}
+        shown = [t for t in shown if t.number in kept]
+        lines += [f"The best and the latest {len(shown)} of {len(history)} trials; `--format json` has all.", ""]
+    heads = ["trial", "source", summary.metric, "time", "configuration", "why"]
+    cells = (
+        (
+            t.number,
+            t.source,
+            number(t.value) if t.state == "finished" else t.state,
+            took(t.seconds),
+            ", ".join(f"{name} = {value(given)}" for name, given in t.configuration.items()),
+            "; ".join([*(f"{label}: {text}" for label, text in said(t)), *([f"error: {t.error}"] if t.error else [])]),
+        )
+        for t in shown
+    )
+    lines += write.table(heads, cells) if shown else ["There is none yet."]
+    if history.failures:
+        lines += ["", "## Failures", ""]
+        for failure in history.failures[:50]:
+            numbers = fit(", ".join(str(t.number) for t in failure.trials), 200)
+            lines.append(f"- {len(failure.trials)} (trial {write.inline(numbers)}): {write.inline(failure.reason)}")
+    lines += talk(record, write)
+    lines += ["", "## How to reproduce it", "", write.block(f"tunewise show {address}"), ""]
+    return "\n".join(lines)
+
+
+def facts(record: Record) -> list[str]:
+    """What the head of the page says."""
+    summary, best = record.summary, record.history.best
+    sources = ", ".join(f"{source} {count}" for source, count in summary.sources.most_common(20))
+    values = "" if best is None else ", ".join(f"{name} = {value(v)}" for name, v in best.configuration.items())
+    found = f"{summary.metric} {number(best.value)} in trial {best.number} ({best.source}): {values}" if best else "none yet"
+    lines = [f"Best ({record.history.direction}): {found}"]
+    lines += [f"Default: {number(summary.default.value)}"] if summary.default else []
+    lines += [f"Proposed by: {sources}"] if sources else []
+    if summary.totals.calls:
+        tokens = f"{summary.totals.input_tokens} tokens read, {summary.totals.output_tokens} written"
+        cost = money(summary.totals).removeprefix("cost ")
+        lines.append(f"Calls to a model: {summary.totals.calls} ({summary.totals.failed_calls} failed); {tokens}; cost {cost}")
+    return [*lines, *record.notes]
+
+
+def talk(record: Record, write: Writer) -> list[str]:
+    """Prompts and replies, the latest ones where they are many."""
+    if not record.exchanges:
+        return []
+    lines = ["", "## Prompts and replies"]
+    if len(record.exchanges) > MAX_TALK:
+        lines += ["", f"The latest {MAX_TALK} of {len(record.exchanges)} calls; `--format json` has all."]
+    for exchange in record.exchanges[-MAX_TALK:]:
+        reply = f"(no reply) {exchange.call.error}" if exchange.call.error else exchange.call.text
+        lines += ["", f"### Trial {exchange.trial}: {write.inline(exchange.call.model)}", ""]
+        lines += [write.block(exchange.prompt or "(not stored)"), "", write.block(reply)]
+    return lines

@@ -1,0 +1,222 @@
+"""The page: one HTML file with everything in it, that runs nothing but our own scripts and asks nobody for anything."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import platform
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.metadata import version
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+from markupsafe import Markup, escape
+
+from tunewise.history import TrialRecord
+from tunewise.report import figures, landscape
+from tunewise.report.figures import Figure
+from tunewise.report.records import Exchange, Record
+from tunewise.report.texts import Cleaner, fit, number, took, value
+from tunewise.study.progress import money, said
+
+__all__ = ["page"]
+
+MAX_ROWS = 1_000
+"""Rows of the trial table; of more trials the best and the latest half each."""
+MAX_COLUMNS = 8
+"""Hyperparameters that get a column of their own."""
+ROW_TEXT = 240_000
+"""Characters of reasons and errors in the whole table."""
+TALK = 450_000
+"""Bytes of prompts and replies in the page."""
+MAX_PROMPT = 20_000
+"""Characters of a single prompt or reply."""
+MAX_LABEL = 160
+"""Characters of a text in a figure; hover boxes are longer."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A trial in the table.
+
+    Attributes:
+        trial: What it is.
+        values: Those of the hyperparameters that have columns; None where the trial has none.
+        others: Those that have none.
+        why: Labelled remarks.
+        cost: US dollars, as text.
+    """
+
+    trial: TrialRecord
+    values: list[Any]
+    others: str
+    why: list[tuple[str, str]]
+    cost: str
+
+
+def page(record: Record, clean: Cleaner, address: str) -> str:
+    """The whole page."""
+    scripts = [library(), asset("page.js")]
+    made = draw(record)
+    plots = {f.name: {**f.plot, "height": f.height} for f in every(made) if f.plot}
+    shown, left_out = talk(record, clean)
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda text: text if isinstance(text, Markup) else clean(text),
+    )
+    environment.filters |= {"number": number, "took": took, "value": value, "fit": fit}
+    environment.globals |= {"style": figures.style}
+    return environment.from_string(asset("page.html.jinja")).render(
+        record=record,
+        summary=record.summary,
+        address=address,
+        policy=policy(scripts),
+        css=Markup(asset("page.css")),  # noqa: S704 - our own file
+        scripts=[Markup(script) for script in scripts],  # noqa: S704 - our own, and plotly's
+        plots=in_script({name: labels(plot, clean) for name, plot in plots.items()}),
+        figures=made,
+        columns=record.names[:MAX_COLUMNS],
+        rows=list(rows(record)),
+        space=list(choices(record)),
+        talk=shown,
+        left_out=left_out,
+        money=money(record.summary.totals).removeprefix("cost "),
+        versions={"tunewise": version("tunewise"), "optuna": version("optuna"), "Python": platform.python_version()},
+    )
+
+
+def draw(record: Record) -> dict[str, Any]:
+    """Every figure, by name; the slices are a list."""
+    ranked = landscape.rank(record)
+    order = [*ranked, *(name for name in record.names if name not in ranked)]
+    parallel = partial(landscape.parallel, record, order)
+    contour = partial(landscape.contour, record)
+    return {
+        "progress": figures.progress(record),
+        "curves": figures.curves(record),
+        "spending": figures.spending(record),
+        "importances": landscape.importances(ranked),
+        "parallel": landscape.guarded(parallel, "parallel", "Parallel coordinates"),
+        "contour": landscape.guarded(contour, "contour", "Contour and trajectory") if record.pair else None,
+        "slices": landscape.slices(record, order),
+        "more_slices": order[landscape.MAX_SLICES :],
+    }
+
+
+def every(made: dict[str, Any]) -> Iterator[Figure]:
+    """The figures one after the other."""
+    for figure in [*made.values(), *made["slices"]]:
+        if isinstance(figure, Figure):
+            yield figure
+
+
+def rows(record: Record) -> Iterator[Row]:
+    """The table; of very many trials the best and the latest."""
+    trials = {t.number for t in record.history}
+    if len(trials) > MAX_ROWS:
+        half = MAX_ROWS // 2
+        trials = {t.number for t in [*record.history.ranked[:half], *record.history[-half:]]}
+    room = max(120, ROW_TEXT // max(1, len(trials)))
+    columns = record.names[:MAX_COLUMNS]
+    for trial in record.history:
+        if trial.number not in trials:
+            continue
+        others = {k: v for k, v in trial.configuration.items() if k not in columns}
+        why = [*said(trial), *([("error", trial.error)] if trial.error else [])]
+        cost = record.summary.cost_of(trial)
+        has_calls = bool(record.summary.calls.get(trial.number))
+        yield Row(
+            trial=trial,
+            values=[trial.configuration.get(name) for name in columns],
+            others=fit(", ".join(f"{name} = {value(given)}" for name, given in others.items()), room),
+            why=[(label, fit(text, room)) for label, text in why],
+            cost="" if not has_calls else "unknown" if cost is None else f"{cost:.6g}",
+        )
+
+
+def choices(record: Record) -> Iterator[tuple[str, str, str, str, str]]:
+    """What may be chosen: name, type, range, default, description."""
+    for name, form in record.space.items():
+        kind = f"{form.get('type', '')}{', log' if form.get('log') is True else ''}"
+        choice = form.get("choices")
+        between = f"{value(form.get('low'))} to {value(form.get('high'))}"
+        span = ", ".join(map(value, choice)) if isinstance(choice, list | tuple) else between
+        default = value(form["default"]) if "default" in form else ""
+        yield name, kind, span, default, str(form.get("description", ""))
+
+
+def talk(record: Record, clean: Cleaner) -> tuple[list[Exchange], int]:
+    """The latest prompts and replies that fit, in their order, and how many do not."""
+    room = TALK
+    shown: list[Exchange] = []
+    for exchange in reversed(record.exchanges):
+        prompt, reply = (fit(clean(text), MAX_PROMPT) for text in (exchange.prompt, exchange.call.text))
+        room -= sum(len(escape(text).encode()) for text in (prompt, reply, exchange.call.error)) + 600
+        if room < 0:
+            break
+        shown.append(replace(exchange, prompt=prompt, call=replace(exchange.call, text=reply)))
+    return shown[::-1], len(record.exchanges) - len(shown)
+
+
+def labels(data: Any, clean: Cleaner) -> Any:
+    """A figure whose texts are only texts: plotly.js would read tags and links in them; numbers with six digits."""
+    match data:
+        case str():
+            text = escape_tags(clean(data))
+            return text if len(text) <= MAX_LABEL or "<br>" in text[:600] else f"{text[:MAX_LABEL]}..."
+        case float():
+            return float(f"{data:.6g}") if math.isfinite(data) else None
+        case dict():
+            return {key: labels(value, clean) for key, value in data.items()}
+        case list() | tuple():
+            return [labels(value, clean) for value in data]
+    return data
+
+
+def escape_tags(text: str) -> str:
+    """Text for plotly.js, in which only line breaks and the empty box beside a hover box are marks."""
+    safe = text.replace("&", "&amp;").replace("<", "&lt;")
+    return safe.replace("&lt;br>", "<br>").replace("&lt;extra>&lt;/extra>", "<extra></extra>")
+
+
+def in_script(data: Any) -> Markup:
+    """JSON that cannot end the script element that it stands in."""
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)  # noqa: S704 - no character of HTML is left in it
+
+
+def policy(scripts: list[str]) -> str:
+    """Content security: these scripts and no other, no address at all."""
+    digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    inline = "style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
+    return f"default-src 'none'; script-src {allowed}; {inline}"
+
+
+def asset(name: str) -> str:
+    """A file of this package."""
+    return (files(__package__) / "assets" / name).read_text("utf-8")
+
+
+def library() -> str:
+    """plotly.js, as plotly ships it.
+
+    Raises:
+        UsageError: plotly is not installed.
+    """
+    landscape.visualization()
+    from plotly.offline import get_plotlyjs
+
+    script: str = get_plotlyjs()
+    return re.sub(r"</(?=script)", r"<\\/", script, flags=re.IGNORECASE)

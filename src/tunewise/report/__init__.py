@@ -1,4 +1,4 @@
-"""A study for people who would rather look than read: one self-contained page, or the same facts as Markdown or JSON."""
+"""A study for people who would rather look than read: one self-contained page; also as Markdown or JSON."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Literal
 
-from tunewise.report.records import Record, read
+from tunewise.report.records import read
 from tunewise.report.texts import Cleaner
 
 if TYPE_CHECKING:

@@ -18,6 +18,10 @@ MAX_CURVES = 60
 """Learning curves in one figure."""
 MAX_STEPS = 300
 """Points of one curve."""
+MAX_POINTS = 2_000
+"""Points in one figure; of more trials the best and the latest half each."""
+MAX_TOLD = 200
+"""Trials up to which a point tells its configuration too."""
 MAX_HOVER = 240
 """Characters of a configuration in the box that follows the pointer."""
 NEUTRAL = "#888888"
@@ -79,13 +83,15 @@ def layout(x: str, y: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def hover(trial: TrialRecord) -> str:
-    """A trial in a few lines."""
+def hover(trial: TrialRecord, *, short: bool) -> str:
+    """A trial in a few lines, or in two."""
+    if short:
+        return f"trial {trial.number}<br>{number(trial.value)}"
     values = "<br>".join(f"{name} = {value(given)}" for name, given in list(trial.configuration.items())[:12])
     return f"trial {trial.number} ({trial.source})<br>{number(trial.value)}<br>{values[:MAX_HOVER]}"
 
 
-def points(trials: Sequence[TrialRecord], source: str) -> dict[str, Any]:
+def points(trials: Sequence[TrialRecord], source: str, *, short: bool) -> dict[str, Any]:
     """The finished trials of a source."""
     look = style(source)
     return {
@@ -94,7 +100,7 @@ def points(trials: Sequence[TrialRecord], source: str) -> dict[str, Any]:
         "name": source,
         "x": [t.number for t in trials],
         "y": [t.value for t in trials],
-        "text": [hover(t) for t in trials],
+        "text": [hover(t, short=short) for t in trials],
         "hovertemplate": "%{text}<extra></extra>",
         "marker": {"color": look.colour, "symbol": look.symbol, "size": 10, "line": {"width": 1, "color": "#ffffff"}},
     }
@@ -107,25 +113,31 @@ def progress(record: Record) -> Figure:
     if not history.finished:
         return Figure("progress", title, "No trial has finished yet.")
     better = min if history.direction == "minimize" else max
-    numbers = [t.number for t in history.finished]
     values = [t.value for t in history.finished if t.value is not None]
+    records = list(zip(history.finished, accumulate(values, better), strict=True))
+    steps = [pair for before, pair in zip([(None, None), *records], records, strict=False) if before[1] != pair[1]]
     best = {
         "type": "scatter",
         "mode": "lines",
         "name": "best so far",
-        "x": [*numbers, history[-1].number],
-        "y": [*accumulate(values, better), better(values)],
+        "x": [*(t.number for t, _ in steps), history[-1].number],
+        "y": [*(value for _, value in steps), better(values)],
         "line": {"shape": "hv", "width": 2, "color": NEUTRAL},
         "hoverinfo": "skip",
     }
-    by_source = sorted(history.finished, key=lambda t: (list(STYLES).index(t.source) if t.source in STYLES else 99))
+    ends = {t.number for t in (*history.ranked[: MAX_POINTS // 2], *history.finished[-MAX_POINTS // 2 :])}
+    shown = [t for t in history.finished if t.number in ends]
+    short = len(history.finished) > MAX_TOLD
+    by_source = sorted(shown, key=lambda t: list(STYLES).index(t.source) if t.source in STYLES else 99)
     groups = [(source, list(trials)) for source, trials in groupby(by_source, key=lambda t: t.source)]
-    data = [best, *default_line(record), *(points(trials, source) for source, trials in groups)]
+    data = [best, *default_line(record), *(points(ts, source, short=short) for source, ts in groups)]
     data += [on_axis(record, state) for state in ("failed", "pruned")]
     axes = layout("trial", record.summary.metric)
     axes["yaxis2"] = {"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True}
     caption = f"The grey line is the best {record.summary.metric} so far ({history.direction}d)."
     caption += " Failed and pruned trials stand at the bottom."
+    if len(shown) < len(history.finished):
+        caption += f" {len(shown)} of {len(history.finished)} trials are shown, the best and the latest."
     if min(values) > 0 and max(values) > 100 * min(values):
         axes["yaxis"]["type"] = "log"
         caption += " The scale is logarithmic."
@@ -145,7 +157,7 @@ def default_line(record: Record) -> list[dict[str, Any]]:
 
 def on_axis(record: Record, state: str) -> dict[str, Any]:
     """Trials without a value."""
-    trials = [t for t in record.history if t.state == state]
+    trials = [t for t in record.history if t.state == state][-MAX_POINTS:]
     symbol = "x-thin-open" if state == "failed" else "line-ns-open"
     return {
         "type": "scatter",
@@ -205,10 +217,14 @@ def spending(record: Record) -> Figure:
     read = adding(sum(c.input_tokens or 0 for c in calls[n]) for n in numbers)
     written = adding(sum(c.output_tokens or 0 for c in calls[n]) for n in numbers)
     dollars = adding(sum(c.cost_usd or 0 for c in calls[n]) for n in numbers)
-    data = [line("tokens read", numbers, read, "#0072B2", "solid"), line("written", numbers, written, "#D55E00", "dash")]
+    thin = slice(None, None, -math.ceil(len(numbers) / MAX_POINTS))  # from the end, which has the sums
+    data = [
+        line("tokens read", numbers[thin], read[thin], "#0072B2", "solid"),
+        line("written", numbers[thin], written[thin], "#D55E00", "dash"),
+    ]
     axes = layout("trial", "tokens in all", margin={"r": 70})
     if dollars[-1]:
-        data.append(line("US dollars (right)", numbers, dollars, "#009E73", "dot") | {"yaxis": "y2"})
+        data.append(line("US dollars (right)", numbers[thin], dollars[thin], "#009E73", "dot") | {"yaxis": "y2"})
         axes["yaxis2"] = {"overlaying": "y", "side": "right", "title": {"text": "US dollars"}, "showgrid": False}
         axes["yaxis2"] |= {"rangemode": "tozero", "zeroline": False}
     axes["yaxis"]["rangemode"] = "tozero"

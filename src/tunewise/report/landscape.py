@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import optuna
 
 from tunewise.errors import UsageError
@@ -18,7 +20,7 @@ __all__ = ["contour", "importances", "parallel", "rank", "slices"]
 
 MAX_LINES = 200
 """Trials in the parallel coordinates: more are a carpet."""
-MAX_POINTS = 1_000
+MAX_POINTS = 500
 """Trials in a slice."""
 MAX_SLICES = 12
 """Hyperparameters that get a slice, the most important ones."""
@@ -60,10 +62,24 @@ def guarded(figure: Callable[[], Figure], name: str, title: str) -> Figure:
 
 def plain(figure: Any) -> dict[str, Any]:
     """A plotly figure as plain data, without the looks that the page gives it."""
-    plot: dict[str, Any] = json.loads(figure.to_json())
+    plot: dict[str, Any] = unpacked(json.loads(figure.to_json()))
     for key in ("template", "title", "plot_bgcolor"):
         plot["layout"].pop(key, None)
     return plot
+
+
+def unpacked(data: Any) -> Any:
+    """The same with lists in place of packed arrays."""
+    match data:
+        case {"dtype": str(kind), "bdata": str(packed)}:
+            array = np.frombuffer(base64.b64decode(packed), dtype=np.dtype(kind))
+            shape = [int(side) for side in str(data.get("shape", array.size)).split(",")]
+            return array.reshape(shape).tolist()
+        case dict():
+            return {key: unpacked(value) for key, value in data.items()}
+        case list():
+            return [unpacked(value) for value in data]
+    return data
 
 
 def part_of(record: Record, trials: Sequence[TrialRecord]) -> optuna.Study:
@@ -92,7 +108,7 @@ def importances(ranked: dict[str, float]) -> Figure:
     """Which hyperparameters decide."""
     title = "Importances"
     if not ranked:
-        few = f"Fewer than {ENOUGH_FOR_IMPORTANCE} trials finished with different values, or they share no hyperparameter."
+        few = f"Fewer than {ENOUGH_FOR_IMPORTANCE} trials finished with different values and shared hyperparameters."
         return Figure("importances", title, few)
     shown = list(ranked.items())[:20][::-1]
     caption = "Share of the variation of the values that each hyperparameter explains, by Optuna's own estimate."
@@ -128,7 +144,7 @@ def parallel(record: Record, order: Sequence[str]) -> Figure:
     best = record.history.best
     for trace, trial in sorted(zip(lines, whole, strict=True), key=lambda pair: pair[1] is best):
         trace["line"] = {"color": style(trial.source).colour, "width": 5 if trial is best else 1.5}
-        trace["opacity"] = 1 if trial is best else 0.55
+        trace["opacity"] = 1 if trial is best else 0.7
         trace["name"] = f"trial {trial.number}"
     plot["data"] = lines
     of_many = f" The best {MAX_LINES} trials are shown." if len(record.history.finished) > MAX_LINES else ""
@@ -142,35 +158,38 @@ def slices(record: Record, order: Sequence[str]) -> list[Figure]:
     """The value against each hyperparameter."""
     trials = best_first(record, MAX_POINTS)
     part = part_of(record, trials)
+    of_many = f"The best {MAX_POINTS} trials." if len(record.history.finished) > MAX_POINTS else ""
     figures = []
     for index, name in enumerate(order[:MAX_SLICES]):
         having = [t for t in trials if name in t.configuration]
         if not having:
             continue
         plot = plain(visualization().plot_slice(part, params=[name], target_name=record.summary.metric))
-        for trace in plot["data"]:
-            trace["marker"] = {
-                "color": [style(t.source).colour for t in having],
-                "symbol": [style(t.source).symbol for t in having],
-                "size": 9,
-                "line": {"width": 1, "color": "#ffffff"},
-            }
-        figures.append(Figure(f"slice-{index}", name, "", plot, 300))
+        plot["data"] = [one for trace in plot["data"] for one in by_source(trace, [t.source for t in having])]
+        figures.append(Figure(f"slice-{index}", name, of_many, plot, 300))
     return figures
 
 
-def contour(record: Record) -> Figure | None:
-    """The landscape between the trials, and the way through it; None where the space is not of two numbers."""
-    if record.pair is None:
-        return None
+def by_source(trace: dict[str, Any], sources: Sequence[str]) -> list[dict[str, Any]]:
+    """A trace for each source, in its style."""
+    parts = []
+    for source in dict.fromkeys(sources):
+        picked = [index for index, known in enumerate(sources) if known == source]
+        look = {"color": style(source).colour, "symbol": style(source).symbol, "size": 9}
+        marker = look | {"line": {"width": 1, "color": "#ffffff"}}
+        places = {axis: [trace[axis][index] for index in picked] for axis in ("x", "y")}
+        parts.append(trace | places | {"marker": marker, "name": source, "showlegend": False})
+    return parts
+
+
+def contour(record: Record, pair: tuple[str, str]) -> Figure:
+    """The landscape between the trials of a space of two numbers, and the way through it."""
     title = "Contour and trajectory"
-    trials = [t for t in best_first(record, MAX_CELLS) if set(record.pair) <= t.configuration.keys()]
-    across = [len({t.configuration[name] for t in trials}) for name in record.pair]
+    trials = [t for t in best_first(record, MAX_CELLS) if set(pair) <= t.configuration.keys()]
+    across = [len({t.configuration[name] for t in trials}) for name in pair]
     if min(across, default=0) < 2:
         return Figure("contour", title, "Two finished trials that differ in both hyperparameters are needed.")
-    drawn = visualization().plot_contour(
-        part_of(record, trials), params=list(record.pair), target_name=record.summary.metric
-    )
+    drawn = visualization().plot_contour(part_of(record, trials), params=list(pair), target_name=record.summary.metric)
     plot = plain(drawn)
     x, y = (plot["layout"][axis]["title"]["text"] for axis in ("xaxis", "yaxis"))
     plot["data"] = [trace | {"colorscale": "Cividis"} for trace in plot["data"] if trace["type"] == "contour"]

@@ -17,8 +17,9 @@ MAX_TEXT = 20_000
 MAX_TALK = 400
 """Calls whose prompt and reply are written out."""
 
-MARKS = re.compile(r"([\\`*_{}\[\]()#+!|~$@:<>&^=-])")
-"""Characters that mean something in some Markdown; a colon would make an address a link."""
+MARKS = re.compile(r"[\\`*_\[\]#!|~$@:<>&]")
+"""Characters that mean something within a line of Markdown; a colon would make an address a link."""
+ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;", ":": "&#58;", "@": "&#64;"}
 
 
 class Writer:
@@ -30,7 +31,7 @@ class Writer:
     def inline(self, text: object, room: int = MAX_CELL) -> str:
         """On one line, with every mark escaped."""
         line = " ".join(fit(self._clean(text), room).split())
-        return MARKS.sub(lambda mark: ESCAPES.get(mark[0], f"\\{mark[0]}"), line)
+        return MARKS.sub(lambda mark: ENTITIES.get(mark[0], f"\\{mark[0]}"), line)
 
     def block(self, text: str) -> str:
         """As it is, in a fence that is longer than any in it."""
@@ -41,16 +42,10 @@ class Writer:
 
     def table(self, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
         """A table."""
-        lines = [heads, ["---"] * len(heads)]
-        written = [self._line(lines[0]), "|" + "---|" * len(heads)]
-        return [*written, *(self._line(row) for row in rows)]
+        return [self._line(heads), "|" + "---|" * len(heads), *(self._line(row) for row in rows)]
 
     def _line(self, cells: Sequence[object]) -> str:
         return "| " + " | ".join(self.inline(cell) for cell in cells) + " |"
-
-
-ESCAPES = {"<": "&lt;", ">": "&gt;", "&": "&amp;", ":": "&#58;", "@": "&#64;", "-": "-", "=": "=", "+": "+", "(": "(", ")": ")"}
-"""Where an entity is safer than a backslash, and what is harmless within a line."""
 
 
 def markdown(record: Record, clean: Cleaner, address: str) -> str:
@@ -93,14 +88,20 @@ def facts(record: Record) -> list[str]:
     summary, best = record.summary, record.history.best
     sources = ", ".join(f"{source} {count}" for source, count in summary.sources.most_common(20))
     values = "" if best is None else ", ".join(f"{name} = {value(v)}" for name, v in best.configuration.items())
-    found = f"{summary.metric} {number(best.value)} in trial {best.number} ({best.source}): {values}" if best else "none yet"
+    found = (
+        f"{summary.metric} {number(best.value)} in trial {best.number} ({best.source}): {values}"
+        if best
+        else "none yet"
+    )
     lines = [f"Best ({record.history.direction}): {found}"]
     lines += [f"Default: {number(summary.default.value)}"] if summary.default else []
     lines += [f"Proposed by: {sources}"] if sources else []
     if summary.totals.calls:
         tokens = f"{summary.totals.input_tokens} tokens read, {summary.totals.output_tokens} written"
         cost = money(summary.totals).removeprefix("cost ")
-        lines.append(f"Calls to a model: {summary.totals.calls} ({summary.totals.failed_calls} failed); {tokens}; cost {cost}")
+        lines.append(
+            f"Calls to a model: {summary.totals.calls} ({summary.totals.failed_calls} failed); {tokens}; cost {cost}"
+        )
     return [*lines, *record.notes]
 
 

@@ -27,18 +27,20 @@ from tunewise.study.progress import money, said
 
 __all__ = ["page"]
 
-MAX_ROWS = 1_000
+MAX_BYTES = 5_900_000
+"""Size of the page, most of it plotly.js; what the rest leaves is for prompts and replies."""
+MAX_ROWS = 600
 """Rows of the trial table; of more trials the best and the latest half each."""
 MAX_COLUMNS = 8
 """Hyperparameters that get a column of their own."""
-ROW_TEXT = 240_000
+ROW_TEXT = 150_000
 """Characters of reasons and errors in the whole table."""
-TALK = 450_000
-"""Bytes of prompts and replies in the page."""
 MAX_PROMPT = 20_000
 """Characters of a single prompt or reply."""
-MAX_LABEL = 160
-"""Characters of a text in a figure; hover boxes are longer."""
+MAX_HOVER = 1_000
+"""Characters of a box that follows the pointer."""
+LABELS = {"title": 40, "name": 60, "annotations": 24, "ticktext": 30, "x": 30, "y": 30}
+"""Characters of the texts that stand in a figure, by where they stand."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,6 @@ def page(record: Record, clean: Cleaner, address: str) -> str:
     scripts = [library(), asset("page.js")]
     made = draw(record)
     plots = {f.name: {**f.plot, "height": f.height} for f in every(made) if f.plot}
-    shown, left_out = talk(record, clean)
     environment = jinja2.Environment(
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -75,7 +76,9 @@ def page(record: Record, clean: Cleaner, address: str) -> str:
     )
     environment.filters |= {"number": number, "took": took, "value": value, "fit": fit}
     environment.globals |= {"style": figures.style}
-    return environment.from_string(asset("page.html.jinja")).render(
+    template = environment.from_string(asset("page.html.jinja"))
+    render = partial(
+        template.render,
         record=record,
         summary=record.summary,
         address=address,
@@ -87,11 +90,11 @@ def page(record: Record, clean: Cleaner, address: str) -> str:
         columns=record.names[:MAX_COLUMNS],
         rows=list(rows(record)),
         space=list(choices(record)),
-        talk=shown,
-        left_out=left_out,
         money=money(record.summary.totals).removeprefix("cost "),
         versions={"tunewise": version("tunewise"), "optuna": version("optuna"), "Python": platform.python_version()},
     )
+    shown, left_out = talk(record, clean, room=MAX_BYTES - len(render(talk=[], left_out=0).encode()))
+    return render(talk=shown, left_out=left_out)
 
 
 def draw(record: Record) -> dict[str, Any]:
@@ -99,14 +102,14 @@ def draw(record: Record) -> dict[str, Any]:
     ranked = landscape.rank(record)
     order = [*ranked, *(name for name in record.names if name not in ranked)]
     parallel = partial(landscape.parallel, record, order)
-    contour = partial(landscape.contour, record)
+    contour = partial(landscape.contour, record, record.pair) if record.pair else None
     return {
         "progress": figures.progress(record),
         "curves": figures.curves(record),
         "spending": figures.spending(record),
         "importances": landscape.importances(ranked),
         "parallel": landscape.guarded(parallel, "parallel", "Parallel coordinates"),
-        "contour": landscape.guarded(contour, "contour", "Contour and trajectory") if record.pair else None,
+        "contour": landscape.guarded(contour, "contour", "Contour and trajectory") if contour else None,
         "slices": landscape.slices(record, order),
         "more_slices": order[landscape.MAX_SLICES :],
     }
@@ -154,9 +157,8 @@ def choices(record: Record) -> Iterator[tuple[str, str, str, str, str]]:
         yield name, kind, span, default, str(form.get("description", ""))
 
 
-def talk(record: Record, clean: Cleaner) -> tuple[list[Exchange], int]:
-    """The latest prompts and replies that fit, in their order, and how many do not."""
-    room = TALK
+def talk(record: Record, clean: Cleaner, *, room: int) -> tuple[list[Exchange], int]:
+    """The latest prompts and replies that fit into so many bytes, in their order, and how many do not."""
     shown: list[Exchange] = []
     for exchange in reversed(record.exchanges):
         prompt, reply = (fit(clean(text), MAX_PROMPT) for text in (exchange.prompt, exchange.call.text))
@@ -167,19 +169,23 @@ def talk(record: Record, clean: Cleaner) -> tuple[list[Exchange], int]:
     return shown[::-1], len(record.exchanges) - len(shown)
 
 
-def labels(data: Any, clean: Cleaner) -> Any:
+def labels(data: Any, clean: Cleaner, room: int = MAX_HOVER) -> Any:
     """A figure whose texts are only texts: plotly.js would read tags and links in them; numbers with six digits."""
     match data:
         case str():
-            text = escape_tags(clean(data))
-            return text if len(text) <= MAX_LABEL or "<br>" in text[:600] else f"{text[:MAX_LABEL]}..."
+            return escape_tags(shorter(clean(data), room))
         case float():
             return float(f"{data:.6g}") if math.isfinite(data) else None
         case dict():
-            return {key: labels(value, clean) for key, value in data.items()}
+            return {key: labels(value, clean, min(room, LABELS.get(key, room))) for key, value in data.items()}
         case list() | tuple():
-            return [labels(value, clean) for value in data]
+            return [labels(value, clean, room) for value in data]
     return data
+
+
+def shorter(text: str, room: int) -> str:
+    """Both ends of a long label, so that labels with one beginning stay apart."""
+    return text if len(text) <= room else f"{text[: room * 2 // 3]}...{text[-room // 3 :]}"
 
 
 def escape_tags(text: str) -> str:

@@ -200,9 +200,7 @@ def readable(trial: FrozenTrial, notes: list[str]) -> FrozenTrial:
     return known
 
 
-def sound(
-    attrs: Mapping[str, Any], key: str, form: type[Form], notes: list[str], where: str
-) -> dict[str, Any] | None:
+def sound(attrs: Mapping[str, Any], key: str, form: type[Form], notes: list[str], where: str) -> dict[str, Any] | None:
     """An attribute that has its form; None when it is absent or damaged, which is noted."""
     if key not in attrs:
         return None
@@ -239,7 +237,9 @@ def missing(summary: Summary) -> list[str]:
         notes.append("No trial has finished yet, so there is no best value, and most figures have nothing to show.")
     elif len(history.finished) < ENOUGH_FOR_IMPORTANCE:
         few = len(history.finished)
-        notes.append(f"Only {few} trial{'s' * (few > 1)} finished: figures over many trials say little or are left out.")
+        notes.append(
+            f"Only {few} trial{'s' * (few > 1)} finished: figures over many trials say little or are left out."
+        )
     if history.trials and all(not trial.proposal for trial in history):
         notes.append("No trial says who proposed it: the study was not made by tunewise.")
     if waiting := [t for t in history if t.state == "running"]:

@@ -19,19 +19,22 @@
     });
     for (const [key, axis] of Object.entries(layout)) {
       if (/^[xy]axis\d*$/.test(key)) {
-        Object.assign(axis, { gridcolor: line, linecolor: line, zerolinecolor: line, automargin: true });
+        Object.assign(axis, { gridcolor: line, linecolor: line, zerolinecolor: line, automargin: true, exponentformat: "e" });
       }
     }
-    for (const note of layout.annotations ?? []) note.font = { ...note.font, color: ink };
+    for (const note of layout.annotations ?? []) Object.assign(note, { font: { ...note.font, color: ink }, bgcolor: back, opacity: 0.85 });
     return layout;
   };
 
+  const failed = (place, error) => { place.textContent = `This figure cannot be drawn: ${error}`; };
   const draw = (place) => {
     const plot = plots[place.dataset.plot];
     const narrow = place.clientWidth < 500;
     const options = { responsive: true, displaylogo: false, displayModeBar: narrow ? false : undefined, scrollZoom: false };
     place.drawn = true;
-    return Plotly.react(place, plot.data, themed(plot, narrow), options);
+    try {
+      Plotly.react(place, plot.data, themed(plot, narrow), options).catch((error) => failed(place, error));
+    } catch (error) { failed(place, error); }
   };
 
   const places = [...document.querySelectorAll("[data-plot]")];

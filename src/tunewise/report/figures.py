@@ -9,7 +9,7 @@ from itertools import accumulate, groupby
 from typing import Any
 
 from tunewise.history import TrialRecord
-from tunewise.report.records import Record
+from tunewise.report.records import Record, best_and_latest
 from tunewise.report.texts import number, value
 
 __all__ = ["Figure", "curves", "progress", "spending", "style"]
@@ -22,8 +22,6 @@ MAX_POINTS = 2_000
 """Points in one figure; of more trials the best and the latest half each."""
 MAX_TOLD = 200
 """Trials up to which a point tells its configuration too."""
-MAX_HOVER = 240
-"""Characters of a configuration in the box that follows the pointer."""
 NEUTRAL = "#888888"
 
 
@@ -88,7 +86,7 @@ def hover(trial: TrialRecord, *, short: bool) -> str:
     if short:
         return f"trial {trial.number}<br>{number(trial.value)}"
     values = "<br>".join(f"{name} = {value(given)}" for name, given in list(trial.configuration.items())[:12])
-    return f"trial {trial.number} ({trial.source})<br>{number(trial.value)}<br>{values[:MAX_HOVER]}"
+    return f"trial {trial.number} ({trial.source})<br>{number(trial.value)}<br>{values}"
 
 
 def points(trials: Sequence[TrialRecord], source: str, *, short: bool) -> dict[str, Any]:
@@ -125,8 +123,7 @@ def progress(record: Record) -> Figure:
         "line": {"shape": "hv", "width": 2, "color": NEUTRAL},
         "hoverinfo": "skip",
     }
-    ends = {t.number for t in (*history.ranked[: MAX_POINTS // 2], *history.finished[-MAX_POINTS // 2 :])}
-    shown = [t for t in history.finished if t.number in ends]
+    shown = [t for t in best_and_latest(history, MAX_POINTS) if t.state == "finished"]
     short = len(history.finished) > MAX_TOLD
     by_source = sorted(shown, key=lambda t: list(STYLES).index(t.source) if t.source in STYLES else 99)
     groups = [(source, list(trials)) for source, trials in groupby(by_source, key=lambda t: t.source)]
@@ -166,7 +163,7 @@ def on_axis(record: Record, state: str) -> dict[str, Any]:
         "yaxis": "y2",
         "x": [t.number for t in trials],
         "y": [0.02] * len(trials),
-        "text": [f"trial {t.number} {state} ({t.source})<br>{t.error[:MAX_HOVER]}" for t in trials],
+        "text": [f"trial {t.number} {state} ({t.source})<br>{t.error}" for t in trials],
         "hovertemplate": "%{text}<extra></extra>",
         "marker": {"symbol": symbol, "size": 10, "color": NEUTRAL, "line": {"width": 2, "color": NEUTRAL}},
     }
@@ -217,14 +214,18 @@ def spending(record: Record) -> Figure:
     read = adding(sum(c.input_tokens or 0 for c in calls[n]) for n in numbers)
     written = adding(sum(c.output_tokens or 0 for c in calls[n]) for n in numbers)
     dollars = adding(sum(c.cost_usd or 0 for c in calls[n]) for n in numbers)
-    thin = slice(None, None, -math.ceil(len(numbers) / MAX_POINTS))  # from the end, which has the sums
+    every = math.ceil(len(numbers) / MAX_POINTS)
+
+    def thin(column: Sequence[float]) -> Sequence[float]:
+        return column[::-every][::-1]  # counted from the end, which has the sums
+
     data = [
-        line("tokens read", numbers[thin], read[thin], "#0072B2", "solid"),
-        line("written", numbers[thin], written[thin], "#D55E00", "dash"),
+        line("tokens read", thin(numbers), thin(read), "#0072B2", "solid"),
+        line("written", thin(numbers), thin(written), "#D55E00", "dash"),
     ]
     axes = layout("trial", "tokens in all", margin={"r": 70})
     if dollars[-1]:
-        data.append(line("US dollars (right)", numbers[thin], dollars[thin], "#009E73", "dot") | {"yaxis": "y2"})
+        data.append(line("US dollars (right)", thin(numbers), thin(dollars), "#009E73", "dot") | {"yaxis": "y2"})
         axes["yaxis2"] = {"overlaying": "y", "side": "right", "title": {"text": "US dollars"}, "showgrid": False}
         axes["yaxis2"] |= {"rangemode": "tozero", "zeroline": False}
     axes["yaxis"]["rangemode"] = "tozero"

@@ -94,7 +94,8 @@ def part_of(record: Record, trials: Sequence[TrialRecord]) -> optuna.Study:
 
 def rank(record: Record) -> dict[str, float]:
     """Hyperparameters by importance, the greatest first; empty when there is too little to tell."""
-    if len(record.history.finished) < ENOUGH_FOR_IMPORTANCE:
+    finished = record.history.finished
+    if len(finished) < ENOUGH_FOR_IMPORTANCE or len({trial.value for trial in finished}) == 1:
         return {}
     try:
         with warnings.catch_warnings():

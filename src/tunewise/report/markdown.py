@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from tunewise.report.records import Record
+from tunewise.report.records import Record, best_and_latest
 from tunewise.report.texts import Cleaner, fit, number, took, value
 from tunewise.study.progress import money, said
 
@@ -17,9 +17,9 @@ MAX_TEXT = 20_000
 MAX_TALK = 400
 """Calls whose prompt and reply are written out."""
 
-MARKS = re.compile(r"[\\`*_\[\]#!|~$@:<>&]")
+MARKS = re.compile(r"[\\`*_\[\]#!|~$@:<>&]|(?<=www)\.", re.IGNORECASE)
 """Characters that mean something within a line of Markdown; a colon would make an address a link."""
-ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;", ":": "&#58;", "@": "&#64;"}
+ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;", ":": "&#58;", "@": "&#64;", ".": "&#46;"}
 
 
 class Writer:
@@ -55,10 +55,8 @@ def markdown(record: Record, clean: Cleaner, address: str) -> str:
     lines = [f"# {write.inline(summary.name)}", "", write.inline(summary.verdict(), 2_000), ""]
     lines += [f"- {write.inline(fact, 2_000)}" for fact in facts(record)]
     lines += ["", "## Trials", ""]
-    shown = list(history)
-    if len(shown) > MAX_ROWS:
-        kept = {t.number for t in [*history.ranked[: MAX_ROWS // 2], *history[-MAX_ROWS // 2 :]]}
-        shown = [t for t in shown if t.number in kept]
+    shown = best_and_latest(history, MAX_ROWS)
+    if len(shown) < len(history):
         lines += [f"The best and the latest {len(shown)} of {len(history)} trials; `--format json` has all.", ""]
     heads = ["trial", "source", summary.metric, "time", "configuration", "why"]
     cells = (

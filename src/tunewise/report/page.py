@@ -21,7 +21,7 @@ from markupsafe import Markup, escape
 from tunewise.history import TrialRecord
 from tunewise.report import figures, landscape
 from tunewise.report.figures import Figure
-from tunewise.report.records import Exchange, Record
+from tunewise.report.records import Exchange, Record, best_and_latest
 from tunewise.report.texts import Cleaner, fit, number, took, value
 from tunewise.study.progress import money, said
 
@@ -39,7 +39,7 @@ MAX_PROMPT = 20_000
 """Characters of a single prompt or reply."""
 MAX_HOVER = 1_000
 """Characters of a box that follows the pointer."""
-LABELS = {"title": 40, "name": 60, "annotations": 24, "ticktext": 30, "x": 30, "y": 30}
+LABELS = {"text": 300, "title": 40, "name": 60, "annotations": 24, "ticktext": 30, "x": 30, "y": 30}
 """Characters of the texts that stand in a figure, by where they stand."""
 
 
@@ -74,7 +74,8 @@ def page(record: Record, clean: Cleaner, address: str) -> str:
         lstrip_blocks=True,
         finalize=lambda text: text if isinstance(text, Markup) else clean(text),
     )
-    environment.filters |= {"number": number, "took": took, "value": value, "fit": fit}
+    environment.filters |= {"number": number, "took": took, "value": value}
+    environment.filters["fit"] = lambda text, room: fit(clean(text), room)  # half a secret is not recognized
     environment.globals |= {"style": figures.style}
     template = environment.from_string(asset("page.html.jinja"))
     render = partial(
@@ -88,7 +89,7 @@ def page(record: Record, clean: Cleaner, address: str) -> str:
         plots=in_script({name: labels(plot, clean) for name, plot in plots.items()}),
         figures=made,
         columns=record.names[:MAX_COLUMNS],
-        rows=list(rows(record)),
+        rows=list(rows(record, clean)),
         space=list(choices(record)),
         money=money(record.summary.totals).removeprefix("cost "),
         versions={"tunewise": version("tunewise"), "optuna": version("optuna"), "Python": platform.python_version()},
@@ -122,17 +123,12 @@ def every(made: dict[str, Any]) -> Iterator[Figure]:
             yield figure
 
 
-def rows(record: Record) -> Iterator[Row]:
+def rows(record: Record, clean: Cleaner) -> Iterator[Row]:
     """The table; of very many trials the best and the latest."""
-    trials = {t.number for t in record.history}
-    if len(trials) > MAX_ROWS:
-        half = MAX_ROWS // 2
-        trials = {t.number for t in [*record.history.ranked[:half], *record.history[-half:]]}
+    trials = best_and_latest(record.history, MAX_ROWS)
     room = max(120, ROW_TEXT // max(1, len(trials)))
     columns = record.names[:MAX_COLUMNS]
-    for trial in record.history:
-        if trial.number not in trials:
-            continue
+    for trial in trials:
         others = {k: v for k, v in trial.configuration.items() if k not in columns}
         why = [*said(trial), *([("error", trial.error)] if trial.error else [])]
         cost = record.summary.cost_of(trial)
@@ -140,8 +136,8 @@ def rows(record: Record) -> Iterator[Row]:
         yield Row(
             trial=trial,
             values=[trial.configuration.get(name) for name in columns],
-            others=fit(", ".join(f"{name} = {value(given)}" for name, given in others.items()), room),
-            why=[(label, fit(text, room)) for label, text in why],
+            others=fit(clean(", ".join(f"{name} = {value(given)}" for name, given in others.items())), room),
+            why=[(label, fit(clean(text), room)) for label, text in why],
             cost="" if not has_calls else "unknown" if cost is None else f"{cost:.6g}",
         )
 

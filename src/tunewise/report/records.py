@@ -250,3 +250,13 @@ def missing(summary: Summary) -> list[str]:
 def best_first(record: Record, most: int) -> list[TrialRecord]:
     """At most so many finished trials, the best ones, in the order of their numbers."""
     return sorted(record.history.ranked[:most], key=lambda trial: trial.number)
+
+
+def best_and_latest(history: History, most: int) -> list[TrialRecord]:
+    """All trials, or so many of them: the best half, and the latest ones besides."""
+    kept = {trial.number for trial in history.ranked[: most // 2]}
+    for trial in reversed(history):
+        if len(kept) >= most:
+            break
+        kept.add(trial.number)
+    return [trial for trial in history if trial.number in kept]

@@ -18,7 +18,7 @@ MASK = "(masked)"
 KEYS = re.compile(
     r"(?<![\w-])(?:sk-[\w-]{16,}|gh[a-z]_\w{20,}|github_pat_\w{20,}|hf_\w{20,}|AKIA[0-9A-Z]{16}|AIza[\w-]{35}"
     r"|xox[a-z]-[\w-]{10,})|(?<=Bearer )[\w.~+/-]{16,}=*|(?<=://)[^/\s:@]{0,200}:[^/\s@]{1,200}(?=@)"
-    r"|-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[\s\S]{0,20000}?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)"
+    r"|-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[\w+/=\s\\]*(?:-----END [A-Z ]{0,40}PRIVATE KEY-----)?"
 )
 """What keys of well-known services, passwords in addresses and private keys look like."""
 SECRET_NAME = re.compile(r"(?i)(?:key|token|secret|passw(?:or)?d|credentials?)$")

@@ -1,0 +1,395 @@
+"""The report, read by a parser: whatever the study, it is made, inert, small, and says what is missing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import re
+import time
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from typing import Any
+
+import optuna
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.storages import InMemoryStorage
+from optuna.trial import TrialState, create_trial
+
+from tunewise.errors import TrialFailed
+from tunewise.history import CALL_KEY, PROPOSAL_KEY, RESULT_KEY
+from tunewise.llm.base import ChatReply, ChatRequest
+from tunewise.llm.prices import Price
+from tunewise.report import Format, report
+from tunewise.sampler import LLMSampler
+from tunewise.space import Categorical, Float, Int, SearchSpace
+from tunewise.study.summary import STUDY_KEY
+from tunewise.study.tune import tune
+from tunewise.task import Task
+
+EVIL = "</script><script>alert(1)</script>{{7*7}}<img src=http://evil.example/x onerror=alert(2)>\u202e\x1b[31m"
+"""What a model, an objective or a study file may say."""
+SHOWN = "</script><script>alert(1)</script>{{7*7}}<img src=http://evil.example/x onerror=alert(2)>\ufffd\ufffd[31m"
+"""How it has to look."""
+FORMS: tuple[Format, ...] = ("html", "md", "json")
+
+
+class Page(HTMLParser):
+    """What a browser would make of the page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.scripts: list[tuple[dict[str, str], str]] = []
+        self.text = ""
+        self._inside: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        known = {key: value or "" for key, value in attrs}
+        self.tags.append((tag, known))
+        self._inside.append(tag)
+        if tag == "script":
+            self.scripts.append((known, ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._inside and self._inside.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if "script" in self._inside:
+            attributes, so_far = self.scripts[-1]
+            self.scripts[-1] = attributes, so_far + data
+        elif "style" not in self._inside:
+            self.text += data
+
+    @property
+    def plots(self) -> dict[str, Any]:
+        """The figures' data."""
+        return dict(json.loads(next(text for attributes, text in self.scripts if attributes.get("id") == "plots")))
+
+    @property
+    def policy(self) -> str:
+        """The content security policy."""
+        return next(a["content"] for t, a in self.tags if a.get("http-equiv") == "Content-Security-Policy")
+
+
+def page(study: optuna.Study) -> Page:
+    """The page of a study, checked for what every page must be."""
+    text = report(study)
+    assert len(text.encode()) < 6_000_000
+    made = Page(text)
+    assert_inert(made)
+    return made
+
+
+def assert_inert(made: Page) -> None:
+    """No tag that loads, no address outside, no handler; three scripts, of which the two that run are allowed."""
+    loading = {"img", "iframe", "link", "object", "embed", "form", "audio", "video", "base", "svg"}
+    for tag, attributes in made.tags:
+        assert tag not in loading, (tag, attributes)
+        for key, value in attributes.items():
+            assert not key.startswith("on"), (tag, attributes)
+            assert key not in ("src", "srcdoc", "action"), (tag, attributes)
+            if key == "href":
+                assert value.startswith("#"), (tag, attributes)
+            if key == "style":
+                assert "url(" not in value, (tag, attributes)
+    data, *running = made.scripts
+    assert data[0]["type"] == "application/json"
+    assert len(running) == 2
+    for _, script in running:
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in made.policy
+    assert made.policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe-eval" not in made.policy
+    assert not re.search(r"script-src[^;]*unsafe", made.policy)
+
+
+def texts(data: Any) -> Iterator[str]:
+    """Every text in plain data."""
+    match data:
+        case str():
+            yield data
+        case dict():
+            for value in data.values():
+                yield from texts(value)
+        case list():
+            for value in data:
+                yield from texts(value)
+
+
+class Speaker:
+    """A model that cycles through a few ways to answer, and counts its tokens."""
+
+    name = "speaker"
+    context_tokens = None
+
+    def __init__(self, say: Callable[[int], str]) -> None:
+        self.say = say
+        self.turn = 0
+
+    def complete(self, request: ChatRequest) -> ChatReply:
+        self.turn += 1
+        return ChatReply(text=self.say(self.turn), model=self.name, input_tokens=1000, output_tokens=50, seconds=0.5)
+
+
+def tuned(trials: int, *, mark: str = "", space: SearchSpace | None = None) -> optuna.Study:
+    """A study with defaults, the model's own, repairs, fallbacks and failures; `mark` stands in everything foreign."""
+    rate = f"rate{mark}"
+    space = space or SearchSpace(
+        {
+            rate: Float(0.01, 100, log=True, default=1.0, description=f"how fast {mark}"),
+            "width": Int(1, 500, default=10),
+            "kind": Categorical([f"plain{mark}", "other"], default="other"),
+        }
+    )
+
+    def say(turn: int) -> str:
+        values = {rate: 0.02 + turn, "width": turn + 1 if turn % 5 else 900, "kind": f"plain{mark}"}
+        prose = f"I am sorry. {mark}" if turn % 7 in (3, 4) else f"Because it is turn {turn}. {mark}"
+        return prose if turn % 7 == 3 else f"{prose}\n{json.dumps({k: v for k, v in values.items() if k in space})}"
+
+    def objective(configuration: dict[str, Any]) -> float:
+        if configuration["width"] % 6 == 5:
+            raise TrialFailed(f"out of memory {mark}")
+        return float((configuration[rate] - 3) ** 2 + configuration["width"])
+
+    task = Task(model="a toy", metric=f"loss{mark}", budget=trials)
+    sampler = LLMSampler(Speaker(say), space=space, task=task, seed=1, max_fallbacks=None, price=Price(1.0, 10.0))
+    return tune(objective, space, task=task, trials=trials, name=f"toy{mark}", sampler=sampler)
+
+
+def foreign(*trials: dict[str, Any], **attrs: Any) -> optuna.Study:
+    """A study as another program may have left it, without any check on the way."""
+    storage = InMemoryStorage()
+    study = optuna.create_study(study_name="foreign", storage=storage)
+    for key, value in attrs.items():
+        study.set_user_attr(key.replace("__", ":"), value)
+    for trial in trials:
+        given = dict(trial)
+        value, state = given.pop("value", None), given.pop("state", TrialState.COMPLETE)
+        made = create_trial(value=0.0, **given)
+        made.values, made.state = None if value is None else [value], state
+        storage.create_new_trial(study._study_id, template_trial=made)
+    return study
+
+
+def numbers(count: int) -> list[dict[str, Any]]:
+    """Trials of two numbers."""
+    space = {"x": FloatDistribution(0, 1), "n": IntDistribution(1, 10)}
+    return [
+        {"params": {"x": k / count, "n": k % 10 + 1}, "distributions": space, "value": abs(k / count - 0.4)}
+        for k in range(count)
+    ]
+
+
+@pytest.fixture(scope="module")
+def study() -> optuna.Study:
+    """Thirty trials."""
+    return tuned(30)
+
+
+def test_the_page_shows_what_the_study_is(study: optuna.Study) -> None:
+    began = time.perf_counter()
+    made = page(study)
+    assert time.perf_counter() - began < 5
+    assert {"progress", "parallel", "importances", "spending", "slice-0", "slice-1", "slice-2"} <= made.plots.keys()
+    assert "The language model " in made.text
+    rows = [a for t, a in made.tags if t == "tr" and "data-source" in a]
+    assert len(rows) == 30
+    assert {a["data-source"] for a in rows} >= {"default", "model"}
+    assert sum(t == "details" and a.get("class") == "talk" for t, a in made.tags) == len(calls_in(study))
+    names = {trace["name"] for trace in made.plots["progress"]["data"]}
+    assert {"best so far", "default configuration", "default", "model", "failed"} <= names
+    looks = [(t["marker"]["color"], t["marker"]["symbol"]) for t in made.plots["progress"]["data"] if "marker" in t]
+    assert len({colour for colour, _ in looks}) == len({symbol for _, symbol in looks}) == len(looks)
+    best = next(t for t in made.plots["progress"]["data"] if t["name"] == "best so far")
+    assert best["y"] == sorted(best["y"], reverse=True)
+    assert best["y"][-1] == pytest.approx(study.best_value, rel=1e-5)
+
+
+def calls_in(study: optuna.Study) -> list[Any]:
+    """Every call as stored."""
+    return [v for t in study.trials for k, v in t.system_attrs.items() if k.startswith(CALL_KEY)]
+
+
+def test_prompts_and_replies_are_there_word_by_word(study: optuna.Study) -> None:
+    made = page(study)
+    for call in calls_in(study):
+        assert call["prompt"] in made.text
+        assert call["text"] in made.text
+
+
+def test_the_table_can_be_sorted_and_filtered_without_a_mouse(study: optuna.Study) -> None:
+    made = page(study)
+    assert sum(t == "button" for t, _ in made.tags) >= 6
+    assert any(a.get("aria-sort") == "ascending" for t, a in made.tags if t == "th")
+    assert {a.get("id") for _, a in made.tags} >= {"filter", "source", "count", "theme"}
+    assert any(t == "option" and a.get("value") == "model" for t, a in made.tags)
+
+
+def test_hostile_texts_show_as_text() -> None:
+    made = page(tuned(12, mark=EVIL))
+    for place in ("toy", "loss", "rate", "plain", "how fast ", "out of memory ", "Because it is turn 2. "):
+        assert f"{place}{SHOWN}" in made.text, place
+    assert "49" not in re.findall(r"\{\{[^}]*\}\}|\b49\b", made.text)
+    for text in texts(made.plots):
+        assert not re.search(r"<(?!br>|/?extra>)", text), text
+        assert "\u202e" not in text
+        assert "\x1b" not in text
+    assert any("&lt;/script" in text for text in texts(made.plots))
+
+
+def test_hostile_markdown_shows_as_text() -> None:
+    marked = f"{EVIL}\n# head [link](javascript:x) ![i](http://evil.example) | www.evil.example `````` "
+    text = report(tuned(12, mark=marked), form="md")
+    outside = re.sub(r"^(`{3,})text\n.*?^\1$", "", text, flags=re.DOTALL | re.MULTILINE)
+    assert "<" not in outside
+    assert "http:" not in outside
+    assert "www." not in outside
+    assert not re.search(r"(?<!\\)[\[\]!]", outside)
+    assert "\n# head" not in outside
+    widths = {len(re.findall(r"(?<!\\)\|", line)) for line in outside.splitlines() if line.startswith("|")}
+    assert widths == {7}
+    assert not re.search("[\u202e\x1b]", text)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_secrets_are_masked(form: Format, monkeypatch: pytest.MonkeyPatch) -> None:
+    planted = "correct-horse-battery"
+    known = "sk-abcdefghijklmnopqrstuvwx"
+    monkeypatch.setenv("MY_API_KEY", planted)
+    address = "postgresql://me:hunter22@localhost/studies"
+    text = report(tuned(9, mark=f" {planted} {known} {address}"), form=form, address=address)
+    for secret in (planted, known, "hunter22"):
+        assert secret not in text
+    assert "(masked)" in text
+
+
+def test_every_format_has_the_same_facts(study: optuna.Study) -> None:
+    data = json.loads(report(study, form="json"), parse_constant=lambda word: pytest.fail(word))
+    assert data["best"]["value"] == study.best_value
+    assert len(data["trials"]) == 30
+    assert len(data["exchanges"]) == len(calls_in(study))
+    assert data["exchanges"][0]["prompt"] == calls_in(study)[0]["prompt"]
+    html, markdown = page(study).text, report(study, form="md")
+    for fact in (data["verdict"], str(data["input_tokens"]), f"{data['best']['value']:.6g}"):
+        assert fact in html
+        assert fact in markdown.replace("&#58;", ":")
+    assert markdown.count("### Trial ") == len(data["exchanges"])
+
+
+def test_two_numbers_have_a_contour_and_a_way_through_it() -> None:
+    made = page(foreign(*numbers(20)))
+    kinds = [trace["type"] for trace in made.plots["contour"]["data"]]
+    assert kinds == ["contour", "scatter"]
+    assert len(made.plots["contour"]["data"][1]["x"]) == 20
+    assert "contour" not in page(tuned(5)).plots
+
+
+def test_curves_of_finished_and_pruned_trials() -> None:
+    curve = {k: 1 / (k + 1) for k in range(5)} | {5: math.nan}
+    made = page(
+        foreign(
+            {"value": 0.5, "intermediate_values": curve},
+            {"value": 0.6, "state": TrialState.PRUNED, "intermediate_values": {0: 1.0, 1: math.inf}},
+        )
+    )
+    dashes = {trace["line"]["dash"] for trace in made.plots["curves"]["data"]}
+    assert dashes == {"solid", "dot"}
+
+
+def weird() -> dict[str, optuna.Study]:
+    """Studies that nobody wishes for, by what is said about them."""
+    two = optuna.create_study(directions=["maximize", "minimize"])
+    two.optimize(lambda trial: (trial.suggest_float("x", 0, 1), 1.0), n_trials=3)
+    queued = optuna.create_study()
+    queued.enqueue_trial({"x": 1.0})
+    queued.ask()
+    mixed = [
+        {"params": {"x": 0.5}, "distributions": {"x": FloatDistribution(0, 1)}, "value": 1.0},
+        {"params": {"x": "a"}, "distributions": {"x": CategoricalDistribution(["a", None, True])}, "value": 2.0},
+        {"params": {}, "distributions": {}, "value": 3.0},
+        {"params": {"y": 3}, "distributions": {"y": IntDistribution(3, 3)}, "value": 3.0},
+    ]
+    damaged = [
+        {"value": 1.0, "user_attrs": {PROPOSAL_KEY: "no mapping", RESULT_KEY: [1]}},
+        {"value": 2.0, "user_attrs": {PROPOSAL_KEY: {"source": ["x"], "repairs": 3}}},
+        {"value": 3.0, "user_attrs": {RESULT_KEY: {"seconds": math.nan, "extra": {"a": math.inf}}}},
+        {"value": 4.0, "system_attrs": {f"{CALL_KEY}0": {"key": 1}, f"{CALL_KEY}x": "no", "fixed_params": 3}},
+        {
+            "value": 5.0,
+            "user_attrs": {PROPOSAL_KEY: {"source": "\ud800 model", "reason": "\ud83d"}},
+            "system_attrs": {f"{CALL_KEY}0": {"key": "k", "model": "m", "prompt": 3, "text": "x", "seconds": math.inf}},
+        },
+    ]
+    bad = {"tunewise__study": {"space": {"x": "no form"}, "task": 3}}
+    odd = {"tunewise__study": {"space": {"x": {"choices": 3, "type": {}, "low": [], "default": math.nan}}}}
+    return {
+        "no trial yet": optuna.create_study(),
+        "No trial has finished": foreign(*({"state": TrialState.FAIL} for _ in range(3))),
+        "Only 1 trial finished": foreign(*numbers(1)),
+        "2 objectives": two,
+        "2 trials had not ended": foreign({"state": TrialState.RUNNING}, {"state": TrialState.WAITING}),
+        "1 trial had not ended": queued,
+        "nan, which is no result": foreign(*numbers(3), {"value": math.nan}, {"value": math.inf}, {"value": -math.inf}),
+        "not made by tunewise": foreign(*numbers(6)),
+        "Only 3 trials finished": foreign(*(numbers(3)), {"value": 1.0, "state": TrialState.PRUNED}),
+        "foreign": foreign(*mixed),
+        "is damaged and was left out": foreign(*damaged, **bad),
+        "What may be chosen": foreign(**odd),
+        "Fewer than 4 trials finished with different values": foreign(*({**t, "value": 1.0} for t in numbers(8))),
+    }
+
+
+WEIRD = weird()
+
+
+@pytest.mark.parametrize("said", WEIRD)
+def test_a_strange_study_gives_a_report_that_says_so(said: str) -> None:
+    study = WEIRD[said]
+    made = page(study)
+    assert said in " ".join(made.text.split())
+    report(study, form="md").encode()
+    json.loads(report(study, form="json"), parse_constant=lambda word: pytest.fail(word))
+    json.dumps(made.plots, allow_nan=False)
+
+
+def test_the_report_leaves_the_study_as_it_was() -> None:
+    study = foreign(*numbers(3), {"value": math.nan}, **{STUDY_KEY.replace(":", "__"): 3})
+    before = repr((study.trials, study.user_attrs))
+    report(study)
+    assert repr((study.trials, study.user_attrs)) == before
+
+
+def test_a_thousand_trials_stay_small_and_quick() -> None:
+    space = {f"p{k}": FloatDistribution(1e-5, 1, log=True) for k in range(12)}
+    long = 'He said "no" & left. ' * 400
+    trials = [
+        {
+            "params": {name: 10 ** (-5 * ((k * 37 + j * 101) % 997) / 997) for j, name in enumerate(space)},
+            "distributions": space,
+            "value": ((k * 7919) % 1009) / 10,
+            "user_attrs": {PROPOSAL_KEY: {"source": ("model", "random")[k % 2], "reason": long}},
+            "system_attrs": {f"{CALL_KEY}0": {"key": "k", "model": "m", "prompt": long, "text": "{}"}},
+        }
+        for k in range(1000)
+    ]
+    study = foreign(*trials)
+    began = time.perf_counter()
+    made = page(study)
+    assert time.perf_counter() - began < 15
+    assert "600 of 1000 trials are listed" in made.text
+    assert re.search(r"The first \d+ of 1000 calls are left out", made.text)
+    assert "The best 200 trials are shown." in made.text
+    best = f">{study.best_trial.number}<"
+    assert best in report(study)
+
+
+def test_a_text_without_end_is_cut() -> None:
+    endless = foreign({"value": 1.0, "user_attrs": {PROPOSAL_KEY: {"source": "model", "reason": "<" * 10**7}}})
+    assert "characters left out" in page(endless).text

@@ -135,7 +135,7 @@ def progress(record: Record) -> Figure:
     caption += " Failed and pruned trials stand at the bottom."
     if len(shown) < len(history.finished):
         caption += f" {len(shown)} of {len(history.finished)} trials are shown, the best and the latest."
-    if min(values) > 0 and max(values) > 100 * min(values):
+    if history.direction == "minimize" and 0 < 100 * min(values) < max(values):
         axes["yaxis"]["type"] = "log"
         caption += " The scale is logarithmic."
     return Figure("progress", title, caption, {"data": [d for d in data if d["x"]], "layout": axes}, 440)

@@ -291,6 +291,31 @@ def test_two_numbers_have_a_contour_and_a_way_through_it() -> None:
     assert "contour" not in page(tuned(5)).plots
 
 
+def test_every_line_and_point_has_the_colour_of_who_proposed_it() -> None:
+    space = {"batch": CategoricalDistribution([128, 32, 64]), "x": FloatDistribution(0, 1)}
+    sources = ("model", "random", "surrogate")
+    trials = [
+        {
+            "params": {"batch": (128, 32, 64)[k * k % 3], **({"x": k / 12} if k != 5 else {})},
+            "distributions": {name: d for name, d in space.items() if name != "x" or k != 5},
+            "value": float((k * 5) % 12),
+            "user_attrs": {PROPOSAL_KEY: {"source": sources[k % 3]}},
+        }
+        for k in range(12)
+    ]
+    plots = page(foreign(*trials)).plots
+    colours = {t["name"]: t["marker"]["color"] for t in plots["progress"]["data"] if t["name"] in sources}
+    expected = {float((k * 5) % 12): colours[sources[k % 3]] for k in range(12)}
+    assert {round(t["y"][0] * 11): t["line"]["color"] for t in plots["parallel"]["data"]} == expected
+    for name, points in (("batch", 12), ("x", 11)):
+        traces = next(
+            p["data"] for k, p in plots.items() if "slice" in k and p["layout"]["xaxis"]["title"]["text"] == name
+        )
+        found = {y: trace["marker"]["color"] for trace in traces for y in trace["y"]}
+        assert len(found) == points
+        assert found.items() <= expected.items()
+
+
 def test_curves_of_finished_and_pruned_trials() -> None:
     curve = {k: 1 / (k + 1) for k in range(5)} | {5: math.nan}
     made = page(

@@ -6,6 +6,7 @@ import base64
 import json
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -131,28 +132,30 @@ def parallel(record: Record, order: Sequence[str]) -> Figure:
     """Every configuration as a line through its values."""
     title = "Parallel coordinates"
     trials = best_first(record, MAX_LINES)
-    names = [name for name in order if any(name in t.configuration for t in trials)][:MAX_AXES]
+    tried = [name for name in order if any(name in t.configuration for t in trials)]
+    names = tried[:MAX_AXES]
     if len(trials) < 2 or not names:
         return Figure("parallel", title, "Two finished trials are needed.")
-    metric = record.summary.metric
-    drawn = visualization().plot_parallel_coordinate(part_of(record, trials), params=names, target_name=metric)
-    plot = plain(drawn)
-    # a line for each trial that has all these hyperparameters, and then keys
-    whole = [t for t in trials if all(name in t.configuration for name in names)]
-    lines = [trace for trace in plot["data"] if trace["mode"] == "lines" and "customdata" in trace]
-    if len(whole) != len(lines):
-        return Figure("parallel", title, "The trials share too few hyperparameters to be compared in one figure.")
-    best = record.history.best
-    for trace, trial in sorted(zip(lines, whole, strict=True), key=lambda pair: pair[1] is best):
+    part, best = part_of(record, trials), record.history.best
+    plot = plain(visualization().plot_parallel_coordinate(part, params=names, target_name=record.summary.metric))
+    # Optuna sorts the lines; the same figure of the trials' numbers says which line is whose
+    numbered = plain(visualization().plot_parallel_coordinate(part, params=names, target=lambda trial: trial.number))
+    owners = [trials[round(trace["y"][0] * (len(trials) - 1))] for trace in lines_of(numbered)]
+    lines = list(zip(lines_of(plot), owners, strict=True))
+    for trace, trial in lines:
         trace["line"] = {"color": style(trial.source).colour, "width": 5 if trial is best else 1.5}
         trace["opacity"] = 1 if trial is best else 0.7
         trace["name"] = f"trial {trial.number}"
-    plot["data"] = lines
+    plot["data"] = [trace for trace, _ in sorted(lines, key=lambda line: line[1] is best)]
     of_many = f" The best {MAX_LINES} trials are shown." if len(record.history.finished) > MAX_LINES else ""
     caption = f"Each line is a trial, coloured by who proposed it; the thick one is the best.{of_many}"
-    if len(whole) < len(trials):
-        caption += f" {len(trials) - len(whole)} trials that lack one of the hyperparameters are left out."
+    caption += f" {len(tried) - MAX_AXES} less important hyperparameters are left out." if len(tried) > MAX_AXES else ""
     return Figure("parallel", title, caption, plot, 440)
+
+
+def lines_of(plot: dict[str, Any]) -> list[dict[str, Any]]:
+    """The trials in parallel coordinates; the rest are keys."""
+    return [trace for trace in plot["data"] if "customdata" in trace]
 
 
 def slices(record: Record, order: Sequence[str]) -> list[Figure]:
@@ -160,26 +163,25 @@ def slices(record: Record, order: Sequence[str]) -> list[Figure]:
     trials = best_first(record, MAX_POINTS)
     part = part_of(record, trials)
     of_many = f"The best {MAX_POINTS} trials." if len(record.history.finished) > MAX_POINTS else ""
-    figures = []
-    for index, name in enumerate(order[:MAX_SLICES]):
-        having = [t for t in trials if name in t.configuration]
-        if not having:
-            continue
+
+    def one(index: int, name: str) -> Figure:
         plot = plain(visualization().plot_slice(part, params=[name], target_name=record.summary.metric))
-        plot["data"] = [one for trace in plot["data"] for one in by_source(trace, [t.source for t in having])]
-        figures.append(Figure(f"slice-{index}", name, of_many, plot, 300))
-    return figures
+        plot["data"] = [points for trace in plot["data"] for points in by_source(trace, trials)]
+        return Figure(f"slice-{index}", name, of_many, plot, 300)
+
+    tried = [name for name in order if any(name in trial.configuration for trial in trials)]
+    return [guarded(partial(one, k, name), f"slice-{k}", name) for k, name in enumerate(tried[:MAX_SLICES])]
 
 
-def by_source(trace: dict[str, Any], sources: Sequence[str]) -> list[dict[str, Any]]:
-    """A trace for each source, in its style."""
+def by_source(trace: dict[str, Any], trials: Sequence[TrialRecord]) -> list[dict[str, Any]]:
+    """A trace for each source, in its style; Optuna's own colours are the places of the trials."""
+    points = list(zip(trace["x"], trace["y"], (trials[n].source for n in trace["marker"]["color"]), strict=True))
     parts = []
-    for source in dict.fromkeys(sources):
-        picked = [index for index, known in enumerate(sources) if known == source]
+    for source in dict.fromkeys(source for _, _, source in points):
         look = {"color": style(source).colour, "symbol": style(source).symbol, "size": 9}
-        marker = look | {"line": {"width": 1, "color": "#ffffff"}}
-        places = {axis: [trace[axis][index] for index in picked] for axis in ("x", "y")}
-        parts.append(trace | places | {"marker": marker, "name": source, "showlegend": False})
+        own = [(x, y) for x, y, known in points if known == source]
+        places = {"x": [x for x, _ in own], "y": [y for _, y in own], "name": source, "showlegend": False}
+        parts.append(trace | places | {"marker": look | {"line": {"width": 1, "color": "#ffffff"}}})
     return parts
 
 

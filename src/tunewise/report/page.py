@@ -104,6 +104,7 @@ def draw(record: Record) -> dict[str, Any]:
     order = [*ranked, *(name for name in record.names if name not in ranked)]
     parallel = partial(landscape.parallel, record, order)
     contour = partial(landscape.contour, record, record.pair) if record.pair else None
+    slices = landscape.slices(record, order)
     return {
         "progress": figures.progress(record),
         "curves": figures.curves(record),
@@ -111,8 +112,8 @@ def draw(record: Record) -> dict[str, Any]:
         "importances": landscape.importances(ranked),
         "parallel": landscape.guarded(parallel, "parallel", "Parallel coordinates"),
         "contour": landscape.guarded(contour, "contour", "Contour and trajectory") if contour else None,
-        "slices": landscape.slices(record, order),
-        "more_slices": order[landscape.MAX_SLICES :],
+        "slices": slices,
+        "more_slices": order[landscape.MAX_SLICES :] if len(slices) == landscape.MAX_SLICES else [],
     }
 
 

@@ -35,6 +35,12 @@ def test_the_ending_chooses_the_format(ran: Path, cli: InProcess) -> None:
     assert len(json.loads(Path("r.json").read_text("utf-8"))["trials"]) == 3
 
 
+def test_how_to_reproduce_it_can_be_pasted_into_a_shell(ran: Path, cli: InProcess) -> None:
+    journal = ran.with_suffix(".journal").rename("a $(touch x).journal")
+    shown = cli("report", journal, "--study", "study", "--format", "md")
+    assert "tunewise show 'a $(touch x).journal' --study study\n" in shown.out
+
+
 def test_standard_output(ran: Path, cli: InProcess) -> None:
     assert json.loads(cli("report", ran, "--format", "json").out)["study"] == "study"
     assert cli("report", ran, "--format", "md", "-o", "-").out.startswith("# study\n")

@@ -45,13 +45,17 @@ def report(
 
         tunewise report study.journal --format md -o -
     """
+    import shlex
+
     from tunewise.cli.options import find
+    from tunewise.llm.manual import printable
     from tunewise.report import report as make
 
     file, chosen = target(output, form)
     if file and file.exists() and Path(study).exists() and file.samefile(study):
         raise UsageError(f"{file} is the study itself. Name another file with -o.")
-    text = make(find(study, name), form=chosen.value, address=study)
+    address = shlex.join([study, *(["--study", name] if name else [])])
+    text = make(find(study, name), form=chosen.value, address=address)
     if file is None:
         typer.echo(text)
         return
@@ -59,7 +63,7 @@ def report(
         file.write_text(text, "utf-8")
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error.strerror}. Name another file with -o.") from None
-    typer.echo(f"{file} ({len(text.encode()) / 1e6:.1f} MB)")
+    typer.echo(f"{printable(str(file))} ({len(text.encode()) / 1e6:.1f} MB)")
 
 
 def target(output: Path | None, form: ReportFormat | None) -> tuple[Path | None, ReportFormat]:

@@ -24,7 +24,7 @@ def report(study: optuna.Study, *, form: Format = "html", address: str = "STUDY"
     Args:
         study: By tunewise or by anybody else, whatever state it is in.
         form: "html" for one page that needs nothing else, "md" for Markdown, "json" for programs.
-        address: What a person types to mean this study; a password in it is masked.
+        address: What a person types into a shell to mean this study; a password in it is masked.
 
     Raises:
         UsageError: The page needs plotly, and it is not installed.

@@ -44,14 +44,23 @@
   button.addEventListener("click", () => { root.dataset.theme = isDark() ? "light" : "dark"; showTheme(); redraw(); });
   dark.addEventListener("change", () => { showTheme(); redraw(); });
   showTheme();
-  // Figures are drawn when they come near the screen, all of them before printing.
+  // Figures are drawn when they come near the screen.
   const watch = new IntersectionObserver((seen) => {
     for (const { isIntersecting, target } of seen) {
       if (isIntersecting && !target.drawn) { watch.unobserve(target); draw(target); }
     }
   }, { rootMargin: "600px" });
   places.forEach((place) => watch.observe(place));
-  addEventListener("beforeprint", () => places.filter((place) => !place.drawn).forEach(draw));
+  let before; // paper is light, and has every figure
+  addEventListener("beforeprint", () => {
+    before = root.dataset.theme;
+    root.dataset.theme = "light";
+    places.forEach(draw);
+  });
+  addEventListener("afterprint", () => {
+    if (before) root.dataset.theme = before; else delete root.dataset.theme;
+    redraw();
+  });
 
   const table = document.getElementById("table");
   if (!table) return;

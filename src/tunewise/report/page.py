@@ -49,7 +49,7 @@ class Row:
 
     Attributes:
         trial: What it is.
-        values: Those of the hyperparameters that have columns; None where the trial has none.
+        values: Those of the hyperparameters that have columns; empty where the trial has none.
         others: Those that have none.
         why: Labelled remarks.
         cost: US dollars, as text.
@@ -136,7 +136,7 @@ def rows(record: Record, clean: Cleaner) -> Iterator[Row]:
         has_calls = bool(record.summary.calls.get(trial.number))
         yield Row(
             trial=trial,
-            values=[trial.configuration.get(name) for name in columns],
+            values=[trial.configuration.get(name, "") for name in columns],
             others=fit(clean(", ".join(f"{name} = {value(given)}" for name, given in others.items())), room),
             why=[(label, fit(clean(text), room)) for label, text in why],
             cost="" if not has_calls else "unknown" if cost is None else f"{cost:.6g}",

@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help setup demo test lint types imports unit coverage bench pins clean
+.PHONY: help setup demo test lint types imports unit golden coverage bench pins clean
 
 help:            ## Show what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -34,6 +34,10 @@ imports: $(READY)  ## Which module may import which
 
 unit: $(READY)   ## Tests
 	$(BIN)/python -m pytest -n 2
+
+golden: $(READY) ## Remake the golden renderings of the prompts; review the difference like code
+	-$(BIN)/python -m pytest tests/test_prompts.py --remake-golden
+	git diff --stat tests/golden
 
 coverage: $(READY)  ## Tests, with the lines that none of them runs
 	$(BIN)/python -m pytest -n 2 --cov --cov-report=term

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 
-from tunewise.space import NO_DEFAULT, Categorical, Float, Hyperparameter, Int, SearchSpace, Value
+from tunewise.space import NO_DEFAULT, Categorical, Configuration, Float, Hyperparameter, Int, SearchSpace, Value
 
 names = st.text("abcdefgXYZ_01 é", min_size=1, max_size=6).filter(str.strip)
 texts = st.text(max_size=12)
@@ -38,8 +39,8 @@ def ints(draw: st.DrawFn, /, **more: Any) -> Hyperparameter:
 @st.composite
 def categoricals(draw: st.DrawFn, /, **more: Any) -> Hyperparameter:
     """A categorical with choices of any mixture of types."""
-    key = st.lists(choice_values, min_size=1, max_size=5, unique_by=lambda v: (type(v), v))
-    return Categorical(draw(key), **more)
+    choices = st.lists(choice_values, min_size=1, max_size=5, unique=True)  # 1, 1.0 and True are one choice to Optuna
+    return Categorical(draw(choices), **more)
 
 
 def some_values(hyperparameter: Hyperparameter) -> st.SearchStrategy[Value]:
@@ -67,3 +68,10 @@ def search_spaces(draw: st.DrawFn, /, max_size: int = 5) -> SearchSpace:
         )
     order = draw(st.permutations(list(space)))
     return SearchSpace({name: space[name] for name in order})
+
+
+@st.composite
+def spaces_with_configuration(draw: st.DrawFn) -> tuple[SearchSpace, Configuration]:
+    """A space and a configuration that it allows."""
+    space = draw(search_spaces())
+    return space, space.decode(np.array(draw(st.lists(st.floats(0, 1), min_size=space.width, max_size=space.width))))

@@ -11,6 +11,7 @@ import threading
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -22,8 +23,9 @@ from tunewise.history import CALL_KEY, PROPOSAL_KEY, History, TrialRecord, direc
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest
 from tunewise.llm.ledger import Call, Caps, Ledger, Totals
 from tunewise.llm.scripted import ScriptedModel
+from tunewise.prompts.views import show
 from tunewise.proposers import Ask, Proposal, Proposer, Proposing, chat, compressed, default_first, random
-from tunewise.space import SearchSpace, Value
+from tunewise.space import SearchSpace, Value, shorten
 from tunewise.task import Task
 
 if TYPE_CHECKING:
@@ -104,17 +106,25 @@ class LLMSampler(BaseSampler):
     ) -> None:
         self.task = task or Task()
         self.space = space
+        if space is not None and not isinstance(space, SearchSpace):
+            raise StudyError(
+                f"space = {shorten(space)} is no SearchSpace. Make one, or read it: SearchSpace.from_dict."
+            )
+        for name, value, least in (("seed", seed, 0), ("max_fallbacks", max_fallbacks, 1)):
+            if value is not None and (isinstance(value, bool) or not isinstance(value, Integral) or value < least):
+                raise StudyError(
+                    f"{name} = {value!r} is not a whole number of at least {least}. Correct it or use None."
+                )
         chosen = find_proposer(proposer)
         self._ask_model = chosen
         self._propose = default_first(chosen) if default else chosen
         self._ledger = Ledger(find_model(model, chosen), caps=caps or Caps(), price=price)
         self._style = {"reasoning": reasoning, "expert": expert}
         self._seed = seed
-        self._entropy = np.random.SeedSequence(seed).entropy
+        self._entropy = [int(word) for word in np.random.SeedSequence(seed).generate_state(4)]
         self._max_fallbacks = max_fallbacks
-        self._fallbacks: list[str] = []  # in a row, up to now
+        self._fallbacks: dict[tuple[str, int], str] = {}  # study and trial in a row, up to now: why
         self._counted: set[tuple[str, int, str]] = set()
-        self._records: dict[tuple[str, int], TrialRecord] = {}
         self._lock = threading.RLock()
 
     @property
@@ -160,7 +170,8 @@ class LLMSampler(BaseSampler):
             ModelUnusable: Once, after `max_fallbacks` fallbacks in a row. A later trial tries again.
         """
         if self._max_fallbacks is not None and len(self._fallbacks) >= self._max_fallbacks:
-            why, self._fallbacks = self._fallbacks[-1], []
+            why = list(self._fallbacks.values())[-1]
+            self._fallbacks.clear()
             raise ModelUnusable(
                 f"The last {self._max_fallbacks} trials had to do without the model {self.model.name}, and ran random "
                 f"configurations (marked as such) in its place. The latest reason: {why} All trials are kept. Mend the "
@@ -182,16 +193,21 @@ class LLMSampler(BaseSampler):
     ) -> dict[str, Any]:
         """Ask for all parameters at once."""
         self._raise_error_if_multi_objective(study)
-        fixed = trial.system_attrs.get("fixed_params", {})
-        wanted = {name: d for name, d in search_space.items() if name not in fixed and name not in trial.params}
-        return self._sample(study, trial, wanted, fixed={**fixed, **trial.params}) if wanted else {}
+        fixed = fixed_in(trial)
+        wanted = {
+            name: distribution
+            for name, distribution in search_space.items()
+            if name not in fixed and (self.space is None or self.space.may_exist(name, fixed))
+        }
+        return self._sample(study, trial, wanted, fixed=fixed) if wanted else {}
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         """Ask for one parameter that no earlier trial had."""
         self._raise_error_if_multi_objective(study)
-        return self._sample(study, trial, {param_name: param_distribution}, fixed=trial.params)[param_name]
+        fixed = {name: value for name, value in fixed_in(trial).items() if name != param_name}
+        return self._sample(study, trial, {param_name: param_distribution}, fixed=fixed)[param_name]
 
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
         """End `study.optimize` gracefully where the model has not been of use for a while."""
@@ -220,7 +236,8 @@ class LLMSampler(BaseSampler):
             if space.accepts(planned.configuration):  # proposed before an interruption
                 return {name: planned.configuration[name] for name in space if name in planned.configuration}
             self.restore(study)
-            self.check_fallbacks()
+            if (study.study_name, trial.number) not in self._fallbacks:  # never halfway through a trial
+                self.check_fallbacks()
             ask = self._ask(study, trial.number, space, fixed=fixed)
             proposal = drive(self._propose(ask), lambda request: self._complete(study, trial, request))
             self._take(study, trial, planned, proposal)
@@ -232,8 +249,8 @@ class LLMSampler(BaseSampler):
             space=space,
             history=self._history(study, number),
             trial=number,
-            rng=np.random.default_rng([*words(self._entropy), number, zlib.crc32("|".join(space).encode())]),
-            seed=self._seed,
+            rng=np.random.default_rng([*self._entropy, number, zlib.crc32("|".join(space).encode())]),
+            seed=None if self._seed is None else self._seed + number,
             fixed=fixed,
             context_tokens=self.model.context_tokens,
             **self._style,
@@ -249,23 +266,16 @@ class LLMSampler(BaseSampler):
         return replace(self.task, direction=direction)
 
     def _history(self, study: Study, skip: int) -> History:
-        records = []
-        for trial in study.get_trials(deepcopy=False):
-            if trial.number == skip:
-                continue
-            key = (study.study_name, trial.number)
-            record = self._records.get(key) or TrialRecord.from_optuna(trial)
-            if trial.state.is_finished():
-                self._records[key] = record
-            records.append(record)
-        return History(tuple(records), direction_of(study))
+        history = History.from_study(study)
+        return replace(history, trials=tuple(t for t in history if t.number != skip))
 
     def _complete(self, study: Study, trial: FrozenTrial, request: ChatRequest) -> ChatReply:
         """Call the model, unless this trial has made the same call before it was interrupted."""
         known = study._storage.get_trial(trial._trial_id)
+        request_key = request.key
         calls = [Call.from_dict(value) for key, value in known.system_attrs.items() if key.startswith(CALL_KEY)]
         for call in calls:
-            if call.key == request.key and not call.error:
+            if call.key == request_key and not call.error:
                 return call.reply()
         key = f"{CALL_KEY}{len(calls)}"
 
@@ -279,26 +289,33 @@ class LLMSampler(BaseSampler):
     def _take(self, study: Study, trial: FrozenTrial, planned: TrialRecord, proposal: Proposal) -> None:
         """Store where the configuration came from, before anybody evaluates it."""
         if proposal.fallback:
-            self._fallbacks.append(proposal.fallback)
+            self._fallbacks[study.study_name, trial.number] = proposal.fallback
             logger.warning("Trial %d is random, not the model's: %s", trial.number, proposal.fallback)
         elif proposal.source in ("model", "repair"):
-            self._fallbacks = []
+            self._fallbacks.clear()
         if proposal.note:
             logger.warning("Trial %d: %s", trial.number, proposal.note)
         study._storage.set_trial_user_attr(trial._trial_id, PROPOSAL_KEY, joined(planned.proposal, proposal.to_dict()))
 
 
+def fixed_in(trial: FrozenTrial) -> dict[str, Any]:
+    """What a trial has been given, by a person or before an interruption."""
+    return {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+
+
 def joined(earlier: Mapping[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """One record for a trial whose parameters were asked for one by one; what was random makes the whole random."""
-    if not earlier or "configuration" not in earlier:
+    if "configuration" not in earlier:
         return new
-    worse = earlier if "fallback" in earlier else new
-    return {**earlier, **new, **worse, "configuration": {**earlier["configuration"], **new["configuration"]}}
-
-
-def words(entropy: int | Sequence[int] | None) -> list[int]:
-    """Entropy as a list of non-negative integers, as numpy wants it beside others."""
-    return [entropy] if isinstance(entropy, int) else list(entropy or ())
+    configuration = {**earlier["configuration"], **new["configuration"]}
+    worse = max(earlier, new, key=lambda p: ("fallback" in p, p["source"] == "repair"))
+    both = {
+        key: [*earlier.get(key, ()), *new.get(key, ())]
+        for key in ("repairs", "refused")
+        if key in earlier or key in new
+    }
+    reply = {"reply": show(configuration)} if "reply" in worse else {}
+    return {**earlier, **new, **worse, **both, **reply, "configuration": configuration}
 
 
 def find_proposer(proposer: str | Proposer) -> Proposer:

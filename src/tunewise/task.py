@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 from tunewise.errors import TaskError
@@ -32,6 +33,7 @@ class DataCard:
     description: str = ""
 
     def __post_init__(self) -> None:
+        check_texts(**{"data.name": self.name, "data.description": self.description})
         for field in ("rows", "features", "classes"):
             value = getattr(self, field)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
@@ -73,16 +75,55 @@ class Task:
             raise TaskError(f"budget = {self.budget!r} is not a whole number of at least 1. Give the number of trials.")
         if not isinstance(self.metric, str) or not self.metric.strip():
             raise TaskError(f"metric = {self.metric!r} is not a name. Name what the objective returns.")
-        object.__setattr__(self, "facts", (self.facts,) if isinstance(self.facts, str) else tuple(self.facts))
+        check_texts(model=self.model, library=self.library, hardware=self.hardware)
+        facts = (self.facts,) if isinstance(self.facts, str) else self.facts
+        if not isinstance(facts, Sequence):
+            raise TaskError(f"facts = {facts!r} is not a list of texts. Write a sentence for each fact.")
+        check_texts(**{f"facts[{i}]": fact for i, fact in enumerate(facts)})
+        object.__setattr__(self, "facts", tuple(facts))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as written in a study file; what is unknown is left out."""
-        return {key: value for key, value in asdict(self).items() if value not in (None, "", (), [])}
+        return known(asdict(self))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Task:
-        """The reverse of `to_dict`."""
-        given = dict(data)
-        if isinstance(card := given.get("data"), Mapping):
-            given["data"] = DataCard(**card)
-        return cls(**given)
+        """The reverse of `to_dict`, for data that somebody wrote by hand.
+
+        Raises:
+            TaskError: An unknown key, or a value that breaks a rule.
+        """
+        check_keys(cls, data, "task")
+        card = data.get("data")
+        if card is None:
+            return cls(**data)
+        check_keys(DataCard, card, "data")
+        return cls(**{**data, "data": DataCard(**card)})
+
+
+def known(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What is not empty, with lists for tuples, so that JSON and YAML give back the same."""
+    plain = {}
+    for key, value in data.items():
+        if value not in (None, "", ()):
+            plain[key] = known(value) if isinstance(value, Mapping) else list(value) if key == "facts" else value
+    return plain
+
+
+def check_texts(**values: object) -> None:
+    """These must be texts."""
+    for name, value in values.items():
+        if not isinstance(value, str):
+            raise TaskError(f"{name} = {value!r} is not a text. Put it in quotes.")
+
+
+def check_keys(cls: type, data: object, name: str) -> None:
+    """A mapping with no key but the fields of a class."""
+    if not isinstance(data, Mapping):
+        raise TaskError(f"{name} = {data!r} is not a mapping. Write for example {{{fields(cls)[0].name}: ...}}.")
+    names = [field.name for field in fields(cls)]
+    for key in data:
+        if key not in names:
+            near = difflib.get_close_matches(str(key), names, 1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise TaskError(f"{name}: the key {key!r} is unknown.{hint} Keys: {', '.join(names)}.")

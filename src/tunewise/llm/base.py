@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Protocol, runtime_checkable
 
 __all__ = ["ChatModel", "ChatReply", "ChatRequest", "FinishReason", "Message", "Role"]
@@ -47,7 +47,8 @@ class ChatRequest:
     @property
     def key(self) -> str:
         """sha256 of the canonical form: equal requests have equal keys, on every machine."""
-        canonical = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        parts = {field.name: getattr(self, field.name) for field in fields(self)}  # asdict would copy the schema
+        canonical = json.dumps(parts, default=asdict, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 

@@ -20,10 +20,8 @@ __all__ = ["ParsedReply", "parse_reply"]
 
 MAX_CHARACTERS = 200_000  # a configuration takes hundreds; of a longer reply the two ends are read
 MAX_DEPTH = 8
-MAX_STARTS = 5_000
+MAX_WORK = 3 * MAX_CHARACTERS  # characters read in vain, at most, in search of an object
 MAX_REASON = 1_000
-
-STRAIGHT_QUOTES = str.maketrans("\u201c\u201d\u201e\u201f\u2018\u2019\u201a\u201b", "\"\"\"\"''''")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,7 @@ def parse_reply(text: str, space: SearchSpace) -> ParsedReply:
         raise InvalidReply("The reply was empty.")
     if len(text) > MAX_CHARACTERS:
         text = text[: MAX_CHARACTERS // 2] + "\n" + text[-MAX_CHARACTERS // 2 :]
-    text = text[text.rfind("</think>") + len("</think>") if "</think>" in text else 0 :].translate(STRAIGHT_QUOTES)
+    text = text.rpartition("</think>")[2]
     objects, open_at = find_objects(text)
     for start, whole in reversed(objects):
         for part in parts(whole):
@@ -105,10 +103,10 @@ def refuse_if_cut_off(text: str, open_at: int | None, after: int, space: SearchS
 def reason_of(whole: Mapping[str, Any], part: Mapping[str, Any], before: str) -> str:
     """The analysis: texts beside the configuration in the object around it, else the prose before it."""
     beside = [v for v in whole.values() if isinstance(v, str)] if whole is not part else []
-    text = " ".join(beside) or re.sub(r"```\w*", " ", before)
-    text = re.sub(r"[\s*#]*\b(?:next )?(?:configuration|config|output|json)\W*$", "", text.strip(), flags=re.IGNORECASE)
-    text = re.sub(r"^[\s*#]*\b(?:analysis|reasoning|thought)\b[\s*:]*", "", text, flags=re.IGNORECASE)
-    text = " ".join(text.split())
+    text = " ".join((" ".join(beside) or re.sub(r"```\w*", " ", before)).split())
+    text = re.sub(r"\b(?:next )?(?:configuration|config|output|json)\W*$", "", text, flags=re.IGNORECASE)
+    text = re.sub(r"^\W*\b(?:analysis|reasoning|thought)\b[\"'*: ]*", "", text, flags=re.IGNORECASE)
+    text = text.lstrip(" *#").rstrip(" *#[{(,\"'")
     return text if len(text) <= MAX_REASON else text[: MAX_REASON - 3] + "..."
 
 
@@ -117,16 +115,15 @@ def find_objects(text: str) -> tuple[list[tuple[int, dict[str, Any]]], int | Non
     found: list[tuple[int, dict[str, Any]]] = []
     open_at = None
     at = text.find("{")
-    for _ in range(MAX_STARTS):
-        if at < 0:
-            break
+    work = 0
+    while at >= 0 and work < MAX_WORK:
         try:
             value, end = read_value(text, at, 0)
-        except EndOfText:
-            open_at = at if open_at is None else open_at
+        except Unreadable as error:
+            if isinstance(error, EndOfText) and open_at is None:
+                open_at = at
             end = at + 1
-        except Unreadable:
-            end = at + 1
+            work += error.at - at
         else:
             found.append((at, value))
             open_at = None
@@ -135,7 +132,10 @@ def find_objects(text: str) -> tuple[list[tuple[int, dict[str, Any]]], int | Non
 
 
 class Unreadable(Exception):
-    """Not even relaxed JSON here."""
+    """Not even relaxed JSON; the place where that was found out."""
+
+    def __init__(self, at: int) -> None:
+        self.at = at
 
 
 class EndOfText(Unreadable):
@@ -143,8 +143,9 @@ class EndOfText(Unreadable):
 
 
 SPACE = re.compile(r"(?:\s|//[^\n]*|#[^\n]*)*")
-STRING = re.compile(r'"((?:[^"\\]|\\.)*)"|\'((?:[^\'\\]|\\.)*)\'', re.DOTALL)
-NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.])")
+QUOTES = ('"', "'", "\u201c\u201d\u201e\u201f", "\u2018\u2019\u201a\u201b")  # typographic ones close each other
+STRING = re.compile("|".join(rf"[{q}]((?:[^{q}\\]|\\.)*)[{q}]" for q in QUOTES), re.DOTALL)
+NUMBER = re.compile(r"[+-]?(?:\d{1,300}+\.?+\d{0,300}+|\.\d{1,300}+)(?:[eE][+-]?\d{1,9}+)?(?![\w.])")  # no backtracking
 WORD = re.compile(r"[+-]?[A-Za-z_][\w.-]*")
 WORDS = {"true": True, "false": False, "null": None, "none": None}
 
@@ -154,15 +155,15 @@ def read_value(text: str, at: int, depth: int) -> tuple[Any, int]:
     at = skip_space(text, at)
     if text[at] in "{[":
         if depth >= MAX_DEPTH:
-            raise Unreadable
+            raise Unreadable(at)
         return (read_object if text[at] == "{" else read_list)(text, at + 1, depth + 1)
-    if text[at] in "\"'":
+    if text[at] in "".join(QUOTES):
         return read_string(text, at)
     if match := NUMBER.match(text, at):
         return as_python_number(match[0]), match.end()
     if match := WORD.match(text, at):
         return WORDS.get(match[0].lower(), match[0]), match.end()
-    raise Unreadable
+    raise Unreadable(at)
 
 
 def read_object(text: str, at: int, depth: int) -> tuple[dict[str, Any], int]:
@@ -171,7 +172,7 @@ def read_object(text: str, at: int, depth: int) -> tuple[dict[str, Any], int]:
     while text[at := skip_space(text, at)] != "}":
         key, at = read_value(text, at, MAX_DEPTH)
         if text[at := skip_space(text, at)] not in ":=":
-            raise Unreadable
+            raise Unreadable(at)
         members[str(key)], at = read_value(text, at + 1, depth)
         at = skip_comma(text, at, "}")
     return members, at + 1
@@ -188,11 +189,13 @@ def read_list(text: str, at: int, depth: int) -> tuple[list[Any], int]:
 
 
 def read_string(text: str, at: int) -> tuple[str, int]:
-    """Read a text in either kind of quotes."""
+    """Read a text in any kind of quotes."""
     match = STRING.match(text, at)
     if not match:
-        raise EndOfText
-    inner = match[1] if match[1] is not None else match[2].replace("\\'", "'").replace('"', '\\"')
+        raise EndOfText(len(text))
+    inner = str(match[match.lastindex or 0])
+    if text[at] != '"':
+        inner = inner.replace("\\'", "'").replace('"', '\\"')
     try:
         return str(json.loads(f'"{inner}"', strict=False)), match.end()
     except ValueError:
@@ -200,8 +203,8 @@ def read_string(text: str, at: int) -> tuple[str, int]:
 
 
 def as_python_number(digits: str) -> int | float:
-    """An integer where it is written as one and is not absurdly long."""
-    return int(digits) if len(digits) < 400 and re.fullmatch(r"[+-]?\d+", digits) else float(digits)
+    """An integer where it is written as one."""
+    return int(digits) if re.fullmatch(r"[+-]?\d+", digits) else float(digits)
 
 
 def skip_space(text: str, at: int) -> int:
@@ -209,7 +212,7 @@ def skip_space(text: str, at: int) -> int:
     match = SPACE.match(text, at)
     assert match is not None
     if match.end() >= len(text):
-        raise EndOfText
+        raise EndOfText(len(text))
     return match.end()
 
 
@@ -219,5 +222,5 @@ def skip_comma(text: str, at: int, closing: str) -> int:
     if text[at] == ",":
         return at + 1
     if text[at] != closing:
-        raise Unreadable
+        raise Unreadable(at)
     return at

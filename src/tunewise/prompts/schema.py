@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
+from tunewise.prompts.views import exactly
 from tunewise.space import Hyperparameter, SearchSpace
 
 MAX_ANALYSIS = 600
@@ -34,7 +36,8 @@ def value_schema(hyperparameter: Hyperparameter) -> dict[str, Any]:
     optional = bool(hyperparameter.when)
     match hyperparameter.distribution:
         case CategoricalDistribution(choices=choices):
-            return {"enum": [*choices, *([None] if optional and None not in choices else [])]}
+            allowed = [json.loads(exactly(choice)) for choice in choices]
+            return {"enum": [*allowed, None] if optional and None not in choices else allowed}
         case FloatDistribution(low=low, high=high) | IntDistribution(low=low, high=high):
             kind = "number" if hyperparameter.type == "float" else "integer"
             return {"type": [kind, "null"] if optional else kind, "minimum": low, "maximum": high}

@@ -15,6 +15,7 @@ from tunewise.task import Task
 
 MAX_ERROR = 300
 MAX_DESCRIPTION = 240
+MAX_PENDING = 1_000
 
 
 class View(Protocol):
@@ -52,7 +53,7 @@ class ProblemView:
     @property
     def example(self) -> str:
         """An object with every key and a placeholder for every value, so that nobody copies numbers from it."""
-        return "{" + ", ".join(f"{json.dumps(name)}: {placeholder(h)}" for name, h in self.space.items()) + "}"
+        return "{" + ", ".join(f"{exactly(name)}: {placeholder(h)}" for name, h in self.space.items()) + "}"
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,9 @@ class RequestView:
 
     @property
     def pending(self) -> list[str]:
-        """Configurations that are being evaluated, the latest eight."""
-        return [show(t.configuration) for t in self.history.running[-8:]]
+        """Configurations that are being evaluated: the latest eight, fewer where they are long."""
+        lines = [show(t.configuration) for t in self.history.running[-8:]]
+        return lines[-max(1, MAX_PENDING // max(map(len, lines), default=1)) :]
 
     @property
     def chosen(self) -> str:
@@ -172,10 +174,10 @@ class CompressedView:
 
 @dataclass(frozen=True)
 class WrongReplyView:
-    """Sends a reply back with the reason."""
+    """Says why answers were refused, the latest last."""
 
     template: ClassVar[str] = "wrong_reply.jinja"
-    objection: str
+    objections: tuple[str, ...]
 
 
 def outcome(trial: TrialRecord, metric: str) -> str:
@@ -193,12 +195,21 @@ def outcome(trial: TrialRecord, metric: str) -> str:
 
 def show(configuration: Mapping[str, Value]) -> str:
     """A configuration as one line of JSON, with five significant digits."""
-    return "{" + ", ".join(f"{json.dumps(name)}: {show_value(v)}" for name, v in configuration.items()) + "}"
+    return "{" + ", ".join(f"{exactly(name)}: {show_value(v)}" for name, v in configuration.items()) + "}"
 
 
 def show_value(value: Value) -> str:
     """A value as JSON; floats with five significant digits."""
-    return f"{value:.5g}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
+    return f"{value:.5g}" if isinstance(value, float) else exactly(value)
+
+
+def exactly(value: Value) -> str:
+    """A value as JSON, so that who copies a bound or a choice has it; what JSON lacks (another's choices) as Python."""
+    return (
+        repr(value).removesuffix(".0")
+        if isinstance(value, float)
+        else json.dumps(value, ensure_ascii=False, default=repr)
+    )
 
 
 def describe(name: str, hyperparameter: Hyperparameter) -> str:
@@ -206,18 +217,18 @@ def describe(name: str, hyperparameter: Hyperparameter) -> str:
     facts = []
     match hyperparameter.distribution:
         case CategoricalDistribution(choices=choices):
-            facts.append(f"one of {', '.join(show_value(choice) for choice in choices)}")
+            facts.append(f"one of {', '.join(map(exactly, choices))}")
         case distribution:
             kind = "uniform float" if isinstance(distribution, FloatDistribution) else "uniform integer"
-            facts.append(f"{kind} from {show_value(distribution.low)} to {show_value(distribution.high)}")
+            facts.append(f"{kind} from {exactly(distribution.low)} to {exactly(distribution.high)}")
             if distribution.log:
                 facts.append("logarithmic scale")
             if distribution.step not in (None, 1):
-                facts.append(f"in steps of {show_value(distribution.step)}")
+                facts.append(f"in steps of {exactly(distribution.step)}")
     if hyperparameter.default is not NO_DEFAULT:
-        facts.append(f"default {show_value(hyperparameter.default)}")
+        facts.append(f"default {exactly(hyperparameter.default)}")
     for parent, values in hyperparameter.when.items():
-        facts.append(f"exists only when {parent} is {' or '.join(show_value(v) for v in values)}")
+        facts.append(f"exists only when {parent} is {' or '.join(map(exactly, values))}")
     meaning = " ".join(hyperparameter.description.split())
     return f"{name}: {', '.join(facts)}" + (f". {clip(meaning, MAX_DESCRIPTION)}" if meaning else "")
 

@@ -15,7 +15,7 @@ except StopIteration as done:
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, Protocol
@@ -29,7 +29,7 @@ from tunewise.llm.base import ChatReply, ChatRequest, Message
 from tunewise.prompts.parse import ParsedReply, parse_reply
 from tunewise.prompts.render import render, template_hash
 from tunewise.prompts.schema import reply_schema
-from tunewise.prompts.views import WrongReplyView, show
+from tunewise.prompts.views import WrongReplyView
 from tunewise.space import Configuration, SearchSpace, Value
 from tunewise.task import Task
 
@@ -40,8 +40,10 @@ NEAR = 1e-3
 one training run can tell apart, and 12 to 16 % of a model's proposals are that close to an earlier one (METHOD)."""
 RETRY_TEMPERATURES = (0.7, 1.0, 1.0)
 """Of the requests that follow a refusal: at temperature 0 a small model gives the same wrong answer again."""
-MAX_ECHO = 2_000
-"""Characters of a wrong reply that are sent back with the objection."""
+MAX_ROOM = 16_384
+"""Tokens that a reply may take after it was cut off once or more."""
+MAX_KEPT = 2_000
+"""Characters of a reply that are kept for the dialogue; of a longer one the two ends."""
 
 Source = Literal["default", "model", "repair", "random"]
 """Who made a configuration. "repair": the model, but a value had to be moved to its bound or grid."""
@@ -79,7 +81,8 @@ class Proposal:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for the storage; what is empty is left out."""
-        return {key: value for key, value in asdict(self).items() if value not in ("", (), None)}
+        known = {key: value for key, value in asdict(self).items() if value not in ("", ())}
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in known.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,14 +125,21 @@ class Ask:
 
     @cached_property
     def _tried_points(self) -> NDArray[np.float64]:
-        return self.space.encode_all([t.configuration for t in self.tried], absent=np.nan)
+        return self._place([t.configuration for t in self.tried])
+
+    def _place(self, configurations: Sequence[Mapping[str, Value]]) -> NDArray[np.float64]:
+        # 2 is far from the cube: what exists in one configuration only makes two of them differ
+        return self.space.encode_all(configurations, absent=2.0)
+
+    @cached_property
+    def _exhausted(self) -> bool:
+        return self.space.count <= len(np.unique(self._tried_points, axis=0))
 
     def nearly(self, configuration: Mapping[str, Value]) -> TrialRecord | None:
         """The earlier trial that a configuration repeats, if it does and something else is left to try."""
-        if self.fixed or not self.tried or self.space.count <= len(self.tried):
+        if self.fixed or not self.tried or self._exhausted:
             return None
-        differences = np.abs(self._tried_points - self.space.encode_all([configuration], absent=np.nan))
-        distances = np.nanmax(differences, axis=1, initial=0.0)
+        distances = np.abs(self._tried_points - self._place([configuration])).max(axis=1)
         nearest = int(distances.argmin())
         return self.tried[nearest] if distances[nearest] < NEAR else None
 
@@ -147,18 +157,19 @@ class Proposer(Protocol):
 
 def ask_until_valid(ask: Ask, messages: tuple[Message, ...], *, method: str) -> Proposing:
     """Ask for one configuration; send a reply that cannot be used back with the reason, at most three times."""
-    request = ChatRequest(messages=messages, schema=reply_schema(ask.space, reasoning=ask.reasoning), seed=ask.seed)
+    first = ChatRequest(messages=messages, schema=reply_schema(ask.space, reasoning=ask.reasoning), seed=ask.seed)
+    request = first
     refused: tuple[str, ...] = ()
     usable: tuple[ParsedReply, ChatReply] | None = None
-    while True:
+    no_reply = ""
+    while len(refused) <= MAX_REFUSALS:
         try:
             reply = yield request
-        except ContextLimitExceeded:
-            if not refused:
+        except (ContextLimitExceeded, ModelUnavailable) as error:
+            if isinstance(error, ContextLimitExceeded) and not refused:
                 raise
+            no_reply = f"the model gave no reply: {error}"
             break
-        except ModelUnavailable as error:
-            return fallback(ask, f"the model gave no reply: {error}", refused=refused, method=method)
         try:
             parsed = read_whole(reply, ask.space)
             objection = object_to(parsed, ask)
@@ -169,12 +180,12 @@ def ask_until_valid(ask: Ask, messages: tuple[Message, ...], *, method: str) -> 
         if not objection:
             return from_model(parsed, reply, refused=refused, method=method)
         refused += (objection,)
-        if len(refused) > MAX_REFUSALS:
-            break
-        request = sent_back(request, reply, objection, temperature=RETRY_TEMPERATURES[len(refused) - 1])
+        if len(refused) <= MAX_REFUSALS:
+            request = asked_again(first, refused, room=request.max_output_tokens * (2 if cut_off(reply) else 1))
     if usable:
         return from_model(*usable, refused=refused, method=method)
-    return fallback(ask, f"{len(refused)} replies could not be used: {refused[-1]}", refused=refused, method=method)
+    why = no_reply or f"{len(refused)} replies could not be used: {refused[-1]}"
+    return fallback(ask, why, refused=refused, method=method)
 
 
 def read_whole(reply: ChatReply, space: SearchSpace) -> ParsedReply:
@@ -184,7 +195,7 @@ def read_whole(reply: ChatReply, space: SearchSpace) -> ParsedReply:
     try:
         return parse_reply(reply.text, space)
     except InvalidReply as error:
-        if reply.finish_reason == "length":
+        if cut_off(reply):
             raise InvalidReply(f"The reply was cut off because it was too long. {error}") from None
         raise
 
@@ -194,25 +205,25 @@ def object_to(parsed: ParsedReply, ask: Ask) -> str:
     if parsed.repairs:
         return "; ".join(f"{r.name} = {r.given} is {r.rule}" for r in parsed.repairs) + "."
     if twin := ask.nearly(parsed.configuration):
-        same = "is being evaluated now" if twin.state == "running" else "has been evaluated"
-        return f"{show(parsed.configuration)} {same} as trial {twin.number}. Propose a different configuration."
+        known = "is being evaluated now" if twin.state == "running" else "has been evaluated"
+        return f"It repeats trial {twin.number}, which {known}. Propose a different configuration."
     return ""
 
 
-def sent_back(request: ChatRequest, reply: ChatReply, objection: str, *, temperature: float) -> ChatRequest:
-    """The request that follows a wrong reply; with more room when the reply was cut off."""
-    echo = reply.text[:MAX_ECHO] if reply.text.strip() else "(empty)"
-    more = 2 if reply.finish_reason == "length" else 1
+def asked_again(first: ChatRequest, refused: tuple[str, ...], *, room: int) -> ChatRequest:
+    """The first request with the objections; without the replies, because a model copies what stands before it."""
+    *before, last = first.messages
     return replace(
-        request,
-        messages=(
-            *request.messages,
-            Message("assistant", echo),
-            Message("user", render(WrongReplyView(objection))),
-        ),
-        temperature=temperature,
-        max_output_tokens=min(request.max_output_tokens * more, 16_384),
+        first,
+        messages=(*before, Message("user", f"{last.content}\n\n{render(WrongReplyView(refused))}")),
+        temperature=RETRY_TEMPERATURES[len(refused) - 1],
+        max_output_tokens=min(room, MAX_ROOM),
     )
+
+
+def cut_off(reply: ChatReply) -> bool:
+    """Whether the reply ended because it was too long."""
+    return reply.finish_reason == "length"
 
 
 def from_model(parsed: ParsedReply, reply: ChatReply, *, refused: tuple[str, ...], method: str) -> Proposal:
@@ -222,11 +233,16 @@ def from_model(parsed: ParsedReply, reply: ChatReply, *, refused: tuple[str, ...
         source="repair" if parsed.repairs else "model",
         reason=parsed.reason,
         repairs=tuple(str(repair) for repair in parsed.repairs),
-        reply=reply.text[:MAX_ECHO],
+        reply=kept(reply.text),
         refused=refused,
         method=method,
         model=reply.model,
     )
+
+
+def kept(text: str) -> str:
+    """A reply as it goes into a dialogue; the configuration usually stands at the end."""
+    return text if len(text) <= MAX_KEPT else f"{text[: MAX_KEPT // 2]}\n...\n{text[-MAX_KEPT // 2 :]}"
 
 
 def fallback(ask: Ask, why: str, *, refused: tuple[str, ...] = (), method: str) -> Proposal:

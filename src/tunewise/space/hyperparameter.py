@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import Enum
 from typing import Final
 
@@ -107,27 +108,31 @@ class Hyperparameter:
         elif number > high:
             used, rule = high, f"above the upper bound {high:g}"
         if step is not None:
-            index = round((used - low) / step)
+            offset = used - low
+            index = offset // step if offset % step == 0 else round(offset / step)  # exact for integers of any size
             on_grid = min(low + index * step, high)
             if not math.isclose(on_grid, used, rel_tol=1e-9, abs_tol=1e-9 * step):
                 whole = isinstance(self.distribution, IntDistribution) and step == 1
                 rule = rule or ("not a whole number" if whole else f"off the grid of step {step:g} from {low:g}")
-                used = on_grid
-            elif isinstance(self.distribution, FloatDistribution):
-                used = on_grid  # 0.30000000000000004 and 0.3 are one grid point
+            used = on_grid  # 0.30000000000000004 and 0.3 are one grid point, 2.9999999999 is 3
         return (int(used) if isinstance(self.distribution, IntDistribution) else float(used)), rule
 
     def encode(self, values: Sequence[Value]) -> NDArray[np.float64]:
-        """Place values in the unit cube, `n x width` (see `SearchSpace.encode`); a number beyond a bound goes on it."""
+        """Place values in the unit cube, `n x width` (see `SearchSpace.encode`).
+
+        A number beyond a bound goes on it. What is no value at all (anybody can enqueue anything) is placed as if the
+        hyperparameter did not exist.
+        """
         if isinstance(self.distribution, CategoricalDistribution):
-            places = {value: index_of(value, self.choices) for value in set(values)}
-            found = np.array([places[value] for value in values]).reshape(-1, 1)
+            found = np.array([index_of(value, self.choices) for value in values]).reshape(-1, 1)
             return np.asarray(found == np.arange(len(self.choices)), dtype=float)
         low, high = self._transformed_bounds()
         if low == high:
             return np.full((len(values), 1), 0.5)
-        numbers = np.clip(np.array(values, dtype=float), self.distribution.low, self.distribution.high).reshape(-1, 1)
-        return np.asarray(((np.log(numbers) if self.distribution.log else numbers) - low) / (high - low))
+        given = np.array([v if isinstance(v, int | float) else math.nan for v in values], dtype=float).reshape(-1, 1)
+        numbers = np.clip(given, self.distribution.low, self.distribution.high)
+        places = ((np.log(numbers) if self.distribution.log else numbers) - low) / (high - low)
+        return np.where(np.isnan(places), 0.5, places)
 
     def decode(self, coordinates: Sequence[float]) -> Value:
         """The allowed value nearest to a place in the unit cube."""
@@ -176,7 +181,8 @@ def Float(  # noqa: N802 - reads as the type that it makes
     check_range(low, high, log=log, step=step)
     if step is not None:
         step = float(step)
-        high = low + math.floor((high - low) / step + 1e-9) * step
+        exact_low, exact_high, exact_step = (Decimal(repr(number)) for number in (low, high, step))
+        high = float(exact_low + (exact_high - exact_low) // exact_step * exact_step)  # decimal: 3 * 0.1 is 0.3
     return Hyperparameter(FloatDistribution(low, high, log=log, step=step), default, description, condition(when))
 
 
@@ -217,8 +223,10 @@ def Categorical(  # noqa: N802
     for i, choice in enumerate(choices):
         if not isinstance(choice, Value) or (isinstance(choice, float) and not math.isfinite(choice)):
             raise SpaceError(f"choice {choice!r} is not text, a finite number, true, false or null. Name it by a text.")
-        if any(type(choice) is type(other) and choice == other for other in choices[:i]):
-            raise SpaceError(f"choice {choice!r} is listed twice. List each choice once.")
+        if choice in choices[:i]:
+            raise SpaceError(
+                f"choice {choice!r} is listed twice (1, 1.0 and true are one choice to Optuna). List each choice once."
+            )
     return Hyperparameter(CategoricalDistribution(tuple(choices)), default, description, condition(when))
 
 
@@ -238,11 +246,17 @@ def condition(when: Mapping[str, Value | Sequence[Value]] | None) -> dict[str, t
 
 
 def checked_number(value: object, name: str) -> float:
-    """A finite number from a definition of a space."""
+    """A finite number from a definition of a space; numpy's are numbers, too."""
+    if isinstance(value, np.integer | np.floating):
+        value = value.item()
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise SpaceError(f"{name} = {shorten(value)} is not a number. Give a finite number.")
-    if not math.isfinite(value):
-        raise SpaceError(f"{name} = {value} is not finite. Give the widest value that still makes sense.")
+    try:
+        finite = math.isfinite(value)
+    except OverflowError:  # an integer beyond every float
+        finite = False
+    if not finite:
+        raise SpaceError(f"{name} = {shorten(value)} is not finite. Give the widest value that still makes sense.")
     return value
 
 
@@ -252,6 +266,8 @@ def check_range(low: float, high: float, *, log: bool, step: float | None) -> No
         raise SpaceError(f"log = {log!r} is neither true nor false.")
     if low > high:
         raise SpaceError(f"low = {low:g} is above high = {high:g}. Swap the bounds.")
+    if not math.isfinite(high - low):
+        raise SpaceError(f"From low = {low:g} to high = {high:g} is farther than a float can say. Narrow the range.")
     if log and low <= 0:
         raise SpaceError(f"low = {low:g} with log scale: a logarithm needs low above 0. Raise low, or drop log.")
     if log and step is not None:

@@ -18,8 +18,6 @@ MAKERS = {
     "int": (Int, {"low", "high", "log", "step"}),
     "categorical": (Categorical, {"choices"}),
 }
-
-
 COMMON_KEYS = {"type", "default", "description", "when"}
 
 
@@ -51,8 +49,8 @@ def from_plain(name: str, plain: object) -> Hyperparameter:
     if not isinstance(plain, Mapping):
         raise SpaceError(f"{name}: {shorten(plain)} is not a hyperparameter. Write {{type: float, low: 0, high: 1}}.")
     kind = plain.get("type")
-    if kind not in MAKERS:
-        raise SpaceError(f"{name}: type {kind!r} is unknown. The types are float, int and categorical.")
+    if not isinstance(kind, str) or kind not in MAKERS:
+        raise SpaceError(f"{name}: type {shorten(repr(kind))} is unknown. The types are float, int and categorical.")
     make, own_keys = MAKERS[kind]
     allowed = own_keys | COMMON_KEYS
     if unknown := [key for key in plain if key not in allowed]:

@@ -7,6 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,7 +60,7 @@ class SearchSpace(Mapping[str, Hyperparameter]):
                 raise SpaceError(f"{name!r} is not a name. Name each hyperparameter by a text.")
             if not isinstance(hyperparameter, Hyperparameter):
                 raise SpaceError(f"{name} = {hyperparameter!r} is not a hyperparameter. Use Float, Int or Categorical.")
-            self._check_condition(name, hyperparameter)
+        self._hyperparameters = {n: replace(h, when=self._read_condition(n, h)) for n, h in self.items()}
         self._parents_first = self._sort_parents_first()
         starts = np.cumsum([0, *(h.width for h in self._hyperparameters.values())])
         self._columns = {n: slice(int(a), int(b)) for n, a, b in zip(self, starts, starts[1:], strict=False)}
@@ -86,10 +87,30 @@ class SearchSpace(Mapping[str, Hyperparameter]):
         """The coordinates of the unit cube that belong to each hyperparameter."""
         return self._columns
 
-    @property
+    @cached_property
     def count(self) -> float:
-        """How many configurations there are at most (conditions are not counted); infinite with a free float."""
-        return math.prod(h.count for h in self.values())
+        """How many configurations there are; above 100,000 an upper bound that overlooks conditions, maybe infinite."""
+        most = math.prod(h.count for h in self.values())
+        if most > 100_000:
+            return most
+        named: dict[str, set[Value]] = {name: set() for name in self}
+        for hyperparameter in self.values():
+            for parent, values in hyperparameter.when.items():
+                named[parent] |= set(values)
+
+        def ways(left: tuple[str, ...], configuration: Configuration) -> float:
+            if not left:
+                return 1
+            name, *rest = left
+            later = tuple(rest)
+            if not self.exists(name, configuration):
+                return ways(later, configuration)
+            other = self[name].count - len(named[name])  # values on which nothing depends need not be told apart
+            return sum(ways(later, {**configuration, name: value}) for value in named[name]) + (
+                other * ways(later, configuration) if other else 0
+            )
+
+        return ways(self._parents_first, {})
 
     @property
     def distributions(self) -> dict[str, BaseDistribution]:
@@ -111,6 +132,13 @@ class SearchSpace(Mapping[str, Hyperparameter]):
         """Whether the condition of `name` holds in a configuration whose parents are set."""
         return all(
             parent in configuration and contains(values, configuration[parent])
+            for parent, values in self[name].when.items()
+        )
+
+    def may_exist(self, name: str, given: Mapping[str, Value]) -> bool:
+        """Whether the condition of `name` can still hold after some hyperparameters are set."""
+        return all(
+            contains(values, given[parent]) if parent in given else self.may_exist(parent, given)
             for parent, values in self[name].when.items()
         )
 
@@ -197,7 +225,7 @@ class SearchSpace(Mapping[str, Hyperparameter]):
         return matrix
 
     def decode(self, coordinates: Sequence[float] | NDArray[np.float64]) -> Configuration:
-        """The configuration nearest to a place in the unit cube; `decode(encode(c))` is `c`."""
+        """The configuration nearest to a place in the unit cube; `decode(encode(c))` is `c`, floats rounded."""
         configuration: Configuration = {}
         for name in self._parents_first:
             if self.exists(name, configuration):
@@ -209,7 +237,13 @@ class SearchSpace(Mapping[str, Hyperparameter]):
         return self.decode(rng.random(self.width))
 
     def restricted(self, distributions: Mapping[str, BaseDistribution]) -> SearchSpace:
-        """The part of the space that has these distributions; conditions on what is left out are dropped."""
+        """The part of the space that has these distributions; conditions on what is left out are dropped.
+
+        A name that is not in the space, or has another distribution there, comes without default and description.
+
+        Raises:
+            SpaceError: There are none, or one is not Optuna's float, int or categorical.
+        """
         kept = {}
         for name, distribution in distributions.items():
             known = self._hyperparameters.get(name)
@@ -284,22 +318,28 @@ class SearchSpace(Mapping[str, Hyperparameter]):
             raise InvalidReply(f"Unknown keys: {named}. The keys are {self._names()}.")
         return given
 
-    def _check_condition(self, name: str, hyperparameter: Hyperparameter) -> None:
+    def _read_condition(self, name: str, hyperparameter: Hyperparameter) -> dict[str, tuple[Value, ...]]:
+        """The condition with the parents' own values: "RBF" and "3" as they were meant."""
+        when = {}
         for parent, values in hyperparameter.when.items():
             if parent not in self._hyperparameters:
                 near = difflib.get_close_matches(parent, self._hyperparameters, 1)
                 hint = f" Did you mean {near[0]}?" if near else f" The names are {self._names()}."
                 raise SpaceError(f"{name} exists when {parent} has some value, but there is no {parent}.{hint}")
-            for value in values:
-                try:
-                    _, rule = self._hyperparameters[parent].coerce(value)
-                except InvalidReply as error:
-                    rule = str(error)
-                if rule:
-                    raise SpaceError(
-                        f"{name} exists when {parent} is {value!r}, but that is no value of {parent} ({rule}). "
-                        "Name a value that it can take."
-                    )
+            when[parent] = tuple(self._read_parent_value(name, parent, value) for value in values)
+        return when
+
+    def _read_parent_value(self, name: str, parent: str, given: Value) -> Value:
+        try:
+            value, rule = self._hyperparameters[parent].coerce(given)
+        except InvalidReply as error:
+            value, rule = None, str(error)
+        if rule:
+            raise SpaceError(
+                f"{name} exists when {parent} is {shorten(repr(given))}, but that is no value of {parent} ({rule}). "
+                "Name a value that it can take."
+            )
+        return value
 
     def _sort_parents_first(self) -> tuple[str, ...]:
         order: list[str] = []

@@ -61,7 +61,7 @@ def spelling(value: object) -> object:
             return float(value)
         except OverflowError:
             return str(type(value))
-    return type(value)
+    return repr(list(value) if isinstance(value, tuple) else value).lower()  # choices of others: tuples, classes
 
 
 def contains(values: tuple[Value, ...], value: Value) -> bool:
@@ -71,10 +71,7 @@ def contains(values: tuple[Value, ...], value: Value) -> bool:
 
 def index_of(value: Value, choices: tuple[Value, ...]) -> int:
     """Place of a choice, telling 1 from True; -1 when it is none."""
-    for i, choice in enumerate(choices):
-        if isinstance(choice, bool) == isinstance(value, bool) and choice == value:
-            return i
-    return -1
+    return next((i for i, choice in enumerate(choices) if contains((choice,), value)), -1)
 
 
 def normalized(name: str) -> str:

@@ -1,0 +1,27 @@
+"""Options of the test suite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--remake-golden", action="store_true", help="write tests/golden/*.txt anew; read the difference")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compares a text with `tests/golden/<name>.txt`, or writes it there with `--remake-golden`."""
+
+    def check(name: str, text: str) -> None:
+        file = GOLDEN / f"{name}.txt"
+        if request.config.getoption("--remake-golden"):
+            file.write_text(text + "\n", "utf-8")
+        assert file.read_text("utf-8") == text + "\n", "the prompt has changed: if meant, run pytest --remake-golden"
+
+    return check

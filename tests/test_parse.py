@@ -1,0 +1,252 @@
+"""Replies as chat models really write them, and as nobody should."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from strategies import spaces_with_configuration
+from tunewise import Categorical, Float, Int, SearchSpace, parse_reply
+from tunewise.errors import InvalidReply
+from tunewise.prompts import parse
+from tunewise.prompts.views import exactly, show
+from tunewise.space import Configuration
+
+SPACE = SearchSpace(
+    {
+        "C": Float(1e-3, 1e3, log=True),
+        "kernel": Categorical(["rbf", "linear"]),
+        "depth": Int(1, 9),
+        "shrink": Categorical([True, False]),
+        "penalty": Categorical(["l1", "l2", None]),
+    }
+)
+MEANT: dict[str, Any] = {"C": 0.1, "kernel": "rbf", "depth": 3, "shrink": True, "penalty": None}
+JSON = json.dumps(MEANT)
+PLANE = SearchSpace({"x1": Float(-5, 5), "x2": Float(-5, 5)})
+
+CORPUS = {
+    "plain": JSON,
+    "spread over lines": json.dumps(MEANT, indent=2),
+    "white space around": f"\n\n  {JSON}\n",
+    "fence": f"```json\n{JSON}\n```",
+    "fence without language": f"```\n{JSON}\n```",
+    "fence and prose": f"Sure! Here is the next one:\n\n```json\n{JSON}\n```\nI chose a small C. Good luck!",
+    "analysis, then label": f"Analysis: C = 10 was worse.\n\nConfiguration: {JSON}",
+    "bold labels": f"**Analysis:**\n- lower is better {{so far}}\n\n**Configuration:**\n```json\n{JSON}\n```",
+    "nested": json.dumps({"analysis": "lower C", "configuration": MEANT}),
+    "nested twice": json.dumps({"reply": {"analysis": "lower C", "configuration": MEANT}}),
+    "nested, outer brace missing": json.dumps({"analysis": "lower C", "configuration": MEANT})[:-1],
+    "in a list": f"[{JSON}]",
+    "several, the last counts": f"I would not take {JSON.replace('0.1', '900')} again. Rather {JSON}",
+    "example echoed first": '{"C": <number>, "kernel": <one of its choices>, "depth": <integer>}\n' + JSON,
+    "think block": f'<think>maybe {{"C": 5, "kernel": "linear"}}? No.</think>{JSON}',
+    "Python literals": "{'C': 0.1, 'kernel': 'rbf', 'depth': 3, 'shrink': True, 'penalty': None}",
+    "assignment": "config = {'C': 0.1, 'kernel': 'rbf', 'depth': 3, 'shrink': True, 'penalty': None}",
+    "trailing commas": JSON.replace("}", ",\n}"),
+    "comments": '{"C": 0.1, // smaller\n "kernel": "rbf", # as before\n "depth": 3, "shrink": true, "penalty": null}',
+    "smart quotes": JSON.replace('"', "\u201c"),
+    "smart single quotes": JSON.replace('"', "\u2019"),
+    "smart quotes in a text": json.dumps(
+        {"analysis": "\u201crbf\u201d is 'best'", "configuration": MEANT}, ensure_ascii=False
+    ),
+    "unquoted keys": re.sub(r'"(\w+)":', r"\1:", JSON),
+    "unquoted text": JSON.replace('"rbf"', "rbf"),
+    "equals signs": '{C = 0.1, kernel = "rbf", depth = 3, shrink = true, penalty = null}',
+    "numbers as text": JSON.replace("0.1", '"1e-1"').replace("3", '"3"'),
+    "other capitals": JSON.replace("true", "TRUE").replace("null", "none"),
+    "whole float": JSON.replace("3", "3.0"),
+    "names spelled otherwise": JSON.replace('"C"', '"c"').replace("depth", "Depth"),
+    "carriage returns": json.dumps(MEANT, indent=2).replace("\n", "\r\n"),
+    "formula before": f"The loss is $\\frac{{a}}{{b}}$ and f(x) = {{x | x > 0}}. {JSON}",
+    "brace after": f"{JSON} Such is {{life}}",
+    "very long prose before": "so it goes " * 100_000 + JSON,
+    "very long prose after": JSON + " so it goes" * 100_000,
+}
+
+
+@pytest.mark.parametrize("text", CORPUS.values(), ids=CORPUS)
+def test_what_chat_models_write(text: str) -> None:
+    parsed = parse_reply(text, SPACE)
+    assert parsed.configuration == MEANT
+    assert not parsed.repairs
+
+
+@pytest.mark.parametrize("text", ['{"x": [1, 2]}', "[{'x': [1, 2.0]}]", '{"output": {"x": ["1", "2"]}}'])
+def test_one_list_for_all(text: str) -> None:
+    assert parse_reply(text, PLANE).configuration == {"x1": 1.0, "x2": 2.0}
+
+
+def test_repairs_are_kept() -> None:
+    parsed = parse_reply(JSON.replace("0.1", "2e3"), SPACE)
+    assert parsed.configuration["C"] == 1e3
+    assert [str(repair) for repair in parsed.repairs] == ["C = 2000.0 is above the upper bound 1000; 1000.0 was used"]
+
+
+REFUSED = {
+    "empty": ("", "The reply was empty"),
+    "blank": (" \n\t", "The reply was empty"),
+    "refusal": ("I'm sorry, but I cannot help with that.", "holds no JSON object"),
+    "cut off": (JSON[:30], "cut off"),
+    "cut off in a text": (JSON[:20], "cut off"),
+    "cut off after an analysis": ('{"analysis": "so", "configuration": {"C": 0.1, "kern', "cut off"),
+    "cut off after an example": (f'{JSON}\nBetter still: {{"C": 0.2, "kernel": "lin', "cut off"),
+    "empty object": ("{}", '"C" is missing; the key "kernel" is missing'),
+    "another object": ('{"answer": 42}', 'Unknown keys: "answer"'),
+    "a key is missing": ('{"C": 1, "kernel": "rbf"}', '"depth" is missing'),
+    "a key too many": (JSON.replace("}", ', "gamma": 1}'), 'Unknown keys: "gamma"'),
+    "not a choice": (JSON.replace("rbf", "poly"), "must be one of 'rbf', 'linear', not poly"),
+    "not a number": (JSON.replace("0.1", '"small"'), '"C" must be a number, not small'),
+    "placeholder": (JSON.replace("0.1", '"<number>"'), '"C" must be a number, not <number>'),
+    "not finite": (JSON.replace("0.1", "NaN"), "must be a finite number"),
+    "beyond floats": (JSON.replace("0.1", "1e999"), "must be a finite number"),
+    "a list": ("[1, 2]", "holds no JSON object"),
+    "a sum": (JSON.replace("0.1", "1 + 1"), "holds no JSON object"),
+    "a call": (JSON.replace("0.1", "__import__('os').getpid()"), "holds no JSON object"),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_read_is_told(text: str, message: str) -> None:
+    with pytest.raises(InvalidReply, match=message):
+        parse_reply(text, SPACE)
+
+
+def test_only_text_is_read() -> None:
+    with pytest.raises(InvalidReply, match="empty"):
+        parse_reply(None, SPACE)  # type: ignore[arg-type]
+
+
+def test_the_message_to_the_model_is_short() -> None:
+    with pytest.raises(InvalidReply) as told:
+        parse_reply(json.dumps({f"{i}" + "k" * 10_000: "v" * 10_000 for i in range(50)}), SPACE)
+    assert len(str(told.value)) < 1_000
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (JSON, ""),
+        (f"```json\n{JSON}\n```", ""),
+        (f"[{JSON}]", ""),
+        (f"Analysis: C = 10 was worse.\n\nConfiguration: {JSON}", "C = 10 was worse."),
+        (f"**Analysis:** try less\n\n**Next configuration:**\n```json\n{JSON}```", "try less"),
+        (f"Try less.\nconfig = [{JSON}]", "Try less."),
+        (json.dumps({"analysis": "try  less", "configuration": MEANT}), "try less"),
+        (json.dumps({"analysis": "try less", "configuration": MEANT})[:-1], "try less"),
+        (json.dumps({"configuration": MEANT, "analysis": "Analysis: try less"}), "try less"),
+        (f"{'a' * 5000} {JSON}", "a" * 997 + "..."),
+    ],
+)
+def test_the_reason_is_the_analysis_without_debris(text: str, reason: str) -> None:
+    assert parse_reply(text, SPACE).reason == reason
+
+
+HOSTILE = {
+    "braces": "{" * 200_000,
+    "brackets": '{"C":' + "[" * 200_000,
+    "objects in objects": '{"C":' * 40_000,
+    "lists in objects": '{"C":[1,' * 25_000,
+    "comments": "{#" * 10_000 + "\n" + '"C":1,' * 30_000,
+    "comments without end": "{#" * 100_000,
+    "texts": '{"C":"' * 30_000,
+    "texts in texts": "{'" + '{"' * 90_000,
+    "digits": '{"C": ' + "1" * 190_000 + "a}",
+    "digits read again": "{#" * 1_400 + "\n" + "1" * 190_000 + "a",
+    "back slashes": '{"' + "\\" * 190_000,
+    "white space": "a" + " " * 190_000 + "b" + '{"C": 0}',
+    "stars": "a" + "*#" * 90_000 + 'b {"C": 0}',
+    "labels": "json" * 45_000 + '{"C": 0}',
+    "many objects": '{"D":0}' * 28_000,
+    "think": "</think>" * 25_000,
+}
+
+
+class Counting:
+    """Counts how many values are read, and how many characters were looked at in vain."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.calls = self.wasted = 0
+        self._read = parse.read_value
+        monkeypatch.setattr(parse, "read_value", self)
+
+    def __call__(self, text: str, at: int, depth: int) -> tuple[Any, int]:
+        self.calls += 1
+        try:
+            return self._read(text, at, depth)
+        except parse.Unreadable as error:
+            self.wasted += error.at - at if depth == 0 else 0
+            raise
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_replies_are_bounded_work(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    counting = Counting(monkeypatch)
+    with pytest.raises(InvalidReply):
+        parse_reply(text, SPACE)
+    assert counting.wasted <= parse.MAX_WORK + parse.MAX_CHARACTERS
+    assert counting.calls <= parse.MAX_WORK + parse.MAX_CHARACTERS
+
+
+def test_of_a_reply_without_end_both_ends_are_read() -> None:
+    assert parse_reply(JSON + " " * 10**6, SPACE).configuration == MEANT
+    assert parse_reply(" " * 10**6 + "." + JSON, SPACE).configuration == MEANT
+    middle = "." * parse.MAX_CHARACTERS + JSON + "." * parse.MAX_CHARACTERS
+    with pytest.raises(InvalidReply, match="holds no JSON object"):
+        parse_reply(middle, SPACE)
+
+
+def test_depth_is_bounded() -> None:
+    def wrapped(times: int) -> str:
+        return '{"a": ' * times + JSON + "}" * times
+
+    assert parse_reply(wrapped(parse.MAX_DEPTH - 1), SPACE).configuration == MEANT
+    assert parse_reply(wrapped(10_000), SPACE).configuration == MEANT  # the innermost braces by themselves
+
+
+@given(st.text())
+def test_any_text_is_read_or_refused(text: str) -> None:
+    only_own_error(text)
+
+
+@given(st.text(alphabet="{}[]\"'\\:=,#/*-+.eE019CxknN \n<>`", max_size=60))
+def test_any_text_of_json_signs_is_read_or_refused(text: str) -> None:
+    only_own_error(text)
+
+
+@given(st.sampled_from([t for t in CORPUS.values() if len(t) < 1000]), st.data())
+def test_any_damaged_reply_is_read_or_refused(text: str, data: st.DataObject) -> None:
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(text)))
+        end = data.draw(st.integers(start, min(len(text), start + 8)))
+        text = text[:start] + data.draw(st.text(max_size=3)) + text[end:]
+    only_own_error(text)
+
+
+def only_own_error(text: str) -> None:
+    """Nothing but `InvalidReply` is raised, and what is read is allowed."""
+    try:
+        parsed = parse_reply(text, SPACE)
+    except InvalidReply as error:
+        assert str(error)  # noqa: PT017 - both outcomes are fine
+    else:
+        assert SPACE.accepts(parsed.configuration)
+
+
+@given(spaces_with_configuration())
+def test_what_was_written_exactly_is_read_back(drawn: tuple[SearchSpace, Configuration]) -> None:
+    space, configuration = drawn
+    text = "{" + ", ".join(f"{exactly(name)}: {exactly(value)}" for name, value in configuration.items()) + "}"
+    parsed = parse_reply(text, space)
+    assert parsed.configuration == configuration
+    assert not parsed.repairs
+
+
+def test_what_a_prompt_shows_is_read_back() -> None:
+    parsed = parse_reply(show({**MEANT, "C": 0.123456789}), SPACE)
+    assert parsed.configuration == {**MEANT, "C": 0.12346}

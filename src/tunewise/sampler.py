@@ -78,6 +78,7 @@ class LLMSampler(BaseSampler):
         proposer: "compressed", "chat", "random", or a function of your own.
         reasoning: Whether the model analyses before it proposes.
         expert: Whether a system message gives it the role of an expert.
+        temperature: Of its sampling, 0 for its likeliest reply.
         default: Whether the default configuration is evaluated first, where the space has one.
         seed: Of everything random. Trial k is the same in every process.
         caps: What the study may spend.
@@ -98,6 +99,7 @@ class LLMSampler(BaseSampler):
         proposer: str | Proposer = "compressed",
         reasoning: bool = False,
         expert: bool = True,
+        temperature: float = 0.0,
         default: bool = True,
         seed: int | None = None,
         caps: Caps | None = None,
@@ -115,11 +117,13 @@ class LLMSampler(BaseSampler):
                 raise StudyError(
                     f"{name} = {value!r} is not a whole number of at least {least}. Correct it or use None."
                 )
+        if isinstance(temperature, bool) or not isinstance(temperature, int | float) or not 0 <= temperature <= 2:
+            raise StudyError(f"temperature = {temperature!r} is not a number from 0 to 2. 0 is the usual choice.")
         chosen = find_proposer(proposer)
         self._ask_model = chosen
         self._propose = default_first(chosen) if default else chosen
         self._ledger = Ledger(find_model(model, chosen), caps=caps or Caps(), price=price)
-        self._style = {"reasoning": reasoning, "expert": expert}
+        self._style: dict[str, Any] = {"reasoning": reasoning, "expert": expert, "temperature": temperature}
         self._seed = seed
         self._entropy = [int(word) for word in np.random.SeedSequence(seed).generate_state(4)]
         self._max_fallbacks = max_fallbacks

@@ -100,6 +100,7 @@ class Ask:
         context_tokens: The model's limit, if known.
         reasoning: Whether the model is to analyse before it proposes (chain of thought).
         expert: Whether the system message gives the model the role of an expert.
+        temperature: Of the first request for a trial [Zhang: 0]; those after a refusal are warmer.
     """
 
     task: Task
@@ -112,6 +113,7 @@ class Ask:
     context_tokens: int | None = None
     reasoning: bool = False
     expert: bool = True
+    temperature: float = 0.0
 
     @property
     def last(self) -> bool:
@@ -157,7 +159,8 @@ class Proposer(Protocol):
 
 def ask_until_valid(ask: Ask, messages: tuple[Message, ...], *, method: str) -> Proposing:
     """Ask for one configuration; send a reply that cannot be used back with the reason, at most three times."""
-    first = ChatRequest(messages=messages, schema=reply_schema(ask.space, reasoning=ask.reasoning), seed=ask.seed)
+    schema = reply_schema(ask.space, reasoning=ask.reasoning)
+    first = ChatRequest(messages=messages, schema=schema, seed=ask.seed, temperature=ask.temperature)
     request = first
     refused: tuple[str, ...] = ()
     usable: tuple[ParsedReply, ChatReply] | None = None
@@ -216,7 +219,7 @@ def asked_again(first: ChatRequest, refused: tuple[str, ...], *, room: int) -> C
     return replace(
         first,
         messages=(*before, Message("user", f"{last.content}\n\n{render(WrongReplyView(refused))}")),
-        temperature=RETRY_TEMPERATURES[len(refused) - 1],
+        temperature=max(first.temperature or 0.0, RETRY_TEMPERATURES[len(refused) - 1]),
         max_output_tokens=min(room, MAX_ROOM),
     )
 

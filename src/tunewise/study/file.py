@@ -127,6 +127,7 @@ class StudyFile(Part):
     proposer: Literal["compressed", "chat", "random"] = "compressed"
     reasoning: bool = False
     expert: bool = True
+    temperature: float = Field(default=0.0, ge=0, le=2)
     default: bool = True
     trials: PositiveInt = 10
     workers: PositiveInt = 1
@@ -213,6 +214,7 @@ class StudyFile(Part):
             proposer=self.proposer,
             reasoning=self.reasoning,
             expert=self.expert,
+            temperature=self.temperature,
             default=self.default,
             seed=self.seed,
             caps=Caps(**self.caps.model_dump()),

@@ -170,7 +170,7 @@ def maximize(
     for _ in range(ROUNDS):
         starts = climb(acquisition, lattice, starts)
         starts = np.array([step(acquisition, lattice, x) for x in starts])
-    rounded = np.array([lattice.space.encode(lattice.space.decode(x)) for x in starts])
+    rounded = lattice.space.encode_all([lattice.space.decode(x) for x in starts])
     ranked = np.vstack([rounded, pool])
     ranked = ranked[np.argsort(-np.append(acquisition.score(rounded), scores), kind="stable")]
     fresh = (x for x in ranked if not len(avoid) or np.abs(avoid - x).max(axis=1).min() > 1e-6)

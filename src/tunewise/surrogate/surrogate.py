@@ -223,4 +223,4 @@ def believe(gp: GP, broken: Array, running: Array) -> GP:
 
 def encode(space: SearchSpace, configurations: Sequence[Mapping[str, Value]]) -> Array:
     """`n x d` points of the unit cube."""
-    return np.array([space.encode(configuration) for configuration in configurations]).reshape(-1, space.width)
+    return space.encode_all(configurations)

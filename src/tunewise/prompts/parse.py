@@ -82,7 +82,7 @@ def parse_batch(text: str, space: SearchSpace, *, base: Mapping[str, Value] | No
             except InvalidReply as error:
                 objections.append(str(error))
             else:
-                beside = {k: v for k, v in around.items() if k not in space}
+                beside = {k: v for k, v in around.items() if k not in space and k.lower() != "boldness"}
                 reason = reason_of(beside, part, "" if beside else text[:start])
                 replies.append(ParsedReply(coerced.configuration, coerced.repairs, reason))
     if replies:

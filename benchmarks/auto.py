@@ -92,6 +92,9 @@ MODELS: dict[str, Callable[[Case, int], ChatModel]] = {
     "rambler": lambda c, seed: simulated.rambler(seed=seed),
 }
 
+OPTIONS: dict[str, Any] = {}
+"""Of the policy, where a run tries others than its own."""
+
 Outcome = tuple[list[float], dict[str, Any]]
 
 
@@ -103,9 +106,12 @@ def run_auto(model: str | None, proposer: str = "auto") -> Callable[[Case, int],
         from tunewise.sampler import LLMSampler
         from tunewise.task import Task
 
+        from tunewise.proposers import AutoOptions, auto_with
+
         chat = MODELS[model](c, seed) if model else None
+        chosen = auto_with(AutoOptions(**OPTIONS)) if OPTIONS and chat else proposer
         sampler = LLMSampler(
-            chat, space=c.space, task=Task(budget=BUDGET), proposer=proposer, seed=seed, max_fallbacks=None
+            chat, space=c.space, task=Task(budget=BUDGET), proposer=chosen, seed=seed, max_fallbacks=None
         )
         study = optimize(c, sampler, enqueue=False)
         trials = History.from_study(study)
@@ -179,8 +185,11 @@ def one(name: str, method: str, seed: int, data_dir: str) -> dict[str, Any]:
     }
 
 
-def group(name: str, seed: int, methods: tuple[str, ...], data_dir: str) -> list[dict[str, Any]]:
+def group(
+    name: str, seed: int, methods: tuple[str, ...], data_dir: str, options: dict[str, Any]
+) -> list[dict[str, Any]]:
     """The runs of a problem and a seed, which share what it takes to set them up."""
+    OPTIONS.update(options)
     return [one(name, method, seed, data_dir) for method in methods]
 
 
@@ -197,7 +206,7 @@ def run_all(arguments: argparse.Namespace) -> list[dict[str, Any]]:
             if missing:
                 todo[name, seed] = missing
     with ProcessPoolExecutor(arguments.jobs) as pool, path.open("a") as file:
-        runs = [pool.submit(group, n, s, tuple(m), str(arguments.data_dir)) for (n, s), m in todo.items()]
+        runs = [pool.submit(group, n, s, tuple(m), str(arguments.data_dir), arguments.options) for (n, s), m in todo.items()]
         for run in runs:
             for row in run.result():
                 known[row["problem"], row["seed"], row["method"]] = row
@@ -217,6 +226,7 @@ def main() -> None:
     )
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--data-dir", type=Path, default=None, help="folder with the svm tasks' data")
+    parser.add_argument("--options", type=json.loads, default={}, help="JSON: other numbers for AutoOptions")
     parser.add_argument("--save", type=Path, default=Path("auto.jsonl"), help="JSON lines, read and extended")
     parser.add_argument("--write", type=Path, default=None, help="the page; else the text is printed")
     arguments = parser.parse_args()

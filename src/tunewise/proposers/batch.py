@@ -76,18 +76,20 @@ def ask_for_batch(
     """Ask for at most `most` configurations; ask again, with the objections, where none can be used."""
     schema = batch_schema(ask.space, most=most, reasoning=ask.reasoning)
     first = ChatRequest(messages=messages, schema=schema, seed=ask.seed, temperature=ask.temperature)
-    request, refused = first, ()
-    while True:
+    request = first
+    refused: tuple[str, ...] = ()
+    for left in reversed(range(retries + 1)):
         try:
             reply = yield request
         except (ContextLimitExceeded, ModelUnavailable) as error:
             return Batch(refused=refused, no_reply=" ".join(f"the model gave no reply: {error}".split()))
         candidates, objections = usable(ask, reply)
         refused += objections
-        if candidates or len(refused) > retries:
-            return Batch(candidates=candidates[:most], reply=kept(reply.text), refused=refused)
+        if candidates or not left:
+            break
         room = request.max_output_tokens * (2 if cut_off(reply) else 1)
         request = asked_again(first, (objections[-1],), room=room)
+    return Batch(candidates=candidates[:most], reply=kept(reply.text), refused=refused)
 
 
 def usable(ask: Ask, reply: ChatReply) -> tuple[tuple[Candidate, ...], tuple[str, ...]]:

@@ -19,7 +19,7 @@ from tunewise.prompts.views import clip, show
 
 __all__ = ["Progress", "money"]
 
-STYLES = {"default": "cyan", "model": "green", "repair": "yellow", "random": "magenta", "enqueued": "blue"}
+STYLES = {"default": "cyan", "model": "green", "repair": "yellow", "acquisition": "bright_blue", "random": "magenta", "enqueued": "blue"}
 
 
 class Progress:
@@ -60,7 +60,7 @@ class Progress:
         """Show why, as soon as it is known: the evaluation may take hours."""
         self._running[trial.number] = (trial, time.monotonic())
         style = STYLES.get(trial.source, "")
-        self._print(f"[bold]{trial.number:>4}[/]  [{style}]{trial.source:<8}[/]  {escape(show(trial.configuration))}")
+        self._print(f"[bold]{trial.number:>4}[/]  [{style}]{trial.source:<11}[/]  {escape(show(trial.configuration))}")
         for label, text in said(trial):
             self._print(f"[dim]      {label}: {escape(clip(text, 400))}[/]")
 

@@ -230,20 +230,29 @@ def read_hyperparameter(kind: str, facts: str) -> Any:
     else:
         low, at = JSON.raw_decode(facts)
         high, end = JSON.raw_decode(facts, at + len(" to "))
+        log, facts = skipped(", logarithmic scale", facts[end:])
+        stepped, facts = skipped(", in steps of ", facts)
+        step, end = JSON.raw_decode(facts) if stepped else (None, 0)
         facts = facts[end:]
-    if match := re.search(r", default ", facts):
-        more["default"], _ = JSON.raw_decode(facts, match.end())
-    conditions = {}
-    for match in re.finditer(r", exists only when (.+?) is (?=[\"\d\-tfn])", facts):
-        conditions[match[1]], _ = read_values(facts[match.end() :], " or ")
-    more["when"] = conditions
-    if kind == "one of":
-        return Categorical(choices, **more)
-    step = re.match(r".*?, in steps of (\S+?)(?:,|\.? |\.?$)", facts)
-    more["log"] = facts.startswith(", logarithmic scale")
-    if kind == "uniform integer from":
-        return Int(low, high, step=int(step[1]) if step else 1, **more)
-    return Float(low, high, step=float(step[1]) if step else None, **more)
+    has_default, facts = skipped(", default ", facts)
+    if has_default:
+        more["default"], end = JSON.raw_decode(facts)
+        facts = facts[end:]
+    more["when"] = {}
+    while match := re.match(r", exists only when (.+?) is (?=[\"\d\-tfn])", facts):
+        more["when"][match[1]], facts = read_values(facts[match.end() :], " or ")
+    match kind:
+        case "one of":
+            return Categorical(choices, **more)
+        case "uniform integer from":
+            return Int(low, high, log=log, step=step or 1, **more)
+        case _:
+            return Float(low, high, log=log, step=step, **more)
+
+
+def skipped(start: str, text: str) -> tuple[bool, str]:
+    """Whether a text starts so, and what follows."""
+    return text.startswith(start), text.removeprefix(start)
 
 
 def read_values(text: str, between: str) -> tuple[list[Value], str]:
@@ -252,7 +261,6 @@ def read_values(text: str, between: str) -> tuple[list[Value], str]:
     while True:
         value, at = JSON.raw_decode(text, at)
         values.append(value)
-        following = text[at + len(between) :]
-        if not text.startswith(between, at) or following.startswith(("default ", "exists only ")):
+        if not text.startswith(between, at) or text.startswith(("default ", "exists only "), at + len(between)):
             return values, text[at:]
         at += len(between)

@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=1 python benchmarks/auto.py --seeds 20 --jobs 2 --save auto.jsonl --write docs/results/auto.md
 
-Each run is one line of the file of `--save`: what it holds is not run again, so a run can be stopped and gone on with at
-any time. Runs of one problem and one seed are paired: the same problem, the same first trial, the same randomness of
+Each run is one line of the file of `--save`: what it holds is not run again, so it can be stopped and gone on with
+at any time. Runs of one problem and one seed are paired: the same problem, the same first trial, the same randomness of
 the surrogate, so that a model which is never listened to changes nothing at all.
 
 The first trial stands for the user's default: the best of three random draws, drawn by the seed, so it is no special
@@ -20,8 +20,7 @@ import os
 import platform
 import time
 import warnings
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
@@ -29,11 +28,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from auto_report import report
 from surrogate_regret import METHODS as SURROGATES
 from surrogate_regret import PROBLEMS, Problem
 from svm_tasks import SVM_TASKS
-
 from tunewise.llm.base import ChatModel
 from tunewise.space import Configuration, SearchSpace
 from tunewise.testing import simulated
@@ -87,9 +86,9 @@ MODELS: dict[str, Callable[[Case, int], ChatModel]] = {
     "expert": lambda c, seed: simulated.expert(c.optimum, seed=seed),
     "stale": lambda c, seed: simulated.stale(c.optimum, seed=seed),
     "adversary": lambda c, seed: simulated.adversary(c.worst, seed=seed),
-    "default_lover": lambda c, seed: simulated.default_lover(seed=seed),
-    "repeater": lambda c, seed: simulated.repeater(seed=seed),
-    "rambler": lambda c, seed: simulated.rambler(seed=seed),
+    "default_lover": lambda _, seed: simulated.default_lover(seed=seed),
+    "repeater": lambda _, seed: simulated.repeater(seed=seed),
+    "rambler": lambda _, seed: simulated.rambler(seed=seed),
 }
 
 OPTIONS: dict[str, Any] = {}
@@ -103,10 +102,9 @@ def run_auto(model: str | None, proposer: str = "auto") -> Callable[[Case, int],
 
     def run(c: Case, seed: int) -> Outcome:
         from tunewise.history import History
+        from tunewise.proposers import AutoOptions, auto_with
         from tunewise.sampler import LLMSampler
         from tunewise.task import Task
-
-        from tunewise.proposers import AutoOptions, auto_with
 
         chat = MODELS[model](c, seed) if model else None
         chosen = auto_with(AutoOptions(**OPTIONS)) if OPTIONS and chat else proposer
@@ -115,8 +113,11 @@ def run_auto(model: str | None, proposer: str = "auto") -> Callable[[Case, int],
         )
         study = optimize(c, sampler, enqueue=False)
         trials = History.from_study(study)
-        facts = {"sources": "".join(t.source[0] for t in trials), "calls": sampler.totals.calls}
-        facts["credit"] = [t.proposal.get("policy", {}).get("credit") for t in trials]
+        facts = {
+            "sources": "".join(t.source[0] for t in trials),
+            "calls": sampler.totals.calls,
+            "credit": [t.proposal.get("policy", {}).get("credit") for t in trials],
+        }
         return [float(t.value) for t in study.trials], facts
 
     return run
@@ -206,7 +207,9 @@ def run_all(arguments: argparse.Namespace) -> list[dict[str, Any]]:
             if missing:
                 todo[name, seed] = missing
     with ProcessPoolExecutor(arguments.jobs) as pool, path.open("a") as file:
-        runs = [pool.submit(group, n, s, tuple(m), str(arguments.data_dir), arguments.options) for (n, s), m in todo.items()]
+        runs = [
+            pool.submit(group, n, s, tuple(m), str(arguments.data_dir), arguments.options) for (n, s), m in todo.items()
+        ]
         for run in runs:
             for row in run.result():
                 known[row["problem"], row["seed"], row["method"]] = row
@@ -232,7 +235,9 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.problems = arguments.problems or [*PROBLEMS, *(SVM_TASKS if arguments.data_dir else ())]
     rows = run_all(arguments)
-    text = report(rows, command=command(arguments), machine=f"Python {platform.python_version()}, {os.cpu_count()} cores")
+    text = report(
+        rows, command=command(arguments), machine=f"Python {platform.python_version()}, {os.cpu_count()} cores"
+    )
     if arguments.write:
         arguments.write.parent.mkdir(parents=True, exist_ok=True)
         arguments.write.write_text(text, "utf-8")
@@ -246,11 +251,6 @@ def command(arguments: argparse.Namespace) -> str:
     seeds = f"--seeds {arguments.seeds}" + (f" --first-seed {arguments.first_seed}" if arguments.first_seed else "")
     chosen = f" --methods {' '.join(arguments.methods)} --problems {' '.join(arguments.problems)}"
     return f"python benchmarks/auto.py {seeds}{data}{chosen} --write docs/results/auto.md"
-
-
-def sources(row: Mapping[str, Any]) -> Counter[str]:
-    """How many trials each source made, by first letter."""
-    return Counter(row.get("sources", ""))
 
 
 if __name__ == "__main__":

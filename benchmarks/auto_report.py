@@ -1,4 +1,4 @@
-"""The page of `auto.py`: tables of normalized regret, paired ratios with intervals, and what falls short of the targets."""
+"""The page of `auto.py`: normalized regret, paired ratios with intervals, and what falls short of the targets."""
 
 from __future__ import annotations
 
@@ -17,6 +17,16 @@ RESAMPLES = 2000
 BAD = ("auto+adversary", "auto+default_lover", "auto+repeater", "auto+rambler")
 LIMITS = {10: (1.10, 1.15), 30: (1.02, 1.05)}
 """For a bad model: the ratio of mean regrets, and the upper end of its interval."""
+
+
+ABOUT = """\
+Normalized regret: 0 is the best known value, 1 a random point. The first trial stands for a user's default: the best of
+three random draws, the same for every method but `random`. `default+gp` is `auto` without a model. The models are
+simulated (`tunewise.testing.simulated`): *expert* and *adversary* draw with a standard deviation of 0.1 of each range
+around the true optimum and around the worst place; *stale* is an expert at its first call only; *default_lover* stays
+within 3 % of the default; *repeater* has one idea; *rambler* proposes at random, half of the time in broken JSON.
+Ratio: mean regret over that of `default+gp`, with a 95 % interval by bootstrap over paired seeds; geometric: the mean
+ratio of (regret + 0.001), in which no problem outweighs the others."""
 
 
 def regrets(rows: Iterable[dict[str, Any]], budget: int) -> dict[str, dict[tuple[str, int], float]]:
@@ -74,26 +84,26 @@ def report(rows: list[dict[str, Any]], *, command: str, machine: str) -> str:
     problems = list(dict.fromkeys(row["problem"] for row in rows))
     seeds = sorted({row["seed"] for row in rows})
     packages = ", ".join(map(installed, ("tunewise", "numpy", "scipy", "optuna", "scikit-learn", "torch", "smac")))
+    runs = f"{len(problems)} problems, {len(seeds)} paired seeds ({seeds[0]} to {seeds[-1]}), 30 trials"
     lines = [
         "# `auto` against its parts",
         "",
-        f"{len(problems)} problems, {len(seeds)} paired seeds ({seeds[0]} to {seeds[-1]}), 30 trials. {machine}; {packages}.",
-        "Made by the command below; do not edit by hand.",
+        f"{runs}. {machine}; {packages}. Made by the command below; do not edit by hand.",
         "",
         f"    {command}",
         "",
-        "Normalized regret: 0 is the best known value, 1 a random point. The first trial stands for a user's default: the",
-        "best of three random draws, the same for every method but `random`. `default+gp` is `auto` without a model. The models",
-        "are simulated (`tunewise.testing.simulated`): *expert* and *adversary* draw with a standard deviation of 0.1 of each",
-        "range around the true optimum and around the worst place. Ratio: mean regret over that of `default+gp`, with a 95 %",
-        "interval by bootstrap over paired seeds; geometric: the mean ratio of (regret + 0.001), in which no problem outweighs",
-        "the others.",
+        *ABOUT.splitlines(),
     ]
     for budget in BUDGETS:
         lines += ["", f"## At {budget} trials", "", *overview(rows, methods, budget)]
     lines += ["", "## What had to hold", "", *verdicts(rows)]
     for budget in BUDGETS:
-        lines += ["", f"## Mean regret by problem, at {budget} trials", "", *by_problem(rows, methods, problems, budget)]
+        lines += [
+            "",
+            f"## Mean regret by problem, at {budget} trials",
+            "",
+            *by_problem(rows, methods, problems, budget),
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -103,7 +113,7 @@ def overview(rows: list[dict[str, Any]], methods: list[str], budget: int) -> lis
     keys = sorted(found[REFERENCE])
     reference = table_of(found[REFERENCE], keys)
     lines = [
-        "| method | mean regret | ratio | 95 % | geometric | runs won / tied | problems won | calls | share of the model | ms a trial |",
+        "| method | regret | ratio | 95 % | geometric | runs won / tied | problems won | calls | model's share | ms |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for method in methods:
@@ -111,11 +121,12 @@ def overview(rows: list[dict[str, Any]], methods: list[str], budget: int) -> lis
         c = compare(table, reference)
         own = [row for row in rows if row["method"] == method]
         calls = np.mean([row.get("calls", 0) for row in own])
-        share = np.mean([sum(s in "m" or s == "r" for s in row.get("sources", "")[:budget]) / budget for row in own])
+        share = np.mean([sum(s == "m" for s in row.get("sources", "")[:budget]) / budget for row in own])
         ms = 1000 * np.mean([row["seconds"] for row in own])
         lines.append(
-            f"| {method} | {table.mean():.4f} | {c['ratio']:.3f} | {c['low']:.3f} to {c['high']:.3f} | {c['floor']:.3f} "
-            f"| {c['won']:.0%} / {c['tied']:.0%} | {c['problems']:.0%} | {calls:.1f} | {share:.0%} | {ms:.0f} |"
+            f"| {method} | {table.mean():.4f} | {c['ratio']:.3f} | {c['low']:.3f} to {c['high']:.3f} "
+            f"| {c['floor']:.3f} | {c['won']:.0%} / {c['tied']:.0%} | {c['problems']:.0%} "
+            f"| {calls:.1f} | {share:.0%} | {ms:.0f} |"
         )
     return lines
 
@@ -144,13 +155,16 @@ def verdicts(rows: list[dict[str, Any]]) -> list[str]:
             misses += [f"the interval's end by {c['high'] - upper:.3f}"] if c["high"] > upper else []
             verdict = f"**misses** {' and '.join(misses)}" if misses else "holds"
             lines.append(
-                f"- {method} at {budget}: ratio {c['ratio']:.3f}, up to {c['high']:.3f}; at most {limit} and {upper}: {verdict}."
+                f"- {method} at {budget}: ratio {c['ratio']:.3f}, up to {c['high']:.3f}; "
+                f"at most {limit} and {upper}: {verdict}."
             )
         if "auto+expert" in found:
             c = compare(table_of(found["auto+expert"], keys), reference)
             if budget == BUDGETS[0]:
                 held = "holds" if c["problems"] >= 0.8 else f"**misses** by {0.8 - c['problems']:.0%}"
-                lines.append(f"- auto+expert at {budget}: better on {c['problems']:.0%} of the problems; at least 80 %: {held}.")
+                lines.append(
+                    f"- auto+expert at {budget}: better on {c['problems']:.0%} of the problems; at least 80 %: {held}."
+                )
             else:
                 held = "holds" if c["ratio"] <= 1 else f"**misses** by {c['ratio'] - 1:.3f}"
                 lines.append(f"- auto+expert at {budget}: ratio {c['ratio']:.3f}; at most 1: {held}.")

@@ -1,7 +1,7 @@
 """The svm tasks on three data sets, trained live: support vector machines with RBF kernel, C and gamma free.
 
-Protocol `clean`: stratified, 10 % put aside (fold 0 of 10), the rest split 67/33 into training and validation with random
-state 1; one-hot and scaling are fitted on the training part; the objective is 1 - validation accuracy.
+Protocol `clean`: stratified, 10 % put aside (fold 0 of 10), the rest split 67/33 into training and validation with
+random state 1; one-hot and scaling are fitted on the training part; the objective is 1 - validation accuracy.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from surrogate_regret import Problem
 
+from surrogate_regret import Problem
 from tunewise.space import Configuration, Float, SearchSpace
 
 SPACE = SearchSpace(
@@ -47,7 +47,7 @@ def load(path: Path, nominal: tuple[str, ...]) -> tuple[Any, Any, Any, Any]:
     rest, _ = next(iter(StratifiedKFold(10, shuffle=True, random_state=1).split(numbers, y)))
     train, valid = train_test_split(rest, train_size=0.67, random_state=1, stratify=y[rest])
     scaler = StandardScaler().fit(numbers[train])
-    blocks = [(scaler.transform(numbers[part]),) for part in (train, valid)]
+    blocks: list[tuple[Any, ...]] = [(scaler.transform(numbers[part]),) for part in (train, valid)]
     if nominal:
         encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False).fit(texts[train])
         blocks = [(encoder.transform(texts[part]), *block) for part, block in zip((train, valid), blocks, strict=True)]

@@ -269,7 +269,7 @@ def batch(text: str, base: dict[str, Any] | None = None) -> list[dict[str, Any]]
 @pytest.mark.parametrize(
     "text",
     [
-        '{"candidates": [{"reason": "r", "configuration": {"C": 2}}, {"configuration": {"gamma": 0.5}, "reason": "s"}]}',
+        '{"candidates": [{"reason": "r", "configuration": {"C": 2}}, {"configuration": {"gamma": 0.5}}]}',
         '[{"C": 2}, {"gamma": 0.5}]',
         'First {"C": 2} and then\n```json\n{"gamma": 0.5}\n```',
         '{"a": {"C": 2, "reason": "x", "boldness": "bold"}, "b": {"gamma": 0.5, "id": 7}}',
@@ -288,7 +288,11 @@ def test_null_may_be_a_choice() -> None:
 
 
 def test_reasons_of_several() -> None:
-    text = '{"candidates": [{"reason": "more of C", "boldness": "bold", "configuration": {"C": 2}}, {"C": 3, "reason": "even more"}]}'
+    first, second = (
+        '{"reason": "more of C", "boldness": "bold", "configuration": {"C": 2}}',
+        '{"C": 3, "reason": "even more"}',
+    )
+    text = f'{{"candidates": [{first}, {second}]}}'
     assert [r.reason for r in parse_batch(text, BATCH, base=BASE).replies] == ["more of C", "even more"]
 
 
@@ -309,7 +313,7 @@ def test_never_more_than_sixteen() -> None:
     assert len(batch(str([{"C": i} for i in range(99)]))) == 16
 
 
-@given(st.text(alphabet='{}[]:,"\'CgammaXnote10. \n', max_size=200))
+@given(st.text(alphabet="{}[]:,\"'CgammaXnote10. \n", max_size=200))
 def test_several_raise_only_invalid_reply(text: str) -> None:
     with contextlib.suppress(InvalidReply):
         parse_batch(text, BATCH, base=BASE)

@@ -103,7 +103,6 @@ VIEWS: dict[str, View] = {
     ),
     "auto-no-default": state(SVC, HISTORY, most_wanted=1, last=True),
     "auto-plateau": state(FULL, HISTORY, most_wanted=5, beliefs=BELIEFS[:1], plateau=7),
-
     "system": SystemView(),
     "problem": ProblemView(TASK, SVC),
     "problem-reasoning": ProblemView(TASK, SVC, reasoning=True),

@@ -416,7 +416,9 @@ def test_an_own_proposer() -> None:
 
 
 def test_wrong_arguments() -> None:
-    with pytest.raises(StudyError, match=r"proposer = 'magic' is unknown\. The proposers are compressed, chat, auto, random"):
+    with pytest.raises(
+        StudyError, match=r"proposer = 'magic' is unknown\. The proposers are compressed, chat, auto, random"
+    ):
         LLMSampler(good(), proposer="magic")
     with pytest.raises(StudyError, match=r"space = .* is no SearchSpace"):
         LLMSampler(good(), space={"x": Float(0, 1)})  # type: ignore[arg-type]

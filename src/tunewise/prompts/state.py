@@ -122,7 +122,9 @@ class StateView:
         if self.next_try is None:
             return ""
         expects = "" if self.expected is None else f", expecting {self.metric} = {self.expected:.3g}"
-        return show({n: v if not isinstance(v, float) else float(f"{v:.3g}") for n, v in self.next_try.items()}) + expects
+        return (
+            show({n: v if not isinstance(v, float) else float(f"{v:.3g}") for n, v in self.next_try.items()}) + expects
+        )
 
     def _short(self, trial: TrialRecord) -> str:
         """A configuration as its difference from the default."""

@@ -11,12 +11,11 @@ The whole state stands in the history: what was offered, what was expected, what
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tunewise.history import TrialRecord
-from tunewise.llm.base import ChatReply, ChatRequest, Message
+from tunewise.llm.base import Message
 from tunewise.prompts.render import MAX_PROMPT_TOKENS, render, render_bounded
 from tunewise.prompts.state import StateView
 from tunewise.prompts.views import ProblemView
@@ -41,6 +40,7 @@ class AutoOptions:
         warm: Configurations in the first batch, at most a third of the budget: 3 to 5 [METHOD 4.2].
         fresh: Configurations per later call: several candidates, few calls [METHOD 4.3].
         margin: How far below the best log acquisition a candidate may be after one trial, at full credit.
+        praise: By how much each pick that went well widens the margin.
         fade: Power of the number of trials by which the margin shrinks; LLINBO's "justify" needs one that does.
         trust: Strength of the prior belief in the model, in picks that went well.
         memory: What each further piece of evidence leaves of the earlier ones.
@@ -56,8 +56,9 @@ class AutoOptions:
 
     warm: int = 4
     fresh: int = 3
-    margin: float = 6.0
-    fade: float = 1.0
+    margin: float = 0.7
+    praise: float = 2.0
+    fade: float = 0.5
     trust: float = 1.0
     memory: float = 0.9
     ambition: float = 0.5
@@ -135,7 +136,8 @@ def stand(ask: Ask, options: AutoOptions) -> Standing:
         pending=pending,
         rng=ask.rng,
     )
-    credit = read_evidence(ask.history, options).credit if ask.model else 0.0
+    evidence = read_evidence(ask.history, options)
+    credit = evidence.credit if ask.model else 0.0
     if not ask.tried:
         return Standing(surrogate, None, None, credit, -math.inf)
     (own,) = surrogate.propose()
@@ -143,7 +145,8 @@ def stand(ask: Ask, options: AutoOptions) -> Standing:
         return Standing(surrogate, own, None, credit, -math.inf)
     best = float(surrogate.score([own])[0])
     bar = sign * float(surrogate.predict([own])[0][0])
-    return Standing(surrogate, own, bar, credit, best - credit * options.margin / len(observed) ** options.fade)
+    margin = credit * (options.margin + options.praise * evidence.model[0]) / len(observed) ** options.fade
+    return Standing(surrogate, own, bar, credit, best - margin)
 
 
 def sorted_out(ask: Ask) -> tuple[list[tuple[TrialRecord, float]], list[Configuration], list[Configuration]]:

@@ -129,7 +129,9 @@ def as_candidate(parsed: ParsedReply, model: str) -> Candidate:
 def unused(ask: Ask, *, most: int) -> tuple[Candidate, ...]:
     """What earlier calls offered and nobody has tried, the latest `most`, read from the history."""
     offered = [
-        Candidate.from_dict(data) for trial in ask.history for data in trial.proposal.get("policy", {}).get("offered", ())
+        Candidate.from_dict(data)
+        for trial in ask.history
+        for data in trial.proposal.get("policy", {}).get("offered", ())
     ]
     fitting = [c for c in offered if ask.space.accepts(c.configuration) and set(c.configuration) <= set(ask.space)]
     return tuple(c for c in fitting if not ask.nearly(c.configuration))[-most:]

@@ -19,7 +19,14 @@ from tunewise.prompts.views import clip, show
 
 __all__ = ["Progress", "money"]
 
-STYLES = {"default": "cyan", "model": "green", "repair": "yellow", "acquisition": "bright_blue", "random": "magenta", "enqueued": "blue"}
+STYLES = {
+    "default": "cyan",
+    "model": "green",
+    "repair": "yellow",
+    "acquisition": "bright_blue",
+    "random": "magenta",
+    "enqueued": "blue",
+}
 
 
 class Progress:

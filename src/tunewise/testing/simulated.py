@@ -1,8 +1,8 @@
 """Models that are no models, for comparisons: each reads the real prompt and answers as a kind of model would.
 
-They see nothing but the request: the search space, the default and the trials are read out of the prompt's text, so that
-a prompt that loses information breaks them. Where the optimum (the expert) or the worst region (the adversary) lies is
-given when they are made. A reply is a function of the request and the seed alone, as that of a real model at temperature 0.
+They see nothing but the request: the search space, the default and the trials are read out of the prompt's text, so
+that a prompt that loses information breaks them. Where the optimum (the expert) or the worst region (the adversary)
+lies is given when they are made. A reply is a function of the request and the seed alone, as at temperature 0.
 
 ```python
 model = expert({"C": 10.0, "gamma": 0.01}, spread=0.1, seed=3)
@@ -194,7 +194,7 @@ def read_prompt(request: ChatRequest) -> Seen:
 def read_trials(text: str, space: SearchSpace) -> list[tuple[Configuration, float | None]]:
     """The numbered lines; differences are from the default."""
     base: Configuration = space.default or {} if "as differences from the default" in text else {}
-    trials = []
+    trials: list[tuple[Configuration, float | None]] = []
     for match in TRIAL_LINE.finditer(text):
         configuration = base | (json.loads(match[2]) if match[2] != "the default" else {})
         trials.append((configuration, value_in(match[3])))

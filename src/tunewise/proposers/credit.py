@@ -54,13 +54,14 @@ def read_evidence(history: History, options: AutoOptions) -> Evidence:
         if wasted := policy.get("wasted", 0.0):
             model.append((0.0, wasted))
         bar = policy.get("bar")
-        if bar is not None and trial.state != "running" and trial.source in (*MODEL, "acquisition"):
+        judged = bar is not None or trial.state == "failed"  # a failure is one whatever was expected
+        if judged and trial.state != "running" and trial.source in (*MODEL, "acquisition"):
             (model if trial.source in MODEL else own).append((float(beats(trial, bar, history)), 1.0))
     wins, losses = counted(model, options.memory)
     own_wins, own_losses = counted(own, options.memory)
     share = (options.trust + wins) / (options.trust + wins + losses)
-    bar = options.ambition * (1 + own_wins) / (2 + own_wins + own_losses)
-    return Evidence((wins, losses), (own_wins, own_losses), max(0.0, (share - bar) / (1 - bar)))
+    least = options.ambition * (1 + own_wins) / (2 + own_wins + own_losses)
+    return Evidence((wins, losses), (own_wins, own_losses), max(0.0, (share - least) / (1 - least)))
 
 
 def counted(events: Iterable[tuple[float, float]], memory: float) -> tuple[float, float]:
@@ -71,9 +72,9 @@ def counted(events: Iterable[tuple[float, float]], memory: float) -> tuple[float
     return wins, losses
 
 
-def beats(trial: TrialRecord, bar: float, history: History) -> bool:
+def beats(trial: TrialRecord, bar: float | None, history: History) -> bool:
     """Whether a trial did better than a value; a failed one never does."""
-    if trial.state != "finished" or trial.value is None:
+    if trial.state != "finished" or trial.value is None or bar is None:
         return False
     return trial.value < bar if history.direction == "minimize" else trial.value > bar
 

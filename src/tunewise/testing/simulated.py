@@ -119,10 +119,10 @@ def adversary(worst: Mapping[str, Value], *, spread: float = 0.1, seed: int = 0)
 
 
 def stale(optimum: Mapping[str, Value], *, spread: float = 0.1, seed: int = 0) -> Simulated:
-    """An expert at its first call, who afterwards repeats the best trial."""
+    """An expert as long as at most two trials are known, who afterwards repeats the best one."""
 
     def policy(seen: Seen, rng: np.random.Generator) -> list[Configuration]:
-        if len(seen.trials) <= 1:
+        if len(seen.trials) <= 2:
             return around(optimum, seen, rng, spread)
         return [seen.best] * max(1, seen.count)
 

@@ -32,13 +32,17 @@ class Progress:
         trials: How many trials the study is to have.
         metric: Name of what the objective returns.
         totals: Says what the calls have taken so far.
+        spinner: Whether what runs now is shown too; not where somebody types at the same terminal.
     """
 
-    def __init__(self, console: Console, trials: int, metric: str, totals: Callable[[], Totals]) -> None:
+    def __init__(
+        self, console: Console, trials: int, metric: str, totals: Callable[[], Totals], *, spinner: bool = True
+    ) -> None:
         self._console = console
         self._trials = trials
         self._metric = metric
         self._totals = totals
+        self._spinner = spinner and console.is_terminal
         self._began = time.monotonic()
         self._running: dict[int, tuple[TrialRecord, float]] = {}
         self._live = Live(
@@ -46,7 +50,7 @@ class Progress:
         )
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal:
+        if self._spinner:
             self._live.start()
         return self
 

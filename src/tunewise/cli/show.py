@@ -26,10 +26,11 @@ def show(
 ) -> None:
     """Show a study: trials with source, reason and value; tokens and cost; the best against the default.
 
-    Examples:
-        tunewise show study.yaml
+    **Examples**
 
-        tunewise show study.journal --json | jq .best
+    - `tunewise show study.yaml`
+
+    - `tunewise show study.journal --json | jq .best`
     """
     from rich.console import Console
 

@@ -38,14 +38,15 @@ def tune(
 ) -> None:
     """Run a study file, or go on where an interrupted run ended: the same command does both.
 
-    Examples:
-        tunewise tune study.yaml --model embedded
+    **Examples**
 
-        tunewise tune study.yaml --model gpt-5 --max-usd 0.50
+    - `tunewise tune study.yaml --model embedded`
 
-        tunewise tune study.yaml --model qwen3 --base-url http://localhost:11434/v1 --workers 2
+    - `tunewise tune study.yaml --model gpt-5 --max-usd 0.50`
 
-        tunewise tune study.yaml --replay run.cassette
+    - `tunewise tune study.yaml --model qwen3 --base-url http://localhost:11434/v1 --workers 2`
+
+    - `tunewise tune study.yaml --replay run.cassette`
     """
     from rich.console import Console
 

@@ -40,6 +40,9 @@ __all__ = ["PROPOSERS", "LLMSampler", "drive"]
 PROPOSERS: dict[str, Proposer] = {"compressed": compressed, "chat": chat, "random": random}
 """Proposers by name."""
 
+MAX_COLLISIONS = 3
+"""Workers in several processes that are asked at the same moment get the same answer; so often it is asked again."""
+
 logger = logging.getLogger("tunewise")
 
 
@@ -246,10 +249,19 @@ class LLMSampler(BaseSampler):
             self.restore(study)
             if (study.study_name, trial.number) not in self._fallbacks:  # never halfway through a trial
                 self.check_fallbacks()
-            ask = self._ask(study, trial.number, space, fixed=fixed)
-            proposal = drive(self._propose(ask), lambda request: self._complete(study, trial, request))
+            proposal = self._find(study, trial, space, fixed=fixed)
             self._take(study, trial, planned, proposal)
         return dict(proposal.configuration)
+
+    def _find(self, study: Study, trial: FrozenTrial, space: SearchSpace, *, fixed: Mapping[str, Value]) -> Proposal:
+        """Ask the proposer; once more where a worker in another process has meanwhile proposed the same."""
+        for _ in range(MAX_COLLISIONS):
+            ask = self._ask(study, trial.number, space, fixed=fixed)
+            proposal = drive(self._propose(ask), lambda request: self._complete(study, trial, request))
+            now = self._ask(study, trial.number, space, fixed=fixed)
+            if not now.nearly(proposal.configuration) or ask.nearly(proposal.configuration):
+                break
+        return proposal
 
     def _ask(self, study: Study, number: int, space: SearchSpace, *, fixed: Mapping[str, Value]) -> Ask:
         return Ask(

@@ -84,9 +84,8 @@ def main() -> None:
         print(f"{name:<16}{first:>10.1f}{late:>10.1f}")
     (first, late), (peer_first, peer_late) = table.values()
     print(f"{'ratio':<16}{first / peer_first:>10.1f}{late / peer_late:>10.1f}")
-    print(
-        f"\nprompt: {answers.tokens[0]} tokens at first, {answers.tokens[-1]} at 1,000 trials, most {max(answers.tokens)}"
-    )
+    first_size, last_size, most = answers.tokens[0], answers.tokens[-1], max(answers.tokens)
+    print(f"\nprompt: {first_size} tokens at first, {last_size} at the end, {most} at most")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Options of the test suite."""
+"""Options and fixtures of the test suite; and its presence lets every test import what lies beside it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from whole_paths import InProcess
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -25,3 +27,10 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         assert file.read_text("utf-8") == text + "\n", "the prompt has changed: if meant, run pytest --remake-golden"
 
     return check
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> InProcess:
+    """The command line, in this process, 80 columns wide."""
+    monkeypatch.setenv("COLUMNS", "80")
+    return InProcess(monkeypatch, capsys)

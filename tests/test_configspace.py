@@ -47,7 +47,7 @@ SPACE = SearchSpace(
         "C": Float(1e-3, 1 / 3, log=True, description="inverse strength"),
         "width": Int(8, 64, step=8, default=16, when={"kernel": ["rbf", None]}),
         "rate": Float(0.25, 1.0, step=0.25, when={"kernel": "rbf", "width": 8}),
-        "flag": Categorical([True, 1, 0.0]),
+        "flag": Categorical([True, 2, 0.5]),
     }
 )
 

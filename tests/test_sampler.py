@@ -27,7 +27,7 @@ from tunewise import (
     SearchSpace,
     Task,
 )
-from tunewise.errors import BudgetReached, ModelUnavailable, ModelUnusable, StudyError
+from tunewise.errors import BudgetReached, ModelUnavailable, ModelUnusable, StudyError, UsageError
 from tunewise.history import CALL_KEY, PROPOSAL_KEY
 from tunewise.proposers import Ask
 from tunewise.sampler import joined
@@ -444,3 +444,47 @@ def test_joining_what_was_asked_one_by_one() -> None:
         both = joined(first, second)
         assert (both["source"], both["fallback"]) == ("random", "no reply")
         assert both["configuration"] == {"x": 1, "z": 3}
+
+
+def test_a_preview_is_of_the_trial_that_waits() -> None:
+    """After a cap was reached, the next trial is the one that is queued without a configuration."""
+    sampler = LLMSampler(good(), space=SPACE, task=Task(budget=2), seed=0)
+    study = open_study(None, sampler)
+    study.tell(study.ask(SPACE.distributions), 1.0)
+    waiting = study.ask()
+    study._storage.set_trial_state_values(waiting._trial_id, state=TrialState.WAITING)
+    request = sampler.preview(study)
+    assert request is not None
+    assert "This is the last try." in request.messages[-1].content
+    study._storage.set_trial_state_values(study.ask()._trial_id, state=TrialState.FAIL)
+    first = LLMSampler(good(), space=SPACE, task=Task(budget=3), seed=0)
+    again = first.preview(study)
+    assert again is not None
+    assert "This is the last try." in again.messages[-1].content
+
+
+def test_what_is_no_model_is_refused_at_once() -> None:
+    with pytest.raises(UsageError, match="model = 3 is neither a name nor a ChatModel"):
+        LLMSampler(3)  # type: ignore[arg-type]
+
+
+def test_workers_that_are_asked_at_the_same_moment_do_not_collide() -> None:
+    """While this worker's model answers, another process proposes the same."""
+    said = iter(['{"x": 0.25, "y": 0.5}', '{"x": 0.75, "y": 0.5}'])
+    distributions = SPACE.distributions
+
+    def reply(request: ChatRequest) -> str:
+        answer = next(said)
+        if "0.25" in answer:
+            other = study._storage.create_new_trial(study._study_id)
+            study._storage.set_trial_user_attr(
+                other, PROPOSAL_KEY, {"configuration": {"x": 0.25, "y": 0.5}, "source": "model"}
+            )
+        else:
+            assert '{"x": 0.25, "y": 0.5}' in request.messages[-1].content
+        return answer
+
+    study = open_study(None, LLMSampler(FunctionModel(reply), space=SPACE, seed=0))
+    trial = study.ask(distributions)
+    assert trial.params == {"x": 0.75, "y": 0.5}
+    assert study.trials[0].user_attrs[PROPOSAL_KEY]["source"] == "model"

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from optuna.distributions import CategoricalDistribution, FloatDistribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from strategies import search_spaces, spaces_with_configuration
 from tunewise import Categorical, Float, Int, SearchSpace
@@ -364,3 +364,10 @@ def test_suggest_asks_only_for_what_exists() -> None:
     trial = study.ask()
     assert SVC.suggest(trial) == {"kernel": "linear", "C": 3.0}
     assert set(trial.params) == {"kernel", "C"}
+
+
+def test_a_mapping_may_hold_hyperparameters_distributions_and_plain_data() -> None:
+    space = SearchSpace.from_dict(
+        {"a": Float(0, 1), "b": IntDistribution(1, 3), "c": {"type": "categorical", "choices": ["x", "y"]}}
+    )
+    assert [h.type for h in space.values()] == ["float", "int", "categorical"]

@@ -42,6 +42,9 @@ PROPOSERS: dict[str, Proposer] = {"compressed": compressed, "chat": chat, "auto"
 MODEL_FREE = (random, auto)
 """Those that do without a model where none is given."""
 
+MAX_COLLISIONS = 3
+"""Workers in several processes that are asked at the same moment get the same answer; so often it is asked again."""
+
 logger = logging.getLogger("tunewise")
 
 
@@ -170,7 +173,11 @@ class LLMSampler(BaseSampler):
         """
         if self.space is None:
             raise StudyError("A sampler without a space cannot say what it would ask. Give LLMSampler a space.")
-        ask = self._ask(study, len(study.get_trials(deepcopy=False)), self.space, fixed={})
+        trials = study.get_trials(deepcopy=False)
+        waiting = (
+            t.number for t in trials if t.state == TrialState.WAITING and not TrialRecord.from_optuna(t).configuration
+        )
+        ask = self._ask(study, next(waiting, len(trials)), self.space, fixed={})
         try:
             return next(self._ask_model(ask))
         except StopIteration:
@@ -251,10 +258,19 @@ class LLMSampler(BaseSampler):
             self.restore(study)
             if (study.study_name, trial.number) not in self._fallbacks:  # never halfway through a trial
                 self.check_fallbacks()
-            ask = self._ask(study, trial.number, space, fixed=fixed)
-            proposal = drive(self._propose(ask), lambda request: self._complete(study, trial, request))
+            proposal = self._find(study, trial, space, fixed=fixed)
             self._take(study, trial, planned, proposal)
         return dict(proposal.configuration)
+
+    def _find(self, study: Study, trial: FrozenTrial, space: SearchSpace, *, fixed: Mapping[str, Value]) -> Proposal:
+        """Ask the proposer; once more where a worker in another process has meanwhile proposed the same."""
+        for _ in range(MAX_COLLISIONS):
+            ask = self._ask(study, trial.number, space, fixed=fixed)
+            proposal = drive(self._propose(ask), lambda request: self._complete(study, trial, request))
+            now = self._ask(study, trial.number, space, fixed=fixed)
+            if not now.nearly(proposal.configuration) or ask.nearly(proposal.configuration):
+                break
+        return proposal
 
     def _ask(self, study: Study, number: int, space: SearchSpace, *, fixed: Mapping[str, Value]) -> Ask:
         return Ask(
@@ -350,8 +366,6 @@ def find_model(model: str | ChatModel | None, proposer: Proposer) -> ChatModel:
                 'No model was given. Name one: model="embedded", or the model of an OpenAI-compatible server.'
             )
         return ScriptedModel([], name="none")
-    if isinstance(model, str):
-        from tunewise.llm.resolve import resolve_model
+    from tunewise.llm.resolve import resolve_model
 
-        return resolve_model(model)
-    return model
+    return resolve_model(model)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tunewise.errors import BudgetReached, ModelUnavailable, StudyError, UsageError
+from tunewise.errors import BudgetReached, ModelUnavailable, ModelUnusable, ReplayMiss, StudyError, UsageError
 from tunewise.llm.base import ChatReply, ChatRequest, Message
 from tunewise.llm.ledger import Call, Caps, Ledger, Totals, most_input_tokens
 from tunewise.llm.prices import Price
@@ -36,6 +36,15 @@ def test_a_call_is_recorded_with_what_it_cost() -> None:
         cost_usd=call.cost_usd,
         at_least_usd=call.cost_usd or 0,
     )
+
+
+def test_a_call_that_a_cassette_does_not_hold_was_not_made() -> None:
+    calls: list[Call] = []
+    ledger = Ledger(ScriptedModel([ReplayMiss("not recorded"), REPLY]), caps=Caps(max_calls=1))
+    with pytest.raises(ReplayMiss):
+        ledger.complete(ASK, calls.append)
+    assert not calls
+    assert ledger.complete(ASK, calls.append) == REPLY
 
 
 def test_a_failed_call_is_recorded_and_its_cost_is_unknown() -> None:
@@ -155,3 +164,12 @@ def test_a_damaged_record_is_a_study_error_and_a_later_one_is_read() -> None:
 
 def test_a_schema_counts_as_prompt() -> None:
     assert most_input_tokens(replace(ASK, schema={"type": "object"})) > most_input_tokens(ASK)
+
+
+def test_a_model_that_cannot_be_reached_bills_nothing() -> None:
+    calls: list[Call] = []
+    ledger = Ledger(ScriptedModel([ModelUnusable("no such server")]), price=PRICE)
+    with pytest.raises(ModelUnusable):
+        ledger.complete(ASK, calls.append)
+    assert (calls[0].cost_usd, calls[0].input_tokens) == (0.0, 0)
+    assert ledger.totals.cost_usd == 0

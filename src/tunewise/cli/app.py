@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 import typer
@@ -20,11 +21,11 @@ app = typer.Typer(
 
     Begin with a study file (see `examples/`), then:
 
-        tunewise prompt study.yaml      what would be sent to the model; nothing is sent
+    - `tunewise prompt study.yaml`: what would be sent to the model; nothing is sent
 
-        tunewise tune study.yaml        run it, or go on where it was
+    - `tunewise tune study.yaml`: run it, or go on where it was
 
-        tunewise show study.yaml        who proposed what and why, what it cost, best against default
+    - `tunewise show study.yaml`: who proposed what and why, what it cost, best against default
 
     Exit codes: 0 done, 2 wrong usage, 3 budget reached, 4 model unusable, 5 objective failed throughout,
     130 interrupted.
@@ -71,11 +72,16 @@ def exit_code(error: TunewiseError) -> int:
 
 def main() -> None:
     """Run the command; an error is one paragraph on standard error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # models write more than every terminal can show
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except TunewiseError as error:
+        from tunewise.llm.manual import printable
+
         sys.stdout.flush()
-        print(f"tunewise: {error}", file=sys.stderr)  # noqa: T201 - the one place where a program speaks
+        print(f"tunewise: {printable(str(error))}", file=sys.stderr)  # noqa: T201 - the one place where a program speaks
         sys.exit(exit_code(error))
     except KeyboardInterrupt:
         print("tunewise: interrupted.", file=sys.stderr)  # noqa: T201

@@ -16,26 +16,28 @@ def models(
 ) -> None:
     """Say what a model's name means, and ask it for one word; or list what a server offers.
 
-    Examples:
-        tunewise models embedded
+    **Examples**
 
-        tunewise models --base-url http://localhost:11434/v1
+    - `tunewise models embedded`
 
-        tunewise models gpt-5
+    - `tunewise models --base-url http://localhost:11434/v1`
+
+    - `tunewise models gpt-5`
     """
     from tunewise.llm.base import ChatRequest, Message
+    from tunewise.llm.manual import printable
     from tunewise.llm.openai import list_models
     from tunewise.llm.resolve import closing, describe, resolve_model
 
     if name is None:
         for offered in list_models(base_url=base_url, api_key_env=api_key_env or "OPENAI_API_KEY"):
-            typer.echo(offered)
+            typer.echo(printable(offered))
         return
     model = resolve_model(name, base_url=base_url, api_key_env=api_key_env)
-    typer.echo(describe(model))
+    typer.echo(printable(describe(model)))
     with closing(model):
         reply = model.complete(
             ChatRequest(messages=(Message("user", "Reply with the one word: ready"),), max_output_tokens=512)
         )
     said = " ".join(reply.text.split())[:60]
-    typer.echo(f"It answers, as {reply.model}, in {reply.seconds:.1f} s: {said!r}")
+    typer.echo(f"It answers, as {printable(reply.model)}, in {reply.seconds:.1f} s: {said!r}")

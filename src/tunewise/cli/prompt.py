@@ -17,28 +17,30 @@ def prompt(
 ) -> None:
     """Print the request that the next trial of a study would send to the model. Nothing is sent, nothing is changed.
 
-    Examples:
-        tunewise prompt study.yaml
+    **Examples**
 
-        tunewise prompt study.yaml --proposer chat --reasoning
+    - `tunewise prompt study.yaml`
+
+    - `tunewise prompt study.yaml --proposer chat --reasoning`
     """
     import json
     from dataclasses import asdict
-    from pathlib import Path
 
     import optuna
 
     from tunewise.cli.options import quiet_optuna, read
+    from tunewise.llm.manual import printable
     from tunewise.llm.scripted import ScriptedModel
-    from tunewise.study.storage import open_study
+    from tunewise.study.storage import may_exist, open_storage
     from tunewise.tokens import estimate_tokens
 
     quiet_optuna()
     spec = read(file, proposer=proposer.value if proposer else None, reasoning=reasoning)
     task, space, _ = spec.build()
     sampler = spec.sampler(ScriptedModel([]), task, space)
-    if "://" in spec.storage_address or Path(spec.storage_address).exists():
-        study = open_study(spec.storage_address, spec.name)
+    stored = open_storage(spec.storage_address) if may_exist(spec.storage_address) else None
+    if stored and spec.name in [known.study_name for known in stored.get_all_studies()]:
+        study = optuna.load_study(study_name=spec.name, storage=stored)
     else:
         study = optuna.create_study(direction=task.direction or "minimize")
     request = sampler.preview(study)
@@ -50,6 +52,6 @@ def prompt(
         return
     for message in request.messages:
         typer.secho(f"--- {message.role} ---", bold=True)
-        typer.echo(message.content)
+        typer.echo(printable(message.content))
     size = sum(estimate_tokens(m.content) for m in request.messages)
     typer.secho(f"--- about {size} tokens; temperature {request.temperature}; nothing was sent ---", dim=True, err=True)

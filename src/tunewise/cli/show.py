@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from tunewise.study.summary import Summary
 
 
+MIN_WIDTH = 60
+"""Columns below which rich would leave out the configuration; a narrower terminal wraps lines itself."""
+
+
 def show(
     study: StudyArgument,
     name: NameOption = None,
@@ -22,10 +26,11 @@ def show(
 ) -> None:
     """Show a study: trials with source, reason and value; tokens and cost; the best against the default.
 
-    Examples:
-        tunewise show study.yaml
+    **Examples**
 
-        tunewise show study.journal --json | jq .best
+    - `tunewise show study.yaml`
+
+    - `tunewise show study.journal --json | jq .best`
     """
     from rich.console import Console
 
@@ -47,6 +52,7 @@ def print_summary(console: Console, summary: Summary) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from tunewise.llm.manual import printable
     from tunewise.prompts.views import clip
     from tunewise.prompts.views import show as in_json
     from tunewise.study.progress import STYLES, duration
@@ -54,29 +60,32 @@ def print_summary(console: Console, summary: Summary) -> None:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, title=None)
     table.add_column("trial", justify="right", no_wrap=True)
     table.add_column("source", no_wrap=True)
-    table.add_column(Text(summary.metric), justify="right", min_width=9, max_width=14)
+    table.add_column(Text(printable(summary.metric)), justify="right", min_width=9, max_width=15)
     table.add_column("time", justify="right", no_wrap=True)
     table.add_column("configuration and reason", overflow="fold")
     best = summary.history.best
     for trial in summary.history:
-        what = Text(in_json(trial.configuration) if trial.configuration else "(not asked yet)")
+        what = Text(printable(in_json(trial.configuration)) if trial.configuration else "(not asked yet)")
         for line in remarks(trial):
-            what.append(f"\n{clip(line, 300)}", style="dim")
+            what.append(f"\n{printable(clip(line, 160))}", style="dim")
         table.add_row(
             str(trial.number),
-            Text(trial.source, style=STYLES.get(trial.source, "")),
+            Text(printable(trial.source) if trial.configuration else "", style=STYLES.get(trial.source, "")),
             Text(result_of(trial), style="bold green" if trial is best else "red" if trial.state == "failed" else ""),
             "" if trial.seconds is None else duration(trial.seconds),
             what,
         )
+    console.width = max(console.width, MIN_WIDTH)
     console.print(table)
     for line in facts(summary):
-        console.print(Text(line), soft_wrap=True)
+        console.print(Text(printable(line)), soft_wrap=not console.is_terminal)
 
 
 def result_of(trial: TrialRecord) -> str:
     """The value, or the state where there is none."""
-    return f"{trial.value:.6g}" if trial.state == "finished" and trial.value is not None else trial.state
+    if trial.state == "finished" and trial.value is not None:
+        return f"{trial.value:.6g}"
+    return trial.state if trial.configuration or trial.state != "running" else "waiting"
 
 
 def remarks(trial: TrialRecord) -> list[str]:
@@ -108,9 +117,10 @@ def facts(summary: Summary) -> list[str]:
     totals = summary.totals
     if totals.calls:
         failed = f" ({totals.failed_calls} failed)" if totals.failed_calls else ""
-        missing = f", not counting {totals.uncounted_calls} calls of unknown size" if totals.uncounted_calls else ""
+        calls = "1 call" if totals.uncounted_calls == 1 else f"{totals.uncounted_calls} calls"
+        missing = f", not counting {calls} of unknown size" if totals.uncounted_calls else ""
         lines.append(
             f"Calls to the model: {totals.calls}{failed}; tokens: {totals.input_tokens} read, {totals.output_tokens} "
-            f"written{missing}; cost: {money(totals)}."
+            f"written{missing}; cost: {money(totals).removeprefix('cost ')}."
         )
     return lines

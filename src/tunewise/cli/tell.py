@@ -17,10 +17,11 @@ def tell(
 ) -> None:
     """Report the result of a trial, by options or as one JSON object on standard input.
 
-    Examples:
-        tunewise tell study.yaml --trial 0 --value 0.042
+    **Examples**
 
-        echo '{"trial": 1, "error": "out of memory"}' | tunewise tell study.yaml
+    - `tunewise tell study.yaml --trial 0 --value 0.042`
+
+    - `echo '{"trial": 1, "error": "out of memory"}' | tunewise tell study.yaml`
     """
     import json
     import sys
@@ -34,6 +35,6 @@ def tell(
         text = sys.stdin.read()
         try:
             report = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise StudyError(f'{text[:80]!r} is not JSON. Write for example {{"trial": 0, "value": 0.042}}.') from None
     typer.echo(json.dumps(tell_one(find(study), report)))

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from math import ceil
 from typing import Any
 
-from tunewise.errors import BudgetReached, ModelUnavailable, StudyError, UsageError
+from tunewise.errors import BudgetReached, ModelUnavailable, ModelUnusable, ReplayMiss, StudyError, UsageError
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest, FinishReason
 from tunewise.llm.prices import Price, find_price
 from tunewise.tokens import estimate_tokens
@@ -160,11 +160,12 @@ class Ledger:
         self.price = find_price(model) if price is None else price
         self._calls: list[Call] = []
         self._pending: list[Call] = []
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         if self.caps.max_usd is not None and self.price is None:
             raise StudyError(
                 f"max_usd = {self.caps.max_usd} cannot be kept: the price of the model {model.name!r} is unknown. "
-                "State it in dollars per million tokens, for example Price(2.5, 10), or cap tokens or calls."
+                "State it in dollars per million tokens (in a study file as `price` of the model, else as Price(2.5, "
+                "10)), or cap tokens or calls."
             )
 
     def complete(self, request: ChatRequest, record: Callable[[Call], None]) -> ChatReply:
@@ -182,9 +183,15 @@ class Ledger:
         started = time.perf_counter()
         try:
             reply = self.model.complete(request)
+        except ReplayMiss:  # nobody was called
+            self._release(bound)
+            raise
         except BaseException as error:
             failure = f"{type(error).__name__}: {error}" if isinstance(error, Exception) else "interrupted"
-            self._settle(bound, record, error=failure, model=self.model.name, seconds=time.perf_counter() - started)
+            outcome: dict[str, Any] = {"error": failure, "model": self.model.name}
+            if isinstance(error, ModelUnusable):  # a server that is not there or does not serve us bills nothing
+                outcome |= {"input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0}
+            self._settle(bound, record, **outcome, seconds=time.perf_counter() - started)
             raise
         self._settle(bound, record, **asdict(reply))
         return reply
@@ -220,9 +227,12 @@ class Ledger:
             most_output_tokens=request.max_output_tokens,
         )
         with self._lock:
-            calls = [*self._calls, *self._pending]
-            tokens, usd = (sum(column) for column in zip((0, 0.0), *(c.most(self.price) for c in calls), strict=True))
-            self._check(len(calls), int(tokens), usd, bound)
+            if self.caps != Caps():
+                calls = [*self._calls, *self._pending]
+                tokens, usd = (
+                    sum(column) for column in zip((0, 0.0), *(c.most(self.price) for c in calls), strict=True)
+                )
+                self._check(len(calls), int(tokens), usd, bound)
             self._pending.append(bound)
         return bound
 
@@ -242,11 +252,15 @@ class Ledger:
     def _settle(self, bound: Call, record: Callable[[Call], None], **outcome: Any) -> None:
         cost = self.price and self.price.cost(outcome.get("input_tokens"), outcome.get("output_tokens"))
         known = {field.name: getattr(bound, field.name) for field in fields(bound)}
-        call = Call(**(known | outcome | {"cost_usd": cost}))
+        call = Call(**(known | {"cost_usd": cost} | outcome))
         with self._lock:
-            self._pending = [pending for pending in self._pending if pending is not bound]
+            self._release(bound)
             self._calls.append(call)
         record(call)
+
+    def _release(self, bound: Call) -> None:
+        with self._lock:
+            self._pending = [pending for pending in self._pending if pending is not bound]
 
 
 def most_input_tokens(request: ChatRequest) -> int:

@@ -131,6 +131,14 @@ class OpenAIModel:
                 break
         return replace(reply, seconds=time.perf_counter() - started)
 
+    def check(self) -> None:
+        """Find out without a call what would make every call fail.
+
+        Raises:
+            ModelUnusable: There is no key.
+        """
+        self._read_key()
+
     def list_models(self) -> list[str]:
         """The names of the models that the server offers.
 

@@ -15,7 +15,7 @@ from tunewise.llm.openai import OpenAIModel
 from tunewise.llm.openai_errors import show_address
 from tunewise.llm.prices import FREE, find_price
 
-__all__ = ["closing", "describe", "resolve_model"]
+__all__ = ["check", "closing", "describe", "resolve_model"]
 
 SPECIAL = ("embedded", "manual")
 
@@ -110,6 +110,16 @@ def describe(model: ChatModel) -> str:
     )
     place = f" at {show_address(model.base_url)}" if isinstance(model, OpenAIModel) else ""
     return f"{model.name}{place}: {cost}"
+
+
+def check(model: ChatModel) -> None:
+    """Find out before hours of training what would make every call fail, as far as no call is needed for that.
+
+    Raises:
+        ModelUnusable: For example, there is no key.
+    """
+    if callable(own := getattr(model, "check", None)):
+        own()
 
 
 @contextmanager

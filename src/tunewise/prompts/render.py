@@ -46,13 +46,14 @@ def render(view: View) -> str:
     return environment().get_template(view.template).render(Context(view)).strip()
 
 
-def render_bounded(view: CompressedView | StateView, limit: int = MAX_PROMPT_TOKENS) -> str:
+def render_bounded(view: CompressedView | StateView, limit: float = MAX_PROMPT_TOKENS) -> str:
     """A prompt with as many trials as fit below `limit` tokens; the problem itself is never cut."""
     while True:
         text = render(view)
-        if estimate_tokens(text) <= limit or view.most <= 1:
+        size = estimate_tokens(text)
+        if size <= limit or view.most <= 1:
             return text
-        view = replace(view, most=view.most * 3 // 4)
+        view = replace(view, most=min(view.most - 1, max(1, int(view.most * limit / size))))
 
 
 @lru_cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar, Protocol
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution
@@ -140,7 +141,7 @@ class CompressedView:
     task: Task
     most: int = 40
 
-    @property
+    @cached_property
     def shown(self) -> list[TrialRecord]:
         """Finished and pruned trials that get a line, oldest first."""
         candidates = [t for t in self.history.told if t.state != "failed"]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 from tunewise.llm.base import Message
 from tunewise.prompts.render import MAX_PROMPT_TOKENS, render, render_bounded
 from tunewise.prompts.views import CompressedView, ProblemView, RequestView, SystemView
 from tunewise.proposers.base import Ask, Proposing, ask_until_valid
+from tunewise.tokens import estimate_tokens
 
 REPLY_TOKENS = 512
 """Room that is kept for a reply when the model's context is known."""
@@ -20,11 +23,11 @@ def compressed_messages(ask: Ask) -> tuple[Message, ...]:
     """What is sent; below 2,000 tokens as long as the problem itself is."""
     problem = render(ProblemView(ask.task, ask.space, ask.reasoning))
     request = render(RequestView(ask.history, ask.reasoning, ask.last, ask.fixed))
-    limit = (
-        MAX_PROMPT_TOKENS if ask.context_tokens is None else min(MAX_PROMPT_TOKENS, ask.context_tokens - REPLY_TOKENS)
-    )
+    before = system(ask)
+    limit = min(MAX_PROMPT_TOKENS, (ask.context_tokens or math.inf) - REPLY_TOKENS)
+    limit -= sum(estimate_tokens(message.content) for message in before)
     text = render_bounded(CompressedView(problem, request, ask.history, ask.task), limit)
-    return (*system(ask), Message("user", text))
+    return (*before, Message("user", text))
 
 
 def system(ask: Ask) -> tuple[Message, ...]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from tunewise.errors import SpaceError
 from tunewise.space.hyperparameter import NO_DEFAULT, Categorical, Float, Hyperparameter, Int
@@ -45,7 +45,11 @@ def to_plain(hyperparameter: Hyperparameter) -> dict[str, Any]:
 
 
 def from_plain(name: str, plain: object) -> Hyperparameter:
-    """The reverse of `to_plain`, for data that somebody wrote by hand."""
+    """The reverse of `to_plain`, for data that somebody wrote by hand; hyperparameters and distributions pass."""
+    if isinstance(plain, Hyperparameter):
+        return plain
+    if isinstance(plain, BaseDistribution):
+        return Hyperparameter(plain)  # type: ignore[arg-type]
     if not isinstance(plain, Mapping):
         raise SpaceError(f"{name}: {shorten(plain)} is not a hyperparameter. Write {{type: float, low: 0, high: 1}}.")
     kind = plain.get("type")

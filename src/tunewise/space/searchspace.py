@@ -276,8 +276,9 @@ class SearchSpace(Mapping[str, Hyperparameter]):
         """Read the plain form of a study file.
 
         Args:
-            data: For each name a mapping with `type` (float, int, categorical), `low` and `high` or `choices`, and
-                optionally `log`, `step`, `default`, `description`, `when`.
+            data: For each name a hyperparameter, an Optuna distribution, or a mapping with `type` (float, int,
+                categorical), `low` and `high` or `choices`, and optionally `log`, `step`, `default`, `description`,
+                `when`.
 
         Raises:
             SpaceError: The first rule that is broken, with the name of the hyperparameter.

@@ -27,7 +27,7 @@ from tunewise.evaluate import Evaluator
 from tunewise.llm.base import ChatModel
 from tunewise.llm.ledger import Caps
 from tunewise.llm.prices import Price
-from tunewise.llm.resolve import resolve_model
+from tunewise.llm.resolve import check, resolve_model
 from tunewise.sampler import LLMSampler
 from tunewise.space import SearchSpace, shorten
 from tunewise.task import DataCard, Task
@@ -146,7 +146,7 @@ class StudyFile(Part):
         """The journal file beside the study file, when nothing else is said."""
         if self.storage is None:
             return str(self.path.with_suffix(".journal"))
-        return self.storage if "://" in self.storage else str(self.folder / self.storage)
+        return self.storage if "://" in self.storage else str(self.folder / Path(self.storage).expanduser())
 
     def build(self) -> tuple[Task, SearchSpace, Evaluator]:
         """What is tuned, the space, and how to evaluate.
@@ -191,11 +191,15 @@ class StudyFile(Part):
         return merged(described, given), space, evaluator
 
     def connect(self) -> ChatModel | None:
-        """The model that the file names; None when it names none."""
+        """The model that the file names; None when it names none.
+
+        Raises:
+            ModelUnusable: It is clear without a call that none can succeed.
+        """
         if self.model is None:
             return None
         part = self.model
-        return resolve_model(
+        model = resolve_model(
             part.name,
             base_url=part.base_url,
             api_key_env=part.api_key_env,
@@ -203,6 +207,8 @@ class StudyFile(Part):
             context_tokens=part.context_tokens,
             threads=part.threads,
         )
+        check(model)
+        return model
 
     def sampler(self, model: ChatModel | None, task: Task, space: SearchSpace) -> LLMSampler:
         """The sampler that the file describes, around a model that has been made."""
@@ -287,26 +293,29 @@ def read_study_file(path: str | Path, **changes: Any) -> StudyFile:
         raise StudyError(f"{path} holds {shorten(data)}, not a mapping. Write for example: trials: 10.")
     if isinstance(data.get("model"), str):
         data["model"] = {"name": data["model"]}
+    if "path" in data:
+        raise StudyError(f"{path}: the key 'path' is unknown. Remove it: a study file stands where it is.")
     data |= {key: value for key, value in changes.items() if value is not None}
     data.setdefault("name", path.stem)
     try:
         return StudyFile(**{str(key): value for key, value in data.items()}, path=path)
     except ValidationError as error:
         raise StudyError(f"{path}: {explain(error)}") from None
-    except TypeError as error:  # the key "path" is ours
-        raise StudyError(f"{path}: {error}. Remove that key.") from None
 
 
 def explain(error: ValidationError) -> str:
     """The first broken rule, in a sentence."""
     first = error.errors()[0]
-    place = ".".join(str(step) for step in first["loc"] if step != "function-after[_one_way()]")
+    place = ".".join(str(step) for step in first["loc"] if step not in ("function-after[_one_way()]", "[key]"))
     if first["type"] == "extra_forbidden":
         near = difflib.get_close_matches(place.rpartition(".")[2], keys_at(first["loc"][:-1]), 1)
         hint = f"Did you mean {near[0]}?" if near else f"The keys are {', '.join(keys_at(first['loc'][:-1]))}."
         return f"the key {place!r} is unknown. {hint}"
     if first["type"] == "missing":
-        return f"{place!r} is missing. A study needs space and evaluate."
+        needs = ", ".join(key for key, field in part_at(first["loc"][:-1]).model_fields.items() if field.is_required())
+        return f"{place!r} is missing. It needs {needs.removeprefix('path, name, ')}."
+    if first["type"] in ("model_type", "dict_type"):
+        return f"{place} = {shorten(first['input'])} is not a mapping. Write key: value below it."
     message = first["msg"].removeprefix("Value error, ")
     given = "" if isinstance(first["input"], dict) else f" = {shorten(first['input'])}"
     return f"{place}{given}: {message[0].lower()}{message[1:]}. Correct it."
@@ -314,8 +323,13 @@ def explain(error: ValidationError) -> str:
 
 def keys_at(place: tuple[int | str, ...]) -> list[str]:
     """The keys that are allowed at a place of the study file."""
-    model: Any = StudyFile
+    return [key for key in part_at(place).model_fields if key != "path"]
+
+
+def part_at(place: tuple[int | str, ...]) -> type[Part]:
+    """The part of a study file that stands at a place."""
+    parts = {part.__name__.removesuffix("Part").lower(): part for part in Part.__subclasses__()}
+    found: type[Part] = StudyFile
     for step in place:
-        parts = {name: part for part in Part.__subclasses__() for name in [part.__name__.removesuffix("Part").lower()]}
-        model = parts.get(str(step), model)
-    return [key for key in model.model_fields if key != "path"]
+        found = parts.get(str(step), found)
+    return found

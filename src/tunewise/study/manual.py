@@ -40,6 +40,14 @@ def ask_one(storage: Storage, name: str, sampler: LLMSampler, space: SearchSpace
     return asked | {key: record.proposal[key] for key in ("reason", "fallback", "repairs") if record.proposal.get(key)}
 
 
+def is_finite(value: object) -> bool:
+    """Whether it is a number that a float can hold."""
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:
+        return False
+
+
 def tell_one(study: optuna.Study, report: object) -> dict[str, Any]:
     """Report a result.
 
@@ -64,13 +72,17 @@ def tell_one(study: optuna.Study, report: object) -> dict[str, Any]:
         state = TrialRecord.from_optuna(trials[number])
         told = f"it is {state.state}" + (f" with {state.value:g}" if state.value is not None else "")
         raise StudyError(f"Trial {number} does not wait for a result: {told}. A result is told once.")
+    if not trials[number].user_attrs.get(ASKED_KEY):
+        raise StudyError(
+            f"Trial {number} was not asked for: tunewise tune evaluates it, or will when it goes on. Ask for one first."
+        )
     trial_id = trials[number]._trial_id
     if "error" in report:
         study._storage.set_trial_user_attr(trial_id, RESULT_KEY, {"error": str(report["error"])})
         study.tell(number, state=TrialState.FAIL)
     else:
         value = report["value"]
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if not is_finite(value):
             raise StudyError(
                 f"value = {shorten(value)} is not a finite number. If the trial failed, give error instead."
             )

@@ -10,11 +10,13 @@ from typing import Self
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
+from rich.padding import Padding
 from rich.spinner import Spinner
 from rich.text import Text
 
 from tunewise.history import History, TrialRecord
 from tunewise.llm.ledger import Totals
+from tunewise.llm.manual import printable
 from tunewise.prompts.views import clip, show
 
 __all__ = ["Progress", "money"]
@@ -37,13 +39,17 @@ class Progress:
         trials: How many trials the study is to have.
         metric: Name of what the objective returns.
         totals: Says what the calls have taken so far.
+        spinner: Whether what runs now is shown too; not where somebody types at the same terminal.
     """
 
-    def __init__(self, console: Console, trials: int, metric: str, totals: Callable[[], Totals]) -> None:
+    def __init__(
+        self, console: Console, trials: int, metric: str, totals: Callable[[], Totals], *, spinner: bool = True
+    ) -> None:
         self._console = console
         self._trials = trials
         self._metric = metric
         self._totals = totals
+        self._spinner = spinner and console.is_terminal
         self._began = time.monotonic()
         self._running: dict[int, tuple[TrialRecord, float]] = {}
         self._live = Live(
@@ -51,7 +57,7 @@ class Progress:
         )
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal:
+        if self._spinner:
             self._live.start()
         return self
 
@@ -67,9 +73,9 @@ class Progress:
         """Show why, as soon as it is known: the evaluation may take hours."""
         self._running[trial.number] = (trial, time.monotonic())
         style = STYLES.get(trial.source, "")
-        self._print(f"[bold]{trial.number:>4}[/]  [{style}]{trial.source:<11}[/]  {escape(show(trial.configuration))}")
+        self._print(f"[bold]{trial.number:>4}[/]  [{style}]{trial.source:<11}[/]  {shown(show(trial.configuration))}")
         for label, text in said(trial):
-            self._print(f"[dim]      {label}: {escape(clip(text, 400))}[/]")
+            self._print(f"[dim]{label}: {shown(clip(text, 400))}[/]", indent=6)
 
     def told(self, trial: TrialRecord, history: History) -> None:
         """Show what came of it, and the incumbent."""
@@ -83,20 +89,22 @@ class Progress:
                 if best.number == trial.number
                 else f"best {best.value:.6g} (trial {best.number})"
             )
-            self._print(
-                f"      [bold]{escape(self._metric)} {trial.value:.6g}[/]  {mark}[dim]{took}  {self._so_far()}[/]"
-            )
+            value = f"[bold]{shown(self._metric)} {trial.value:.6g}[/]"
+            self._print(f"{value}  {mark}[dim]{took}  {self._so_far()}[/]", indent=6)
         else:
-            self._print(
-                f"      [red]{trial.state}[/]: {escape(clip(trial.error, 400))}[dim]{took}  {self._so_far()}[/]"
-            )
+            why = f"[red]{trial.state}[/]: {shown(clip(trial.error, 400))}"
+            self._print(f"{why}[dim]{took}  {self._so_far()}[/]", indent=6)
 
-    def _print(self, markup: str) -> None:
-        self._console.print(markup, soft_wrap=not self._console.is_terminal)
+    def _print(self, markup: str, *, indent: int = 0) -> None:
+        if self._console.is_terminal:
+            self._console.print(Padding(markup, (0, 0, 0, indent)))
+        else:  # a log: one line each, whatever its length
+            self._console.print(" " * indent + markup, soft_wrap=True)
 
     def _so_far(self) -> str:
         totals = self._totals()
-        spent = f"{totals.calls} calls, {money(totals)}" if totals.calls else "no calls"
+        calls = "1 call" if totals.calls == 1 else f"{totals.calls} calls"
+        spent = f"{calls}, {money(totals)}" if totals.calls else "no calls"
         return f"({duration(time.monotonic() - self._began)}, {spent})"
 
     def _now(self) -> RenderableType:
@@ -111,6 +119,11 @@ class Progress:
                 for n, (_, began) in sorted(self._running.items())
             )
         )
+
+
+def shown(text: str) -> str:
+    """A text of a model, a server or an objective, without power over the terminal."""
+    return escape(printable(text))
 
 
 def said(trial: TrialRecord) -> list[tuple[str, str]]:
@@ -138,4 +151,4 @@ def money(totals: Totals) -> str:
     """What the calls cost; unknown is said as such."""
     if totals.cost_usd is None:
         return f"cost unknown, at least ${totals.at_least_usd:.4f}" if totals.at_least_usd else "cost unknown"
-    return f"${totals.cost_usd:.4f}"
+    return f"${totals.cost_usd:.4f}" if totals.cost_usd else "$0"

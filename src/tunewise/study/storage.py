@@ -17,7 +17,7 @@ from optuna.storages.journal._storage import JournalOperation
 
 from tunewise.errors import StudyError
 
-__all__ = ["SafeJournalBackend", "only_driver", "open_storage", "open_study"]
+__all__ = ["SafeJournalBackend", "may_exist", "only_driver", "open_storage", "open_study"]
 
 Storage = str | Path | optuna.storages.BaseStorage | None
 
@@ -41,6 +41,9 @@ class KernelLock(BaseJournalFileLock):
         self._lock.release()
 
 
+RECORD = b'{"op_code":'
+"""How every record of a journal begins."""
+
 DURABLE = {
     JournalOperation.CREATE_STUDY,
     JournalOperation.SET_TRIAL_SYSTEM_ATTR,  # a call that was billed
@@ -61,14 +64,24 @@ class SafeJournalBackend(JournalFileBackend):
         super().__init__(path, KernelLock(path))
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Write records behind the last whole one."""
+        """Write records behind the last whole one.
+
+        Raises:
+            StudyError: The disk is full, or the file may not be written any more.
+        """
         lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
-        with get_lock_file(self._lock), Path(self._file_path).open("rb+") as file:
-            go_to_whole_end(file)
-            file.write(lines.encode())
-            file.flush()
-            if any(log["op_code"] in DURABLE for log in logs):
-                os.fsync(file.fileno())
+        try:
+            with get_lock_file(self._lock), Path(self._file_path).open("rb+") as file:
+                go_to_whole_end(file)
+                file.write(lines.encode())
+                file.flush()
+                if any(log["op_code"] in DURABLE for log in logs):
+                    os.fsync(file.fileno())
+        except OSError as error:
+            raise StudyError(
+                f"{self._file_path} cannot be written: {error.strerror}. Make room, or allow writing, and run the same "
+                "again: it goes on with what is stored."
+            ) from None
 
 
 def go_to_whole_end(file: BinaryIO) -> None:
@@ -104,6 +117,7 @@ def open_storage(storage: Storage) -> optuna.storages.BaseStorage:
     path = Path(storage).expanduser()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        check_journal(path)
         return JournalStorage(SafeJournalBackend(str(path)))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StudyError(
@@ -112,13 +126,26 @@ def open_storage(storage: Storage) -> optuna.storages.BaseStorage:
         ) from None
 
 
+def check_journal(path: Path) -> None:
+    """Refuse somebody else's file before it is written to; a first record may be cut off by a kill.
+
+    Raises:
+        ValueError: It begins like no journal.
+    """
+    if path.exists():
+        with path.open("rb") as file:
+            beginning = file.read(len(RECORD))
+        if not RECORD.startswith(beginning):
+            raise ValueError(f"it begins with {beginning.decode(errors='replace')!r}, which is no record of a journal")
+
+
 def open_study(storage: Storage, name: str | None = None) -> optuna.Study:
     """A study that exists, for reading; the only one of its storage when no name is given.
 
     Raises:
         StudyError: There is no such file or study, or there are several.
     """
-    if isinstance(storage, str | Path) and "://" not in str(storage) and not Path(storage).exists():
+    if not may_exist(storage):
         raise StudyError(f"{storage} does not exist. Name a journal file, a study file (.yaml) or a database URL.")
     opened = open_storage(storage)
     names = [s.study_name for s in opened.get_all_studies()]
@@ -131,22 +158,46 @@ def open_study(storage: Storage, name: str | None = None) -> optuna.Study:
     return optuna.load_study(study_name=name, storage=opened)
 
 
+def may_exist(storage: Storage) -> bool:
+    """Whether there may be studies in it; False where its file is not there, so that looking does not create one."""
+    file = file_of(storage)
+    return storage is not None if file is None else file.exists()
+
+
+def file_of(storage: Storage) -> Path | None:
+    """The file on this machine that holds a storage, if one does: a journal, or an SQLite database."""
+    if not isinstance(storage, str | Path):
+        return None
+    address = str(storage)
+    if "://" not in address:
+        return Path(address).expanduser().resolve()
+    path = address.removeprefix("sqlite:///").partition("?")[0]
+    return Path(path).resolve() if address.startswith("sqlite:///") and path not in ("", ":memory:") else None
+
+
 @contextmanager
 def only_driver(storage: Storage) -> Iterator[bool]:
-    """Hold a journal file's place for the one process that may ask and tell; True: its running trials are orphans.
+    """Hold a file's place for the one process that may ask and tell; True: its running trials are orphans.
+
+    A database on a server has no such place: who runs what there is for its users to know.
 
     Raises:
-        StudyError: Another process holds it.
+        StudyError: Another process holds it, or its folder cannot be written.
     """
-    if not isinstance(storage, str | Path) or "://" in str(storage):
-        yield isinstance(storage, type(None))
+    file = file_of(storage)
+    if file is None or ("://" in str(storage) and not file.parent.is_dir()):
+        yield storage is None
         return
-    lock = FileLock(f"{Path(storage).expanduser()}.run", blocking=False)
+    lock = FileLock(f"{file}.run", blocking=False)
     try:
         lock.acquire()
     except Timeout:
         raise StudyError(
             f"Another process is running the study in {storage}. Wait until it ends, stop it, or use another storage."
+        ) from None
+    except OSError as error:
+        raise StudyError(
+            f"{storage} cannot be opened as a study: {error.strerror}. Name a file in a folder where you may write."
         ) from None
     try:
         yield True

@@ -74,6 +74,8 @@ class Summary:
     def verdict(self) -> str:
         """What the model added over the default configuration, in a sentence."""
         metric, best, default = self.metric, self.best_of_model, self.default
+        if best is None and not self.totals.calls:
+            return "No language model was asked."
         if best is None:
             return "No trial that the language model proposed has finished, so there is nothing to credit it with."
         if default is None:
@@ -88,13 +90,14 @@ class Summary:
         relative = f", {gain / abs(default.value):.1%} better" if default.value else ""
         return (
             f"The language model added {gain:.4g} over the default configuration: {compared}{relative}. "
+            f"{'' if self.history.best is best else 'The best trial of all was not its own. '}"
             "One study, one seed: no more than a hint."
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, for programs."""
+        """Plain data, for programs: strict JSON, in which a number that is not finite is null."""
         best = self.history.best
-        return {
+        data = {
             "study": self.name,
             "metric": self.metric,
             "direction": self.history.direction,
@@ -110,6 +113,19 @@ class Summary:
             "cost_usd": self.totals.cost_usd,
             "trials": [plain(t) | {"cost_usd": self.cost_of(t)} for t in self.history],
         }
+        return {key: finite(value) for key, value in data.items()}
+
+
+def finite(data: Any) -> Any:
+    """The same with None in place of numbers that JSON does not have."""
+    match data:
+        case float() if not math.isfinite(data):
+            return None
+        case dict():
+            return {key: finite(value) for key, value in data.items()}
+        case list() | tuple():
+            return [finite(value) for value in data]
+    return data
 
 
 def plain(trial: TrialRecord) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -19,8 +19,9 @@ from tunewise.evaluate import Evaluation, Evaluator, FunctionEvaluator
 from tunewise.history import RESULT_KEY, History, TrialRecord, direction_of
 from tunewise.llm.base import ChatModel
 from tunewise.llm.ledger import Caps
+from tunewise.llm.resolve import check
 from tunewise.sampler import LLMSampler
-from tunewise.space import Configuration, SearchSpace, Value
+from tunewise.space import SearchSpace, Value
 from tunewise.study.storage import Storage, only_driver, open_storage
 from tunewise.study.summary import STUDY_KEY
 from tunewise.task import Task
@@ -46,7 +47,7 @@ class Watch(Protocol):
 
 
 def tune(
-    objective: Callable[[Configuration], float | Mapping[str, float]] | Evaluator,
+    objective: Callable[[dict[str, Any]], float | Mapping[str, float]] | Evaluator,
     space: SearchSpace | Mapping[str, Any],
     *,
     task: Task | None = None,
@@ -74,7 +75,7 @@ def tune(
     Args:
         objective: Takes a configuration (a dictionary) and returns the metric, or a mapping that has it under
             "value"; or any `Evaluator`.
-        space: The search space, or its plain form.
+        space: The search space; or a mapping from names to hyperparameters, Optuna distributions or their plain form.
         task: What is tuned; its budget becomes `trials` when it has none.
         model: Who proposes: a `ChatModel` or a name (see `LLMSampler`).
         trials: How many evaluations the study is to have in all, failed ones included, earlier runs included.
@@ -113,6 +114,8 @@ def tune(
     sampler = sampler or LLMSampler(
         model, task=task, space=space, proposer=proposer, reasoning=reasoning, seed=seed, caps=caps
     )
+    if isinstance(sampler, LLMSampler):
+        check(sampler.model)
     with ExitStack() as stack:
         orphaned = stack.enter_context(only_driver(storage))
         study = optuna.create_study(
@@ -263,7 +266,8 @@ def outcome(future: Future[Any]) -> tuple[dict[str, Any], float | None]:
 
 def requeue(study: optuna.Study, trial_id: int) -> None:
     """Put a trial back into the queue: the next ask gets it, with the same configuration and the same source."""
-    study._storage.set_trial_state_values(trial_id, state=TrialState.WAITING)
+    with suppress(optuna.exceptions.UpdateFinishedTrialError):  # interrupted just after its result was stored
+        study._storage.set_trial_state_values(trial_id, state=TrialState.WAITING)
 
 
 def requeue_running(study: optuna.Study) -> None:

@@ -1,0 +1,70 @@
+"""Documentation that is executed: Python blocks run, study files are read, commands exist, links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.main import get_command
+
+from tunewise.cli.app import app
+from tunewise.study.file import StudyFile
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("src/**/*.md"), *ROOT.glob("examples/*.md")])
+PAGES += sorted(ROOT.glob("benchmarks/*.md"))
+
+
+def ids(page: Path) -> str:
+    """A page's name in test reports."""
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if "```python" in p.read_text()], ids=ids)
+def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    scope: dict[str, object] = {"__name__": "documentation"}
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
+        exec(compile(block, ids(page), "exec"), scope)  # our own documentation
+
+
+@pytest.mark.parametrize("page", PAGES, ids=ids)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=ids)
+def test_commands_exist(page: Path) -> None:
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    for line in re.findall(r"(?:^ {4,}|^\$ |`)(tunewise [^#`\n|]*)", page.read_text(), re.MULTILINE):
+        words = shlex.split(line)
+        if words[1].startswith("-"):
+            continue
+        assert words[1] in commands, line
+        options = {name for parameter in commands[words[1]].params for name in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= options | {"--help"}, line
+
+
+def test_the_page_on_study_files_names_every_key() -> None:
+    page = (ROOT / "docs/study-file.md").read_text()
+    named = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    assert named == set(StudyFile.model_fields) - {"path"}
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda f: f.name)
+def test_examples_are_named_in_their_readme(file: Path) -> None:
+    assert f"`{file.name}`" in (ROOT / "examples/README.md").read_text()
+    assert yaml.safe_load(file.read_text())["space"]
+
+
+def test_every_folder_has_a_readme_that_names_its_files() -> None:
+    for folder in sorted(p for p in (ROOT / "src/tunewise").iterdir() if p.is_dir() and p.name != "__pycache__"):
+        text = (folder / "README.md").read_text()
+        for file in folder.glob("*.py"):
+            if file.name != "__init__.py":
+                assert f"`{file.name}`" in text, f"{folder.name}/README.md does not name {file.name}"
+        assert re.search(r"^To add ", text, re.MULTILINE), folder.name

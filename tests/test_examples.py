@@ -1,0 +1,64 @@
+"""Every example runs as it stands, with a small server in place of a capable model."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tunewise.testing.server import FaultServer, reply
+
+ROOT = Path(__file__).parent.parent
+STUDIES = ["svc.yaml", "train.yaml", "objective.yaml"]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[FaultServer]:
+    """A model that answers every request with a random configuration."""
+    rng = np.random.default_rng(0)
+
+    def answer(request: Mapping[str, Any]) -> str:
+        text = json.dumps(request)
+        if "svc__C" in text:
+            chosen: dict[str, object] = {"svc__C": 10 ** rng.uniform(-3, 3), "svc__gamma": 10 ** rng.uniform(-5, 1)}
+        elif "schedule" in text:
+            chosen = {"learning_rate": 10 ** rng.uniform(-4, 1), "weight_decay": 10 ** rng.uniform(-6, 0)}
+            chosen |= {"batch_size": int(rng.integers(4, 512)), "schedule": "cosine"}
+        else:
+            chosen = {"kernel": "rbf", "C": 10 ** rng.uniform(-3, 3), "gamma": 10 ** rng.uniform(-5, 1)}
+        return json.dumps({"analysis": "try another", "configuration": chosen})
+
+    with FaultServer([], then=reply(answer)) as running:
+        yield running
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_study_files(name: str, server: FaultServer, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tunewise", "tune", f"examples/{name}", "--trials", "4"]
+    command += ["--model", "any", "--base-url", server.base_url, "--storage", str(tmp_path / "study.journal")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(re.findall(r"^ +\d +(?:default|model)", done.stdout, re.MULTILINE)) == 4, done.stdout
+
+
+def test_minimal(server: FaultServer) -> None:
+    command = [sys.executable, "examples/minimal.py", "--base-url", server.base_url, "--model", "any", "--trials", "3"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "over the default" in done.stdout
+    assert len((ROOT / "examples/minimal.py").read_text().splitlines()) <= 100
+
+
+def test_optuna_sampler() -> None:
+    done = subprocess.run(
+        [sys.executable, "examples/optuna_sampler.py"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 6

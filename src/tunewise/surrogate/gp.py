@@ -38,9 +38,10 @@ LENGTH_SCALE: Final = (log(0.5), 1.0)
 SIGNAL: Final = (0.0, 1.0)
 """The same of the log signal variance."""
 
-NOISE: Final = (log(1e-4), 2.0)
+NOISE: Final = (log(1e-5), 2.0)
 """The same of the log noise variance."""
 
+DIM = 0.5
 BOUNDS: Final = {"length_scale": (log(0.02), log(100.0)), "signal": (log(0.05), log(50.0)), "noise": (log(1e-6), 0.0)}
 
 
@@ -82,6 +83,8 @@ class GP:
         hyperparameters: As fitted.
         inverse_factor: `n x n` inverse of the lower Cholesky factor of the covariance.
         weights: `n`, the covariance's inverse times the targets.
+        evidence: Logarithm of the posterior density of hyperparameters and targets, in the targets' own unit, up to a
+            constant.
     """
 
     X: Array
@@ -92,6 +95,7 @@ class GP:
     hyperparameters: Hyperparameters
     inverse_factor: Array
     weights: Array
+    evidence: float
 
     @property
     def column_scales(self) -> Array:
@@ -157,7 +161,14 @@ class GP:
         return (weights.sum(axis=1)[:, None] * X - weights @ self.X) / self.column_scales**2
 
 
-def fit_gp(X: Array, y: Array, *, groups: NDArray[np.intp] | None = None, start: Hyperparameters | None = None) -> GP:
+def fit_gp(
+    X: Array,
+    y: Array,
+    *,
+    groups: NDArray[np.intp] | None = None,
+    center: float | None = None,
+    start: Hyperparameters | None = None,
+) -> GP:
     """Fit a Gaussian process to a few points.
 
     Args:
@@ -165,28 +176,32 @@ def fit_gp(X: Array, y: Array, *, groups: NDArray[np.intp] | None = None, start:
         y: `n` finite targets.
         groups: `d` indices from 0 on: columns with the same index (the choices of a category) share a length scale.
             None gives each column its own.
+        center: What is expected far from all points; None takes the mean of the targets.
         start: Hyperparameters of an earlier fit over the same groups, to begin from.
 
     Returns:
         The process at the hyperparameters of largest posterior density.
     """
     groups = np.arange(X.shape[1]) if groups is None else groups
-    center, scale = (float(np.mean(y)), float(np.std(y))) if len(y) else (0.0, 1.0)
+    if center is None:
+        center = float(np.mean(y)) if len(y) else 0.0
+    scale = float(np.sqrt(np.mean((y - center) ** 2))) if len(y) else 1.0
     scale = scale if scale > 1e-12 * max(1.0, abs(center)) else 1.0
     targets = (y - center) / scale
-    hyperparameters = maximize_posterior(X, targets, groups, start)
+    hyperparameters, evidence = maximize_posterior(X, targets, groups, start)
     inverse_factor, weights = factorize(X, targets, groups, hyperparameters)
-    return GP(X, targets, center, scale, groups, hyperparameters, inverse_factor, weights)
+    evidence -= len(y) * log(scale)
+    return GP(X, targets, center, scale, groups, hyperparameters, inverse_factor, weights, evidence)
 
 
-def maximize_posterior(X: Array, y: Array, groups: NDArray[np.intp], start: Hyperparameters | None) -> Hyperparameters:
+def maximize_posterior(X: Array, y: Array, groups: NDArray[np.intp], start: Hyperparameters | None) -> tuple[Hyperparameters, float]:
     """The hyperparameters of largest posterior density, from two starts or from a given one."""
     count = int(groups.max()) + 1
-    means = np.array([LENGTH_SCALE[0] + 0.5 * log(count)] * count + [SIGNAL[0], NOISE[0]])
+    means = np.array([LENGTH_SCALE[0] + DIM * log(count)] * count + [SIGNAL[0], NOISE[0]])
     deviations = np.array([LENGTH_SCALE[1]] * count + [SIGNAL[1], NOISE[1]])
     bounds = [BOUNDS["length_scale"]] * count + [BOUNDS["signal"], BOUNDS["noise"]]
     if len(y) < 2:
-        return Hyperparameters.from_logs(means)
+        return Hyperparameters.from_logs(means), 0.0
     distances = group_distances(X, groups).reshape(count, -1)
 
     def loss(logs: Array) -> tuple[float, Array]:
@@ -201,7 +216,8 @@ def maximize_posterior(X: Array, y: Array, groups: NDArray[np.intp], start: Hype
     else:
         starts = [start.to_logs()]
     found = [minimize(loss, s, jac=True, method="L-BFGS-B", bounds=bounds, options=OPTIONS) for s in starts]
-    return Hyperparameters.from_logs(min(found, key=lambda result: float(result.fun)).x)
+    best = min(found, key=lambda result: float(result.fun))
+    return Hyperparameters.from_logs(best.x), -float(best.fun)
 
 
 OPTIONS: Final = {"maxiter": 60, "ftol": 1e-6, "gtol": 1e-3}

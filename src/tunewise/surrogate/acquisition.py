@@ -36,6 +36,13 @@ STARTS: Final = 4
 """How many of all these are refined."""
 
 
+ROUNDS = 2
+CLIMB = 0
+
+def acquisition_n(a):
+    while hasattr(a, 'acquisition'): a = a.acquisition
+    return len(a.gp.y) if hasattr(a, 'gp') else 100
+
 class Acquisition(Protocol):
     """A score of points of the unit cube; the larger, the sooner they should be tried."""
 
@@ -148,7 +155,7 @@ def maximize(
     pool = lattice.snap(np.vstack([pool, perturb(best, rng), best, candidates]))
     scores = acquisition.score(pool)
     starts = pool[np.argsort(-scores, kind="stable")[:STARTS]]
-    for _ in range(2):
+    for _ in range(ROUNDS if acquisition_n(acquisition) >= CLIMB else 0):
         starts = climb(acquisition, lattice, starts)
         starts = np.array([step(acquisition, lattice, x) for x in starts])
     rounded = np.array([lattice.space.encode(lattice.space.decode(x)) for x in starts])

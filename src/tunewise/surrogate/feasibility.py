@@ -9,6 +9,7 @@ made up for it: a huge constant would bend the surrogate of the targets everywhe
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import log
 from typing import Final
 
 import numpy as np
@@ -23,8 +24,12 @@ Array = NDArray[np.float64]
 PRIOR: Final = (2.0, 0.5)
 """Successes and failures that are counted beside the observed ones."""
 
-LEAST: Final = 0.02
+LEAST: Final = 1e-4
 """No configuration is given less."""
+
+
+NOISE: Final = (log(0.05), 0.5)
+"""Of the labels: a step from success to failure is no smooth function, and must not shorten the length scales."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,4 +59,4 @@ def fit_feasibility(finished: Array, failed: Array, *, groups: NDArray[np.intp])
     """
     success = np.append(np.ones(len(finished)), np.zeros(len(failed)))
     expected = (len(finished) + PRIOR[0]) / (len(success) + sum(PRIOR))
-    return Feasibility(fit_gp(np.vstack([finished, failed]), success, groups=groups, center=expected))
+    return Feasibility(fit_gp(np.vstack([finished, failed]), success, groups=groups, center=expected, noise=NOISE))

@@ -32,7 +32,7 @@ Array = NDArray[np.float64]
 
 ROOT_5: Final = sqrt(5.0)
 
-LENGTH_SCALE: Final = (log(0.5), 1.0)
+LENGTH_SCALE: Final = (-0.5, 1.0)
 """Mean and standard deviation of the log length scale in one dimension."""
 
 SIGNAL: Final = (0.0, 1.0)
@@ -41,7 +41,7 @@ SIGNAL: Final = (0.0, 1.0)
 NOISE: Final = (log(1e-5), 2.0)
 """The same of the log noise variance."""
 
-DIM = 0.5
+DIM = 0.1
 BOUNDS: Final = {"length_scale": (log(0.02), log(100.0)), "signal": (log(0.05), log(50.0)), "noise": (log(1e-6), 0.0)}
 
 
@@ -167,6 +167,7 @@ def fit_gp(
     *,
     groups: NDArray[np.intp] | None = None,
     center: float | None = None,
+    noise: tuple[float, float] = NOISE,
     start: Hyperparameters | None = None,
 ) -> GP:
     """Fit a Gaussian process to a few points.
@@ -177,6 +178,7 @@ def fit_gp(
         groups: `d` indices from 0 on: columns with the same index (the choices of a category) share a length scale.
             None gives each column its own.
         center: What is expected far from all points; None takes the mean of the targets.
+        noise: Mean and standard deviation of the prior of the log noise variance, in units of the targets' spread.
         start: Hyperparameters of an earlier fit over the same groups, to begin from.
 
     Returns:
@@ -188,17 +190,19 @@ def fit_gp(
     scale = float(np.sqrt(np.mean((y - center) ** 2))) if len(y) else 1.0
     scale = scale if scale > 1e-12 * max(1.0, abs(center)) else 1.0
     targets = (y - center) / scale
-    hyperparameters, evidence = maximize_posterior(X, targets, groups, start)
+    hyperparameters, evidence = maximize_posterior(X, targets, groups, noise, start)
     inverse_factor, weights = factorize(X, targets, groups, hyperparameters)
     evidence -= len(y) * log(scale)
     return GP(X, targets, center, scale, groups, hyperparameters, inverse_factor, weights, evidence)
 
 
-def maximize_posterior(X: Array, y: Array, groups: NDArray[np.intp], start: Hyperparameters | None) -> tuple[Hyperparameters, float]:
+def maximize_posterior(
+    X: Array, y: Array, groups: NDArray[np.intp], noise: tuple[float, float], start: Hyperparameters | None
+) -> tuple[Hyperparameters, float]:
     """The hyperparameters of largest posterior density, from two starts or from a given one."""
     count = int(groups.max()) + 1
-    means = np.array([LENGTH_SCALE[0] + DIM * log(count)] * count + [SIGNAL[0], NOISE[0]])
-    deviations = np.array([LENGTH_SCALE[1]] * count + [SIGNAL[1], NOISE[1]])
+    means = np.array([LENGTH_SCALE[0] + DIM * log(count)] * count + [SIGNAL[0], noise[0]])
+    deviations = np.array([LENGTH_SCALE[1]] * count + [SIGNAL[1], noise[1]])
     bounds = [BOUNDS["length_scale"]] * count + [BOUNDS["signal"], BOUNDS["noise"]]
     if len(y) < 2:
         return Hyperparameters.from_logs(means), 0.0

@@ -27,6 +27,17 @@ Array = NDArray[np.float64]
 LARGEST = 1e100
 """Values beyond are cut off: their squares still are finite."""
 
+JITTER = 0.0
+MARGIN = 0.0
+
+def jittered(gp, rng):
+    from tunewise.surrogate.gp import factorize, Hyperparameters
+    from dataclasses import replace
+    h = gp.hyperparameters
+    h = Hyperparameters(np.clip(h.length_scales * np.exp(JITTER * rng.standard_normal(len(h.length_scales))), 0.02, 100), h.signal, h.noise)
+    f, w = factorize(gp.X, gp.y, gp.groups, h)
+    return replace(gp, hyperparameters=h, inverse_factor=f, weights=w)
+
 NEIGHBOURHOODS = 5
 """Around so many of the best trials the maximizer looks closely."""
 
@@ -38,17 +49,19 @@ class Surrogate:
     Attributes:
         lattice: The space, as points of the unit cube.
         warp: The scale on which the values are believed.
-        gp: The process on that scale, which also knows that failed and pending trials need no second visit.
+        gp: The process on that scale, from finished trials alone.
+        believed: The same, which also knows where trials failed and run.
         feasibility: Where trials fail; None when none did.
         tried: `m x d` points of all trials, finished, failed and pending.
         best: `k x d` points of the best finished trials, the best first.
-        incumbent: The least value that the process expects at a finished trial, on the warped scale.
+        incumbent: The least value that the process expects at a finished or running trial, on the warped scale.
         rng: Randomness of `propose`.
     """
 
     lattice: Lattice
     warp: Warp
     gp: GP
+    believed: GP
     feasibility: Feasibility | None
     tried: Array
     best: Array
@@ -57,7 +70,7 @@ class Surrogate:
 
     def score(self, configurations: Sequence[Mapping[str, Value]]) -> Array:
         """Logarithm of expected improvement times probability of success; `n` numbers that compare with each other."""
-        return self._acquisition(self.gp).score(self._encode(configurations))
+        return self._acquisition(self.believed, self.incumbent).score(self._encode(configurations))
 
     def predict(self, configurations: Sequence[Mapping[str, Value]]) -> tuple[Array, Array]:
         """What values are expected.
@@ -87,12 +100,14 @@ class Surrogate:
             n: How many will run at the same time.
             candidates: Configurations to consider beside the surrogate's own.
         """
-        gp, tried, chosen = self.gp, self.tried, []
+        gp, tried, chosen = self.believed, self.tried, []
         extra = self._encode(candidates)
+        incumbent = self.incumbent
         for _ in range(n):
             x = maximize(
-                self._acquisition(gp), self.lattice, self.rng, best=self.best, avoid=tried, candidates=extra
+                self._acquisition(gp, incumbent), self.lattice, self.rng, best=self.best, avoid=tried, candidates=extra
             )
+            incumbent = min(incumbent, float(gp.predict(x[None])[0][0]))
             gp, tried = gp.condition(x[None]), np.vstack([tried, x])
             chosen.append(self.lattice.space.decode(x))
         return chosen
@@ -106,8 +121,8 @@ class Surrogate:
         sample = qmc.Sobol(self.lattice.space.width, rng=np.random.default_rng(0)).random(256)
         return explain(self.gp, self.lattice, self.lattice.snap(sample))
 
-    def _acquisition(self, gp: GP) -> Feasible:
-        return Feasible(LogExpectedImprovement(gp, self.incumbent), self.feasibility)
+    def _acquisition(self, gp: GP, incumbent: float) -> Feasible:
+        return Feasible(LogExpectedImprovement(gp, incumbent - MARGIN * gp.scale), self.feasibility)
 
     def _encode(self, configurations: Sequence[Mapping[str, Value]]) -> Array:
         return encode(self.lattice.space, configurations)
@@ -153,17 +168,33 @@ def fit_surrogate(
     warp, gp = fit_warped_gp(
         X, y, groups=lattice.groups, start=earlier.gp.hyperparameters if earlier is not None else None
     )
-    expected = gp.predict(X)[0]
+    if JITTER and len(y) > 2:
+        gp = jittered(gp, rng)
+    expected = gp.predict(np.vstack([X, running]))[0]
     return Surrogate(
         lattice=lattice,
         warp=warp,
-        gp=gp.condition(np.vstack([broken, running])[-LIMIT // 4 :]),
+        gp=gp,
+        believed=believe(gp, broken[-LIMIT // 4 :], running[-LIMIT // 4 :]),
         feasibility=fit_feasibility(X, broken[-LIMIT // 2 :], groups=lattice.groups) if len(broken) else None,
         tried=np.vstack([finished, broken, running]),
         best=X[np.argsort(y, kind="stable")[:NEIGHBOURHOODS]],
         incumbent=float(expected.min()) if len(y) else 0.0,
         rng=rng,
     )
+
+
+def believe(gp: GP, broken: Array, running: Array) -> GP:
+    """The process that knows where trials failed and run: neither place needs a second visit.
+
+    A failed trial counts as a middling one (a rank, not a constant), unless worse is expected there: were it to count as
+    what is expected, an optimum beyond the border of what works would be tried again and again. A
+    running trial counts as what is expected of it.
+    """
+    if len(broken):
+        middling = gp.center + gp.scale * float(np.median(gp.y)) if len(gp.y) else 0.0
+        gp = gp.condition(broken, np.maximum(gp.predict(broken)[0], middling))
+    return gp.condition(running)
 
 
 def encode(space: SearchSpace, configurations: Sequence[Mapping[str, Value]]) -> Array:

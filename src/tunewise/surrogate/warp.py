@@ -20,7 +20,9 @@ __all__ = ["STRENGTHS", "Warp", "fit_warped_gp"]
 
 Array = NDArray[np.float64]
 
-STRENGTHS: Final = (0.01, 1.0, 5.0, 25.0)
+UNIT = 'max'
+PEN = 0.0
+STRENGTHS: Final = (0.01, 4.0, 40.0, 400.0)
 """The members of the family that are tried; the first is a line."""
 
 
@@ -44,7 +46,9 @@ class Warp:
         if not len(values):
             return cls(0.0, 1.0, strength)
         best = float(values.min())
-        return cls(best, float(np.median(values)) - best or float(values.max()) - best or 1.0, strength)
+        if UNIT == 'median':
+            return cls(best, float(np.median(values)) - best or float(values.max()) - best or 1.0, strength)
+        return cls(best, float(values.max()) - best or 1.0, strength)
 
     def forward(self, values: Array) -> Array:
         """Values, none below the best, on the warped scale; the slope at the best is 1 / unit."""
@@ -75,5 +79,5 @@ def fit_warped_gp(
     warps = [Warp.of(values, strength) for strength in (STRENGTHS if len(np.unique(values)) > 2 else STRENGTHS[:1])]
     fits = [fit_gp(X, warp.forward(values), groups=groups, start=start) for warp in warps]
     evidence = [gp.evidence + warp.log_slope(values) for warp, gp in zip(warps, fits, strict=True)]
-    chosen = int(np.argmax(evidence))
+    chosen = int(np.argmax(np.array(evidence) - PEN * np.arange(len(warps))))
     return warps[chosen], fits[chosen]

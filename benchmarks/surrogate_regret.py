@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from optuna.distributions import FloatDistribution, IntDistribution
 
 from tunewise.bench.problems.landscapes import LANDSCAPES
 from tunewise.space import Categorical, Configuration, Float, Int, SearchSpace
@@ -156,7 +157,7 @@ def conditional(seed: int) -> Problem:
 def landscape(name: str) -> Callable[[int], Problem]:
     """One of the ten; the seed changes nothing but the first trial."""
     scape = LANDSCAPES[name]
-    return lambda seed: Problem(name, scape.space, lambda c: scape.evaluate(c).value, scape.best)
+    return lambda _: Problem(name, scape.space, lambda c: scape.evaluate(c).value, scape.best)
 
 
 PROBLEMS: dict[str, Callable[[int], Problem]] = {
@@ -209,32 +210,32 @@ def run_optuna(startup: int) -> Callable[[Problem, int, int], list[float]]:
 
 def run_smac(problem: Problem, budget: int, seed: int) -> list[float]:
     """SMAC3's BlackBoxFacade with the start in its initial design."""
-    import ConfigSpace as cs
-    from smac import BlackBoxFacade, Scenario
+    import ConfigSpace
+    from smac import BlackBoxFacade, Scenario  # type: ignore[import-not-found]  # installed only where it is compared
 
-    space = cs.ConfigurationSpace(seed=seed)
+    space = ConfigSpace.ConfigurationSpace(seed=seed)
     for name, hyperparameter in problem.space.items():
-        match hyperparameter.type, hyperparameter.distribution:
-            case "categorical", _:
-                space.add(cs.CategoricalHyperparameter(name, [str(c) for c in hyperparameter.choices]))
-            case "int", d:
-                space.add(cs.UniformIntegerHyperparameter(name, d.low, d.high, log=d.log))  # type: ignore[attr-defined]
-            case _, d:
-                space.add(cs.UniformFloatHyperparameter(name, d.low, d.high, log=d.log))  # type: ignore[attr-defined]
+        match hyperparameter.distribution:
+            case IntDistribution(low=least, high=most, log=log_scale):
+                space.add(ConfigSpace.UniformIntegerHyperparameter(name, least, most, log=log_scale))
+            case FloatDistribution(low=low, high=high, log=log_scale):
+                space.add(ConfigSpace.UniformFloatHyperparameter(name, low, high, log=log_scale))
+            case _:
+                space.add(ConfigSpace.CategoricalHyperparameter(name, [str(c) for c in hyperparameter.choices]))
     for name, hyperparameter in problem.space.items():
-        for parent, values in hyperparameter.when.items():
-            space.add(cs.InCondition(space[name], space[parent], [str(v) for v in values]))
+        for parent, allowed in hyperparameter.when.items():
+            space.add(ConfigSpace.InCondition(space[name], space[parent], [str(v) for v in allowed]))
 
     values: list[float] = []
 
-    def target(configuration: Any, seed: int = 0) -> float:
+    def target(configuration: Any, seed: int = 0) -> float:  # noqa: ARG001 - SMAC3 gives it by name
         values.append(problem.function(problem.space.coerce(to_plain(configuration)).configuration))
         return values[-1]
 
     def to_plain(configuration: Any) -> dict[str, Any]:
         return {k: v.item() if hasattr(v, "item") else v for k, v in dict(configuration).items()}
 
-    start = cs.Configuration(
+    start = ConfigSpace.Configuration(
         space, {k: str(v) if problem.space[k].choices else v for k, v in problem.start(seed).items()}
     )
     with tempfile.TemporaryDirectory() as folder:

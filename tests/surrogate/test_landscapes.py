@@ -41,9 +41,7 @@ def test_the_gradient_vanishes_at_each_optimum(landscape: Landscape) -> None:
 def test_nothing_in_the_box_is_better(landscape: Landscape) -> None:
     grid = product(*(np.linspace(low, high, 201) for low, high in landscape.box))
     around = (
-        (x1 + dx, x2 + dy)
-        for x1, x2 in landscape.optima
-        for dx, dy in product((-1e-3, 1e-4, 0, 1e-4, 1e-3), repeat=2)
+        (x1 + dx, x2 + dy) for x1, x2 in landscape.optima for dx, dy in product((-1e-3, 1e-4, 0, 1e-4, 1e-3), repeat=2)
     )
     assert min(landscape.function(*x) for x in (*grid, *around)) >= landscape.best - 1e-12
 

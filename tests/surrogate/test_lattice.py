@@ -59,7 +59,9 @@ def test_a_hyperparameter_whose_parent_is_absent_does_not_exist() -> None:
 
 
 def test_neighbours_change_one_choice_and_what_follows_from_it() -> None:
-    x = SPACE.encode(SPACE.coerce({"kernel": "linear", "C": 1, "dropout": 0.2, "width": 64, "fixed": 2, "only": "one"}).configuration)
+    x = SPACE.encode(
+        SPACE.coerce({"kernel": "linear", "C": 1, "dropout": 0.2, "width": 64, "fixed": 2, "only": "one"}).configuration
+    )
     around = [SPACE.decode(n) for n in LATTICE.neighbours(x)]
     assert {c["kernel"] for c in around} == {"linear", "rbf", "poly"}
     assert {c["dropout"] for c in around if c["kernel"] == "linear"} == {
@@ -71,7 +73,9 @@ def test_neighbours_change_one_choice_and_what_follows_from_it() -> None:
 
 def test_gradients_run_along_what_is_continuous_and_exists() -> None:
     rbf = SPACE.encode(
-        SPACE.coerce({"kernel": "rbf", "gamma": 1, "C": 1, "dropout": 0.2, "width": 64, "fixed": 2, "only": "one"}).configuration
+        SPACE.coerce(
+            {"kernel": "rbf", "gamma": 1, "C": 1, "dropout": 0.2, "width": 64, "fixed": 2, "only": "one"}
+        ).configuration
     )
     free = LATTICE.free(rbf[None])[0]
     assert {n for n, columns in SPACE.columns.items() if free[columns].any()} == {"gamma", "C", "width"}

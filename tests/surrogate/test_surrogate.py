@@ -11,7 +11,7 @@ import pytest
 
 from tunewise.bench.problems.landscapes import LANDSCAPES
 from tunewise.errors import UsageError
-from tunewise.space import Categorical, Configuration, Float, Int, SearchSpace
+from tunewise.space import Categorical, Float, Int, SearchSpace, Value
 from tunewise.surrogate import Belief, Surrogate, fit_surrogate
 
 SVM = SearchSpace(
@@ -24,16 +24,24 @@ SVM = SearchSpace(
 )
 
 
+Config = dict[str, Any]
+
+
+def number(value: Value) -> float:
+    assert isinstance(value, int | float)
+    return value
+
+
 def svm_loss(c: Mapping[str, Any]) -> float:
     if c["kernel"] == "linear":
         return 0.3 + 0.01 * abs(math.log10(c["C"]))
-    valley = (math.log10(c["gamma"]) + 2) ** 2 + 0.2 * math.log10(c["C"]) ** 2
-    return 0.1 + 0.1 * (c["kernel"] == "poly") + 0.3 * (1 - math.exp(-valley))
+    valley: float = (math.log10(c["gamma"]) + 2) ** 2 + 0.2 * math.log10(c["C"]) ** 2
+    return 0.1 + 0.1 * float(c["kernel"] == "poly") + 0.3 * (1 - math.exp(-valley))
 
 
-def sampled(space: SearchSpace, n: int, seed: int = 0) -> list[Configuration]:
+def sampled(space: SearchSpace, n: int, seed: int = 0) -> list[Config]:
     rng = np.random.default_rng(seed)
-    return [space.sample(rng) for _ in range(n)]
+    return [dict(space.sample(rng)) for _ in range(n)]
 
 
 def fitted(space: SearchSpace, loss: Callable[[Mapping[str, Any]], float], n: int, **more: Any) -> Surrogate:
@@ -44,7 +52,7 @@ def fitted(space: SearchSpace, loss: Callable[[Mapping[str, Any]], float], n: in
 def run(space: SearchSpace, loss: Callable[[Mapping[str, Any]], float | None], n: int, seed: int = 0) -> list[Any]:
     """A study: None is a failure."""
     rng = np.random.default_rng(seed)
-    tried: list[Configuration] = [space.sample(rng)]
+    tried: list[Config] = [space.sample(rng)]
     values = [loss(tried[0])]
     while len(tried) < n:
         finished = [(c, v) for c, v in zip(tried, values, strict=True) if v is not None]
@@ -129,9 +137,9 @@ def test_failures_are_avoided_and_do_not_bend_the_predictions() -> None:
     assert sum(v is None for v in values[10:]) <= 8
     assert min(v for v in values if v is not None) < 0.02
     tried = [c for c in sampled(space, 30) if c["x"] <= 0.5]
-    plain = fit_surrogate(space, tried, [c["y"] for c in tried], rng=np.random.default_rng(6))  # type: ignore[misc]
-    broken = [c for c in sampled(space, 30) if c["x"] > 0.5]  # type: ignore[operator]
-    other = fit_surrogate(space, tried, [c["y"] for c in tried], failed=broken, rng=np.random.default_rng(6))  # type: ignore[misc]
+    plain = fit_surrogate(space, tried, [c["y"] for c in tried], rng=np.random.default_rng(6))
+    broken = [c for c in sampled(space, 30) if c["x"] > 0.5]
+    other = fit_surrogate(space, tried, [c["y"] for c in tried], failed=broken, rng=np.random.default_rng(6))
     assert other.predict(tried)[0] == pytest.approx(plain.predict(tried)[0], abs=1e-3)
     assert other.success(tried).mean() > other.success(broken).mean() + 0.5
     assert (plain.success(tried) == 1).all()
@@ -141,7 +149,7 @@ def test_nothing_but_failures_leads_elsewhere() -> None:
     space = SearchSpace({"x": Float(0, 1), "y": Float(0, 1)})
     failed = [{"x": 0.1, "y": 0.1}, {"x": 0.2, "y": 0.1}, {"x": 0.1, "y": 0.3}]
     proposal = fit_surrogate(space, [], [], failed=failed, rng=np.random.default_rng(7)).propose()[0]
-    assert max(abs(proposal["x"] - 0.1), abs(proposal["y"] - 0.1)) > 0.3  # type: ignore[operator]
+    assert max(abs(number(proposal["x"]) - 0.1), abs(number(proposal["y"]) - 0.1)) > 0.3
 
 
 def test_the_same_seed_gives_the_same_proposals() -> None:
@@ -150,7 +158,7 @@ def test_the_same_seed_gives_the_same_proposals() -> None:
 
 def test_a_small_space_is_exhausted_before_anything_is_repeated() -> None:
     space = SearchSpace({"a": Categorical([True, 1, "1", None]), "b": Int(1, 3)})
-    tried: list[Configuration] = []
+    tried: list[Config] = []
     for _ in range(12):
         tried += fit_surrogate(space, tried, [0.5] * len(tried), rng=np.random.default_rng(8)).propose()
     assert len({repr(c) for c in tried}) == 12
@@ -185,7 +193,7 @@ def test_many_repeats_of_one_configuration() -> None:
 
 @pytest.mark.parametrize("values", [[1.0], [1.0, 2.0, 3.0], [1.0, math.nan], [math.inf, 1.0], [[1.0], [2.0]]])
 def test_wrong_values_are_named(values: Any) -> None:
-    with pytest.raises(UsageError, match="values of shape|is not finite"):
+    with pytest.raises(UsageError, match=r"values of shape|is not finite"):
         fit_surrogate(SVM, sampled(SVM, 2), values, rng=np.random.default_rng(12))
 
 
@@ -200,15 +208,16 @@ def test_beliefs_say_what_matters_where_and_in_which_direction() -> None:
     )
 
     def loss(c: Mapping[str, Any]) -> float:
-        return (math.log10(c["rate"]) + 3) ** 2 + 0.3 * c["depth"] + {"relu": 0.0, "tanh": 0.1, "none": 2.0}[c["act"]]
+        depth: float = c["depth"]
+        return (math.log10(c["rate"]) + 3) ** 2 + 0.3 * depth + {"relu": 0.0, "tanh": 0.1, "none": 2.0}[c["act"]]
 
     beliefs = {b.name: b for b in fitted(space, loss, 60).beliefs()}
     assert list(beliefs) == list(space)
     assert sum(b.sensitivity for b in beliefs.values()) == pytest.approx(1)
     assert beliefs["rate"].sensitivity > beliefs["depth"].sensitivity > beliefs["idle"].sensitivity
     assert beliefs["idle"].sensitivity < 0.05
-    assert 1e-4 < float(beliefs["rate"].best) < 1e-2  # type: ignore[arg-type]
-    assert 1e-5 < float(beliefs["rate"].good[0]) < float(beliefs["rate"].good[1]) < 1  # type: ignore[arg-type]
+    assert 1e-4 < number(beliefs["rate"].best) < 1e-2
+    assert 1e-5 < number(beliefs["rate"].good[0]) < number(beliefs["rate"].good[1]) < 1
     assert beliefs["depth"].trend > 0.9
     assert beliefs["depth"].best == 1
     assert "none" not in beliefs["act"].good
@@ -218,31 +227,32 @@ def test_beliefs_say_what_matters_where_and_in_which_direction() -> None:
 
 def test_where_nobody_looked_is_least_known() -> None:
     space = SearchSpace({"x": Float(0, 10), "k": Categorical(["a", "b"])})
-    tried: list[Configuration] = [{"x": 0.3 * i, "k": "a"} for i in range(11)]
+    tried: list[Config] = [{"x": 0.3 * i, "k": "a"} for i in range(11)]
     x, k = fit_surrogate(
-        space, tried, [math.sin(3 * float(c["x"])) for c in tried], rng=np.random.default_rng(13)  # type: ignore[arg-type]
+        space,
+        tried,
+        [math.sin(3 * float(c["x"])) for c in tried],
+        rng=np.random.default_rng(13),
     ).beliefs()
     assert isinstance(x, Belief)
-    assert float(x.least_known) > 6  # type: ignore[arg-type]
+    assert number(x.least_known) > 6
     assert k.least_known == "b"
 
 
 def test_a_hyperparameter_that_needs_a_rare_parent_has_beliefs() -> None:
-    space = SearchSpace(
-        {"kind": Categorical([*range(40)]), "detail": Float(0, 1, when={"kind": 3}), "x": Float(0, 1)}
-    )
+    space = SearchSpace({"kind": Categorical([*range(40)]), "detail": Float(0, 1, when={"kind": 3}), "x": Float(0, 1)})
     tried = sampled(space, 30)
-    beliefs = fit_surrogate(space, tried, [float(c["x"]) for c in tried], rng=np.random.default_rng(14)).beliefs()  # type: ignore[arg-type]
+    beliefs = fit_surrogate(space, tried, [float(c["x"]) for c in tried], rng=np.random.default_rng(14)).beliefs()
     assert {b.name for b in beliefs} >= {"kind", "x"}
 
 
 def test_a_thousand_trials() -> None:
     space = SearchSpace({f"x{i}": Float(0, 1) for i in range(10)})
     tried = sampled(space, 1000)
-    values = [sum((float(v) - 0.3) ** 2 for v in c.values()) for c in tried]  # type: ignore[arg-type]
+    values = [sum((number(v) - 0.3) ** 2 for v in c.values()) for c in tried]
     surrogate = fit_surrogate(space, tried, values, rng=np.random.default_rng(15))
     (proposal,) = surrogate.propose()
-    assert sum((float(v) - 0.3) ** 2 for v in proposal.values()) < min(values) / 2  # type: ignore[arg-type]
+    assert sum((number(v) - 0.3) ** 2 for v in proposal.values()) < min(values) / 2
 
 
 def test_an_earlier_surrogate_warms_the_next() -> None:

@@ -4,6 +4,7 @@ Expected improvement itself is 0 in floating point over most of the cube once a 
 gradient to follow; its logarithm, computed without cancellation, always has one [Ament].
 """
 
+# ruff: noqa: N803, N806 - X, as the literature calls a matrix of points
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -35,13 +36,9 @@ NEARBY: Final = 128
 STARTS: Final = 4
 """How many of all these are refined."""
 
+ROUNDS: Final = 2
+"""How often the gradient and the steps between discrete values take turns."""
 
-ROUNDS = 2
-CLIMB = 0
-
-def acquisition_n(a):
-    while hasattr(a, 'acquisition'): a = a.acquisition
-    return len(a.gp.y) if hasattr(a, 'gp') else 100
 
 class Acquisition(Protocol):
     """A score of points of the unit cube; the larger, the sooner they should be tried."""
@@ -155,7 +152,7 @@ def maximize(
     pool = lattice.snap(np.vstack([pool, perturb(best, rng), best, candidates]))
     scores = acquisition.score(pool)
     starts = pool[np.argsort(-scores, kind="stable")[:STARTS]]
-    for _ in range(ROUNDS if acquisition_n(acquisition) >= CLIMB else 0):
+    for _ in range(ROUNDS):
         starts = climb(acquisition, lattice, starts)
         starts = np.array([step(acquisition, lattice, x) for x in starts])
     rounded = np.array([lattice.space.encode(lattice.space.decode(x)) for x in starts])

@@ -31,7 +31,7 @@ class Belief:
     Attributes:
         name: Of the hyperparameter.
         sensitivity: Its share of all main effects, in [0, 1]; they sum to 1, or are all 0 when nothing is known.
-        trend: Rank correlation of value and expected loss, in [-1, 1]: above 0, small values are better. 0 for a category.
+        trend: Rank correlation of value and expected loss, in [-1, 1]: above 0, small is better. 0 for categories.
         best: The value that is expected to be best on average over everything else.
         good: The values expected to be good: the ends of the range for a number, the choices for a category.
         least_known: The value about which least is known.

@@ -1,11 +1,12 @@
 """How likely a configuration is to finish, learned from the trials that failed.
 
 Success (1) and failure (0) are regressed with the same Gaussian process as the targets, so its length scales say
-which hyperparameters decide about failures. Its mean, far from data, is an optimistic share of successes (a Beta prior's),
-so a few failures lower the acquisition near themselves and hardly elsewhere. A failed trial has no value, and none is
-made up for it: a huge constant would bend the surrogate of the targets everywhere.
+which hyperparameters decide about failures. Its mean, far from data, is an optimistic share of successes (a Beta
+prior's), so a few failures lower the acquisition near themselves and hardly elsewhere. A failed trial has
+no value, and no huge one is made up for it: that would bend the surrogate of the targets everywhere.
 """
 
+# ruff: noqa: N803 - X, as the literature calls a matrix of points
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -4,6 +4,7 @@ A grid of few values and a category are discrete here: the acquisition's maximiz
 values counts as continuous until the end, when the configuration is decoded.
 """
 
+# ruff: noqa: N803, N806 - X, as the literature calls a matrix of points
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from tunewise.space import SearchSpace, Value
 from tunewise.space.values import contains
@@ -85,8 +87,8 @@ class Lattice:
                 block = dimension.values[((block[:, None] - dimension.values) ** 2).sum(axis=2).argmin(axis=1)]
             there = np.ones(len(X), dtype=bool)
             for parent, places in dimension.conditions:
-                matches = (np.abs(X[:, None, self.space.columns[parent]] - places) < 1e-6).all(axis=2).any(axis=1)
-                there &= exists[parent] & matches
+                away = np.abs(X[:, None, self.space.columns[parent]] - places).max(axis=2).min(axis=1)
+                there &= exists[parent] & (away < 1e-6)
             X[:, dimension.columns] = np.where(there[:, None], block, dimension.absent)
             exists[dimension.name] = there
         return X, exists
@@ -99,20 +101,19 @@ class Lattice:
             changed[:, dimension.columns] = dimension.values
             rows.append(changed)
         snapped = self.snap(np.vstack(rows))
-        return snapped[(np.abs(snapped - x) > 1e-9).any(axis=1)]
+        different: Array = snapped[np.abs(snapped - x).max(axis=1) > 1e-9]
+        return different
 
     def _dimension(self, name: str) -> Dimension:
         hyperparameter, columns = self.space[name], self.space.columns[name]
-        values: Sequence[Value] = hyperparameter.choices
-        if not values and hyperparameter.count <= FEW:
-            distribution = hyperparameter.distribution
-            values = [
-                hyperparameter.coerce(distribution.low + i * (distribution.step or 0))[0]  # type: ignore[attr-defined]
-                for i in range(int(hyperparameter.count))
-            ]
-        conditions = tuple(
-            (parent, self._places(parent, allowed)) for parent, allowed in hyperparameter.when.items()
-        )
+        values: Sequence[Value] = ()
+        match hyperparameter.distribution:
+            case CategoricalDistribution():
+                values = hyperparameter.choices
+            case FloatDistribution() | IntDistribution() as grid if hyperparameter.count <= FEW:
+                steps = range(int(hyperparameter.count))
+                values = [hyperparameter.coerce(grid.low + i * (grid.step or 0))[0] for i in steps]
+        conditions = tuple((parent, self._places(parent, allowed)) for parent, allowed in hyperparameter.when.items())
         absent = np.zeros(hyperparameter.width) if hyperparameter.choices else np.full(1, 0.5)
         places = np.array([hyperparameter.encode(v) for v in values]).reshape(len(values), hyperparameter.width)
         return Dimension(name, columns, places, absent, conditions)

@@ -1,11 +1,12 @@
 """Which trials the Gaussian process sees when there are many.
 
 Its cost grows with the cube of the trials; what decides the next proposal is the neighbourhood of the best trials and
-the outline of the rest. So beyond `LIMIT` it sees the best, the latest, and of the others those that lie farthest apart.
-That keeps one surrogate for 3 and for 1,000 trials, with its gradients and its uncertainty, where a random forest
-would be a second model with neither.
+the outline of the rest. So beyond `LIMIT` it sees the best, the latest, and of the others those that lie farthest
+apart. That keeps one surrogate for 3 and for 1,000 trials, with its gradients and its uncertainty, where a
+random forest would be a second model with neither.
 """
 
+# ruff: noqa: N803 - X, as the literature calls a matrix of points
 from __future__ import annotations
 
 from typing import Final

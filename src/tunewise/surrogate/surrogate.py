@@ -1,5 +1,6 @@
 """The statistical half of a proposer in one object: fit, then score, predict, propose, explain."""
 
+# ruff: noqa: N806 - X, as the literature calls a matrix of points
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -26,17 +27,6 @@ Array = NDArray[np.float64]
 
 LARGEST = 1e100
 """Values beyond are cut off: their squares still are finite."""
-
-JITTER = 0.0
-MARGIN = 0.0
-
-def jittered(gp, rng):
-    from tunewise.surrogate.gp import factorize, Hyperparameters
-    from dataclasses import replace
-    h = gp.hyperparameters
-    h = Hyperparameters(np.clip(h.length_scales * np.exp(JITTER * rng.standard_normal(len(h.length_scales))), 0.02, 100), h.signal, h.noise)
-    f, w = factorize(gp.X, gp.y, gp.groups, h)
-    return replace(gp, hyperparameters=h, inverse_factor=f, weights=w)
 
 NEIGHBOURHOODS = 5
 """Around so many of the best trials the maximizer looks closely."""
@@ -76,8 +66,8 @@ class Surrogate:
         """What values are expected.
 
         Returns:
-            `n` medians, and `n` half-widths of the central 68 %, which are mean and standard deviation where the warp is a
-            line. On the scale of the values.
+            `n` medians and `n` half-widths of the central 68 %, on the scale of the values: mean and standard
+            deviation where the warp is a line.
         """
         mean, std = self.gp.predict(self._encode(configurations))
         low, high = self.warp.inverse(mean - std), self.warp.inverse(mean + std)
@@ -89,9 +79,7 @@ class Surrogate:
             return np.ones(len(configurations))
         return self.feasibility.probability(self._encode(configurations))
 
-    def propose(
-        self, n: int = 1, *, candidates: Sequence[Mapping[str, Value]] = ()
-    ) -> list[Configuration]:
+    def propose(self, n: int = 1, *, candidates: Sequence[Mapping[str, Value]] = ()) -> list[Configuration]:
         """The `n` configurations to try next, which differ from each other and from all that was tried.
 
         Only in a space without further configurations is one proposed again.
@@ -122,7 +110,7 @@ class Surrogate:
         return explain(self.gp, self.lattice, self.lattice.snap(sample))
 
     def _acquisition(self, gp: GP, incumbent: float) -> Feasible:
-        return Feasible(LogExpectedImprovement(gp, incumbent - MARGIN * gp.scale), self.feasibility)
+        return Feasible(LogExpectedImprovement(gp, incumbent), self.feasibility)
 
     def _encode(self, configurations: Sequence[Mapping[str, Value]]) -> Array:
         return encode(self.lattice.space, configurations)
@@ -168,8 +156,6 @@ def fit_surrogate(
     warp, gp = fit_warped_gp(
         X, y, groups=lattice.groups, start=earlier.gp.hyperparameters if earlier is not None else None
     )
-    if JITTER and len(y) > 2:
-        gp = jittered(gp, rng)
     expected = gp.predict(np.vstack([X, running]))[0]
     return Surrogate(
         lattice=lattice,
@@ -187,9 +173,9 @@ def fit_surrogate(
 def believe(gp: GP, broken: Array, running: Array) -> GP:
     """The process that knows where trials failed and run: neither place needs a second visit.
 
-    A failed trial counts as a middling one (a rank, not a constant), unless worse is expected there: were it to count as
-    what is expected, an optimum beyond the border of what works would be tried again and again. A
-    running trial counts as what is expected of it.
+    A failed trial counts as a middling one (a rank, not a constant), unless worse is expected there: were it to count
+    as what is expected, an optimum beyond the border of what works would be tried again and again. A running
+    trial counts as what is expected of it.
     """
     if len(broken):
         middling = gp.center + gp.scale * float(np.median(gp.y)) if len(gp.y) else 0.0

@@ -6,6 +6,7 @@ best value in units of the median's distance: a line for a near 0, a logarithm f
 of the process itself says [Snelson].
 """
 
+# ruff: noqa: N803 - X, as the literature calls a matrix of points
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -20,9 +21,7 @@ __all__ = ["STRENGTHS", "Warp", "fit_warped_gp"]
 
 Array = NDArray[np.float64]
 
-UNIT = 'max'
-PEN = 0.0
-STRENGTHS: Final = (0.01, 4.0, 40.0, 400.0)
+STRENGTHS: Final = (0.01, 1.0, 5.0, 25.0)
 """The members of the family that are tried; the first is a line."""
 
 
@@ -46,9 +45,7 @@ class Warp:
         if not len(values):
             return cls(0.0, 1.0, strength)
         best = float(values.min())
-        if UNIT == 'median':
-            return cls(best, float(np.median(values)) - best or float(values.max()) - best or 1.0, strength)
-        return cls(best, float(values.max()) - best or 1.0, strength)
+        return cls(best, float(np.median(values)) - best or float(values.max()) - best or 1.0, strength)
 
     def forward(self, values: Array) -> Array:
         """Values, none below the best, on the warped scale; the slope at the best is 1 / unit."""
@@ -77,7 +74,10 @@ def fit_warped_gp(
         start: As in `fit_gp`.
     """
     warps = [Warp.of(values, strength) for strength in (STRENGTHS if len(np.unique(values)) > 2 else STRENGTHS[:1])]
-    fits = [fit_gp(X, warp.forward(values), groups=groups, start=start) for warp in warps]
+    fits: list[GP] = []
+    for warp in warps:
+        fits.append(fit_gp(X, warp.forward(values), groups=groups, start=start))
+        start = fits[-1].hyperparameters  # near the next warp's, so that one search is enough
     evidence = [gp.evidence + warp.log_slope(values) for warp, gp in zip(warps, fits, strict=True)]
-    chosen = int(np.argmax(np.array(evidence) - PEN * np.arange(len(warps))))
+    chosen = int(np.argmax(evidence))
     return warps[chosen], fits[chosen]

@@ -12,7 +12,7 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from tunewise.space import Categorical, Configuration, Float, Int, SearchSpace
-from tunewise.surrogate.acquisition import Feasible, LogExpectedImprovement, log_improvement, maximize
+from tunewise.surrogate.acquisition import LogExpectedImprovement, Nearby, Total, log_improvement, maximize
 from tunewise.surrogate.feasibility import fit_feasibility
 from tunewise.surrogate.gp import fit_gp
 from tunewise.surrogate.lattice import Lattice
@@ -37,13 +37,16 @@ def test_improvement_is_finite_and_increasing_where_the_plain_one_is_zero() -> N
     assert log_improvement(far) == pytest.approx(asymptote, rel=1e-6)
 
 
-def test_gradient_of_the_acquisition_with_failures() -> None:
+def test_gradient_of_the_acquisition_with_failures_and_a_prior() -> None:
     rng = np.random.default_rng(0)
     X = rng.random((12, 2))
     gp = fit_gp(X, ((X - 0.3) ** 2).sum(axis=1))
-    acquisition = Feasible(
-        LogExpectedImprovement(gp, float(gp.predict(X)[0].min())),
-        fit_feasibility(X[X[:, 0] < 0.6], X[X[:, 0] >= 0.6], groups=np.arange(2)),
+    acquisition = Total(
+        (
+            LogExpectedImprovement(gp, float(gp.predict(X)[0].min())),
+            fit_feasibility(X[X[:, 0] < 0.6], X[X[:, 0] >= 0.6], groups=np.arange(2)),
+            Nearby(np.array([0.2, 0.7]), np.array([3.0, 0.0])),
+        )
     )
     at = np.array([[0.25, 0.35], [0.55, 0.2], [0.1, 0.9]])
     scores, gradients = acquisition.score_with_gradient(at)

@@ -133,9 +133,9 @@ def test_failures_are_avoided_and_do_not_bend_the_predictions() -> None:
     def loss(c: Mapping[str, Any]) -> float | None:
         return None if c["x"] > 0.5 else (c["x"] - 0.6) ** 2 + (c["y"] - 0.3) ** 2  # the best x borders on the failures
 
-    values = run(space, loss, 30)
-    assert sum(v is None for v in values[10:]) <= 8
-    assert min(v for v in values if v is not None) < 0.02
+    studies = [run(space, loss, 25, seed) for seed in range(3)]
+    assert sum(v is None for values in studies for v in values) <= 36
+    assert all(min(v for v in values if v is not None) < 0.03 for values in studies)
     tried = [c for c in sampled(space, 30) if c["x"] <= 0.5]
     plain = fit_surrogate(space, tried, [c["y"] for c in tried], rng=np.random.default_rng(6))
     broken = [c for c in sampled(space, 30) if c["x"] > 0.5]

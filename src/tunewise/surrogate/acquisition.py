@@ -17,11 +17,10 @@ from scipy.optimize import minimize
 from scipy.special import erfcx, log_ndtr, ndtr
 from scipy.stats import qmc
 
-from tunewise.surrogate.feasibility import Feasibility
 from tunewise.surrogate.gp import GP
 from tunewise.surrogate.lattice import Lattice
 
-__all__ = ["Acquisition", "Feasible", "LogExpectedImprovement", "log_improvement", "maximize"]
+__all__ = ["Acquisition", "LogExpectedImprovement", "Nearby", "Total", "log_improvement", "maximize"]
 
 Array = NDArray[np.float64]
 
@@ -81,29 +80,45 @@ class LogExpectedImprovement:
 
 
 @dataclass(frozen=True, slots=True)
-class Feasible:
-    """Another acquisition, in logarithms, plus the logarithm of the probability of success.
+class Nearby:
+    """A bell around a point, in logarithms, which keeps the first proposals from the corners.
+
+    With one or two trials the farthest corner is the least known place, and for a training run it is nearly always
+    a bad one. What has been run is known to work, so a prior around the best of it weights the acquisition, and
+    fades with the trials as in [piBO].
 
     Attributes:
-        acquisition: What a success is worth.
-        feasibility: How likely it is; None where it is certain.
+        center: `d` coordinates.
+        precision: `d` inverse variances; 0 along what the prior says nothing about.
     """
 
-    acquisition: Acquisition
-    feasibility: Feasibility | None
+    center: Array
+    precision: Array
 
     def score(self, X: Array) -> Array:
         """`m` scores of `m x d` points."""
-        worth = self.acquisition.score(X)
-        return worth if self.feasibility is None else worth + np.log(self.feasibility.probability(X))
+        result: Array = -0.5 * (X - self.center) ** 2 @ self.precision
+        return result
 
     def score_with_gradient(self, X: Array) -> tuple[Array, Array]:
         """`m` scores and their `m x d` gradients."""
-        worth, gradient = self.acquisition.score_with_gradient(X)
-        if self.feasibility is None:
-            return worth, gradient
-        chance, chance_gradient = self.feasibility.log_with_gradient(X)
-        return worth + chance, gradient + chance_gradient
+        return self.score(X), -self.precision * (X - self.center)
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """The sum of acquisitions in logarithms: improvement, times probability of success, times a prior."""
+
+    terms: tuple[Acquisition, ...]
+
+    def score(self, X: Array) -> Array:
+        """`m` scores of `m x d` points."""
+        return np.sum([term.score(X) for term in self.terms], axis=0)
+
+    def score_with_gradient(self, X: Array) -> tuple[Array, Array]:
+        """`m` scores and their `m x d` gradients."""
+        scores, gradients = zip(*(term.score_with_gradient(X) for term in self.terms), strict=True)
+        return np.sum(scores, axis=0), np.sum(gradients, axis=0)
 
 
 def log_improvement(z: Array) -> Array:
@@ -158,10 +173,8 @@ def maximize(
     rounded = np.array([lattice.space.encode(lattice.space.decode(x)) for x in starts])
     ranked = np.vstack([rounded, pool])
     ranked = ranked[np.argsort(-np.append(acquisition.score(rounded), scores), kind="stable")]
-    fresh = np.ones(len(ranked), dtype=bool)
-    if len(avoid):
-        fresh = np.abs(ranked[:, None] - avoid).max(axis=2).min(axis=1) > 1e-6
-    choice: Array = ranked[int(np.argmax(fresh))]
+    fresh = (x for x in ranked if not len(avoid) or np.abs(avoid - x).max(axis=1).min() > 1e-6)
+    choice: Array = next(fresh, ranked[0])
     return choice
 
 

@@ -155,6 +155,12 @@ class GP:
         inverse_factor, weights = factorize(joint_X, joint_y, self.groups, self.hyperparameters)
         return replace(self, X=joint_X, y=joint_y, inverse_factor=inverse_factor, weights=weights)
 
+    def shortened(self, factor: float) -> GP:
+        """The process with length scales multiplied by `factor`: below 1 it is less sure of what lies between points."""
+        short = replace(self.hyperparameters, length_scales=self.hyperparameters.length_scales * factor)
+        inverse_factor, weights = factorize(self.X, self.y, self.groups, short)
+        return replace(self, hyperparameters=short, inverse_factor=inverse_factor, weights=weights)
+
     def _squared_distances(self, X: Array) -> Array:
         scales = self.column_scales
         return cdist(X / scales, self.X / scales, "sqeuclidean")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 __all__ = ["LIMIT", "select"]
 
-LIMIT: Final = 200
+LIMIT: Final = 150
 """At most so many trials are fitted: two fifths the best, one fifth the latest, two fifths spread out."""
 
 

@@ -13,7 +13,7 @@ from scipy.stats import qmc
 
 from tunewise.errors import UsageError
 from tunewise.space import Configuration, SearchSpace, Value
-from tunewise.surrogate.acquisition import Feasible, LogExpectedImprovement, maximize
+from tunewise.surrogate.acquisition import Acquisition, LogExpectedImprovement, Nearby, Total, maximize
 from tunewise.surrogate.explain import Belief, explain
 from tunewise.surrogate.feasibility import Feasibility, fit_feasibility
 from tunewise.surrogate.gp import GP
@@ -30,6 +30,25 @@ LARGEST = 1e100
 
 NEIGHBOURHOODS = 5
 """Around so many of the best trials the maximizer looks closely."""
+
+
+CAUTION = 2.0
+"""Strength of the prior around the best trial after one trial; after `n` it is an `n`-th of that."""
+
+REACH = 0.35
+"""Standard deviation of that prior, in units of the cube."""
+
+NEAR = 0.02
+"""Trials that differ by less in every coordinate are near-copies."""
+
+COPIES = 3
+"""With so many near-copies of the best trial, every second proposal is made by a surrogate that doubts itself."""
+
+DOUBT = 0.5
+"""By what it then multiplies its length scales."""
+
+LEAP = 0.25
+"""What it then wants to improve by, in standard deviations of the values."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +111,13 @@ class Surrogate:
         extra = self._encode(candidates)
         incumbent = self.incumbent
         for _ in range(n):
-            x = maximize(
-                self._acquisition(gp, incumbent), self.lattice, self.rng, best=self.best, avoid=tried, candidates=extra
+            doubting = len(tried) % 2 and self._crowded(tried)
+            acquisition = (
+                self._acquisition(gp.shortened(DOUBT), incumbent - LEAP * gp.scale)
+                if doubting
+                else self._acquisition(gp, incumbent)
             )
+            x = maximize(acquisition, self.lattice, self.rng, best=self.best, avoid=tried, candidates=extra)
             incumbent = min(incumbent, float(gp.predict(x[None])[0][0]))
             gp, tried = gp.condition(x[None]), np.vstack([tried, x])
             chosen.append(self.lattice.space.decode(x))
@@ -109,8 +132,23 @@ class Surrogate:
         sample = qmc.Sobol(self.lattice.space.width, rng=np.random.default_rng(0)).random(256)
         return explain(self.gp, self.lattice, self.lattice.snap(sample))
 
-    def _acquisition(self, gp: GP, incumbent: float) -> Feasible:
-        return Feasible(LogExpectedImprovement(gp, incumbent), self.feasibility)
+    def _crowded(self, tried: Array) -> bool:
+        """Whether the best trial has so many near-copies that the surrogate may have settled too early."""
+        return len(self.best) > 0 and int((np.abs(tried - self.best[0]).max(axis=1) < NEAR).sum()) > COPIES
+
+    def _acquisition(self, gp: GP, incumbent: float) -> Acquisition:
+        terms: list[Acquisition] = [LogExpectedImprovement(gp, incumbent)]
+        if self.feasibility is not None:
+            terms.append(self.feasibility)
+        if len(self.best):
+            terms.append(self._nearby())
+        return Total(tuple(terms))
+
+    def _nearby(self) -> Nearby:
+        """A prior around the best trial that fades with the trials; its strength does not grow with the dimensions."""
+        numeric = np.bincount(self.lattice.groups)[self.lattice.groups] == 1
+        strength = CAUTION / (len(self.gp.y) * max(int(numeric.sum()), 1))
+        return Nearby(self.best[0], strength * numeric / REACH**2)
 
     def _encode(self, configurations: Sequence[Mapping[str, Value]]) -> Array:
         return encode(self.lattice.space, configurations)

@@ -23,6 +23,9 @@ Array = NDArray[np.float64]
 STOPS: Final = 15
 """At so many places a continuous hyperparameter is looked at, both bounds included."""
 
+MOST: Final = 4096
+"""At most about so many points are predicted for one hyperparameter."""
+
 
 @dataclass(frozen=True, slots=True)
 class Belief:
@@ -86,6 +89,7 @@ def explain(gp: GP, lattice: Lattice, sample: Array) -> tuple[Belief, ...]:
 def look_along(dimension: Dimension, gp: GP, lattice: Lattice, sample: Array) -> tuple[Array, Array, Array]:
     """Places along a hyperparameter (`k x width`), and the mean and the standard deviation (`k` each) there."""
     places = dimension.values if len(dimension.values) else np.linspace(0, 1, STOPS)[:, None]
+    sample = sample[: max(8, MOST // len(places))]
     moved = np.repeat(sample[None], len(places), axis=0)
     moved[:, :, dimension.columns] = places[:, None]
     mean, std = gp.predict(lattice.snap(moved.reshape(-1, sample.shape[1])))

@@ -155,12 +155,6 @@ class GP:
         inverse_factor, weights = factorize(joint_X, joint_y, self.groups, self.hyperparameters)
         return replace(self, X=joint_X, y=joint_y, inverse_factor=inverse_factor, weights=weights)
 
-    def shortened(self, factor: float) -> GP:
-        """The process with length scales multiplied by `factor`: below 1 it is less sure of what lies between points."""
-        short = replace(self.hyperparameters, length_scales=self.hyperparameters.length_scales * factor)
-        inverse_factor, weights = factorize(self.X, self.y, self.groups, short)
-        return replace(self, hyperparameters=short, inverse_factor=inverse_factor, weights=weights)
-
     def _squared_distances(self, X: Array) -> Array:
         scales = self.column_scales
         return cdist(X / scales, self.X / scales, "sqeuclidean")
@@ -295,12 +289,8 @@ def group_widths(groups: NDArray[np.intp]) -> Array:
 def group_distances(X: Array, groups: NDArray[np.intp]) -> Array:
     """`g x n x n` squared distances, at unit length scale."""
     scaled = X / np.sqrt(group_widths(groups))
-    squared = (scaled.T[:, :, None] - scaled.T[:, None, :]) ** 2
-    if len(np.unique(groups)) == len(groups):
-        return squared
-    summed = np.zeros((int(groups.max()) + 1, *squared.shape[1:]))
-    np.add.at(summed, groups, squared)
-    return summed
+    blocks = (scaled[:, groups == group] for group in range(int(groups.max()) + 1))
+    return np.array([cdist(block, block, "sqeuclidean") for block in blocks])
 
 
 def matern(squared: Array) -> Array:

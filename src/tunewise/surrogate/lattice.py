@@ -84,11 +84,11 @@ class Lattice:
         for dimension in self.dimensions:
             block = X[:, dimension.columns]
             if len(dimension.values):
-                block = dimension.values[((block[:, None] - dimension.values) ** 2).sum(axis=2).argmin(axis=1)]
+                block = dimension.values[squared_distances(block, dimension.values).argmin(axis=1)]
             there = np.ones(len(X), dtype=bool)
             for parent, places in dimension.conditions:
-                away = np.abs(X[:, None, self.space.columns[parent]] - places).max(axis=2).min(axis=1)
-                there &= exists[parent] & (away < 1e-6)
+                away = squared_distances(X[:, self.space.columns[parent]], places).min(axis=1)
+                there &= exists[parent] & (away < 1e-12)
             X[:, dimension.columns] = np.where(there[:, None], block, dimension.absent)
             exists[dimension.name] = there
         return X, exists
@@ -122,3 +122,9 @@ class Lattice:
         hyperparameter = self.space[name]
         chosen = [c for c in hyperparameter.choices if contains(tuple(allowed), c)] or list(allowed)
         return np.array([hyperparameter.encode(value) for value in chosen])
+
+
+def squared_distances(A: Array, B: Array) -> Array:
+    """`m x k` squared distances of `m` and `k` points, by one product of matrices: categories may have many choices."""
+    result: Array = (A**2).sum(axis=1)[:, None] + (B**2).sum(axis=1) - 2 * A @ B.T
+    return result

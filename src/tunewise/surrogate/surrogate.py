@@ -32,23 +32,12 @@ NEIGHBOURHOODS = 5
 """Around so many of the best trials the maximizer looks closely."""
 
 
-CAUTION = 2.0
-"""Strength of the prior around the best trial after one trial; after `n` it is an `n`-th of that."""
+CAUTION = 8.0
+"""Strength of the prior around the best trial, before it is divided by dimensions and trials."""
 
+EXPO = 3
 REACH = 0.35
-"""Standard deviation of that prior, in units of the cube."""
-
-NEAR = 0.02
-"""Trials that differ by less in every coordinate are near-copies."""
-
-COPIES = 3
-"""With so many near-copies of the best trial, every second proposal is made by a surrogate that doubts itself."""
-
-DOUBT = 0.5
-"""By what it then multiplies its length scales."""
-
-LEAP = 0.25
-"""What it then wants to improve by, in standard deviations of the values."""
+"""Standard deviation of that prior at strength 1, in units of the cube."""
 
 
 @dataclass(frozen=True)
@@ -111,12 +100,7 @@ class Surrogate:
         extra = self._encode(candidates)
         incumbent = self.incumbent
         for _ in range(n):
-            doubting = len(tried) % 2 and self._crowded(tried)
-            acquisition = (
-                self._acquisition(gp.shortened(DOUBT), incumbent - LEAP * gp.scale)
-                if doubting
-                else self._acquisition(gp, incumbent)
-            )
+            acquisition = self._acquisition(gp, incumbent)
             x = maximize(acquisition, self.lattice, self.rng, best=self.best, avoid=tried, candidates=extra)
             incumbent = min(incumbent, float(gp.predict(x[None])[0][0]))
             gp, tried = gp.condition(x[None]), np.vstack([tried, x])
@@ -132,10 +116,6 @@ class Surrogate:
         sample = qmc.Sobol(self.lattice.space.width, rng=np.random.default_rng(0)).random(256)
         return explain(self.gp, self.lattice, self.lattice.snap(sample))
 
-    def _crowded(self, tried: Array) -> bool:
-        """Whether the best trial has so many near-copies that the surrogate may have settled too early."""
-        return len(self.best) > 0 and int((np.abs(tried - self.best[0]).max(axis=1) < NEAR).sum()) > COPIES
-
     def _acquisition(self, gp: GP, incumbent: float) -> Acquisition:
         terms: list[Acquisition] = [LogExpectedImprovement(gp, incumbent)]
         if self.feasibility is not None:
@@ -145,9 +125,13 @@ class Surrogate:
         return Total(tuple(terms))
 
     def _nearby(self) -> Nearby:
-        """A prior around the best trial that fades with the trials; its strength does not grow with the dimensions."""
+        """A prior around the best trial, which fades with the trials and with the dimensions.
+
+        It helps in few dimensions, where the first proposals would be corners, and is as good as absent in ten, where
+        staying near was measured to be worse than looking far.
+        """
         numeric = np.bincount(self.lattice.groups)[self.lattice.groups] == 1
-        strength = CAUTION / (len(self.gp.y) * max(int(numeric.sum()), 1))
+        strength = CAUTION / (max(int(numeric.sum()), 1) ** EXPO * len(self.gp.y) ** 0.5)
         return Nearby(self.best[0], strength * numeric / REACH**2)
 
     def _encode(self, configurations: Sequence[Mapping[str, Value]]) -> Array:

@@ -166,6 +166,15 @@ def test_a_small_space_is_exhausted_before_anything_is_repeated() -> None:
     assert len(again) == 2
 
 
+def test_a_long_grid_is_exhausted_too() -> None:
+    space = SearchSpace({"n": Int(1, 30)})
+    tried: list[Config] = []
+    for _ in range(30):
+        values = [abs(c["n"] - 11.0) for c in tried]
+        tried += fit_surrogate(space, tried, values, rng=np.random.default_rng(8)).propose()
+    assert sorted(c["n"] for c in tried) == list(range(1, 31))
+
+
 @pytest.mark.parametrize(
     "values",
     [

@@ -38,6 +38,9 @@ STARTS: Final = 4
 ROUNDS: Final = 2
 """How often the gradient and the steps between discrete values take turns."""
 
+SAME: Final = 1e-4
+"""Points that differ by no more in any coordinate are one: to try both would tell nothing new."""
+
 
 class Acquisition(Protocol):
     """A score of points of the unit cube; the larger, the sooner they should be tried."""
@@ -113,7 +116,8 @@ class Total:
 
     def score(self, X: Array) -> Array:
         """`m` scores of `m x d` points."""
-        return np.sum([term.score(X) for term in self.terms], axis=0)
+        result: Array = np.sum([term.score(X) for term in self.terms], axis=0)
+        return result
 
     def score_with_gradient(self, X: Array) -> tuple[Array, Array]:
         """`m` scores and their `m x d` gradients."""
@@ -170,12 +174,12 @@ def maximize(
     for _ in range(ROUNDS):
         starts = climb(acquisition, lattice, starts)
         starts = np.array([step(acquisition, lattice, x) for x in starts])
-    rounded = np.array([lattice.space.encode(lattice.space.decode(x)) for x in starts])
-    ranked = np.vstack([rounded, pool])
-    ranked = ranked[np.argsort(-np.append(acquisition.score(rounded), scores), kind="stable")]
-    fresh = (x for x in ranked if not len(avoid) or np.abs(avoid - x).max(axis=1).min() > 1e-6)
-    choice: Array = next(fresh, ranked[0])
-    return choice
+    refined = np.array([lattice.round(x) for x in starts])
+    every = np.vstack([refined, pool])
+    order = np.argsort(-np.append(acquisition.score(refined), scores), kind="stable")
+    ranked = (lattice.round(x) for x in every[order])
+    fresh = (x for x in ranked if not len(avoid) or np.abs(avoid - x).max(axis=1).min() > SAME)
+    return next(fresh, lattice.round(every[order[0]]))
 
 
 def perturb(best: Array, rng: np.random.Generator) -> Array:

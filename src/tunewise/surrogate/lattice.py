@@ -93,6 +93,10 @@ class Lattice:
             exists[dimension.name] = there
         return X, exists
 
+    def round(self, x: Array) -> Array:
+        """The place (`d`) of the configuration that `x` decodes to; only long grids still move after `snap`."""
+        return self.space.encode(self.space.decode(x))
+
     def neighbours(self, x: Array) -> Array:
         """Points (`m x d`) that differ from `x` in one discrete hyperparameter, whatever follows from it included."""
         rows = []

@@ -33,9 +33,8 @@ NEIGHBOURHOODS = 5
 
 
 CAUTION = 8.0
-"""Strength of the prior around the best trial, before it is divided by dimensions and trials."""
+"""Strength of the prior around the best trial, before it is divided by dimensions cubed and the root of the trials."""
 
-EXPO = 3
 REACH = 0.35
 """Standard deviation of that prior at strength 1, in units of the cube."""
 
@@ -131,7 +130,7 @@ class Surrogate:
         staying near was measured to be worse than looking far.
         """
         numeric = np.bincount(self.lattice.groups)[self.lattice.groups] == 1
-        strength = CAUTION / (max(int(numeric.sum()), 1) ** EXPO * len(self.gp.y) ** 0.5)
+        strength = CAUTION / (max(int(numeric.sum()), 1) ** 3 * len(self.gp.y) ** 0.5)
         return Nearby(self.best[0], strength * numeric / REACH**2)
 
     def _encode(self, configurations: Sequence[Mapping[str, Value]]) -> Array:

@@ -93,9 +93,9 @@ class Lattice:
             exists[dimension.name] = there
         return X, exists
 
-    def round(self, x: Array) -> Array:
-        """The place (`d`) of the configuration that `x` decodes to; only long grids still move after `snap`."""
-        return self.space.encode(self.space.decode(x))
+    def round(self, X: Array) -> Array:
+        """Places (`m x d`) of the configurations that points decode to; only long grids still move after `snap`."""
+        return self.space.encode_all([self.space.decode(x) for x in X])
 
     def neighbours(self, x: Array) -> Array:
         """Points (`m x d`) that differ from `x` in one discrete hyperparameter, whatever follows from it included."""
@@ -119,13 +119,12 @@ class Lattice:
                 values = [hyperparameter.coerce(grid.low + i * (grid.step or 0))[0] for i in steps]
         conditions = tuple((parent, self._places(parent, allowed)) for parent, allowed in hyperparameter.when.items())
         absent = np.zeros(hyperparameter.width) if hyperparameter.choices else np.full(1, 0.5)
-        places = np.array([hyperparameter.encode(v) for v in values]).reshape(len(values), hyperparameter.width)
-        return Dimension(name, columns, places, absent, conditions)
+        return Dimension(name, columns, hyperparameter.encode(values), absent, conditions)
 
     def _places(self, name: str, allowed: Sequence[Value]) -> Array:
         hyperparameter = self.space[name]
         chosen = [c for c in hyperparameter.choices if contains(tuple(allowed), c)] or list(allowed)
-        return np.array([hyperparameter.encode(value) for value in chosen])
+        return hyperparameter.encode(chosen)
 
 
 def squared_distances(A: Array, B: Array) -> Array:

@@ -15,7 +15,7 @@ SPACE = SearchSpace(
         "gamma": Float(1e-4, 1e1, log=True, when={"kernel": ["rbf", "poly"]}),
         "kernel": Categorical(["linear", "rbf", "poly"]),
         "degree": Int(2, 5, when={"kernel": "poly"}),
-        "even": Categorical([True, False, "1", None], when={"degree": [2, 4]}),
+        "even": Categorical([True, False, "auto", None], when={"degree": [2, 4]}),
         "C": Float(1e-3, 1e3, log=True),
         "dropout": Float(0, 0.5, step=0.05),
         "width": Int(16, 1024, log=True),

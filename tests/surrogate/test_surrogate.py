@@ -157,7 +157,7 @@ def test_the_same_seed_gives_the_same_proposals() -> None:
 
 
 def test_a_small_space_is_exhausted_before_anything_is_repeated() -> None:
-    space = SearchSpace({"a": Categorical([True, 2, "1", None]), "b": Int(1, 3)})
+    space = SearchSpace({"a": Categorical([True, "auto", 7, None]), "b": Int(1, 3)})
     tried: list[Config] = []
     for _ in range(12):
         tried += fit_surrogate(space, tried, [0.5] * len(tried), rng=np.random.default_rng(8)).propose()

@@ -174,12 +174,12 @@ def maximize(
     for _ in range(ROUNDS):
         starts = climb(acquisition, lattice, starts)
         starts = np.array([step(acquisition, lattice, x) for x in starts])
-    refined = np.array([lattice.round(x) for x in starts])
+    refined = lattice.round(starts)
     every = np.vstack([refined, pool])
     order = np.argsort(-np.append(acquisition.score(refined), scores), kind="stable")
-    ranked = (lattice.round(x) for x in every[order])
+    ranked = (lattice.round(x[None])[0] for x in every[order])
     fresh = (x for x in ranked if not len(avoid) or np.abs(avoid - x).max(axis=1).min() > SAME)
-    return next(fresh, lattice.round(every[order[0]]))
+    return next(fresh, lattice.round(every[order[:1]])[0])
 
 
 def perturb(best: Array, rng: np.random.Generator) -> Array:

@@ -93,9 +93,9 @@ class Lattice:
             exists[dimension.name] = there
         return X, exists
 
-    def round(self, x: Array) -> Array:
-        """The place (`d`) of the configuration that `x` decodes to; only long grids still move after `snap`."""
-        return self.space.encode(self.space.decode(x))
+    def round(self, X: Array) -> Array:
+        """Places (`m x d`) of the configurations that points decode to; only long grids still move after `snap`."""
+        return self.space.encode_all([self.space.decode(x) for x in X])
 
     def neighbours(self, x: Array) -> Array:
         """Points (`m x d`) that differ from `x` in one discrete hyperparameter, whatever follows from it included."""

@@ -134,7 +134,7 @@ class Surrogate:
         return Nearby(self.best[0], strength * numeric / REACH**2)
 
     def _encode(self, configurations: Sequence[Mapping[str, Value]]) -> Array:
-        return encode(self.lattice.space, configurations)
+        return self.lattice.space.encode_all(configurations)
 
 
 def fit_surrogate(
@@ -171,7 +171,7 @@ def fit_surrogate(
         bad = numbers[~np.isfinite(numbers)][0]
         raise UsageError(f"The value {bad} is not finite. Give such a trial as `failed`.")
     lattice = Lattice(space)
-    finished, broken, running = (encode(space, c) for c in (configurations, failed, pending))
+    finished, broken, running = (space.encode_all(c) for c in (configurations, failed, pending))
     kept = select(finished, numbers)
     X, y = finished[kept], np.clip(numbers[kept], -LARGEST, LARGEST)
     warp, gp = fit_warped_gp(
@@ -202,8 +202,3 @@ def believe(gp: GP, broken: Array, running: Array) -> GP:
         middling = gp.center + gp.scale * float(np.median(gp.y)) if len(gp.y) else 0.0
         gp = gp.condition(broken, np.maximum(gp.predict(broken)[0], middling))
     return gp.condition(running)
-
-
-def encode(space: SearchSpace, configurations: Sequence[Mapping[str, Value]]) -> Array:
-    """`n x d` points of the unit cube."""
-    return space.encode_all(configurations)

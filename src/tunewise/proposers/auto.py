@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from tunewise.history import TrialRecord
 from tunewise.llm.base import Message
-from tunewise.prompts.render import MAX_PROMPT_TOKENS, render, render_bounded
+from tunewise.prompts.render import render
 from tunewise.prompts.state import StateView
 from tunewise.prompts.views import ProblemView
 from tunewise.proposers.base import Ask, Proposal, Proposer, Proposing, draw
 from tunewise.proposers.batch import Batch, Candidate, ask_for_batch, unused
-from tunewise.proposers.compressed import REPLY_TOKENS, system
+from tunewise.proposers.compressed import one_message
 from tunewise.proposers.credit import fair_value, policy_of, read_evidence, stale_for
 from tunewise.proposers.plain import nothing
 from tunewise.space import Configuration
@@ -273,10 +273,7 @@ def state_messages(ask: Ask, standing: Standing, count: int, stuck: int) -> tupl
         plateau=stuck,
         last=ask.last,
     )
-    limit = (
-        MAX_PROMPT_TOKENS if ask.context_tokens is None else min(MAX_PROMPT_TOKENS, ask.context_tokens - REPLY_TOKENS)
-    )
-    return (*system(ask), Message("user", render_bounded(view, limit)))
+    return one_message(ask, view)
 
 
 def sign_of(ask: Ask) -> float:

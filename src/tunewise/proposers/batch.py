@@ -12,6 +12,7 @@ from tunewise.llm.base import ChatReply, ChatRequest, Message
 from tunewise.prompts.parse import ParsedReply, parse_batch
 from tunewise.prompts.schema import batch_schema
 from tunewise.proposers.base import Ask, asked_again, cut_off, kept
+from tunewise.proposers.credit import policy_of
 from tunewise.space import Configuration
 
 __all__ = ["Batch", "Candidate", "ask_for_batch", "unused"]
@@ -128,10 +129,6 @@ def as_candidate(parsed: ParsedReply, model: str) -> Candidate:
 
 def unused(ask: Ask, *, most: int) -> tuple[Candidate, ...]:
     """What earlier calls offered and nobody has tried, the latest `most`, read from the history."""
-    offered = [
-        Candidate.from_dict(data)
-        for trial in ask.history
-        for data in trial.proposal.get("policy", {}).get("offered", ())
-    ]
+    offered = [Candidate.from_dict(data) for trial in ask.history for data in policy_of(trial).get("offered", ())]
     fitting = [c for c in offered if ask.space.accepts(c.configuration) and set(c.configuration) <= set(ask.space)]
     return tuple(c for c in fitting if not ask.nearly(c.configuration))[-most:]

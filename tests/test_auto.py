@@ -238,6 +238,8 @@ def test_wasted_calls_and_failures_are_evidence() -> None:
     assert credit(by("acquisition", wasted=0.5)) > credit(BAD)
     failed = past(0, 0.5, state="failed", value=None, proposal=GOOD)
     assert read_evidence(History((failed,)), OPTIONS).credit == credit(BAD)
+    infinite = past(0, 0.5, value=math.inf, proposal=by("model"))
+    assert read_evidence(History((infinite,)), OPTIONS).credit == credit(BAD)
     unexpected = past(0, 0.5, state="failed", value=None, proposal=by("model"))
     assert read_evidence(History((unexpected,)), OPTIONS).credit == credit(BAD)
     running = past(0, 0.5, state="running", value=None, proposal=BAD)

@@ -317,3 +317,10 @@ def test_never_more_than_sixteen() -> None:
 def test_several_raise_only_invalid_reply(text: str) -> None:
     with contextlib.suppress(InvalidReply):
         parse_batch(text, BATCH, base=BASE)
+
+
+def test_a_hyperparameter_may_be_called_reason() -> None:
+    space = SearchSpace({"reason": Categorical(["a", "b"]), "C": Float(0, 9)})
+    text = '{"candidates": [{"reason": "so it is", "boldness": "bold", "configuration": {"reason": "b", "C": 2}}]}'
+    (reply,) = parse_batch(text, space).replies
+    assert (reply.configuration, reply.reason) == ({"reason": "b", "C": 2.0}, "so it is")

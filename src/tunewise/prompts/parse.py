@@ -82,7 +82,8 @@ def parse_batch(text: str, space: SearchSpace, *, base: Mapping[str, Value] | No
             except InvalidReply as error:
                 objections.append(str(error))
             else:
-                beside = {k: v for k, v in around.items() if k not in space and k.lower() != "boldness"}
+                apart = part is not around
+                beside = {k: v for k, v in around.items() if (apart or k not in space) and k.lower() != "boldness"}
                 reason = reason_of(beside, part, "" if beside else text[:start])
                 replies.append(ParsedReply(coerced.configuration, coerced.repairs, reason))
     if replies:
@@ -96,7 +97,10 @@ def configurations_in(
     whole: Any, space: SearchSpace, around: Mapping[str, Any] | None = None, depth: int = 0
 ) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
     """The objects that name a hyperparameter, outermost only, each after the object that says why."""
-    if isinstance(whole, Mapping) and names_one(whole, space):
+    labelled = whole.get("configuration") if isinstance(whole, Mapping) and "configuration" not in space else None
+    if isinstance(labelled, Mapping):  # whatever stands beside it, be it called as a hyperparameter is
+        yield whole, labelled
+    elif isinstance(whole, Mapping) and names_one(whole, space):
         yield (around if around is not None and any(isinstance(v, str) for v in around.values()) else whole), whole
     elif depth < MAX_DEPTH and isinstance(whole, Mapping | list):
         inside = whole if isinstance(whole, Mapping) else around

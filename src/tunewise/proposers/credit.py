@@ -54,8 +54,8 @@ def read_evidence(history: History, options: AutoOptions) -> Evidence:
         if wasted := policy.get("wasted", 0.0):
             model.append((0.0, wasted))
         bar = policy.get("bar")
-        judged = bar is not None or trial.state == "failed"  # a failure is one whatever was expected
-        if judged and trial.state != "running" and trial.source in (*MODEL, "acquisition"):
+        worthless = trial.value is None or not math.isfinite(trial.value)  # and that is a failure whatever was expected
+        if (bar is not None or worthless) and trial.state != "running" and trial.source in (*MODEL, "acquisition"):
             (model if trial.source in MODEL else own).append((float(beats(trial, bar, history)), 1.0))
     wins, losses = counted(model, options.memory)
     own_wins, own_losses = counted(own, options.memory)

@@ -114,7 +114,8 @@ def auto_with(options: AutoOptions) -> Proposer:
         standing = stand(ask, options)
         listened = may_be_heard(ask, standing, options)
         candidates = unused(ask, most=options.pool) if listened else ()
-        chosen, batch, policy = choose(standing, candidates), Batch(), {"credit": round(standing.credit, 3)}
+        chosen, batch = choose(standing, candidates), Batch()
+        policy: dict[str, Any] = {"credit": round(standing.credit, 3)} if ask.model else {}
         if listened and chosen is None and (count := wanted(ask, options)):
             stuck = plateau(ask, options)
             batch = yield from ask_for_batch(
@@ -246,15 +247,19 @@ def classical(ask: Ask, standing: Standing, batch: Batch, policy: dict[str, Any]
     """The surrogate's own point; a random one while there is nothing at all to fit."""
     known = standing.own is not None
     configuration = standing.own if standing.own is not None else draw(ask)
+    expected = expectation(ask, standing, configuration) if known else {}
+    reason = "where the surrogate expects most of another trial"
+    if "expected" in expected:
+        reason += f": {ask.task.metric} {expected['expected']['mean']:.4g} ± {expected['expected']['std']:.2g}"
     return Proposal(
         configuration=configuration,
         source="acquisition" if known else "random",
-        reason="where the surrogate expects most of another trial" if known else "",
+        reason=reason if known else "",
         fallback=batch.failure if policy.get("call") else "",
         refused=batch.refused,
         note=note,
         method="auto",
-        policy=policy | (expectation(ask, standing, configuration) if known else {}),
+        policy=policy | expected,
     )
 
 

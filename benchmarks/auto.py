@@ -199,7 +199,7 @@ def run_all(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     path: Path = arguments.save
     rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     known = {(row["problem"], row["seed"], row["method"]): row for row in rows}
-    seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
+    seeds = arguments.seed_list or range(arguments.first_seed, arguments.first_seed + arguments.seeds)
     todo: dict[tuple[str, int], list[str]] = {}
     for seed in seeds:
         for name in arguments.problems:
@@ -223,6 +223,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=20, help="how many seeds, from --first-seed on")
     parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--seed-list", type=int, nargs="+", default=None, help="these seeds instead")
     parser.add_argument("--problems", nargs="+", default=None, choices=[*PROBLEMS, *SVM_TASKS])
     parser.add_argument(
         "--methods", nargs="+", default=[m for m in METHODS if m not in OPTIONAL], choices=list(METHODS)
@@ -249,8 +250,12 @@ def command(arguments: argparse.Namespace) -> str:
     """What remakes the page, without this machine's paths."""
     data = " --data-dir DATA" if arguments.data_dir else ""
     seeds = f"--seeds {arguments.seeds}" + (f" --first-seed {arguments.first_seed}" if arguments.first_seed else "")
-    chosen = f" --methods {' '.join(arguments.methods)} --problems {' '.join(arguments.problems)}"
-    return f"python benchmarks/auto.py {seeds}{data}{chosen} --write docs/results/auto.md"
+    if arguments.seed_list:
+        seeds = f"--seed-list {' '.join(map(str, arguments.seed_list))}"
+    standard = {"methods": [m for m in METHODS if m not in OPTIONAL], "problems": [*PROBLEMS, *SVM_TASKS]}
+    chosen = {name: getattr(arguments, name) for name, names in standard.items() if getattr(arguments, name) != names}
+    narrowed = "".join(f" --{name} {' '.join(names)}" for name, names in chosen.items())
+    return f"python benchmarks/auto.py {seeds}{data}{narrowed} --write docs/results/auto.md"
 
 
 if __name__ == "__main__":

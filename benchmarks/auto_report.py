@@ -84,7 +84,7 @@ def report(rows: list[dict[str, Any]], *, command: str, machine: str) -> str:
     problems = list(dict.fromkeys(row["problem"] for row in rows))
     seeds = sorted({row["seed"] for row in rows})
     packages = ", ".join(map(installed, ("tunewise", "numpy", "scipy", "optuna", "scikit-learn", "torch", "smac")))
-    runs = f"{len(problems)} problems, {len(seeds)} paired seeds ({seeds[0]} to {seeds[-1]}), 30 trials"
+    runs = f"{len(problems)} problems, {len(seeds)} paired seeds ({', '.join(map(str, seeds))}), 30 trials"
     lines = [
         "# `auto` against its parts",
         "",

@@ -255,7 +255,8 @@ def command(arguments: argparse.Namespace) -> str:
     standard = {"methods": [m for m in METHODS if m not in OPTIONAL], "problems": [*PROBLEMS, *SVM_TASKS]}
     chosen = {name: getattr(arguments, name) for name, names in standard.items() if getattr(arguments, name) != names}
     narrowed = "".join(f" --{name} {' '.join(names)}" for name, names in chosen.items())
-    return f"python benchmarks/auto.py {seeds}{data}{narrowed} --write docs/results/auto.md"
+    page = arguments.write.name if arguments.write else "auto.md"
+    return f"python benchmarks/auto.py {seeds}{data}{narrowed} --write docs/results/{page}"
 
 
 if __name__ == "__main__":

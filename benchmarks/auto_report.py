@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+import tunewise
+
 Array = NDArray[np.float64]
 
 REFERENCE = "default+gp"
@@ -83,7 +85,9 @@ def report(rows: list[dict[str, Any]], *, command: str, machine: str) -> str:
     methods = list(dict.fromkeys(row["method"] for row in rows))
     problems = list(dict.fromkeys(row["problem"] for row in rows))
     seeds = sorted({row["seed"] for row in rows})
-    packages = ", ".join(map(installed, ("tunewise", "numpy", "scipy", "optuna", "scikit-learn", "torch", "smac")))
+    packages = f"tunewise {tunewise.__version__}, " + ", ".join(
+        map(installed, ("numpy", "scipy", "optuna", "scikit-learn", "torch", "smac"))
+    )
     runs = f"{len(problems)} problems, {len(seeds)} paired seeds ({', '.join(map(str, seeds))}), 30 trials"
     lines = [
         "# `auto` against its parts",

@@ -19,7 +19,7 @@ from tunewise import ChatRequest, FunctionModel, LLMSampler
 Answer = Callable[[dict[str, Any], int], Any]
 
 
-def answering(answer: Answer) -> Callable[[], LLMSampler]:
+def answering(answer: Answer, proposer: str = "compressed") -> Callable[[], LLMSampler]:
     """A sampler whose model answers from the schema of each request."""
 
     def make() -> LLMSampler:
@@ -28,10 +28,12 @@ def answering(answer: Answer) -> Callable[[], LLMSampler]:
         def reply(request: ChatRequest) -> str:
             assert request.schema is not None
             properties = request.schema["properties"]
+            if "candidates" in properties:
+                properties = properties["candidates"]["items"]["properties"]["configuration"]["properties"]
             turn = next(calls)
             return json.dumps({name: answer(schema, turn) for name, schema in properties.items()})
 
-        return LLMSampler(FunctionModel(reply), seed=0, max_fallbacks=None)
+        return LLMSampler(FunctionModel(reply), seed=0, proposer=proposer, max_fallbacks=None)
 
     return make
 
@@ -55,11 +57,10 @@ def wrong_type(schema: dict[str, Any], turn: int) -> Any:
     return [turn, None]
 
 
-def garbage() -> LLMSampler:
+def garbage(proposer: str = "compressed") -> LLMSampler:
     """A model that never heard of JSON."""
-    return LLMSampler(
-        FunctionModel(lambda request: "I would rather talk about the weather."), seed=0, max_fallbacks=None
-    )
+    weather = FunctionModel(lambda request: "I would rather talk about the weather.")
+    return LLMSampler(weather, seed=0, proposer=proposer, max_fallbacks=None)
 
 
 SAMPLERS = {
@@ -74,3 +75,12 @@ class TestLLMSampler(BasicSamplerTestCase, RelativeSamplerTestCase, SingleOnlySa
     @pytest.fixture(params=SAMPLERS)
     def sampler(self, request: pytest.FixtureRequest) -> Callable[[], optuna.samplers.BaseSampler]:
         return SAMPLERS[request.param]
+
+
+AUTO = {"good": answering(good, "auto"), "garbage": lambda: garbage("auto")}
+
+
+class TestAuto(BasicSamplerTestCase, RelativeSamplerTestCase, SingleOnlySamplerTestCase):
+    @pytest.fixture(params=AUTO)
+    def sampler(self, request: pytest.FixtureRequest) -> Callable[[], optuna.samplers.BaseSampler]:
+        return AUTO[request.param]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from typing import Any
@@ -14,6 +15,7 @@ from strategies import spaces_with_configuration
 from tunewise import Categorical, Float, Int, SearchSpace, parse_reply
 from tunewise.errors import InvalidReply
 from tunewise.prompts import parse
+from tunewise.prompts.parse import parse_batch
 from tunewise.prompts.views import exactly, show
 from tunewise.space import Configuration
 
@@ -250,3 +252,75 @@ def test_what_was_written_exactly_is_read_back(drawn: tuple[SearchSpace, Configu
 def test_what_a_prompt_shows_is_read_back() -> None:
     parsed = parse_reply(show({**MEANT, "C": 0.123456789}), SPACE)
     assert parsed.configuration == {**MEANT, "C": 0.12346}
+
+
+# Several configurations
+
+
+BATCH = SearchSpace({"C": Float(0, 100), "gamma": Float(0, 1), "note": Categorical(["a", None])})
+BASE: dict[str, Any] = {"C": 1.0, "gamma": 0.1, "note": "a"}
+
+
+def batch(text: str, base: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+    """The configurations of a reply."""
+    return [r.configuration for r in parse_batch(text, BATCH, base=BASE if base is None else base).replies]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"candidates": [{"reason": "r", "configuration": {"C": 2}}, {"configuration": {"gamma": 0.5}}]}',
+        '[{"C": 2}, {"gamma": 0.5}]',
+        'First {"C": 2} and then\n```json\n{"gamma": 0.5}\n```',
+        '{"a": {"C": 2, "reason": "x", "boldness": "bold"}, "b": {"gamma": 0.5, "id": 7}}',
+        '<think>{"C": 99}</think>{"candidates": [{"C": 2}, {"gamma": 0.5}]}',
+        '{"candidates": [{"configuration": {"C": 2}}, {"configuration": {"gamma": 0.5}}, {"configuration": {"C": 3',
+        '{"candidates": [{"C": 2}, {"C": "much"}, {"delta": 1, "C": 5}, {"gamma": 0.5}]}',
+        '{"candidates": [{"C": 2, "gamma": null}, {"gamma": 0.5, "C": null}]}',
+    ],
+)
+def test_several_configurations(text: str) -> None:
+    assert batch(text) == [BASE | {"C": 2.0}, BASE | {"gamma": 0.5}]
+
+
+def test_null_may_be_a_choice() -> None:
+    assert batch('{"note": null}') == [BASE | {"note": None}]
+
+
+def test_reasons_of_several() -> None:
+    first, second = (
+        '{"reason": "more of C", "boldness": "bold", "configuration": {"C": 2}}',
+        '{"C": 3, "reason": "even more"}',
+    )
+    text = f'{{"candidates": [{first}, {second}]}}'
+    assert [r.reason for r in parse_batch(text, BATCH, base=BASE).replies] == ["more of C", "even more"]
+
+
+def test_the_bad_ones_of_several_are_told() -> None:
+    parsed = parse_batch('[{"C": 2, "gamma": 0.2, "note": "a"}, {"C": 3}]', BATCH)
+    assert [r.configuration["C"] for r in parsed.replies] == [2]
+    assert "missing" in parsed.objections[0]
+    assert parse_batch('{"C": 999}', BATCH, base=BASE).replies[0].repairs
+
+
+@pytest.mark.parametrize("text", ["", "no", "{}", "[]", '{"candidates": []}', '{"C": "x"}', '{"delta": 1}', "{" * 9999])
+def test_none_of_several(text: str) -> None:
+    with pytest.raises(InvalidReply):
+        parse_batch(text, BATCH, base=BASE)
+
+
+def test_never_more_than_sixteen() -> None:
+    assert len(batch(str([{"C": i} for i in range(99)]))) == 16
+
+
+@given(st.text(alphabet="{}[]:,\"'CgammaXnote10. \n", max_size=200))
+def test_several_raise_only_invalid_reply(text: str) -> None:
+    with contextlib.suppress(InvalidReply):
+        parse_batch(text, BATCH, base=BASE)
+
+
+def test_a_hyperparameter_may_be_called_reason() -> None:
+    space = SearchSpace({"reason": Categorical(["a", "b"]), "C": Float(0, 9)})
+    text = '{"candidates": [{"reason": "so it is", "boldness": "bold", "configuration": {"reason": "b", "C": 2}}]}'
+    (reply,) = parse_batch(text, space).replies
+    assert (reply.configuration, reply.reason) == ({"reason": "b", "C": 2.0}, "so it is")

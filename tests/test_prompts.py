@@ -12,12 +12,14 @@ import pytest
 
 from tunewise import Categorical, DataCard, Float, History, Int, SearchSpace, Task, TrialRecord
 from tunewise.prompts.render import MAX_PROMPT_TOKENS, environment, render, template_hash
-from tunewise.prompts.schema import reply_schema
+from tunewise.prompts.schema import batch_schema, reply_schema
+from tunewise.prompts.state import StateView
 from tunewise.prompts.views import FeedbackView, ProblemView, RequestView, SystemView, View, WrongReplyView
 from tunewise.proposers.base import Ask
 from tunewise.proposers.chat import chat_messages
 from tunewise.proposers.compressed import compressed_messages
 from tunewise.space import Configuration
+from tunewise.surrogate import Belief
 from tunewise.tokens import estimate_tokens
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -75,7 +77,32 @@ def dialogue(ask: Ask, of: Callable[[Ask], tuple[object, ...]]) -> str:
     return "\n".join(f"=== {m.role}\n{m.content}" for m in of(ask))  # type: ignore[attr-defined]
 
 
+BELIEFS = (
+    Belief("kernel", 0.3, 0.0, "rbf", ("rbf", None), "linear", 0.7),
+    Belief("C", 0.5, -0.9, 12.5, (3.25, 41.0), 0.001, 0.65),
+    Belief("gamma", 0.17, 0.2, 0.01, (0.004, 0.03), 10.0, 0.3),
+    Belief("cache", 0.02, 1.0, 200, (100, 300), 1000, 0.9),
+    Belief("share", 0.01, 0.0, 0.1, (0.0, 0.12), 0.0, 0.1),
+)
+FULL = SearchSpace({**SVC, "cache": Int(100, 1000, step=100, default=200), "share": Float(0, 0.123456789, default=0.0)})
+
+
+def state(space: SearchSpace, history: History, **fields: object) -> StateView:
+    """What `auto` tells the model."""
+    known = {"most_wanted": 3, "task": TASK, "space": space, "history": history}
+    problem = render(ProblemView(TASK, space, batch=3))
+    return StateView(problem=problem, **(known | fields))  # type: ignore[arg-type]
+
+
 VIEWS: dict[str, View] = {
+    "problem-batch": ProblemView(TASK, SVC, batch=4),
+    "problem-batch-reasoning": ProblemView(TASK, FULL, reasoning=True, batch=4),
+    "auto-first": state(FULL, History(), most_wanted=4),
+    "auto": state(
+        FULL, HISTORY, beliefs=BELIEFS, next_try={"kernel": "rbf", "C": 3.14159, "gamma": 0.012345}, expected=0.2345
+    ),
+    "auto-no-default": state(SVC, HISTORY, most_wanted=1, last=True),
+    "auto-plateau": state(FULL, HISTORY, most_wanted=5, beliefs=BELIEFS[:1], plateau=7),
     "system": SystemView(),
     "problem": ProblemView(TASK, SVC),
     "problem-reasoning": ProblemView(TASK, SVC, reasoning=True),
@@ -133,7 +160,7 @@ class EmptyView:
     template: ClassVar[str]
 
 
-@pytest.mark.parametrize("name", ["problem", "request", "feedback", "compressed", "wrong_reply"])
+@pytest.mark.parametrize("name", ["problem", "request", "feedback", "compressed", "auto", "wrong_reply"])
 def test_a_name_that_a_view_lacks_is_an_error(name: str) -> None:
     view = EmptyView()
     object.__setattr__(view, "template", f"{name}.jinja")
@@ -215,6 +242,15 @@ def test_bounds_and_choices_are_shown_exactly() -> None:
     text = render(ProblemView(Task(), space))
     assert "to 0.123456789" in text
     assert 'one of 0.1234567, "é"' in text
+
+
+def test_the_schema_of_several() -> None:
+    schema = batch_schema(PLAIN, most=3, reasoning=True)
+    assert list(schema["properties"]) == schema["required"] == ["analysis", "candidates"]
+    candidates = schema["properties"]["candidates"]
+    assert candidates["maxItems"] == 3
+    assert candidates["items"]["required"] == ["reason", "boldness", "configuration"]
+    assert candidates["items"]["properties"]["configuration"] == reply_schema(PLAIN, reasoning=False)
 
 
 def test_schema() -> None:

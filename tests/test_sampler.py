@@ -416,7 +416,9 @@ def test_an_own_proposer() -> None:
 
 
 def test_wrong_arguments() -> None:
-    with pytest.raises(StudyError, match=r"proposer = 'magic' is unknown\. The proposers are compressed, chat, random"):
+    with pytest.raises(
+        StudyError, match=r"proposer = 'magic' is unknown\. The proposers are compressed, chat, auto, random"
+    ):
         LLMSampler(good(), proposer="magic")
     with pytest.raises(StudyError, match=r"space = .* is no SearchSpace"):
         LLMSampler(good(), space={"x": Float(0, 1)})  # type: ignore[arg-type]
@@ -464,3 +466,25 @@ def test_a_preview_is_of_the_trial_that_waits() -> None:
 def test_what_is_no_model_is_refused_at_once() -> None:
     with pytest.raises(UsageError, match="model = 3 is neither a name nor a ChatModel"):
         LLMSampler(3)  # type: ignore[arg-type]
+
+
+def test_workers_that_are_asked_at_the_same_moment_do_not_collide() -> None:
+    """While this worker's model answers, another process proposes the same."""
+    said = iter(['{"x": 0.25, "y": 0.5}', '{"x": 0.75, "y": 0.5}'])
+    distributions = SPACE.distributions
+
+    def reply(request: ChatRequest) -> str:
+        answer = next(said)
+        if "0.25" in answer:
+            other = study._storage.create_new_trial(study._study_id)
+            study._storage.set_trial_user_attr(
+                other, PROPOSAL_KEY, {"configuration": {"x": 0.25, "y": 0.5}, "source": "model"}
+            )
+        else:
+            assert '{"x": 0.25, "y": 0.5}' in request.messages[-1].content
+        return answer
+
+    study = open_study(None, LLMSampler(FunctionModel(reply), space=SPACE, seed=0))
+    trial = study.ask(distributions)
+    assert trial.params == {"x": 0.75, "y": 0.5}
+    assert study.trials[0].user_attrs[PROPOSAL_KEY]["source"] == "model"

@@ -24,7 +24,7 @@ from tunewise.llm.base import ChatModel, ChatReply, ChatRequest
 from tunewise.llm.ledger import Call, Caps, Ledger, Totals
 from tunewise.llm.scripted import ScriptedModel
 from tunewise.prompts.views import show
-from tunewise.proposers import Ask, Proposal, Proposer, Proposing, chat, compressed, default_first, random
+from tunewise.proposers import Ask, Proposal, Proposer, Proposing, auto, chat, compressed, default_first, random
 from tunewise.space import SearchSpace, Value, shorten
 from tunewise.task import Task
 
@@ -37,8 +37,13 @@ if TYPE_CHECKING:
 
 __all__ = ["PROPOSERS", "LLMSampler", "drive"]
 
-PROPOSERS: dict[str, Proposer] = {"compressed": compressed, "chat": chat, "random": random}
+PROPOSERS: dict[str, Proposer] = {"compressed": compressed, "chat": chat, "auto": auto, "random": random}
 """Proposers by name."""
+MODEL_FREE = (random, auto)
+"""Those that do without a model where none is given."""
+
+MAX_COLLISIONS = 3
+"""Workers in several processes that are asked at the same moment get the same answer; so often it is asked again."""
 
 logger = logging.getLogger("tunewise")
 
@@ -71,11 +76,13 @@ class LLMSampler(BaseSampler):
     ```
 
     Args:
-        model: A `ChatModel`, or a name as the command line takes it ("embedded", "manual", or a server's model).
+        model: A `ChatModel`, or a name as the command line takes it ("embedded", "manual", or a server's model). None
+            where no model is to be asked: with "random", and with "auto", which then is the default configuration
+            and after it a Gaussian process alone.
         task: What is tuned. Its direction, if it has one, must be the study's.
         space: The search space. Without one it is inferred from the distributions of past trials, and the parameters
             of the first trial are asked for one by one.
-        proposer: "compressed", "chat", "random", or a function of your own.
+        proposer: "compressed", "chat", "auto", "random", or a function of your own.
         reasoning: Whether the model analyses before it proposes.
         expert: Whether a system message gives it the role of an expert.
         temperature: Of its sampling, 0 for its likeliest reply.
@@ -123,7 +130,12 @@ class LLMSampler(BaseSampler):
         self._ask_model = chosen
         self._propose = default_first(chosen) if default else chosen
         self._ledger = Ledger(find_model(model, chosen), caps=caps or Caps(), price=price)
-        self._style: dict[str, Any] = {"reasoning": reasoning, "expert": expert, "temperature": temperature}
+        self._style: dict[str, Any] = {
+            "reasoning": reasoning,
+            "expert": expert,
+            "temperature": temperature,
+            "model": model is not None,
+        }
         self._seed = seed
         self._entropy = [int(word) for word in np.random.SeedSequence(seed).generate_state(4)]
         self._max_fallbacks = max_fallbacks
@@ -246,10 +258,19 @@ class LLMSampler(BaseSampler):
             self.restore(study)
             if (study.study_name, trial.number) not in self._fallbacks:  # never halfway through a trial
                 self.check_fallbacks()
-            ask = self._ask(study, trial.number, space, fixed=fixed)
-            proposal = drive(self._propose(ask), lambda request: self._complete(study, trial, request))
+            proposal = self._find(study, trial, space, fixed=fixed)
             self._take(study, trial, planned, proposal)
         return dict(proposal.configuration)
+
+    def _find(self, study: Study, trial: FrozenTrial, space: SearchSpace, *, fixed: Mapping[str, Value]) -> Proposal:
+        """Ask the proposer; once more where a worker in another process has meanwhile proposed the same."""
+        for _ in range(MAX_COLLISIONS):
+            ask = self._ask(study, trial.number, space, fixed=fixed)
+            proposal = drive(self._propose(ask), lambda request: self._complete(study, trial, request))
+            now = self._ask(study, trial.number, space, fixed=fixed)
+            if not now.nearly(proposal.configuration) or ask.nearly(proposal.configuration):
+                break
+        return proposal
 
     def _ask(self, study: Study, number: int, space: SearchSpace, *, fixed: Mapping[str, Value]) -> Ask:
         return Ask(
@@ -296,7 +317,9 @@ class LLMSampler(BaseSampler):
 
     def _take(self, study: Study, trial: FrozenTrial, planned: TrialRecord, proposal: Proposal) -> None:
         """Store where the configuration came from, before anybody evaluates it."""
-        if proposal.fallback:
+        if proposal.fallback and proposal.source != "random":  # what runs is no accident, and no reason to stop
+            logger.warning("Trial %d is not the model's but %s: %s", trial.number, proposal.source, proposal.fallback)
+        elif proposal.fallback:
             self._fallbacks[study.study_name, trial.number] = proposal.fallback
             logger.warning("Trial %d is random, not the model's: %s", trial.number, proposal.fallback)
         elif proposal.source in ("model", "repair"):
@@ -336,9 +359,9 @@ def find_proposer(proposer: str | Proposer) -> Proposer:
 
 
 def find_model(model: str | ChatModel | None, proposer: Proposer) -> ChatModel:
-    """The model that was named or given; none is needed for random search."""
+    """The model that was named or given; some proposers need none."""
     if model is None:
-        if proposer is not random:
+        if proposer not in MODEL_FREE:
             raise StudyError(
                 'No model was given. Name one: model="embedded", or the model of an OpenAI-compatible server.'
             )

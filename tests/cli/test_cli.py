@@ -59,7 +59,7 @@ def test_help_has_examples(name: str, cli: InProcess) -> None:
     shown = cli(name, "--help")
     assert shown.code == 0
     assert shown.err == ""
-    assert f"tunewise {name}" in shown.out.partition("Examples:")[2]
+    assert f"tunewise {name}" in shown.out.partition("Examples")[2]
     assert max(map(len, shown.out.splitlines())) <= 80
 
 

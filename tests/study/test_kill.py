@@ -161,6 +161,17 @@ def test_a_driver_that_was_killed_leaves_no_workers(storage: str, tmp_path: Path
     assert {number: trials[number].configuration for number in began} == began
 
 
+def test_a_driver_that_was_killed_leaves_no_programs(tmp_path: Path) -> None:
+    words = ["sh", "-c", f"echo start 0 $$ >> {tmp_path}/log; sleep 60; echo {{n?}}"]
+    file = write_study(tmp_path, evaluate={"command": words}, proposer="random", trials=4, workers=2)
+    process = start("tune", file, "-q")
+    await_(lambda: len(lines_of(tmp_path / "log")) == 2)
+    process.kill()
+    process.communicate()
+    programs = [int(line.split()[2]) for line in lines_of(tmp_path / "log")]
+    await_(lambda: all(map(ended, programs)))
+
+
 PROGRAM = """
 import os, sys, time
 folder, n = sys.argv[1], sys.argv[2]

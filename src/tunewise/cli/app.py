@@ -21,11 +21,11 @@ app = typer.Typer(
 
     Begin with a study file (see `examples/`), then:
 
-        tunewise prompt study.yaml      what would be sent to the model; nothing is sent
+    - `tunewise prompt study.yaml`: what would be sent to the model; nothing is sent
 
-        tunewise tune study.yaml        run it, or go on where it was
+    - `tunewise tune study.yaml`: run it, or go on where it was
 
-        tunewise show study.yaml        who proposed what and why, what it cost, best against default
+    - `tunewise show study.yaml`: who proposed what and why, what it cost, best against default
 
         tunewise report study.yaml      the same and more as one page to look at
 

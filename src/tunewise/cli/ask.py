@@ -16,10 +16,11 @@ def ask(
     Several may be asked for before the first is told. `trials` of the study file is the budget that the model is told,
     not a limit here.
 
-    Examples:
-        tunewise ask study.yaml --model embedded
+    **Examples**
 
-        {"trial": 0, "configuration": {"C": 1.0, "gamma": 0.1}, "source": "default", "reason": "..."}
+    - `tunewise ask study.yaml --model embedded`
+
+    It prints `{"trial": 0, "configuration": {"C": 1.0, "gamma": 0.1}, "source": "default", "reason": "..."}`
     """
     import json
 

@@ -16,12 +16,13 @@ def models(
 ) -> None:
     """Say what a model's name means, and ask it for one word; or list what a server offers.
 
-    Examples:
-        tunewise models embedded
+    **Examples**
 
-        tunewise models --base-url http://localhost:11434/v1
+    - `tunewise models embedded`
 
-        tunewise models gpt-5
+    - `tunewise models --base-url http://localhost:11434/v1`
+
+    - `tunewise models gpt-5`
     """
     from tunewise.llm.base import ChatRequest, Message
     from tunewise.llm.manual import printable

@@ -33,6 +33,7 @@ class ProposerName(StrEnum):
 
     compressed = "compressed"
     chat = "chat"
+    auto = "auto"
     random = "random"
 
 

@@ -17,10 +17,11 @@ def prompt(
 ) -> None:
     """Print the request that the next trial of a study would send to the model. Nothing is sent, nothing is changed.
 
-    Examples:
-        tunewise prompt study.yaml
+    **Examples**
 
-        tunewise prompt study.yaml --proposer chat --reasoning
+    - `tunewise prompt study.yaml`
+
+    - `tunewise prompt study.yaml --proposer chat --reasoning`
     """
     import json
     from dataclasses import asdict

@@ -26,10 +26,11 @@ def show(
 ) -> None:
     """Show a study: trials with source, reason and value; tokens and cost; the best against the default.
 
-    Examples:
-        tunewise show study.yaml
+    **Examples**
 
-        tunewise show study.journal --json | jq .best
+    - `tunewise show study.yaml`
+
+    - `tunewise show study.journal --json | jq .best`
     """
     from rich.console import Console
 
@@ -92,6 +93,8 @@ def remarks(trial: TrialRecord) -> list[str]:
     from tunewise.study.progress import said
 
     lines = [f"{label}: {text}" if label != "reason" else text for label, text in said(trial)]
+    credit = trial.proposal.get("policy", {}).get("credit")
+    lines += [] if credit is None else [f"credit of the model: {credit:.0%}"]
     return [*lines, *([f"failed: {trial.error}"] if trial.state == "failed" else [])]
 
 
@@ -109,8 +112,8 @@ def facts(summary: Summary) -> list[str]:
         lines.append("No trial has finished yet.")
     lines.append(summary.verdict())
     if summary.fallbacks:
-        numbers = ", ".join(str(t.number) for t in summary.fallbacks)
-        lines.append(f"Without the model, although it was asked (random in its place): trial {numbers}.")
+        numbers = ", ".join(f"{t.number} ({t.source})" for t in summary.fallbacks)
+        lines.append(f"Without the model, although it was asked: trial {numbers}.")
     totals = summary.totals
     if totals.calls:
         failed = f" ({totals.failed_calls} failed)" if totals.failed_calls else ""

@@ -17,10 +17,11 @@ def tell(
 ) -> None:
     """Report the result of a trial, by options or as one JSON object on standard input.
 
-    Examples:
-        tunewise tell study.yaml --trial 0 --value 0.042
+    **Examples**
 
-        echo '{"trial": 1, "error": "out of memory"}' | tunewise tell study.yaml
+    - `tunewise tell study.yaml --trial 0 --value 0.042`
+
+    - `echo '{"trial": 1, "error": "out of memory"}' | tunewise tell study.yaml`
     """
     import json
     import sys

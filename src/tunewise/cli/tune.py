@@ -38,14 +38,15 @@ def tune(
 ) -> None:
     """Run a study file, or go on where an interrupted run ended: the same command does both.
 
-    Examples:
-        tunewise tune study.yaml --model embedded
+    **Examples**
 
-        tunewise tune study.yaml --model gpt-5 --max-usd 0.50
+    - `tunewise tune study.yaml --model embedded`
 
-        tunewise tune study.yaml --model qwen3 --base-url http://localhost:11434/v1 --workers 2
+    - `tunewise tune study.yaml --model gpt-5 --max-usd 0.50`
 
-        tunewise tune study.yaml --replay run.cassette
+    - `tunewise tune study.yaml --model qwen3 --base-url http://localhost:11434/v1 --workers 2`
+
+    - `tunewise tune study.yaml --replay run.cassette`
     """
     from rich.console import Console
 
@@ -54,6 +55,7 @@ def tune(
     from tunewise.cli.signals import terminate_as_interrupt
     from tunewise.errors import BudgetReached, ModelError, StudyError
     from tunewise.llm.cassette import RecordingModel, ReplayingModel
+    from tunewise.llm.manual import ManualModel
     from tunewise.llm.resolve import closing
     from tunewise.study.progress import Progress
     from tunewise.study.storage import open_study
@@ -82,11 +84,12 @@ def tune(
     address = storage or spec.storage_address
     task, space, evaluator = spec.build()
     chat_model = ReplayingModel(replay) if replay else spec.connect()
+    typed = isinstance(chat_model, ManualModel)
     if record and chat_model:
         chat_model = RecordingModel(chat_model, record)
     sampler = spec.sampler(chat_model, task, space)
     console = Console(stderr=True, highlight=False)
-    progress = Progress(console, spec.trials, task.metric, lambda: sampler.totals)
+    progress = Progress(console, spec.trials, task.metric, lambda: sampler.totals, spinner=not typed)
     if not quiet:  # the progress shows what is warned of
         logging.getLogger("tunewise").addHandler(logging.NullHandler())
     out = Console(highlight=False)

@@ -14,9 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tunewise.evaluate.watchdog import Watchdog
+
 __all__ = ["ProcessTree", "describe_exit"]
 
 MARK = "TUNEWISE_PROCESS"
+
+watchdog = Watchdog()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +49,9 @@ class ProcessTree:
         """
         mark = uuid.uuid4().hex
         environment = dict(os.environ if env is None else env) | {MARK: mark}
-        return cls(subprocess.Popen(command, env=environment, start_new_session=True, **options), mark)  # noqa: S603
+        tree = cls(subprocess.Popen(command, env=environment, start_new_session=True, **options), mark)  # noqa: S603
+        watchdog.begins(tree.root.pid)
+        return tree
 
     def signal(self, number: int) -> bool:
         """Send a signal to each living process of the tree; whether there was one."""
@@ -70,6 +76,7 @@ class ProcessTree:
                 break
             time.sleep(0.01)
         self.root.wait()
+        watchdog.ends(self.root.pid)
 
 
 def pids_with(mark: bytes) -> list[int]:

@@ -14,14 +14,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunewise.errors import InvalidReply
-from tunewise.space import Coerced, Configuration, Repair, SearchSpace
+from tunewise.space import Coerced, Configuration, Repair, SearchSpace, Value
 
-__all__ = ["ParsedReply", "parse_reply"]
+__all__ = ["ParsedBatch", "ParsedReply", "parse_batch", "parse_reply"]
 
 MAX_CHARACTERS = 200_000  # a configuration takes hundreds; of a longer reply the two ends are read
 MAX_DEPTH = 8
 MAX_WORK = 3 * MAX_CHARACTERS  # characters read in vain, at most, in search of an object
 MAX_REASON = 1_000
+MAX_BATCH = 16  # configurations of one reply that are read
+REMARKS = ("boldness", "reason", "analysis", "change", "changes", "name", "id")  # may stand beside hyperparameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,86 @@ class ParsedReply:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ParsedBatch:
+    """What a reply with several configurations says.
+
+    Attributes:
+        replies: The configurations that can be used, in the model's order.
+        objections: What is wrong with the others.
+    """
+
+    replies: tuple[ParsedReply, ...]
+    objections: tuple[str, ...] = ()
+
+
+def parse_batch(text: str, space: SearchSpace, *, base: Mapping[str, Value] | None = None) -> ParsedBatch:
+    """Read the configurations of a reply that may hold several; one alone counts, too.
+
+    Every object that names a hyperparameter counts, wherever it stands: in a list, under any key, one after the other,
+    or complete in a text that is cut off later.
+
+    Args:
+        text: The reply, of any length.
+        space: The search space.
+        base: Values of the hyperparameters that an object leaves out.
+
+    Raises:
+        InvalidReply: Not one can be used; the message is fit for the model. No other error is ever raised for a text.
+    """
+    objects, _ = find_objects(readable(text))
+    replies: list[ParsedReply] = []
+    objections: list[str] = []
+    for start, whole in objects:
+        for around, part in configurations_in(whole, space):
+            if len(replies) + len(objections) >= MAX_BATCH:
+                break
+            kept = {k: v for k, v in part.items() if k in space or k.lower() not in REMARKS}
+            given = {k: v for k, v in kept.items() if v is not None or (k in space and None in space[k].choices)}
+            try:
+                coerced = space.coerce({**{k: v for k, v in (base or {}).items() if k not in given}, **given})
+            except InvalidReply as error:
+                objections.append(str(error))
+            else:
+                apart = part is not around
+                beside = {k: v for k, v in around.items() if (apart or k not in space) and k.lower() != "boldness"}
+                reason = reason_of(beside, part, "" if beside else text[:start])
+                replies.append(ParsedReply(coerced.configuration, coerced.repairs, reason))
+    if replies:
+        return ParsedBatch(tuple(replies), tuple(objections))
+    if objections:
+        raise InvalidReply(objections[-1])
+    return ParsedBatch((parse_reply(text, space),))
+
+
+def configurations_in(
+    whole: Any, space: SearchSpace, around: Mapping[str, Any] | None = None, depth: int = 0
+) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """The objects that name a hyperparameter, outermost only, each after the object that says why."""
+    labelled = whole.get("configuration") if isinstance(whole, Mapping) and "configuration" not in space else None
+    if isinstance(labelled, Mapping):  # whatever stands beside it, be it called as a hyperparameter is
+        yield whole, labelled
+    elif isinstance(whole, Mapping) and names_one(whole, space):
+        yield (around if around is not None and any(isinstance(v, str) for v in around.values()) else whole), whole
+    elif depth < MAX_DEPTH and isinstance(whole, Mapping | list):
+        inside = whole if isinstance(whole, Mapping) else around
+        for inner in whole.values() if isinstance(whole, Mapping) else whole:
+            yield from configurations_in(inner, space, inside, depth + 1)
+
+
+def readable(text: str) -> str:
+    """What of a reply is read: not its thoughts, and of a very long one the two ends.
+
+    Raises:
+        InvalidReply: There is nothing to read.
+    """
+    if not isinstance(text, str) or not text.strip():
+        raise InvalidReply("The reply was empty.")
+    if len(text) > MAX_CHARACTERS:
+        text = text[: MAX_CHARACTERS // 2] + "\n" + text[-MAX_CHARACTERS // 2 :]
+    return text.rpartition("</think>")[2]
+
+
 def parse_reply(text: str, space: SearchSpace) -> ParsedReply:
     """Read the configuration from a model's reply.
 
@@ -54,11 +136,7 @@ def parse_reply(text: str, space: SearchSpace) -> ParsedReply:
         InvalidReply: There is no such object, it is cut off, or it does not fit the space. The message can be sent
             back to the model. No other error is ever raised for a text.
     """
-    if not isinstance(text, str) or not text.strip():
-        raise InvalidReply("The reply was empty.")
-    if len(text) > MAX_CHARACTERS:
-        text = text[: MAX_CHARACTERS // 2] + "\n" + text[-MAX_CHARACTERS // 2 :]
-    text = text.rpartition("</think>")[2]
+    text = readable(text)
     objects, open_at = find_objects(text)
     for start, whole in reversed(objects):
         for part in parts(whole):

@@ -7,10 +7,11 @@ from typing import Any
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from tunewise.prompts.views import exactly
+from tunewise.prompts.views import BOLDNESS, exactly
 from tunewise.space import Hyperparameter, SearchSpace
 
 MAX_ANALYSIS = 600
+MAX_REASON = 200
 
 
 def reply_schema(space: SearchSpace, *, reasoning: bool) -> dict[str, Any]:
@@ -19,6 +20,20 @@ def reply_schema(space: SearchSpace, *, reasoning: bool) -> dict[str, Any]:
     if not reasoning:
         return configuration
     return strict_object({"analysis": {"type": "string", "maxLength": MAX_ANALYSIS}, "configuration": configuration})
+
+
+def batch_schema(space: SearchSpace, *, most: int, reasoning: bool) -> dict[str, Any]:
+    """Strict schema of several configurations, each with how bold it is and why."""
+    one = strict_object(
+        {
+            "reason": {"type": "string", "maxLength": MAX_REASON},
+            "boldness": {"enum": list(BOLDNESS)},
+            "configuration": reply_schema(space, reasoning=False),
+        }
+    )
+    several = {"type": "array", "items": one, "minItems": 1, "maxItems": most}
+    analysis = {"analysis": {"type": "string", "maxLength": MAX_ANALYSIS}} if reasoning else {}
+    return strict_object({**analysis, "candidates": several})
 
 
 def strict_object(properties: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from tunewise.task import Task
 MAX_ERROR = 300
 MAX_DESCRIPTION = 240
 MAX_PENDING = 1_000
+BOLDNESS = ("cautious", "balanced", "bold")
+"""How far a candidate goes from what is known to work; a batch has some of each."""
 
 
 class View(Protocol):
@@ -34,12 +36,25 @@ class SystemView:
 
 @dataclass(frozen=True)
 class ProblemView:
-    """The first message: what is tuned, the space, the goal, the form of a reply."""
+    """The first message: what is tuned, the space, the goal, the form of a reply.
+
+    Attributes:
+        task: What is tuned.
+        space: The search space.
+        reasoning: Whether the reply begins with an analysis.
+        batch: How many configurations a reply gives; 0: one alone.
+    """
 
     template: ClassVar[str] = "problem.jinja"
     task: Task
     space: SearchSpace
     reasoning: bool = False
+    batch: int = 0
+
+    @property
+    def may_leave_out(self) -> bool:
+        """Whether what a candidate leaves out is known."""
+        return self.space.default is not None
 
     @property
     def hyperparameters(self) -> list[str]:

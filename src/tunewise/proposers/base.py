@@ -45,8 +45,9 @@ MAX_ROOM = 16_384
 MAX_KEPT = 2_000
 """Characters of a reply that are kept for the dialogue; of a longer one the two ends."""
 
-Source = Literal["default", "model", "repair", "random"]
-"""Who made a configuration. "repair": the model, but a value had to be moved to its bound or grid."""
+Source = Literal["default", "model", "repair", "acquisition", "random"]
+"""Who made a configuration. "repair": the model, but a value had to be moved to its bound or grid. "acquisition": the
+surrogate, where it expects most of another trial."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,7 @@ class Proposal:
         method: Name of the proposer.
         model: The model as the server names it; empty when none was asked.
         template: Hash of the prompt templates.
+        policy: What the proposer will want to know about this trial later, as plain data.
     """
 
     configuration: Configuration
@@ -78,10 +80,11 @@ class Proposal:
     method: str = ""
     model: str = ""
     template: str = field(default_factory=template_hash)
+    policy: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for the storage; what is empty is left out."""
-        known = {key: value for key, value in asdict(self).items() if value not in ("", ())}
+        known = {key: value for key, value in asdict(self).items() if value not in ("", (), {})}
         return {key: list(value) if isinstance(value, tuple) else value for key, value in known.items()}
 
 
@@ -101,6 +104,7 @@ class Ask:
         reasoning: Whether the model is to analyse before it proposes (chain of thought).
         expert: Whether the system message gives the model the role of an expert.
         temperature: Of the first request for a trial [Zhang: 0]; those after a refusal are warmer.
+        model: Whether there is a model to ask.
     """
 
     task: Task
@@ -114,6 +118,7 @@ class Ask:
     reasoning: bool = False
     expert: bool = True
     temperature: float = 0.0
+    model: bool = True
 
     @property
     def last(self) -> bool:
@@ -134,16 +139,22 @@ class Ask:
         return self.space.encode_all(configurations, absent=2.0)
 
     @cached_property
-    def _exhausted(self) -> bool:
+    def exhausted(self) -> bool:
+        """Whether every configuration has been tried."""
         return self.space.count <= len(np.unique(self._tried_points, axis=0))
 
     def nearly(self, configuration: Mapping[str, Value]) -> TrialRecord | None:
         """The earlier trial that a configuration repeats, if it does and something else is left to try."""
-        if self.fixed or not self.tried or self._exhausted:
+        if self.fixed or not self.tried or self.exhausted:
             return None
         distances = np.abs(self._tried_points - self._place([configuration])).max(axis=1)
         nearest = int(distances.argmin())
         return self.tried[nearest] if distances[nearest] < NEAR else None
+
+    def near(self, one: Mapping[str, Value], other: Mapping[str, Value]) -> bool:
+        """Whether two configurations count as one."""
+        first, second = self._place([one, other])
+        return bool(np.abs(first - second).max() < NEAR)
 
 
 Proposing = Generator[ChatRequest, ChatReply, Proposal]

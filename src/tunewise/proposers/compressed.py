@@ -6,6 +6,7 @@ import math
 
 from tunewise.llm.base import Message
 from tunewise.prompts.render import MAX_PROMPT_TOKENS, render, render_bounded
+from tunewise.prompts.state import StateView
 from tunewise.prompts.views import CompressedView, ProblemView, RequestView, SystemView
 from tunewise.proposers.base import Ask, Proposing, ask_until_valid
 from tunewise.tokens import estimate_tokens
@@ -23,11 +24,15 @@ def compressed_messages(ask: Ask) -> tuple[Message, ...]:
     """What is sent; below 2,000 tokens as long as the problem itself is."""
     problem = render(ProblemView(ask.task, ask.space, ask.reasoning))
     request = render(RequestView(ask.history, ask.reasoning, ask.last, ask.fixed))
+    return one_message(ask, CompressedView(problem, request, ask.history, ask.task))
+
+
+def one_message(ask: Ask, view: CompressedView | StateView) -> tuple[Message, ...]:
+    """The expert role and a view with as many trials as fit."""
     before = system(ask)
     limit = min(MAX_PROMPT_TOKENS, (ask.context_tokens or math.inf) - REPLY_TOKENS)
     limit -= sum(estimate_tokens(message.content) for message in before)
-    text = render_bounded(CompressedView(problem, request, ask.history, ask.task), limit)
-    return (*before, Message("user", text))
+    return (*before, Message("user", render_bounded(view, limit)))
 
 
 def system(ask: Ask) -> tuple[Message, ...]:

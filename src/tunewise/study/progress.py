@@ -21,7 +21,14 @@ from tunewise.prompts.views import clip, show
 
 __all__ = ["Progress", "money"]
 
-STYLES = {"default": "cyan", "model": "green", "repair": "yellow", "random": "magenta", "enqueued": "blue"}
+STYLES = {
+    "default": "cyan",
+    "model": "green",
+    "repair": "yellow",
+    "acquisition": "bright_blue",
+    "random": "magenta",
+    "enqueued": "blue",
+}
 
 
 class Progress:
@@ -32,13 +39,17 @@ class Progress:
         trials: How many trials the study is to have.
         metric: Name of what the objective returns.
         totals: Says what the calls have taken so far.
+        spinner: Whether what runs now is shown too; not where somebody types at the same terminal.
     """
 
-    def __init__(self, console: Console, trials: int, metric: str, totals: Callable[[], Totals]) -> None:
+    def __init__(
+        self, console: Console, trials: int, metric: str, totals: Callable[[], Totals], *, spinner: bool = True
+    ) -> None:
         self._console = console
         self._trials = trials
         self._metric = metric
         self._totals = totals
+        self._spinner = spinner and console.is_terminal
         self._began = time.monotonic()
         self._running: dict[int, tuple[TrialRecord, float]] = {}
         self._live = Live(
@@ -46,7 +57,7 @@ class Progress:
         )
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal:
+        if self._spinner:
             self._live.start()
         return self
 
@@ -62,7 +73,7 @@ class Progress:
         """Show why, as soon as it is known: the evaluation may take hours."""
         self._running[trial.number] = (trial, time.monotonic())
         style = STYLES.get(trial.source, "")
-        self._print(f"[bold]{trial.number:>4}[/]  [{style}]{trial.source:<8}[/]  {shown(show(trial.configuration))}")
+        self._print(f"[bold]{trial.number:>4}[/]  [{style}]{trial.source:<11}[/]  {shown(show(trial.configuration))}")
         for label, text in said(trial):
             self._print(f"[dim]{label}: {shown(clip(text, 400))}[/]", indent=6)
 

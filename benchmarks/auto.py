@@ -1,0 +1,263 @@
+"""`auto` with simulated models of every kind, against default + GP, random search, TPE and other Gaussian processes.
+
+    OMP_NUM_THREADS=1 python benchmarks/auto.py --seeds 20 --jobs 2 --save auto.jsonl --write docs/results/auto.md
+
+Each run is one line of the file of `--save`: what it holds is not run again, so it can be stopped and gone on with
+at any time. Runs of one problem and one seed are paired: the same problem, the same first trial, the same randomness of
+the surrogate, so that a model which is never listened to changes nothing at all.
+
+The first trial stands for the user's default: the best of three random draws, drawn by the seed, so it is no special
+point. Regret is (best so far - best known) / (mean of a random point - best known). The svm tasks train real
+classifiers; they need `--data-dir` with australian, blood or vehicle as CSV (see `svm`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import platform
+import time
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from auto_report import report
+from surrogate_regret import METHODS as SURROGATES
+from surrogate_regret import PROBLEMS, Problem
+from svm_tasks import SVM_TASKS
+from tunewise.llm.base import ChatModel
+from tunewise.space import Configuration, SearchSpace
+from tunewise.testing import simulated
+
+BUDGET = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A problem with a default, what an expert and an adversary know about it, and how bad a random point is."""
+
+    problem: Problem
+    space: SearchSpace
+    default: Configuration
+    optimum: Configuration
+    worst: Configuration
+    scale: float
+
+
+@cache
+def case(name: str, seed: int, data_dir: str) -> Case:
+    """The problem that a seed means."""
+    if name in SVM_TASKS:
+        problem, optimum, worst, scale = SVM_TASKS[name](Path(data_dir))
+    else:
+        problem = PROBLEMS[name](seed)
+        optimum, worst = extremes(problem, seed)
+        scale = problem.scale()
+    start = problem.start(seed)
+    space = SearchSpace({n: replace(h, default=start[n]) if n in start else h for n, h in problem.space.items()})
+    return Case(problem, space, start, optimum, worst, scale)
+
+
+def extremes(problem: Problem, seed: int) -> tuple[Configuration, Configuration]:
+    """The best place that a long search finds, and the worst of many draws."""
+    rng = np.random.default_rng([seed, 11])
+    draws = sorted((problem.space.sample(rng) for _ in range(1000)), key=problem.function)
+    best, size = draws[0], 0.2
+    least = problem.function(best)
+    x = problem.space.encode(best)
+    for i in range(4000):
+        moved = x + size * rng.standard_normal(x.shape) * (rng.random(x.shape) < max(0.3, 1.5 / len(x)))
+        other = problem.space.decode(np.clip(moved, 0, 1))
+        if (value := problem.function(other)) < least:
+            best, least, x = other, value, problem.space.encode(other)
+        size = 0.2 * 0.999**i + 1e-3
+    return best, draws[-1]
+
+
+MODELS: dict[str, Callable[[Case, int], ChatModel]] = {
+    "expert": lambda c, seed: simulated.expert(c.optimum, seed=seed),
+    "stale": lambda c, seed: simulated.stale(c.optimum, seed=seed),
+    "adversary": lambda c, seed: simulated.adversary(c.worst, seed=seed),
+    "default_lover": lambda _, seed: simulated.default_lover(seed=seed),
+    "repeater": lambda _, seed: simulated.repeater(seed=seed),
+    "rambler": lambda _, seed: simulated.rambler(seed=seed),
+}
+
+OPTIONS: dict[str, Any] = {}
+"""Of the policy, where a run tries others than its own."""
+
+Outcome = tuple[list[float], dict[str, Any]]
+
+
+def run_auto(model: str | None, proposer: str = "auto") -> Callable[[Case, int], Outcome]:
+    """Our sampler in a real study."""
+
+    def run(c: Case, seed: int) -> Outcome:
+        from tunewise.history import History
+        from tunewise.proposers import AutoOptions, auto_with
+        from tunewise.sampler import LLMSampler
+        from tunewise.task import Task
+
+        chat = MODELS[model](c, seed) if model else None
+        chosen = auto_with(AutoOptions(**OPTIONS)) if OPTIONS and chat else proposer
+        sampler = LLMSampler(
+            chat, space=c.space, task=Task(budget=BUDGET), proposer=chosen, seed=seed, max_fallbacks=None
+        )
+        study = optimize(c, sampler, enqueue=False)
+        trials = History.from_study(study)
+        facts = {
+            "sources": "".join(t.source[0] for t in trials),
+            "calls": sampler.totals.calls,
+            "credit": [t.proposal.get("policy", {}).get("credit") for t in trials],
+        }
+        return [float(t.value) for t in study.trials], facts
+
+    return run
+
+
+def run_sampler(make: Callable[[Any, int], Any], *, default: bool = True) -> Callable[[Case, int], Outcome]:
+    """A sampler of Optuna's."""
+
+    def run(c: Case, seed: int) -> Outcome:
+        import optuna
+
+        study = optimize(c, make(optuna.samplers, seed), enqueue=default)
+        return [float(t.value) for t in study.trials], {}
+
+    return run
+
+
+def run_surrogate(name: str) -> Callable[[Case, int], Outcome]:
+    """A runner of `surrogate_regret.py`; it begins with the same default."""
+    return lambda c, seed: (SURROGATES[name](c.problem, BUDGET, seed), {})
+
+
+def optimize(c: Case, sampler: Any, *, enqueue: bool) -> Any:
+    """A study of one run."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(sampler=sampler)
+    if enqueue:
+        study.enqueue_trial(c.default)
+    study.optimize(lambda trial: c.problem.function(c.space.suggest(trial)), n_trials=BUDGET)
+    return study
+
+
+METHODS: dict[str, Callable[[Case, int], Outcome]] = {
+    "default+gp": run_auto(None),
+    **{f"auto+{model}": run_auto(model) for model in MODELS},
+    "compressed+expert": run_auto("expert", "compressed"),
+    "random": run_sampler(lambda samplers, seed: samplers.RandomSampler(seed), default=False),
+    "default+random": run_sampler(lambda samplers, seed: samplers.RandomSampler(seed)),
+    "tpe": run_sampler(lambda samplers, seed: samplers.TPESampler(seed=seed)),
+    "tpe-4": run_sampler(lambda samplers, seed: samplers.TPESampler(seed=seed, n_startup_trials=4)),
+    "optuna-gp": run_surrogate("optuna-gp"),
+    "optuna-gp-1": run_surrogate("optuna-gp-1"),
+    "smac-gp": run_surrogate("smac-gp"),
+}
+OPTIONAL = ("optuna-gp", "optuna-gp-1", "smac-gp", "compressed+expert")
+
+
+def one(name: str, method: str, seed: int, data_dir: str) -> dict[str, Any]:
+    """A run, as it is stored."""
+    logging.disable(logging.WARNING)
+    warnings.simplefilter("ignore")
+    c = case(name, seed, data_dir)
+    began = time.perf_counter()
+    values, facts = METHODS[method](c, seed)
+    return {
+        "problem": name,
+        "method": method,
+        "seed": seed,
+        "best": c.problem.best,
+        "scale": c.scale,
+        "values": values,
+        "seconds": (time.perf_counter() - began) / len(values),
+        **facts,
+    }
+
+
+def group(
+    name: str, seed: int, methods: tuple[str, ...], data_dir: str, options: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """The runs of a problem and a seed, which share what it takes to set them up."""
+    OPTIONS.update(options)
+    return [one(name, method, seed, data_dir) for method in methods]
+
+
+def run_all(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """Every run that is not yet in the file, appended to it as it ends; returns those that were asked for."""
+    path: Path = arguments.save
+    rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    known = {(row["problem"], row["seed"], row["method"]): row for row in rows}
+    seeds = arguments.seed_list or range(arguments.first_seed, arguments.first_seed + arguments.seeds)
+    todo: dict[tuple[str, int], list[str]] = {}
+    for seed in seeds:
+        for name in arguments.problems:
+            missing = [m for m in arguments.methods if (name, seed, m) not in known]
+            if missing:
+                todo[name, seed] = missing
+    with ProcessPoolExecutor(arguments.jobs) as pool, path.open("a") as file:
+        runs = [
+            pool.submit(group, n, s, tuple(m), str(arguments.data_dir), arguments.options) for (n, s), m in todo.items()
+        ]
+        for run in runs:
+            for row in run.result():
+                known[row["problem"], row["seed"], row["method"]] = row
+                file.write(json.dumps(row) + "\n")
+            file.flush()
+    return [known[n, s, m] for n in arguments.problems for s in seeds for m in arguments.methods]
+
+
+def main() -> None:
+    """Read the arguments, run, report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=20, help="how many seeds, from --first-seed on")
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--seed-list", type=int, nargs="+", default=None, help="these seeds instead")
+    parser.add_argument("--problems", nargs="+", default=None, choices=[*PROBLEMS, *SVM_TASKS])
+    parser.add_argument(
+        "--methods", nargs="+", default=[m for m in METHODS if m not in OPTIONAL], choices=list(METHODS)
+    )
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--data-dir", type=Path, default=None, help="folder with the svm tasks' data")
+    parser.add_argument("--options", type=json.loads, default={}, help="JSON: other numbers for AutoOptions")
+    parser.add_argument("--save", type=Path, default=Path("auto.jsonl"), help="JSON lines, read and extended")
+    parser.add_argument("--write", type=Path, default=None, help="the page; else the text is printed")
+    arguments = parser.parse_args()
+    arguments.problems = arguments.problems or [*PROBLEMS, *(SVM_TASKS if arguments.data_dir else ())]
+    rows = run_all(arguments)
+    text = report(
+        rows, command=command(arguments), machine=f"Python {platform.python_version()}, {os.cpu_count()} cores"
+    )
+    if arguments.write:
+        arguments.write.parent.mkdir(parents=True, exist_ok=True)
+        arguments.write.write_text(text, "utf-8")
+    else:
+        print(text)
+
+
+def command(arguments: argparse.Namespace) -> str:
+    """What remakes the page, without this machine's paths."""
+    data = " --data-dir DATA" if arguments.data_dir else ""
+    seeds = f"--seeds {arguments.seeds}" + (f" --first-seed {arguments.first_seed}" if arguments.first_seed else "")
+    if arguments.seed_list:
+        seeds = f"--seed-list {' '.join(map(str, arguments.seed_list))}"
+    standard = {"methods": [m for m in METHODS if m not in OPTIONAL], "problems": [*PROBLEMS, *SVM_TASKS]}
+    chosen = {name: getattr(arguments, name) for name, names in standard.items() if getattr(arguments, name) != names}
+    narrowed = "".join(f" --{name} {' '.join(names)}" for name, names in chosen.items())
+    page = arguments.write.name if arguments.write else "auto.md"
+    return f"python benchmarks/auto.py {seeds}{data}{narrowed} --write docs/results/{page}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""How proposers are compared: problems, baselines, measures."""

@@ -1,0 +1,1 @@
+"""What proposers are compared on, a file for each family of problems."""

@@ -1,0 +1,293 @@
+"""`auto`: a language model proposes, a Gaussian process vets, and what each side achieves decides who is heard.
+
+Trial 0 is the default configuration. One call soon brings a batch of different configurations, and from then on each
+step compares what the model has offered with the surrogate's own next point, by one acquisition. The model's candidate
+runs when it comes within a margin that shrinks with the trials and grows with the model's credit [LLINBO]; else the
+surrogate's point does. A model without credit is not asked at all, so that a bad one costs an evaluation or two.
+
+The whole state stands in the history: what was offered, what was expected, what was wasted. Any process can go on.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tunewise.history import TrialRecord
+from tunewise.llm.base import Message
+from tunewise.prompts.render import render
+from tunewise.prompts.state import StateView
+from tunewise.prompts.views import ProblemView
+from tunewise.proposers.base import Ask, Proposal, Proposer, Proposing, draw
+from tunewise.proposers.batch import Batch, Candidate, ask_for_batch, unused
+from tunewise.proposers.compressed import one_message
+from tunewise.proposers.credit import fair_value, policy_of, read_evidence, stale_for
+from tunewise.proposers.plain import nothing
+from tunewise.space import Configuration
+
+if TYPE_CHECKING:
+    from tunewise.surrogate import Surrogate
+
+__all__ = ["AutoOptions", "auto", "auto_with"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AutoOptions:
+    """Every number of the policy.
+
+    Attributes:
+        warm: Configurations in the first batch, at most a third of the budget: 3 to 5 [METHOD 4.2].
+        fresh: Configurations per later call: several candidates, few calls [METHOD 4.3].
+        after: So many values come first. With the default alone every far place looks equally good to the surrogate and
+            a bad model's pick costs its whole evaluation: regret at 10 trials 1.20 times that of the surrogate alone,
+            with 2 values 1.04, while an expert loses little by the wait, 0.39 and 0.43 (14 problems, 5 seeds).
+        margin: How far below the best log acquisition a candidate may be, at full credit and divided by the number of
+            values: of an expert's four candidates the best is 0.2 to 2 below after 3 values, an adversary's 0.6 to 4,
+            one within 3 % of the default far more.
+        praise: By how much each pick that went well widens the margin, before the division.
+        fade: Power of the number of values that divides; LLINBO's "justify" needs a margin that shrinks, and language
+            models stall after some 15 trials [METHOD 3.2].
+        trust: Strength of the prior belief in the model, in picks that went well.
+        memory: What each further piece of evidence leaves of the earlier ones.
+        ambition: How much of the surrogate's own rate of success the model must reach to keep any credit.
+        least: Below this credit no call is made and no candidate is taken.
+        wasted: Evidence against the model in a call that brought nothing usable, as a share of a pick gone wrong.
+        unwanted: The same for a call of whose candidates none was good enough to run: little, because the surrogate
+            may be wrong, but it adds up, and calls end.
+        retries: How often a reply without anything usable is sent back.
+        plateau: After so many trials without improvement the model is asked what is stuck [METHOD 4.8].
+        rest: For so many trials after that question, or after no reply came, no call is made.
+        pool: So many unused candidates are remembered, the latest.
+    """
+
+    warm: int = 4
+    fresh: int = 3
+    after: int = 2
+    margin: float = 2.4
+    praise: float = 6.0
+    fade: float = 1.0
+    trust: float = 1.0
+    memory: float = 0.9
+    ambition: float = 0.5
+    least: float = 0.25
+    wasted: float = 1.0
+    unwanted: float = 0.25
+    retries: int = 1
+    plateau: int = 6
+    rest: int = 4
+    pool: int = 12
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a study stands, seen by both sides.
+
+    Attributes:
+        surrogate: Fitted to all trials.
+        own: Its next point; None while nothing was observed and no trial runs.
+        bar: What it expects there, in the metric's unit; None before there is a value.
+        observed: How many values there are.
+        credit: The model's.
+        beat: The log acquisition that a candidate must reach.
+    """
+
+    surrogate: Surrogate
+    own: Configuration | None
+    bar: float | None
+    observed: int
+    credit: float
+    beat: float
+
+    @property
+    def informed(self) -> bool:
+        """Whether there is a value to judge by."""
+        return self.bar is not None
+
+
+def auto_with(options: AutoOptions) -> Proposer:
+    """The proposer with other numbers."""
+
+    def auto(ask: Ask) -> Proposing:
+        """The policy, for one trial."""
+        yield from nothing()
+        standing = stand(ask, options)
+        listened = may_be_heard(ask, standing, options)
+        candidates = unused(ask, most=options.pool) if listened else ()
+        chosen, batch = choose(standing, candidates), Batch()
+        policy: dict[str, Any] = {"credit": round(standing.credit, 3)} if ask.model else {}
+        if listened and chosen is None and (count := wanted(ask, options)):
+            stuck = plateau(ask, options)
+            batch = yield from ask_for_batch(
+                ask, state_messages(ask, standing, count, stuck), most=count, retries=options.retries
+            )
+            chosen = choose(standing, batch.candidates)
+            policy |= account(batch, chosen, stuck, options)
+        if chosen is not None:
+            return from_candidate(chosen, batch, policy | expectation(ask, standing, chosen.configuration))
+        return classical(ask, standing, batch, policy, note=farewell(ask, standing, options))
+
+    return auto
+
+
+auto = auto_with(AutoOptions())
+
+
+def may_be_heard(ask: Ask, standing: Standing, options: AutoOptions) -> bool:
+    """Whether the model has a say in this trial.
+
+    Without any value (no default, or it still runs) the surrogate has nothing to say, so the model has. What is partly
+    fixed is completed by the surrogate: candidates are whole configurations.
+    """
+    if not ask.model or ask.fixed or ask.exhausted or 0 < standing.observed < options.after:
+        return False
+    return standing.credit >= options.least
+
+
+def stand(ask: Ask, options: AutoOptions) -> Standing:
+    """Fit the surrogate to all trials, find its next point, read the credit."""
+    from tunewise.surrogate import fit_surrogate
+
+    sign = sign_of(ask)
+    observed, failed, pending = sorted_out(ask)
+    surrogate = fit_surrogate(
+        ask.space,
+        [t.configuration for t, _ in observed],
+        [sign * value for _, value in observed],
+        failed=failed,
+        pending=pending,
+        rng=ask.rng,
+    )
+    evidence = read_evidence(ask.history, options)
+    credit = evidence.credit if ask.model else 0.0
+    if not ask.tried:
+        return Standing(surrogate, None, None, 0, credit, -math.inf)
+    (own,) = surrogate.propose()
+    if not observed:
+        return Standing(surrogate, own, None, 0, credit, -math.inf)
+    best = float(surrogate.score([own])[0])
+    bar = sign * float(surrogate.predict([own])[0][0])
+    margin = credit * (options.margin + options.praise * evidence.model[0]) / len(observed) ** options.fade
+    return Standing(surrogate, own, bar, len(observed), credit, best - margin)
+
+
+def sorted_out(ask: Ask) -> tuple[list[tuple[TrialRecord, float]], list[Configuration], list[Configuration]]:
+    """Trials with a value (a fair one where they were pruned), failed ones, and running ones."""
+    observed: list[tuple[TrialRecord, float]] = []
+    failed, pending = [], []
+    for trial in ask.tried:
+        value = fair_value(trial, ask.history) if trial.state == "pruned" else trial.value
+        if trial.state == "running":
+            pending.append(trial.configuration)
+        elif value is not None and math.isfinite(value) and trial.state != "failed":
+            observed.append((trial, value))
+        else:
+            failed.append(trial.configuration)
+    return observed, failed, pending
+
+
+def choose(standing: Standing, candidates: tuple[Candidate, ...]) -> Candidate | None:
+    """The best candidate by the surrogate's judgement, if it is good enough; the first while nothing was observed."""
+    if not candidates:
+        return None
+    if not standing.informed:
+        return candidates[0]
+    scores = standing.surrogate.score([c.configuration for c in candidates])
+    best = int(scores.argmax())
+    return candidates[best] if scores[best] >= standing.beat else None
+
+
+def wanted(ask: Ask, options: AutoOptions) -> int:
+    """How many configurations to ask for now; 0: none."""
+    calls = {t.number: policy["call"] for t in ask.history if "call" in (policy := policy_of(t))}
+    if not calls:
+        return min(options.warm, max(1, ask.task.budget // 3) if ask.task.budget else options.warm)
+    left_alone = any(call != "candidates" and ask.trial - number <= options.rest for number, call in calls.items())
+    return 0 if left_alone else options.fresh
+
+
+def plateau(ask: Ask, options: AutoOptions) -> int:
+    """For how many trials nothing has improved, when that is long enough to ask about; else 0."""
+    stale = stale_for(ask.history)
+    return stale if stale >= options.plateau else 0
+
+
+def account(batch: Batch, chosen: Candidate | None, stuck: int, options: AutoOptions) -> dict[str, Any]:
+    """What a call leaves behind: what it offered, and what it cost in credit."""
+    call = "no reply" if batch.no_reply else "plateau" if stuck else "candidates"
+    wasted = options.wasted if not batch.candidates else options.unwanted if chosen is None else 0.0
+    offered = [c.to_dict() for c in batch.candidates]
+    return {"call": call, **({"offered": offered} if offered else {}), **({"wasted": wasted} if wasted else {})}
+
+
+def expectation(ask: Ask, standing: Standing, configuration: Configuration) -> dict[str, Any]:
+    """What the surrogate expects, to be compared with what comes."""
+    if standing.bar is None:
+        return {}
+    mean, std = standing.surrogate.predict([configuration])
+    return {"bar": standing.bar, "expected": {"mean": sign_of(ask) * float(mean[0]), "std": float(std[0])}}
+
+
+def from_candidate(candidate: Candidate, batch: Batch, policy: dict[str, Any]) -> Proposal:
+    """The model's own."""
+    return Proposal(
+        configuration=candidate.configuration,
+        source="repair" if candidate.repairs else "model",
+        reason=candidate.reason,
+        repairs=candidate.repairs,
+        reply=batch.reply,
+        refused=batch.refused,
+        method="auto",
+        model=candidate.model,
+        policy=policy,
+    )
+
+
+def classical(ask: Ask, standing: Standing, batch: Batch, policy: dict[str, Any], *, note: str) -> Proposal:
+    """The surrogate's own point; a random one while there is nothing at all to fit."""
+    known = standing.own is not None
+    configuration = standing.own if standing.own is not None else draw(ask)
+    expected = expectation(ask, standing, configuration) if known else {}
+    reason = "where the surrogate expects most of another trial"
+    if "expected" in expected:
+        reason += f": {ask.task.metric} {expected['expected']['mean']:.4g} ± {expected['expected']['std']:.2g}"
+    return Proposal(
+        configuration=configuration,
+        source="acquisition" if known else "random",
+        reason=reason if known else "",
+        fallback=batch.failure if policy.get("call") else "",
+        refused=batch.refused,
+        note=note,
+        method="auto",
+        policy=policy | expected,
+    )
+
+
+def farewell(ask: Ask, standing: Standing, options: AutoOptions) -> str:
+    """Says once that the model is not asked any more."""
+    before = [policy["credit"] for t in ask.history if "credit" in (policy := policy_of(t))]
+    if ask.model and standing.credit < options.least <= (before[-1] if before else 1.0):
+        return "The model's proposals have not paid; from here on the surrogate proposes alone."
+    return ""
+
+
+def state_messages(ask: Ask, standing: Standing, count: int, stuck: int) -> tuple[Message, ...]:
+    """The optimizer's state in one message of bounded size."""
+    view = StateView(
+        problem=render(ProblemView(ask.task, ask.space, ask.reasoning, batch=count)),
+        history=ask.history,
+        task=ask.task,
+        space=ask.space,
+        most_wanted=count,
+        beliefs=standing.surrogate.beliefs() if standing.informed else (),
+        next_try=standing.own if standing.informed else None,
+        expected=standing.bar,
+        plateau=stuck,
+        last=ask.last,
+    )
+    return one_message(ask, view)
+
+
+def sign_of(ask: Ask) -> float:
+    """Turns the metric into something to minimize."""
+    return 1.0 if ask.history.direction == "minimize" else -1.0

@@ -1,0 +1,221 @@
+"""Where to look next: the logarithm of the expected improvement, and its maximizer.
+
+Expected improvement itself is 0 in floating point over most of the cube once a good point is known, and then has no
+gradient to follow; its logarithm, computed without cancellation, always has one [Ament].
+"""
+
+# ruff: noqa: N803, N806 - X, as the literature calls a matrix of points
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log, pi, sqrt
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import erfcx, log_ndtr, ndtr
+from scipy.stats import qmc
+
+from tunewise.surrogate.gp import GP
+from tunewise.surrogate.lattice import Lattice
+
+__all__ = ["Acquisition", "LogExpectedImprovement", "Nearby", "Total", "log_improvement", "maximize"]
+
+Array = NDArray[np.float64]
+
+LOG_ROOT_2_PI: Final = 0.5 * log(2 * pi)
+
+POOL: Final = 512
+"""How many points of a Sobol sequence are scored before the best are refined."""
+
+NEARBY: Final = 128
+"""How many perturbations of the best trials are scored beside them."""
+
+STARTS: Final = 4
+"""How many of all these are refined."""
+
+ROUNDS: Final = 2
+"""How often the gradient and the steps between discrete values take turns."""
+
+SAME: Final = 1e-4
+"""Points that differ by no more in any coordinate are one: to try both would tell nothing new."""
+
+
+class Acquisition(Protocol):
+    """A score of points of the unit cube; the larger, the sooner they should be tried."""
+
+    def score(self, X: Array) -> Array:
+        """`m` scores of `m x d` points."""
+        ...
+
+    def score_with_gradient(self, X: Array) -> tuple[Array, Array]:
+        """`m` scores and their `m x d` gradients."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LogExpectedImprovement:
+    """Logarithm of the mean of max(best - f(x), 0) under a Gaussian process.
+
+    Attributes:
+        gp: The process, of values to be minimized.
+        best: The value to improve on.
+    """
+
+    gp: GP
+    best: float
+
+    def score(self, X: Array) -> Array:
+        """`m` scores of `m x d` points, in the logarithm of the values' unit."""
+        mean, std = self.gp.predict(X)
+        result: Array = np.log(std) + log_improvement((self.best - mean) / std)
+        return result
+
+    def score_with_gradient(self, X: Array) -> tuple[Array, Array]:
+        """`m` scores and their `m x d` gradients."""
+        mean, std, mean_gradient, std_gradient = self.gp.predict_with_gradient(X)
+        z = (self.best - mean) / std
+        height = log_improvement(z)
+        mean_slope = -np.exp(log_ndtr(z) - height) / std
+        std_slope = np.exp(-(z**2) / 2 - LOG_ROOT_2_PI - height) / std
+        return np.log(std) + height, mean_slope[:, None] * mean_gradient + std_slope[:, None] * std_gradient
+
+
+@dataclass(frozen=True, slots=True)
+class Nearby:
+    """A bell around a point, in logarithms, which keeps the first proposals from the corners.
+
+    With one or two trials the farthest corner is the least known place, and for a training run it is nearly always
+    a bad one. What has been run is known to work, so a prior around the best of it weights the acquisition, and
+    fades with the trials as in [piBO].
+
+    Attributes:
+        center: `d` coordinates.
+        precision: `d` inverse variances; 0 along what the prior says nothing about.
+    """
+
+    center: Array
+    precision: Array
+
+    def score(self, X: Array) -> Array:
+        """`m` scores of `m x d` points."""
+        result: Array = -0.5 * (X - self.center) ** 2 @ self.precision
+        return result
+
+    def score_with_gradient(self, X: Array) -> tuple[Array, Array]:
+        """`m` scores and their `m x d` gradients."""
+        return self.score(X), -self.precision * (X - self.center)
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """The sum of acquisitions in logarithms: improvement, times probability of success, times a prior."""
+
+    terms: tuple[Acquisition, ...]
+
+    def score(self, X: Array) -> Array:
+        """`m` scores of `m x d` points."""
+        result: Array = np.sum([term.score(X) for term in self.terms], axis=0)
+        return result
+
+    def score_with_gradient(self, X: Array) -> tuple[Array, Array]:
+        """`m` scores and their `m x d` gradients."""
+        scores, gradients = zip(*(term.score_with_gradient(X) for term in self.terms), strict=True)
+        return np.sum(scores, axis=0), np.sum(gradients, axis=0)
+
+
+def log_improvement(z: Array) -> Array:
+    """log(phi(z) + z Phi(z)), for standard normal density phi and distribution Phi, accurate for every z [Ament]."""
+    z = np.asarray(z, dtype=float)
+    result = np.empty_like(z)
+    large, tiny = z > -1.0, z < -1e5
+    between = ~large & ~tiny
+    a = z[large]
+    result[large] = np.log(np.exp(-(a**2) / 2 - LOG_ROOT_2_PI) + a * ndtr(a))
+    a = z[between]
+    ratio = np.log(-a) + np.log(erfcx(-a / sqrt(2)) * sqrt(pi / 2))  # log of |z| Phi(z) / phi(z), below 0
+    result[between] = -(a**2) / 2 - LOG_ROOT_2_PI + np.log(-np.expm1(ratio))
+    a = z[tiny]
+    result[tiny] = -(a**2) / 2 - LOG_ROOT_2_PI - 2 * np.log(-a)
+    return result
+
+
+def maximize(
+    acquisition: Acquisition,
+    lattice: Lattice,
+    rng: np.random.Generator,
+    *,
+    best: Array,
+    avoid: Array,
+    candidates: Array,
+) -> Array:
+    """The configuration with the largest score that was found.
+
+    A Sobol pool, perturbations of the best trials and the candidates are scored; the best of them are refined, by
+    gradient along what is continuous and by single changes of what is discrete, in turns.
+
+    Args:
+        acquisition: What is maximized.
+        lattice: The space.
+        rng: Randomness of pool and perturbations.
+        best: `k x d` points whose neighbourhood is searched, usually the best trials.
+        avoid: `m x d` points that are not proposed again, unless nothing else is left.
+        candidates: `m x d` further points to consider.
+
+    Returns:
+        `d` coordinates of a configuration.
+    """
+    width = lattice.space.width
+    pool = qmc.Sobol(width, rng=rng).random(POOL)
+    pool = lattice.snap(np.vstack([pool, perturb(best, rng), best, candidates]))
+    scores = acquisition.score(pool)
+    starts = pool[np.argsort(-scores, kind="stable")[:STARTS]]
+    for _ in range(ROUNDS):
+        starts = climb(acquisition, lattice, starts)
+        starts = np.array([step(acquisition, lattice, x) for x in starts])
+    refined = lattice.round(starts)
+    every = np.vstack([refined, pool])
+    order = np.argsort(-np.append(acquisition.score(refined), scores), kind="stable")
+    ranked = (lattice.round(x[None])[0] for x in every[order])
+    fresh = (x for x in ranked if not len(avoid) or np.abs(avoid - x).max(axis=1).min() > SAME)
+    return next(fresh, lattice.round(every[order[:1]])[0])
+
+
+def perturb(best: Array, rng: np.random.Generator) -> Array:
+    """Points (`NEARBY x d`) around the best trials: some coordinates are moved, by steps of several sizes."""
+    if not len(best):
+        return best
+    centers = best[rng.integers(len(best), size=NEARBY)]
+    moved = rng.random(centers.shape) < max(0.3, 1.5 / centers.shape[1])
+    sizes = 10 ** rng.uniform(-3, -0.5, (NEARBY, 1))
+    result: Array = centers + moved * sizes * rng.standard_normal(centers.shape)
+    return result
+
+
+def climb(acquisition: Acquisition, lattice: Lattice, starts: Array) -> Array:
+    """Follow the gradient from each of the starts (`k x d`) along what is continuous there."""
+    free = lattice.free(starts)
+    if not free.any():
+        return starts
+
+    def loss(flat: Array) -> tuple[float, Array]:
+        X = starts.copy()
+        X[free] = flat
+        scores, gradient = acquisition.score_with_gradient(X)
+        return -float(scores.sum()), -gradient[free]
+
+    bounds = [(0.0, 1.0)] * int(free.sum())
+    found = minimize(loss, starts[free], jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 50})
+    X = starts.copy()
+    X[free] = found.x
+    better = acquisition.score(X) > acquisition.score(starts)
+    result: Array = np.where(better[:, None], X, starts)
+    return result
+
+
+def step(acquisition: Acquisition, lattice: Lattice, x: Array) -> Array:
+    """The best point among `x` and those that differ from it in one discrete hyperparameter."""
+    around = np.vstack([x, lattice.neighbours(x)])
+    best: Array = around[int(np.argmax(acquisition.score(around)))]
+    return best

@@ -1,0 +1,204 @@
+"""The statistical half of a proposer in one object: fit, then score, predict, propose, explain."""
+
+# ruff: noqa: N806 - X, as the literature calls a matrix of points
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import qmc
+
+from tunewise.errors import UsageError
+from tunewise.space import Configuration, SearchSpace, Value
+from tunewise.surrogate.acquisition import Acquisition, LogExpectedImprovement, Nearby, Total, maximize
+from tunewise.surrogate.explain import Belief, explain
+from tunewise.surrogate.feasibility import Feasibility, fit_feasibility
+from tunewise.surrogate.gp import GP
+from tunewise.surrogate.lattice import Lattice
+from tunewise.surrogate.subset import LIMIT, select
+from tunewise.surrogate.warp import Warp, fit_warped_gp
+
+__all__ = ["Surrogate", "fit_surrogate"]
+
+Array = NDArray[np.float64]
+
+LARGEST = 1e100
+"""Values beyond are cut off: their squares still are finite."""
+
+NEIGHBOURHOODS = 5
+"""Around so many of the best trials the maximizer looks closely."""
+
+
+CAUTION = 8.0
+"""Strength of the prior around the best trial, before it is divided by dimensions cubed and the root of the trials."""
+
+REACH = 0.35
+"""Standard deviation of that prior at strength 1, in units of the cube."""
+
+
+@dataclass(frozen=True)
+class Surrogate:
+    """What the trials so far say about all others.
+
+    Attributes:
+        lattice: The space, as points of the unit cube.
+        warp: The scale on which the values are believed.
+        gp: The process on that scale, from finished trials alone.
+        believed: The same, which also knows where trials failed and run.
+        feasibility: Where trials fail; None when none did.
+        tried: `m x d` points of all trials, finished, failed and pending.
+        best: `k x d` points of the best finished trials, the best first.
+        incumbent: The least value that the process expects at a finished or running trial, on the warped scale.
+        rng: Randomness of `propose`.
+    """
+
+    lattice: Lattice
+    warp: Warp
+    gp: GP
+    believed: GP
+    feasibility: Feasibility | None
+    tried: Array
+    best: Array
+    incumbent: float
+    rng: np.random.Generator
+
+    def score(self, configurations: Sequence[Mapping[str, Value]]) -> Array:
+        """Logarithm of expected improvement times probability of success; `n` numbers that compare with each other."""
+        return self._acquisition(self.believed, self.incumbent).score(self._encode(configurations))
+
+    def predict(self, configurations: Sequence[Mapping[str, Value]]) -> tuple[Array, Array]:
+        """What values are expected.
+
+        Returns:
+            `n` medians and `n` half-widths of the central 68 %, on the scale of the values: mean and standard
+            deviation where the warp is a line.
+        """
+        mean, std = self.gp.predict(self._encode(configurations))
+        low, high = self.warp.inverse(mean - std), self.warp.inverse(mean + std)
+        return self.warp.inverse(mean), (high - low) / 2
+
+    def success(self, configurations: Sequence[Mapping[str, Value]]) -> Array:
+        """`n` probabilities that a trial finishes; 1 while none has failed."""
+        if self.feasibility is None:
+            return np.ones(len(configurations))
+        return self.feasibility.probability(self._encode(configurations))
+
+    def propose(self, n: int = 1, *, candidates: Sequence[Mapping[str, Value]] = ()) -> list[Configuration]:
+        """The `n` configurations to try next, which differ from each other and from all that was tried.
+
+        Only in a space without further configurations is one proposed again.
+
+        Args:
+            n: How many will run at the same time.
+            candidates: Configurations to consider beside the surrogate's own.
+        """
+        gp, tried, chosen = self.believed, self.tried, []
+        extra = self._encode(candidates)
+        incumbent = self.incumbent
+        for _ in range(n):
+            acquisition = self._acquisition(gp, incumbent)
+            x = maximize(acquisition, self.lattice, self.rng, best=self.best, avoid=tried, candidates=extra)
+            incumbent = min(incumbent, float(gp.predict(x[None])[0][0]))
+            gp, tried = gp.condition(x[None]), np.vstack([tried, x])
+            chosen.append(self.lattice.space.decode(x))
+        return chosen
+
+    def beliefs(self) -> tuple[Belief, ...]:
+        """What is believed about each hyperparameter, in the order of the space."""
+        return self._beliefs
+
+    @cached_property
+    def _beliefs(self) -> tuple[Belief, ...]:
+        sample = qmc.Sobol(self.lattice.space.width, rng=np.random.default_rng(0)).random(256)
+        return explain(self.gp, self.lattice, self.lattice.snap(sample))
+
+    def _acquisition(self, gp: GP, incumbent: float) -> Acquisition:
+        terms: list[Acquisition] = [LogExpectedImprovement(gp, incumbent)]
+        if self.feasibility is not None:
+            terms.append(self.feasibility)
+        if len(self.best):
+            terms.append(self._nearby())
+        return Total(tuple(terms))
+
+    def _nearby(self) -> Nearby:
+        """A prior around the best trial, which fades with the trials and with the dimensions.
+
+        It helps in few dimensions, where the first proposals would be corners, and is as good as absent in ten, where
+        staying near was measured to be worse than looking far.
+        """
+        numeric = np.bincount(self.lattice.groups)[self.lattice.groups] == 1
+        strength = CAUTION / (max(int(numeric.sum()), 1) ** 3 * len(self.gp.y) ** 0.5)
+        return Nearby(self.best[0], strength * numeric / REACH**2)
+
+    def _encode(self, configurations: Sequence[Mapping[str, Value]]) -> Array:
+        return self.lattice.space.encode_all(configurations)
+
+
+def fit_surrogate(
+    space: SearchSpace,
+    configurations: Sequence[Mapping[str, Value]],
+    values: Sequence[float],
+    *,
+    failed: Sequence[Mapping[str, Value]] = (),
+    pending: Sequence[Mapping[str, Value]] = (),
+    rng: np.random.Generator,
+    earlier: Surrogate | None = None,
+) -> Surrogate:
+    """Fit a surrogate to the trials of a study.
+
+    Args:
+        space: The search space.
+        configurations: `n` finished trials, the latest last; `n` may be 0.
+        values: What they gave: finite, to be minimized.
+        failed: Trials that gave no value.
+        pending: Trials that are still running.
+        rng: Randomness of the proposals.
+        earlier: A surrogate of the same space with fewer trials: its hyperparameters are where the fit begins.
+
+    Raises:
+        UsageError: There are not as many values as configurations, or one is not finite.
+    """
+    numbers = np.asarray(values, dtype=float)
+    if numbers.shape != (len(configurations),):
+        raise UsageError(
+            f"{len(configurations)} configurations came with values of shape {numbers.shape}. "
+            "Give one value for each; a trial without a value belongs to `failed` or `pending`."
+        )
+    if not np.isfinite(numbers).all():
+        bad = numbers[~np.isfinite(numbers)][0]
+        raise UsageError(f"The value {bad} is not finite. Give such a trial as `failed`.")
+    lattice = Lattice(space)
+    finished, broken, running = (space.encode_all(c) for c in (configurations, failed, pending))
+    kept = select(finished, numbers)
+    X, y = finished[kept], np.clip(numbers[kept], -LARGEST, LARGEST)
+    warp, gp = fit_warped_gp(
+        X, y, groups=lattice.groups, start=earlier.gp.hyperparameters if earlier is not None else None
+    )
+    expected = gp.predict(np.vstack([X, running]))[0]
+    return Surrogate(
+        lattice=lattice,
+        warp=warp,
+        gp=gp,
+        believed=believe(gp, broken[-LIMIT // 4 :], running[-LIMIT // 4 :]),
+        feasibility=fit_feasibility(X, broken[-LIMIT // 2 :], groups=lattice.groups) if len(broken) else None,
+        tried=np.vstack([finished, broken, running]),
+        best=X[np.argsort(y, kind="stable")[:NEIGHBOURHOODS]],
+        incumbent=float(expected.min()) if len(y) else 0.0,
+        rng=rng,
+    )
+
+
+def believe(gp: GP, broken: Array, running: Array) -> GP:
+    """The process that knows where trials failed and run: neither place needs a second visit.
+
+    A failed trial counts as a middling one (a rank, not a constant), unless worse is expected there: were it to count
+    as what is expected, an optimum beyond the border of what works would be tried again and again. A running
+    trial counts as what is expected of it.
+    """
+    if len(broken):
+        middling = gp.center + gp.scale * float(np.median(gp.y)) if len(gp.y) else 0.0
+        gp = gp.condition(broken, np.maximum(gp.predict(broken)[0], middling))
+    return gp.condition(running)

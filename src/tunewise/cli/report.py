@@ -40,10 +40,11 @@ def report(
 
     The page opens without a network. It holds prompts, replies and errors: look at it before you send it to others.
 
-    Examples:
-        tunewise report study.yaml -o report.html
+    **Examples**
 
-        tunewise report study.journal --format md -o -
+    - `tunewise report study.yaml -o report.html`
+
+    - `tunewise report study.journal --format md -o -`
     """
     import shlex
 

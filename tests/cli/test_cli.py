@@ -468,3 +468,11 @@ def test_the_result_goes_to_standard_output_and_progress_to_standard_error(plain
     quiet = cli("tune", plain, "-q")
     assert quiet.err == ""
     assert max(map(len, cli("show", plain).out.split("Best:")[0].splitlines())) <= 80
+
+
+def test_show_of_several_objectives_says_what_to_do(tmp_path: Path, cli: InProcess) -> None:
+    journal = tmp_path / "two.journal"
+    optuna.create_study(storage=open_storage(journal), directions=["minimize", "maximize"], study_name="two")
+    shown = cli("show", journal)
+    assert shown.code == 2
+    assert "has 2 objectives" in shown.err

@@ -10,6 +10,7 @@ from typing import Any
 
 import optuna
 
+from tunewise.errors import StudyError
 from tunewise.history import CALL_KEY, History, TrialRecord
 from tunewise.llm.ledger import Call, Caps, Ledger, Totals
 from tunewise.llm.scripted import ScriptedModel
@@ -146,7 +147,16 @@ def plain(trial: TrialRecord) -> dict[str, Any]:
 
 
 def summarize(study: optuna.Study) -> Summary:
-    """Read a study."""
+    """Read a study.
+
+    Raises:
+        StudyError: It has several objectives.
+    """
+    if len(study.directions) > 1:
+        raise StudyError(
+            f"The study {study.study_name!r} has {len(study.directions)} objectives, and only one can be summed up. "
+            "`tunewise report` shows the first."
+        )
     about = study.user_attrs.get(STUDY_KEY, {})
     calls = {
         trial.number: tuple(Call.from_dict(v) for k, v in trial.system_attrs.items() if k.startswith(CALL_KEY))

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, cast
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from optuna.samplers import BaseSampler
@@ -29,7 +30,10 @@ from tunewise.space import SearchSpace, Value, shorten
 from tunewise.task import Task
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from optuna.distributions import BaseDistribution
+    from optuna.storages import BaseStorage
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
@@ -141,6 +145,7 @@ class LLMSampler(BaseSampler):
         self._max_fallbacks = max_fallbacks
         self._fallbacks: dict[tuple[str, int], str] = {}  # study and trial in a row, up to now: why
         self._counted: set[tuple[str, int, str]] = set()
+        self._seen: WeakKeyDictionary[BaseStorage, dict[tuple[int, datetime | None], TrialRecord]] = WeakKeyDictionary()
         self._lock = threading.RLock()
 
     @property
@@ -267,8 +272,9 @@ class LLMSampler(BaseSampler):
         for _ in range(MAX_COLLISIONS):
             ask = self._ask(study, trial.number, space, fixed=fixed)
             proposal = drive(self._propose(ask), lambda request: self._complete(study, trial, request))
-            now = self._ask(study, trial.number, space, fixed=fixed)
-            if not now.nearly(proposal.configuration) or ask.nearly(proposal.configuration):
+            known = {t.number for t in ask.history if t.configuration}
+            since = [t for t in self._history(study, trial.number) if t.configuration and t.number not in known]
+            if not any(ask.near(t.configuration, proposal.configuration) for t in since):
                 break
         return proposal
 
@@ -295,8 +301,16 @@ class LLMSampler(BaseSampler):
         return replace(self.task, direction=direction)
 
     def _history(self, study: Study, skip: int) -> History:
-        history = History.from_study(study)
-        return replace(history, trials=tuple(t for t in history if t.number != skip))
+        seen = self._seen.setdefault(study._storage, {})
+        records = []
+        for trial in study.get_trials(deepcopy=False):
+            if trial.number != skip:
+                key = (trial._trial_id, trial.datetime_complete)
+                record = seen.get(key) or TrialRecord.from_optuna(trial)
+                if trial.state.is_finished():  # it can change no more
+                    seen[key] = record
+                records.append(record)
+        return History(tuple(records), direction_of(study))
 
     def _complete(self, study: Study, trial: FrozenTrial, request: ChatRequest) -> ChatReply:
         """Call the model, unless this trial has made the same call before it was interrupted."""

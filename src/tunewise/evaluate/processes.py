@@ -49,8 +49,13 @@ class ProcessTree:
         """
         mark = uuid.uuid4().hex
         environment = dict(os.environ if env is None else env) | {MARK: mark}
+        watchdog.wake()
         tree = cls(subprocess.Popen(command, env=environment, start_new_session=True, **options), mark)  # noqa: S603
-        watchdog.begins(tree.root.pid)
+        try:
+            watchdog.begins(tree.root.pid)
+        except BaseException:  # Ctrl-C at this very moment
+            tree.end()
+            raise
         return tree
 
     def signal(self, number: int) -> bool:

@@ -18,12 +18,29 @@ __all__ = ["Watchdog"]
 
 
 class Watchdog:
-    """The driver's end. One for a process, started with the first group; a fork starts its own."""
+    """The driver's end. One for a process, started before the first group; a fork starts its own."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._pipe: IO[bytes] | None = None
+        self._pipe = -1
         self._owner = 0
+
+    def wake(self) -> None:
+        """Be there before a group begins, so that telling of it takes no time."""
+        with self._lock:
+            if self._owner == os.getpid():
+                return
+            reading, writing = os.pipe()
+            process = subprocess.Popen(  # noqa: S603 - this file, by this interpreter
+                [sys.executable, "-I", "-S", __file__],
+                stdin=reading,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+            process.returncode = 0  # it outlives this process by a moment; nobody waits for it
+            os.close(reading)
+            self._pipe, self._owner = writing, os.getpid()
 
     def begins(self, group: int) -> None:
         """A process group has begun."""
@@ -35,22 +52,13 @@ class Watchdog:
 
     def _say(self, line: str) -> None:
         with self._lock:
-            if self._pipe is None or self._owner != os.getpid():
-                process = subprocess.Popen(  # noqa: S603 - this file, by this interpreter
-                    [sys.executable, "-I", "-S", __file__],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    start_new_session=True,
-                )
-                self._pipe, self._owner = process.stdin, os.getpid()
-                process.returncode = 0  # it outlives this process by a moment; nobody waits for it
+            if self._owner != os.getpid():
+                return
             try:
-                assert self._pipe is not None
-                self._pipe.write(line.encode())
-                self._pipe.flush()
-            except OSError:  # somebody has killed it: a next line starts another one
-                self._pipe = None
+                os.write(self._pipe, line.encode())
+            except OSError:  # somebody has killed it: another one wakes with the next group
+                os.close(self._pipe)
+                self._owner = 0
 
 
 def watch(lines: IO[bytes]) -> None:

@@ -7,18 +7,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
+from weakref import WeakKeyDictionary
 
 from optuna.trial import TrialState
 
 from tunewise.space import Configuration
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import optuna
+    from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
 
     from tunewise.task import Direction
 
-__all__ = ["CALL_KEY", "PROPOSAL_KEY", "RESULT_KEY", "Failure", "History", "State", "TrialRecord"]
+__all__ = ["CALL_KEY", "PROPOSAL_KEY", "RESULT_KEY", "Failure", "History", "HistoryReader", "State", "TrialRecord"]
 
 PROPOSAL_KEY = "tunewise:proposal"
 """User attribute of a trial: where its configuration came from, and why."""
@@ -167,6 +171,26 @@ class History(Sequence[TrialRecord]):
         """Read all trials of a study with one objective."""
         trials = tuple(map(TrialRecord.from_optuna, study.get_trials(deepcopy=False)))
         return cls(trials, direction_of(study))
+
+
+class HistoryReader:
+    """Reads studies again and again; a finished trial, which can change no more, is read once."""
+
+    def __init__(self) -> None:
+        self._seen: WeakKeyDictionary[BaseStorage, dict[tuple[int, datetime | None], TrialRecord]] = WeakKeyDictionary()
+
+    def read(self, study: optuna.Study, *, skip: int | None = None) -> History:
+        """All trials of a study with one objective, but for the one with the number `skip`."""
+        seen = self._seen.setdefault(study._storage, {})
+        records = []
+        for trial in study.get_trials(deepcopy=False):
+            if trial.number != skip:
+                key = (trial._trial_id, trial.datetime_complete)
+                record = seen.get(key) or TrialRecord.from_optuna(trial)
+                if trial.state.is_finished():
+                    seen[key] = record
+                records.append(record)
+        return History(tuple(records), direction_of(study))
 
 
 def direction_of(study: optuna.Study) -> Direction:

@@ -13,14 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, cast
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
 from tunewise.errors import ContextLimitExceeded, ModelUnavailable, ModelUnusable, StudyError
-from tunewise.history import CALL_KEY, PROPOSAL_KEY, History, TrialRecord, direction_of
+from tunewise.history import CALL_KEY, PROPOSAL_KEY, HistoryReader, TrialRecord, direction_of
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest
 from tunewise.llm.ledger import Call, Caps, Ledger, Totals
 from tunewise.llm.scripted import ScriptedModel
@@ -30,10 +29,7 @@ from tunewise.space import SearchSpace, Value, shorten
 from tunewise.task import Task
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from optuna.distributions import BaseDistribution
-    from optuna.storages import BaseStorage
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
@@ -145,7 +141,7 @@ class LLMSampler(BaseSampler):
         self._max_fallbacks = max_fallbacks
         self._fallbacks: dict[tuple[str, int], str] = {}  # study and trial in a row, up to now: why
         self._counted: set[tuple[str, int, str]] = set()
-        self._seen: WeakKeyDictionary[BaseStorage, dict[tuple[int, datetime | None], TrialRecord]] = WeakKeyDictionary()
+        self._reader = HistoryReader()
         self._lock = threading.RLock()
 
     @property
@@ -273,7 +269,9 @@ class LLMSampler(BaseSampler):
             ask = self._ask(study, trial.number, space, fixed=fixed)
             proposal = drive(self._propose(ask), lambda request: self._complete(study, trial, request))
             known = {t.number for t in ask.history if t.configuration}
-            since = [t for t in self._history(study, trial.number) if t.configuration and t.number not in known]
+            since = [
+                t for t in self._reader.read(study, skip=trial.number) if t.configuration and t.number not in known
+            ]
             if not any(ask.near(t.configuration, proposal.configuration) for t in since):
                 break
         return proposal
@@ -282,7 +280,7 @@ class LLMSampler(BaseSampler):
         return Ask(
             task=self._task(study),
             space=space,
-            history=self._history(study, number),
+            history=self._reader.read(study, skip=number),
             trial=number,
             rng=np.random.default_rng([*self._entropy, number, zlib.crc32("|".join(space).encode())]),
             seed=None if self._seed is None else self._seed + number,
@@ -299,18 +297,6 @@ class LLMSampler(BaseSampler):
                 f'create_study(direction="{self.task.direction}"), or leave the direction out of the task.'
             )
         return replace(self.task, direction=direction)
-
-    def _history(self, study: Study, skip: int) -> History:
-        seen = self._seen.setdefault(study._storage, {})
-        records = []
-        for trial in study.get_trials(deepcopy=False):
-            if trial.number != skip:
-                key = (trial._trial_id, trial.datetime_complete)
-                record = seen.get(key) or TrialRecord.from_optuna(trial)
-                if trial.state.is_finished():  # it can change no more
-                    seen[key] = record
-                records.append(record)
-        return History(tuple(records), direction_of(study))
 
     def _complete(self, study: Study, trial: FrozenTrial, request: ChatRequest) -> ChatReply:
         """Call the model, unless this trial has made the same call before it was interrupted."""

@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 
 from tunewise.errors import BudgetReached, ModelError, ObjectiveFailed, StudyError, TrialFailed
 from tunewise.evaluate import Evaluation, Evaluator, FunctionEvaluator
-from tunewise.history import RESULT_KEY, History, TrialRecord, direction_of
+from tunewise.history import RESULT_KEY, History, HistoryReader, TrialRecord, direction_of
 from tunewise.llm.base import ChatModel
 from tunewise.llm.ledger import Caps
 from tunewise.llm.resolve import check
@@ -100,14 +100,12 @@ def tune(
         ModelUnusable: The model cannot be reached, or was of no use three times in a row. Likewise.
         ObjectiveFailed: Not one trial of the study finished.
     """
-    if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
-        raise StudyError(
-            f"trials = {trials!r} is not a whole number of at least 1. Say how many evaluations there may be."
-        )
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
-        raise StudyError(
-            f"workers = {workers!r} is not a whole number of at least 1. Say how many trials run at a time."
-        )
+    for option, value, meaning in (
+        ("trials", trials, "how many evaluations there may be"),
+        ("workers", workers, "how many trials run at a time"),
+    ):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise StudyError(f"{option} = {value!r} is not a whole number of at least 1. Say {meaning}.")
     space = space if isinstance(space, SearchSpace) else SearchSpace.from_dict(space)
     task = task or Task()
     task = replace(task, budget=task.budget or trials)
@@ -127,8 +125,8 @@ def tune(
         )
         check_same_study(study, space, task)
         if not isinstance(objective, Evaluator):
-            alone = workers == 1 and executor is None
-            objective = FunctionEvaluator(objective, timeout_s=timeout_s, isolate=not alone and executor is None)
+            isolate = workers > 1 and executor is None
+            objective = FunctionEvaluator(objective, timeout_s=timeout_s, isolate=isolate)
         if executor is None:
             executor = Inline() if workers == 1 else stack.enter_context(ThreadPoolExecutor(workers))
         if hasattr(objective, "close"):
@@ -176,6 +174,7 @@ class Driver:
         self._executor = executor
         self._workers = workers
         self._watch = watch
+        self._reader = HistoryReader()
         self._running: dict[Future[Any], optuna.Trial] = {}
 
     def run(self, trials: int) -> None:
@@ -222,8 +221,7 @@ class Driver:
             self._study.tell(trial, value)
         del self._running[future]
         if self._watch:
-            history = History.from_study(self._study)
-            self._watch.told(self._record(trial), history)
+            self._watch.told(self._record(trial), self._reader.read(self._study))
 
     def _abandon(self) -> None:
         """After an interruption: what was running goes back to the queue, with its configuration."""

@@ -22,7 +22,17 @@ if TYPE_CHECKING:
 
     from tunewise.task import Direction
 
-__all__ = ["CALL_KEY", "PROPOSAL_KEY", "RESULT_KEY", "Failure", "History", "HistoryReader", "State", "TrialRecord"]
+__all__ = [
+    "CALL_KEY",
+    "MODEL_SOURCES",
+    "PROPOSAL_KEY",
+    "RESULT_KEY",
+    "Failure",
+    "History",
+    "HistoryReader",
+    "State",
+    "TrialRecord",
+]
 
 PROPOSAL_KEY = "tunewise:proposal"
 """User attribute of a trial: where its configuration came from, and why."""
@@ -30,6 +40,9 @@ CALL_KEY = "tunewise:call:"
 """System attributes of a trial, numbered: each call to the model that was made for it, as billed."""
 RESULT_KEY = "tunewise:result"
 """User attribute of a trial that tunewise evaluated: seconds, the reason of a failure, other numbers returned."""
+
+MODEL_SOURCES = ("model", "repair")
+"""Sources of trials that the language model proposed."""
 
 State = Literal["finished", "pruned", "failed", "running"]
 
@@ -72,6 +85,11 @@ class TrialRecord:
     def source(self) -> str:
         """Who proposed it; "enqueued" when a person did, "unknown" when nobody said."""
         return str(self.proposal.get("source", "unknown"))
+
+    @property
+    def by_model(self) -> bool:
+        """Whether the language model proposed it, repaired or not."""
+        return self.source in MODEL_SOURCES
 
     @classmethod
     def from_optuna(cls, trial: FrozenTrial) -> TrialRecord:

@@ -19,7 +19,7 @@ from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
 from tunewise.errors import ContextLimitExceeded, ModelUnavailable, ModelUnusable, StudyError
-from tunewise.history import CALL_KEY, PROPOSAL_KEY, HistoryReader, TrialRecord, direction_of
+from tunewise.history import CALL_KEY, MODEL_SOURCES, PROPOSAL_KEY, HistoryReader, TrialRecord, direction_of
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest
 from tunewise.llm.ledger import Call, Caps, Ledger, Totals
 from tunewise.llm.scripted import ScriptedModel
@@ -322,7 +322,7 @@ class LLMSampler(BaseSampler):
         elif proposal.fallback:
             self._fallbacks[study.study_name, trial.number] = proposal.fallback
             logger.warning("Trial %d is random, not the model's: %s", trial.number, proposal.fallback)
-        elif proposal.source in ("model", "repair"):
+        elif proposal.source in MODEL_SOURCES:
             self._fallbacks.clear()
         if proposal.note:
             logger.warning("Trial %d: %s", trial.number, proposal.note)

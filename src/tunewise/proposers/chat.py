@@ -43,7 +43,7 @@ def chat_messages(ask: Ask) -> tuple[Message, ...]:
 
 def is_own(trial: TrialRecord) -> bool:
     """Whether the model proposed it, and its words are known."""
-    return trial.source in ("model", "repair") and bool(trial.proposal.get("reply", "").strip())
+    return trial.by_model and bool(trial.proposal.get("reply", "").strip())
 
 
 def merged(turns: list[tuple[Role, str]]) -> tuple[Message, ...]:

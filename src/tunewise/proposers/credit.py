@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Evidence", "fair_value", "policy_of", "read_evidence", "stale_for"]
 
-MODEL = ("model", "repair")
-
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -55,8 +53,12 @@ def read_evidence(history: History, options: AutoOptions) -> Evidence:
             model.append((0.0, wasted))
         bar = policy.get("bar")
         worthless = trial.value is None or not math.isfinite(trial.value)  # and that is a failure whatever was expected
-        if (bar is not None or worthless) and trial.state != "running" and trial.source in (*MODEL, "acquisition"):
-            (model if trial.source in MODEL else own).append((float(beats(trial, bar, history)), 1.0))
+        if (
+            (bar is not None or worthless)
+            and trial.state != "running"
+            and (trial.by_model or trial.source == "acquisition")
+        ):
+            (model if trial.by_model else own).append((float(beats(trial, bar, history)), 1.0))
     wins, losses = counted(model, options.memory)
     own_wins, own_losses = counted(own, options.memory)
     share = (options.trust + wins) / (options.trust + wins + losses)

@@ -20,8 +20,6 @@ __all__ = ["STUDY_KEY", "Summary", "summarize"]
 STUDY_KEY = "tunewise:study"
 """User attribute of a study: the space and the task that it was made with."""
 
-MODEL_SOURCES = ("model", "repair")
-
 
 @dataclass(frozen=True)
 class Summary:
@@ -49,7 +47,7 @@ class Summary:
     @property
     def best_of_model(self) -> TrialRecord | None:
         """The best trial that the model proposed."""
-        return next((t for t in self.history.ranked if t.source in MODEL_SOURCES), None)
+        return next((t for t in self.history.ranked if t.by_model), None)
 
     @property
     def sources(self) -> Counter[str]:

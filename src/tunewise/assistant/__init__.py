@@ -1,0 +1,1 @@
+"""A conversation about a study or a training problem."""

@@ -1,0 +1,1 @@
+"""Models that a language model writes, and tunes by calling its own function."""

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import secrets
 import stat
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tunewise.errors import UsageError
 
-__all__ = ["hidden_bytes", "remove", "used_bytes", "work_folder"]
+__all__ = ["clear_away", "hidden_bytes", "remove", "used_bytes", "work_folder"]
+
+logger = logging.getLogger("tunewise")
 
 SMALLEST = 4096
 """What a file, a folder or a link is counted with at least, bytes."""
@@ -39,7 +43,7 @@ def work_folder(files: Mapping[str, bytes], *, uid: int | None, within: str | No
             os.chown(folder, uid, uid)
         yield folder
     finally:
-        remove(folder)
+        clear_away(folder)
 
 
 def used_bytes(folder: str, most: int) -> int:
@@ -80,6 +84,18 @@ def hidden_bytes(pid: int) -> int:
                 if stat.S_ISREG(found.st_mode) and not found.st_nlink:
                     total += found.st_blocks * 512
     return total
+
+
+def clear_away(folder: str) -> None:
+    """Remove a folder, with patience for the last moments of what ran there; what cannot be removed is told."""
+    for _ in range(50):
+        try:
+            return remove(folder)
+        except OSError as error:
+            reason = error
+            time.sleep(0.02)
+    logger.warning("The work folder %s cannot be removed (%s). Remove it by hand.", folder, reason)
+    return None
 
 
 def remove(folder: str) -> None:

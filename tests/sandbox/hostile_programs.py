@@ -191,9 +191,9 @@ respond(found)
 ### command_lines
 found = []
 for pid in (a["canary"], a["parent"], os.getppid()):
-    try: found.append(open(f"/proc/{pid}/cmdline").read()); escaped()
-    except OSError as error: found.append(str(error))
-respond(found) if len(found) == 3 else None
+    try: found.append(open(f"/proc/{pid}/cmdline").read())
+    except OSError: pass
+escaped() if found else respond("none")
 ### memory_of_canary
 stack = [line for line in open(f"/proc/{a['canary']}/maps") if "[stack]" in line][0].split()[0]
 low, high = (int(x, 16) for x in stack.split("-"))

@@ -26,7 +26,7 @@ def must_fail(name, *args):
     escaped()
 """
 
-_TEXT = r'''
+_TEXT = r"""
 ### tcp
 socket.create_connection(("127.0.0.1", a["tcp"]), 2).send(b"x")
 ### udp
@@ -558,7 +558,7 @@ fcntl.ioctl(0, 0x5412, b"x"); escaped()
 call("inotify_init1", 0); escaped()
 ### lock_memory
 call("mlockall", 1); escaped()
-'''
+"""
 
 PROGRAMS = {
     name: source for name, _, source in (part.partition("\n") for part in _TEXT.removeprefix("\n### ").split("\n### "))

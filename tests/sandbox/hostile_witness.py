@@ -29,7 +29,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hostile_programs import ENDS, PRELUDE, PROGRAMS
+from sandbox.hostile_programs import ENDS, PRELUDE, PROGRAMS
 from tunewise.sandbox import syscalls
 from tunewise.sandbox.base import Limits, Outcome, Sandbox
 
@@ -164,12 +164,12 @@ def attack(sandbox: Sandbox, name: str) -> dict[str, Any]:
 
 def leftovers(runs: str) -> list[str]:
     """Folders that were not removed, and processes that work in one."""
-    found = os.listdir(runs)
-    for pid in filter(str.isdecimal, os.listdir("/proc")):
+    found = [path.name for path in Path(runs).iterdir()]
+    for process in Path("/proc").iterdir():
         with suppress(OSError):
-            if os.readlink(f"/proc/{pid}/cwd").startswith(runs):
-                found.append(f"process {pid}")
-                os.kill(int(pid), signal.SIGKILL)
+            if process.name.isdecimal() and str((process / "cwd").readlink()).startswith(runs):
+                found.append(f"process {process.name}")
+                os.kill(int(process.name), signal.SIGKILL)
     return found
 
 
@@ -191,7 +191,7 @@ def backends() -> dict[str, Callable[[], Any]]:
 def main(backend: str, *names: str) -> None:
     logging.getLogger("tunewise").setLevel(logging.CRITICAL)
     runs = os.path.realpath(tempfile.mkdtemp(prefix="runs-"))
-    os.chmod(runs, 0o711)
+    Path(runs).chmod(0o711)
     tempfile.tempdir, ours = runs, tempfile.gettempdir()
     with ExitStack() as stack:
         sandbox = backends()[backend]()

@@ -64,13 +64,19 @@ respond([os.getcwd(), os.environ["HOME"], tempfile.gettempdir(), sorted(os.listd
     assert not Path(place).exists()
 
 
+def test_there_is_randomness_and_nothing_else_among_devices(sandbox: Sandbox) -> None:
+    program = "respond([len(open(f'/dev/{name}', 'rb').read(9)) for name in ('urandom', 'zero', 'null')])"
+    assert sandbox.run(program).result == [9, 9, 0]
+
+
 def test_files_can_be_imported(sandbox: Sandbox) -> None:
     outcome = sandbox.run("import model\nrespond(model.x)", files={"model.py": b"x = 7"})
     assert outcome.result == 7
 
 
-def test_a_model_is_fitted(sandbox: Sandbox) -> None:
-    outcome = sandbox.run(FIT)
+@pytest.mark.parametrize("backend", sorted({*BACKENDS} - {"zygote"}))
+def test_a_model_is_fitted(backend: str) -> None:
+    outcome = backends()[backend]().run(FIT)
     assert (outcome.error, outcome.stderr) == ("", "")
     assert outcome.result > 0.8
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from optuna.samplers import BaseSampler
+from optuna.samplers._base import _process_constraints_after_trial
 from optuna.trial import TrialState
 
 from tunewise.errors import ContextLimitExceeded, ModelUnavailable, ModelUnusable, StudyError
@@ -23,6 +24,7 @@ from tunewise.history import CALL_KEY, MODEL_SOURCES, PROPOSAL_KEY, HistoryReade
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest
 from tunewise.llm.ledger import Call, Caps, Ledger, Totals
 from tunewise.llm.scripted import ScriptedModel
+from tunewise.objectives import draw_weights, find_aim, objectives_of
 from tunewise.prompts.views import show
 from tunewise.proposers import Ask, Proposal, Proposer, Proposing, auto, chat, compressed, default_first, random
 from tunewise.space import SearchSpace, Value, shorten
@@ -92,6 +94,11 @@ class LLMSampler(BaseSampler):
         price: Of the model, where no list has it.
         max_fallbacks: After so many trials in a row that had to do without the model, the next one raises
             `ModelUnusable`; None: never.
+        constraints_func: Gives the constraints of a finished trial, as with Optuna's samplers: above 0 is violated.
+            `trial.set_constraint` in the objective says the same without it.
+
+    A study may have several directions: each proposal then aims at a trade-off of its own, and the model is shown the
+    Pareto front. Constraints are those that Optuna stores; a trial that violates one is never the best.
 
     Raises:
         UsageError: An argument breaks a rule.
@@ -112,6 +119,7 @@ class LLMSampler(BaseSampler):
         caps: Caps | None = None,
         price: Price | None = None,
         max_fallbacks: int | None = 3,
+        constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None,
     ) -> None:
         self.task = task or Task()
         self.space = space
@@ -139,6 +147,7 @@ class LLMSampler(BaseSampler):
         self._seed = seed
         self._entropy = [int(word) for word in np.random.SeedSequence(seed).generate_state(4)]
         self._max_fallbacks = max_fallbacks
+        self._constraints_func = constraints_func
         self._fallbacks: dict[tuple[str, int], str] = {}  # study and trial in a row, up to now: why
         self._counted: set[tuple[str, int, str]] = set()
         self._reader = HistoryReader()
@@ -213,7 +222,6 @@ class LLMSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Ask for all parameters at once."""
-        self._raise_error_if_multi_objective(study)
         fixed = fixed_in(trial)
         wanted = {
             name: distribution
@@ -226,13 +234,14 @@ class LLMSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         """Ask for one parameter that no earlier trial had."""
-        self._raise_error_if_multi_objective(study)
         fixed = {name: value for name, value in fixed_in(trial).items() if name != param_name}
         return self._sample(study, trial, {param_name: param_distribution}, fixed=fixed)[param_name]
 
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
-        """End `study.optimize` gracefully where the model has not been of use for a while."""
-        del trial, state, values
+        """Store the constraints; end `study.optimize` gracefully where the model has not been of use for a while."""
+        del values
+        if self._constraints_func:
+            _process_constraints_after_trial(self._constraints_func, study, trial, state)
         if self._max_fallbacks is not None and len(self._fallbacks) >= self._max_fallbacks:
             try:
                 study.stop()
@@ -274,13 +283,18 @@ class LLMSampler(BaseSampler):
             ]
             if not any(ask.near(t.configuration, proposal.configuration) for t in since):
                 break
-        return proposal
+        aim = ask.history.aim
+        return replace(proposal, policy={**proposal.policy, "aim": aim.to_dict()}) if aim else proposal
 
     def _ask(self, study: Study, number: int, space: SearchSpace, *, fixed: Mapping[str, Value]) -> Ask:
+        history, task = self._reader.read(study, skip=number), self._task(study)
+        objectives = objectives_of(study, task.metric)
+        if aim := find_aim(history, objectives, draw_weights(len(objectives), number, self._entropy)):
+            history, task = history.toward(aim), replace(task, metric=aim.measure, direction="minimize")
         return Ask(
-            task=self._task(study),
+            task=task,
             space=space,
-            history=self._reader.read(study, skip=number),
+            history=history,
             trial=number,
             rng=np.random.default_rng([*self._entropy, number, zlib.crc32("|".join(space).encode())]),
             seed=None if self._seed is None else self._seed + number,
@@ -291,9 +305,10 @@ class LLMSampler(BaseSampler):
 
     def _task(self, study: Study) -> Task:
         direction = direction_of(study)
-        if self.task.direction not in (None, direction):
+        known = {o.direction for o in objectives_of(study, self.task.metric)}
+        if self.task.direction and known != {self.task.direction}:
             raise StudyError(
-                f"The task says {self.task.direction}, but the study has direction {direction}. Make them agree: "
+                f"The task says {self.task.direction}, but the study has direction {' and '.join(sorted(known))}. Make them agree: "
                 f'create_study(direction="{self.task.direction}"), or leave the direction out of the task.'
             )
         return replace(self.task, direction=direction)

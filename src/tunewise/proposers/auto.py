@@ -173,14 +173,14 @@ def stand(ask: Ask, options: AutoOptions) -> Standing:
 
 
 def sorted_out(ask: Ask) -> tuple[list[tuple[TrialRecord, float]], list[Configuration], list[Configuration]]:
-    """Trials with a value (a fair one where they were pruned), failed ones, and running ones."""
+    """Trials with a value that counts (a fair one where they were pruned), the others that ended, and running ones."""
     observed: list[tuple[TrialRecord, float]] = []
     failed, pending = [], []
     for trial in ask.tried:
         value = fair_value(trial, ask.history) if trial.state == "pruned" else trial.value
         if trial.state == "running":
             pending.append(trial.configuration)
-        elif value is not None and math.isfinite(value) and trial.state != "failed":
+        elif value is not None and math.isfinite(value) and trial.state != "failed" and ask.history.counts(trial):
             observed.append((trial, value))
         else:
             failed.append(trial.configuration)
@@ -275,14 +275,14 @@ def farewell(ask: Ask, standing: Standing, options: AutoOptions) -> str:
 def state_messages(ask: Ask, standing: Standing, count: int, stuck: int) -> tuple[Message, ...]:
     """The optimizer's state in one message of bounded size."""
     view = StateView(
-        problem=render(ProblemView(ask.task, ask.space, ask.reasoning, batch=count)),
+        problem=render(ProblemView(ask.task, ask.space, ask.reasoning, batch=count, objectives=ask.history.objectives)),
         history=ask.history,
         task=ask.task,
         space=ask.space,
         most_wanted=count,
         beliefs=standing.surrogate.beliefs() if standing.informed else (),
         next_try=standing.own if standing.informed else None,
-        expected=standing.bar,
+        expected=None if ask.history.aim else standing.bar,
         plateau=stuck,
         last=ask.last,
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tunewise.history import History, TrialRecord
+from tunewise.objectives import Aim
 
 if TYPE_CHECKING:
     from tunewise.proposers.auto import AutoOptions
@@ -75,15 +76,23 @@ def counted(events: Iterable[tuple[float, float]], memory: float) -> tuple[float
 
 
 def beats(trial: TrialRecord, bar: float | None, history: History) -> bool:
-    """Whether a trial did better than a value; a failed one never does."""
+    """Whether a trial did better than a value, by what it aimed at; one that failed or does not count never does."""
     if trial.state != "finished" or trial.value is None or bar is None:
+        return False
+    if aimed := policy_of(trial).get("aim"):
+        history = History((trial,)).toward(Aim.from_dict(aimed))
+        (trial,) = history
+    if trial.value is None or not history.counts(trial):
         return False
     return trial.value < bar if history.direction == "minimize" else trial.value > bar
 
 
 def stale_for(history: History) -> int:
-    """How many trials have ended since the best one."""
-    return len(history.told) - 1 - history.told.index(history.best) if history.best else 0
+    """How many trials have ended since the best one, or since the front moved."""
+    if not history.best:
+        return 0
+    newest = max(history.front, default=history.best.number)
+    return sum(t.number > newest for t in history.told)
 
 
 def fair_value(trial: TrialRecord, history: History) -> float | None:
@@ -95,7 +104,7 @@ def fair_value(trial: TrialRecord, history: History) -> float | None:
     Returns:
         A value in the metric's unit; None while nothing has finished to compare it with.
     """
-    finals = [t.value for t in history.finished if t.value is not None and math.isfinite(t.value)]
+    finals = [t.value for t in history.ranked if t.value is not None and math.isfinite(t.value)]
     if not finals:
         return None
     sign = 1.0 if history.direction == "minimize" else -1.0

@@ -20,7 +20,7 @@ from optuna.samplers._base import _process_constraints_after_trial
 from optuna.trial import TrialState
 
 from tunewise.errors import ContextLimitExceeded, ModelUnavailable, ModelUnusable, StudyError
-from tunewise.history import CALL_KEY, MODEL_SOURCES, PROPOSAL_KEY, HistoryReader, TrialRecord, direction_of
+from tunewise.history import CALL_KEY, MODEL_SOURCES, PROPOSAL_KEY, History, HistoryReader, TrialRecord
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest
 from tunewise.llm.ledger import Call, Caps, Ledger, Totals
 from tunewise.llm.scripted import ScriptedModel
@@ -287,10 +287,7 @@ class LLMSampler(BaseSampler):
         return replace(proposal, policy={**proposal.policy, "aim": aim.to_dict()}) if aim else proposal
 
     def _ask(self, study: Study, number: int, space: SearchSpace, *, fixed: Mapping[str, Value]) -> Ask:
-        history, task = self._reader.read(study, skip=number), self._task(study)
-        objectives = objectives_of(study, task.metric)
-        if aim := find_aim(history, objectives, draw_weights(len(objectives), number, self._entropy)):
-            history, task = history.toward(aim), replace(task, metric=aim.measure, direction="minimize")
+        task, history = self._aimed(study, number)
         return Ask(
             task=task,
             space=space,
@@ -303,15 +300,20 @@ class LLMSampler(BaseSampler):
             **self._style,
         )
 
-    def _task(self, study: Study) -> Task:
-        direction = direction_of(study)
-        known = {o.direction for o in objectives_of(study, self.task.metric)}
-        if self.task.direction and known != {self.task.direction}:
+    def _aimed(self, study: Study, number: int) -> tuple[Task, History]:
+        """The task and the trials so far, with values as this proposal aims: at the one metric, or at an `Aim`."""
+        objectives = objectives_of(study, self.task.metric)
+        known = sorted({o.direction for o in objectives})
+        if self.task.direction and known != [self.task.direction]:
             raise StudyError(
-                f"The task says {self.task.direction}, but the study has direction {' and '.join(sorted(known))}. Make them agree: "
-                f'create_study(direction="{self.task.direction}"), or leave the direction out of the task.'
+                f"The task says {self.task.direction}, but the study has direction {' and '.join(known)}. Make them "
+                f'agree: create_study(direction="{self.task.direction}"), or leave the direction out of the task.'
             )
-        return replace(self.task, direction=direction)
+        history = self._reader.read(study, skip=number)
+        aim = find_aim(history, objectives, draw_weights(len(objectives), number, self._entropy))
+        if aim is None:
+            return replace(self.task, direction=history.direction), history
+        return replace(self.task, metric=aim.measure, direction="minimize"), history.toward(aim)
 
     def _complete(self, study: Study, trial: FrozenTrial, request: ChatRequest) -> ChatReply:
         """Call the model, unless this trial has made the same call before it was interrupted."""

@@ -237,8 +237,13 @@ def outcome(trial: TrialRecord, metric: str, objectives: Sequence[Objective] = (
         return "not known yet"
     named = zip(objectives, trial.values, strict=False) if objectives else [(Objective(metric), trial.value)]
     measured = ", ".join(f"{objective.name} = {value:.4e}" for objective, value in named)
-    violated = ", ".join(f"{exactly(name)} by {by:.2e}" for name, by in list(trial.violations.items())[:MAX_VIOLATIONS])
-    return measured + (f", but violates {violated}" if violated else "")
+    return measured + (f", but violates {violated(trial)}" if trial.violations else "")
+
+
+def violated(trial: TrialRecord) -> str:
+    """The constraints that a trial violates most, and by how much; without a name they have numbers."""
+    worst = sorted(trial.violations.items(), key=lambda item: -item[1])[:MAX_VIOLATIONS]
+    return ", ".join(f"{f'constraint {n}' if n.isdigit() else clip(exactly(n), 60)} by {by:.2e}" for n, by in worst)
 
 
 def show(configuration: Mapping[str, Value]) -> str:

@@ -71,7 +71,7 @@ SAMPLERS = {
 }
 
 
-class TestLLMSampler(BasicSamplerTestCase, RelativeSamplerTestCase, MultiObjectiveSamplerTestCase):
+class TestLLMSampler(BasicSamplerTestCase, RelativeSamplerTestCase):
     @pytest.fixture(params=SAMPLERS)
     def sampler(self, request: pytest.FixtureRequest) -> Callable[[], optuna.samplers.BaseSampler]:
         return SAMPLERS[request.param]
@@ -80,7 +80,16 @@ class TestLLMSampler(BasicSamplerTestCase, RelativeSamplerTestCase, MultiObjecti
 AUTO = {"good": answering(good, "auto"), "garbage": lambda: garbage("auto")}
 
 
-class TestAuto(BasicSamplerTestCase, RelativeSamplerTestCase, MultiObjectiveSamplerTestCase):
+class TestAuto(BasicSamplerTestCase, RelativeSamplerTestCase):
     @pytest.fixture(params=AUTO)
     def sampler(self, request: pytest.FixtureRequest) -> Callable[[], optuna.samplers.BaseSampler]:
         return AUTO[request.param]
+
+
+SEVERAL = {"compressed": SAMPLERS["good"], "auto": AUTO["good"]}
+
+
+class TestSeveralObjectives(MultiObjectiveSamplerTestCase):
+    @pytest.fixture(params=SEVERAL)
+    def sampler(self, request: pytest.FixtureRequest) -> Callable[[], optuna.samplers.BaseSampler]:
+        return SEVERAL[request.param]

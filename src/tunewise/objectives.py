@@ -120,22 +120,22 @@ def objectives_of(study: optuna.Study, metric: str) -> tuple[Objective, ...]:
 
 
 def draw_weights(count: int, number: int, entropy: Sequence[int]) -> tuple[float, ...]:
-    """The weights of one trial: a random point of the simplex, evenly spread over the trials of a study.
+    """The weights of one trial: a random point of the simplex.
+
+    Independent draws leave gaps among few trials, so that the study draws once, and each trial goes a step on in a
+    Kronecker sequence: any run of trials covers the simplex evenly.
 
     Args:
         count: Of objectives.
         number: Of the trial, from 0; its weights are the same in every process.
         entropy: The study's randomness.
     """
-    if count == 1:
-        return (1.0,)
-    from scipy.stats import qmc
-
-    points = qmc.Sobol(count - 1, rng=np.random.default_rng([*entropy, count]))
-    if number:
-        points.fast_forward(number)
-    cuts = sorted(points.random(1)[0])
-    return tuple(round(float(weight), 6) for weight in np.diff([0.0, *cuts, 1.0]))
+    ratio = 2.0
+    for _ in range(30):  # the golden ratio for two objectives, its kin in more dimensions
+        ratio = (1 + ratio) ** (1 / count)
+    steps = ratio ** -np.arange(1.0, count)
+    cuts = (np.random.default_rng([*entropy, count]).random(count - 1) + number * steps) % 1
+    return tuple(round(float(weight), 6) for weight in np.diff([0.0, *sorted(cuts), 1.0]))
 
 
 def find_aim(history: History, objectives: tuple[Objective, ...], weights: tuple[float, ...]) -> Aim | None:

@@ -102,9 +102,11 @@ TRADED = tuple(
     replace(t, values=(t.value, speed)) if t.value is not None and t.state == "finished" else t
     for t, speed in zip(HISTORY, (30.0, 25.0, 0, 0, 0, 90.0, 0), strict=True)
 )
-REFUSED = trial(7, 0.0625, values=(0.0625, 120.0), violations={"memory in GB": 1.5, "1": 0.001})
+REFUSED = trial(7, 0.0625, values=(0.0625, 120.0), constraints={"memory in GB": 1.5, "1": 0.001})
 FRONT = History((*TRADED, REFUSED)).toward(AIM)
-UNMET = History((trial(0, 0.25, values=(0.25,), violations={"0": 3.0}), REFUSED)).toward(Aim(objectives=OBJECTIVES[:1]))
+UNMET = History((trial(0, 0.25, values=(0.25,), constraints={"0": 3.0}), REFUSED)).toward(
+    Aim(objectives=OBJECTIVES[:1])
+)
 CONSTRAINED = History((trial(0, 0.25), replace(REFUSED, values=(0.0625,))))
 
 VIEWS: dict[str, View] = {

@@ -73,7 +73,7 @@ class TrialRecord:
         seconds: Wall time of the evaluation; None when unknown.
         extra: Other numbers that the objective returned.
         values: All that the objective returned as its values, in the order of the study's directions.
-        violations: Constraints that it does not meet, and by how much: above 0.
+        constraints: Values of the constraints, as far as they are known; above 0 is violated.
     """
 
     number: int
@@ -86,7 +86,12 @@ class TrialRecord:
     seconds: float | None = None
     extra: dict[str, float] = field(default_factory=dict)
     values: tuple[float, ...] = ()
-    violations: dict[str, float] = field(default_factory=dict)
+    constraints: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def violations(self) -> dict[str, float]:
+        """The constraints that it does not meet, and by how much."""
+        return {name: value for name, value in self.constraints.items() if value > 0}
 
     @property
     def violation(self) -> float:
@@ -129,7 +134,7 @@ class TrialRecord:
             seconds=result.get("seconds", trial.duration.total_seconds() if trial.duration else None),
             extra=dict(result.get("extra", {})),
             values=tuple(trial.values or ()),
-            violations={k: v for k, v in trial.constraints.items() if v > 0} if trial.state.is_finished() else {},
+            constraints=trial.constraints if trial.state.is_finished() else {},
         )
 
 
@@ -211,6 +216,15 @@ class History(Sequence[TrialRecord]):
     def counts(self, trial: TrialRecord) -> bool:
         """Whether a trial may be the best: it meets the constraints, unless that itself is the aim."""
         return trial.feasible or (self.aim is not None and self.aim.feasibility)
+
+    def limiting(self, trial: TrialRecord) -> dict[str, float]:
+        """The constraints of a trial beside its value; none where to meet them is all that its value is about."""
+        return {} if self.aim and self.aim.feasibility else trial.constraints
+
+    def while_running(self, trial: TrialRecord) -> History:
+        """What the next proposal will see while a further trial runs, with an aim of its own."""
+        history = replace(self, trials=(*self.trials, trial))
+        return history.toward(replace(self.aim, weights=self.aim.following)) if self.aim else history
 
     def toward(self, aim: Aim) -> History:
         """The same trials, each with the value that it has for an aim."""

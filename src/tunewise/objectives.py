@@ -9,7 +9,7 @@ proposal aimed at is stored with it, so that its outcome is judged by the same y
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -64,12 +64,14 @@ class Aim:
         weights: Of each, 1 in all; none: to meet the constraints comes first.
         ideal: The best value of each so far, where the scale of that objective is 0.
         nadir: The worst on the front so far, where it is 1; never equal to the best.
+        following: The weights of the proposal after it.
     """
 
     objectives: tuple[Objective, ...]
     weights: tuple[float, ...] = ()
     ideal: tuple[float, ...] = ()
     nadir: tuple[float, ...] = ()
+    following: tuple[float, ...] = ()
 
     @property
     def feasibility(self) -> bool:
@@ -91,23 +93,19 @@ class Aim:
             return None
         if self.feasibility:
             return trial.violation
-        if len(trial.values) != len(self.weights) or not all(map(math.isfinite, trial.values)):
+        if len(trial.values) != len(self.weights):
             return math.inf
-        parts = [
-            weight * (cut(value) - ideal) / (nadir - ideal)
-            for weight, value, ideal, nadir in zip(self.weights, trial.values, self.ideal, self.nadir, strict=True)
-        ]
-        return max(parts) + SUM_SHARE * sum(parts)
+        return float(norm(self.scaled([trial]) * self.weights)[0])
+
+    def scaled(self, trials: Sequence[TrialRecord]) -> NDArray[np.float64]:
+        """`n x k` values, 0 at the ideal and 1 at the nadir; infinite where one is not finite."""
+        values = np.array([t.values for t in trials], dtype=float).reshape(len(trials), len(self.objectives))
+        shares = (np.clip(values, -LARGEST, LARGEST) - self.ideal) / np.subtract(self.nadir, self.ideal)
+        return np.where(np.isfinite(values), shares, np.inf)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as stored with a proposal."""
-        return {key: list(value) for key, value in asdict(self).items() if value}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Aim:
-        """The reverse of `to_dict`."""
-        numbers = {key: tuple(data.get(key, ())) for key in ("weights", "ideal", "nadir")}
-        return cls(objectives=tuple(Objective(**o) for o in data["objectives"]), **numbers)
+        return {key: list(value) for key, value in asdict(self).items() if value and key != "following"}
 
 
 def objectives_of(study: optuna.Study, metric: str) -> tuple[Objective, ...]:
@@ -138,13 +136,20 @@ def draw_weights(count: int, number: int, entropy: Sequence[int]) -> tuple[float
     return tuple(round(float(weight), 6) for weight in np.diff([0.0, *sorted(cuts), 1.0]))
 
 
-def find_aim(history: History, objectives: tuple[Objective, ...], weights: tuple[float, ...]) -> Aim | None:
+def find_aim(
+    history: History,
+    objectives: tuple[Objective, ...],
+    weights: tuple[float, ...],
+    *,
+    following: tuple[float, ...] = (),
+) -> Aim | None:
     """What the next proposal aims at; None: at the one metric, as it is.
 
     Args:
         history: The study's trials.
         objectives: Its objectives.
         weights: Of this proposal.
+        following: Of the next one.
     """
     feasible = [t for t in history.finished if t.feasible]
     if history.finished and not feasible:
@@ -164,6 +169,7 @@ def find_aim(history: History, objectives: tuple[Objective, ...], weights: tuple
         weights=weights,
         ideal=tuple((ideal * signs).tolist()),
         nadir=tuple((nadir * signs).tolist()),
+        following=following,
     )
 
 
@@ -178,6 +184,7 @@ def non_dominated(costs: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.array([not ((costs <= p).all(axis=1) & (costs < p).any(axis=1)).any() for p in costs], dtype=bool)
 
 
-def cut(value: float) -> float:
-    """A finite value, within what differences can hold."""
-    return min(max(value, -LARGEST), LARGEST)
+def norm(parts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The augmented Chebyshev norm of each row of weighted costs, `n x k`."""
+    result: NDArray[np.float64] = parts.max(axis=1) + SUM_SHARE * parts.sum(axis=1)
+    return result

@@ -83,7 +83,7 @@ class StateView:
 
     @property
     def shown(self) -> list[TrialRecord]:
-        """Finished and pruned trials, best first; of many the best. Those that do not count come last, a few of them."""
+        """Finished and pruned trials, best first; of many the best. A few that do not count come last."""
         known = [*self.history.ranked, *(t for t in self.history.told if t.state == "pruned")]
         refused = [t for t in self.history.finished if not self.history.counts(t)][-max(1, self.most // 4) :]
         return [*known[: max(1, self.most - len(refused))], *refused]

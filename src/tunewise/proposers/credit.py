@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tunewise.history import History, TrialRecord
-from tunewise.objectives import Aim
+from tunewise.objectives import norm
 
 if TYPE_CHECKING:
     from tunewise.proposers.auto import AutoOptions
@@ -34,23 +34,44 @@ class Evidence:
     credit: float
 
 
+STORED: dict[str, type | tuple[type, ...]] = {
+    "credit": (int, float),  # the model's, at that moment
+    "bar": (int, float),  # what the surrogate expected of its own next point
+    "expected": dict,  # what it expected of the point that ran
+    "alternative": dict,  # its own next point, where the model's ran in its place
+    "call": str,  # that a call was made, and what was asked
+    "offered": list,  # what it brought
+    "wasted": (int, float),  # what it cost in credit
+    "failure": str,  # why it brought nothing
+    "refused": list,  # objections to what could not be used
+    "aim": dict,  # what it aimed at, where that was not the one metric
+}
+"""What `auto` keeps with a trial, all of it optional."""
+
+
 def policy_of(trial: TrialRecord) -> Mapping[str, Any]:
-    """What `auto` has stored with a trial; empty for trials of others."""
-    stored = trial.proposal.get("policy", {})
-    return stored if isinstance(stored, Mapping) else {}
+    """What `auto` has stored with a trial; empty for trials of others. What somebody has tampered with is left out."""
+    stored = trial.proposal.get("policy")
+    if not isinstance(stored, Mapping):
+        return {}
+    known = {name: value for name, kind in STORED.items() if isinstance(value := stored.get(name), kind)}
+    return {name: value for name, value in known.items() if not isinstance(value, float) or math.isfinite(value)}
 
 
 def read_evidence(history: History, options: AutoOptions) -> Evidence:
     """Count what each side achieved, measured with one yardstick.
 
     The yardstick of a trial is the value that the surrogate expected of its own best point at that moment: a model's
-    pick that beats it was worth the evaluation that it took, whatever the model thought.
+    pick that beats it was worth the evaluation that it took, whatever the model thought. Of several objectives the
+    yardstick is whatever trial was the best before for the same trade-off: an expectation would be on the scale of the
+    front at that moment, on which all that widens the front looks bad.
     """
+    better = improving(history)
     model: list[tuple[float, float]] = []
     own: list[tuple[float, float]] = []
     for trial in history:
         policy = policy_of(trial)
-        if wasted := policy.get("wasted", 0.0):
+        if wasted := policy.get("wasted", 0.0) or options.unwanted * unwanted(trial, history):
             model.append((0.0, wasted))
         bar = policy.get("bar")
         worthless = trial.value is None or not math.isfinite(trial.value)  # and that is a failure whatever was expected
@@ -59,12 +80,19 @@ def read_evidence(history: History, options: AutoOptions) -> Evidence:
             and trial.state != "running"
             and (trial.by_model or trial.source == "acquisition")
         ):
-            (model if trial.by_model else own).append((float(beats(trial, bar, history)), 1.0))
+            (model if trial.by_model else own).append((float(beats(trial, bar, history, better)), 1.0))
     wins, losses = counted(model, options.memory)
     own_wins, own_losses = counted(own, options.memory)
     share = (options.trust + wins) / (options.trust + wins + losses)
     least = options.ambition * (1 + own_wins) / (2 + own_wins + own_losses)
     return Evidence((wins, losses), (own_wins, own_losses), max(0.0, (share - least) / (1 - least)))
+
+
+def unwanted(trial: TrialRecord, history: History) -> bool:
+    """Whether a call for a trial brought candidates, and no later decision found one of them good enough."""
+    offered = [c.get("configuration") for c in policy_of(trial).get("offered", ()) if isinstance(c, Mapping)]
+    later = [t for t in history if t.number >= trial.number]
+    return bool(offered) and len(later) > 1 and not any(t.by_model and t.configuration in offered for t in later)
 
 
 def counted(events: Iterable[tuple[float, float]], memory: float) -> tuple[float, float]:
@@ -75,16 +103,40 @@ def counted(events: Iterable[tuple[float, float]], memory: float) -> tuple[float
     return wins, losses
 
 
-def beats(trial: TrialRecord, bar: float | None, history: History) -> bool:
+def beats(trial: TrialRecord, bar: float | None, history: History, better: frozenset[int]) -> bool:
     """Whether a trial did better than a value, by what it aimed at; one that failed or does not count never does."""
     if trial.state != "finished" or trial.value is None or bar is None:
         return False
-    if aimed := policy_of(trial).get("aim"):
-        history = History((trial,)).toward(Aim.from_dict(aimed))
-        (trial,) = history
-    if trial.value is None or not history.counts(trial):
+    if aim := policy_of(trial).get("aim"):
+        return trial.number in better if aim.get("weights") else trial.violation < bar
+    if not trial.feasible:
         return False
     return trial.value < bar if history.direction == "minimize" else trial.value > bar
+
+
+def improving(history: History) -> frozenset[int]:
+    """Numbers of the trials that were better than all before them for the trade-off that each aimed at."""
+    if not history.aim or history.aim.feasibility:
+        return frozenset()
+    aim, found = history.aim, set()
+    trials = [t for t in history.finished if t.feasible and len(t.values) == len(aim.objectives)]
+    costs = aim.scaled(trials)
+    for row, trial in enumerate(trials):
+        weights = policy_of(trial).get("aim", {}).get("weights")
+        if is_weights(weights, len(aim.objectives)):
+            numbers = norm(costs[: row + 1] * weights)
+            if numbers[-1] < numbers[:-1].min(initial=math.inf):
+                found.add(trial.number)
+    return frozenset(found)
+
+
+def is_weights(stored: object, count: int) -> bool:
+    """Whether what is stored are the weights of so many objectives."""
+    return (
+        isinstance(stored, list)
+        and len(stored) == count
+        and all(isinstance(weight, int | float) and 0 <= weight <= 1 for weight in stored)
+    )
 
 
 def stale_for(history: History) -> int:

@@ -75,25 +75,22 @@ def measure_uplift(history: History, space: SearchSpace, *, seed: int = 0) -> Up
         seed: Of the draws from the surrogate.
 
     Returns:
-        None where nothing can be compared: no such trial, fewer than three values in the study, several objectives.
+        None where nothing can be compared: no such trial, fewer than three values in the study; several
+        objectives, or a trial that violated a constraint, so that the best value does not tell all.
     """
     from tunewise.surrogate import fit_surrogate
 
     sign = 1.0 if history.direction == "minimize" else -1.0
     told = [t for t in history.finished if t.value is not None and math.isfinite(t.value) and len(t.values) <= 1]
-    told = [t for t in told if t.feasible and space.accepts(t.configuration)]
+    told = [t for t in told if space.accepts(t.configuration)]
     compared = [t for t in history.told if t.by_model and alternative_of(t, space) and best_before(t, told, sign)]
-    if len(told) < LEAST or not compared:
+    if len(told) < LEAST or not compared or not all(t.feasible for t in told):
         return None
     surrogate = fit_surrogate(
         space,
         [t.configuration for t in told],
         [sign * (t.value or 0.0) for t in told],
-        failed=[
-            t.configuration
-            for t in history
-            if (t.state == "failed" or not t.feasible) and space.accepts(t.configuration)
-        ],
+        failed=[t.configuration for t in history.failed if space.accepts(t.configuration)],
         rng=np.random.default_rng(seed),
     )
     alternatives = [alternative_of(t, space) or {} for t in compared]
@@ -101,7 +98,7 @@ def measure_uplift(history: History, space: SearchSpace, *, seed: int = 0) -> Up
     model, own = 0.0, np.zeros(DRAWS)
     for column, trial in enumerate(compared):
         (best,) = best_before(trial, told, sign)
-        if trial.value is not None and trial.state == "finished" and trial.feasible:
+        if trial.value is not None and trial.state == "finished":
             model += max(0.0, best - sign * trial.value)
         own += np.maximum(0.0, best - values[:, column])
     added = model - own

@@ -18,6 +18,7 @@ from tunewise.surrogate.explain import Belief, explain
 from tunewise.surrogate.feasibility import Feasibility, fit_feasibility
 from tunewise.surrogate.gp import GP
 from tunewise.surrogate.lattice import Lattice
+from tunewise.surrogate.limits import Limit, fit_limits
 from tunewise.surrogate.subset import LIMIT, select
 from tunewise.surrogate.warp import Warp, fit_warped_gp
 
@@ -50,9 +51,10 @@ class Surrogate:
         believed: The same, which also knows where trials failed and run.
         feasibility: Where trials fail; None when none did.
         tried: `m x d` points of all trials, finished, failed and pending.
-        best: `k x d` points of the best finished trials, the best first.
-        incumbent: The least value that the process expects at a finished or running trial, on the warped scale.
+        best: `k x d` points of the best finished trials that meet the constraints, the best first.
+        incumbent: The least value that the process expects at one of those or at a running trial, on the warped scale.
         rng: Randomness of `propose`.
+        limits: Where each constraint is met.
     """
 
     lattice: Lattice
@@ -64,6 +66,7 @@ class Surrogate:
     best: Array
     incumbent: float
     rng: np.random.Generator
+    limits: tuple[Limit, ...] = ()
 
     def score(self, configurations: Sequence[Mapping[str, Value]]) -> Array:
         """Logarithm of expected improvement times probability of success; `n` numbers that compare with each other."""
@@ -120,7 +123,7 @@ class Surrogate:
         return explain(self.gp, self.lattice, self.lattice.snap(sample))
 
     def _acquisition(self, gp: GP, incumbent: float) -> Acquisition:
-        terms: list[Acquisition] = [LogExpectedImprovement(gp, incumbent)]
+        terms: list[Acquisition] = [LogExpectedImprovement(gp, incumbent), *self.limits]
         if self.feasibility is not None:
             terms.append(self.feasibility)
         if len(self.best):
@@ -150,6 +153,7 @@ def fit_surrogate(
     pending: Sequence[Mapping[str, Value]] = (),
     rng: np.random.Generator,
     earlier: Surrogate | None = None,
+    constraints: Sequence[Mapping[str, float]] = (),
 ) -> Surrogate:
     """Fit a surrogate to the trials of a study.
 
@@ -160,6 +164,7 @@ def fit_surrogate(
         failed: Trials that gave no value.
         pending: Trials that are still running.
         rng: Randomness of the proposals.
+        constraints: Of each finished trial, as far as they are known; above 0 is violated. None: there are none.
         earlier: A surrogate of the same space with fewer trials: its hyperparameters are where the fit begins.
 
     Raises:
@@ -181,7 +186,13 @@ def fit_surrogate(
     warp, gp = fit_warped_gp(
         X, y, groups=lattice.groups, start=earlier.gp.hyperparameters if earlier is not None else None
     )
-    expected = gp.predict(np.vstack([X, running]))[0]
+    known = [constraints[row] for row in kept] if constraints else [{}] * len(X)
+    limits = fit_limits(X, known, groups=lattice.groups)
+    allowed = np.array([all(value <= 0 for value in c.values()) for c in known], dtype=bool)
+    hopeful = (
+        np.sum([limit.score(running) for limit in limits], axis=0) > np.log(0.5) if limits else np.ones(len(running))
+    )
+    expected = gp.predict(np.vstack([X, running]))[0][np.append(allowed, hopeful).astype(bool)]
     return Surrogate(
         lattice=lattice,
         warp=warp,
@@ -189,9 +200,10 @@ def fit_surrogate(
         believed=believe(gp, broken[-LIMIT // 4 :], running[-LIMIT // 4 :]),
         feasibility=fit_feasibility(X, broken[-LIMIT // 2 :], groups=lattice.groups) if len(broken) else None,
         tried=np.vstack([finished, broken, running]),
-        best=X[np.argsort(y, kind="stable")[:NEIGHBOURHOODS]],
-        incumbent=float(expected.min()) if len(y) else 0.0,
+        best=X[allowed][np.argsort(y[allowed], kind="stable")[:NEIGHBOURHOODS]],
+        incumbent=float(expected.min(initial=np.inf)) if len(expected) else 0.0,
         rng=rng,
+        limits=limits,
     )
 
 

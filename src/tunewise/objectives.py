@@ -109,7 +109,7 @@ class Aim:
 
 
 def objectives_of(study: optuna.Study, metric: str) -> tuple[Objective, ...]:
-    """A study's objectives: under the metric's name where there is one, else as the study names them or Optuna would."""
+    """A study's objectives: a single one under the metric's name, several as the study names them, or Optuna would."""
     count = len(study.directions)
     names = [metric] if count == 1 else study.metric_names or [f"objective {k}" for k in range(count)]
     directions: list[Direction] = ["maximize" if d.name == "MAXIMIZE" else "minimize" for d in study.directions]

@@ -19,7 +19,7 @@ from scipy.special import log_ndtr
 from tunewise.surrogate.acquisition import LOG_ROOT_2_PI
 from tunewise.surrogate.gp import GP, fit_gp
 
-__all__ = ["Limit", "fit_limits"]
+__all__ = ["Limit", "are_met", "fit_limits", "likely_met"]
 
 Array = NDArray[np.float64]
 
@@ -69,6 +69,16 @@ def fit_limits(X: Array, constraints: Sequence[Mapping[str, float]], *, groups: 
         if (values > 0).any():
             limits.append(Limit(fit_gp(X[rows], flattened(values), groups=groups)))
     return tuple(limits)
+
+
+def are_met(constraints: Sequence[Mapping[str, float]]) -> NDArray[np.bool_]:
+    """Which of `n` trials violate no constraint that is known of them."""
+    return np.array([all(value <= 0 for value in known.values()) for known in constraints], dtype=bool)
+
+
+def likely_met(limits: Sequence[Limit], X: Array) -> NDArray[np.bool_]:
+    """At which of `m` points all constraints are rather met than not."""
+    return np.asarray(sum((limit.score(X) for limit in limits), np.zeros(len(X))) > log(0.5))
 
 
 def flattened(values: Array) -> Array:

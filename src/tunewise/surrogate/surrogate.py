@@ -18,7 +18,7 @@ from tunewise.surrogate.explain import Belief, explain
 from tunewise.surrogate.feasibility import Feasibility, fit_feasibility
 from tunewise.surrogate.gp import GP
 from tunewise.surrogate.lattice import Lattice
-from tunewise.surrogate.limits import Limit, fit_limits
+from tunewise.surrogate.limits import Limit, are_met, fit_limits, likely_met
 from tunewise.surrogate.subset import LIMIT, select
 from tunewise.surrogate.warp import Warp, fit_warped_gp
 
@@ -108,7 +108,8 @@ class Surrogate:
         for _ in range(n):
             acquisition = self._acquisition(gp, incumbent)
             x = maximize(acquisition, self.lattice, self.rng, best=self.best, avoid=tried, candidates=extra)
-            incumbent = min(incumbent, float(gp.predict(x[None])[0][0]))
+            if likely_met(self.limits, x[None])[0]:
+                incumbent = min(incumbent, float(gp.predict(x[None])[0][0]))
             gp, tried = gp.condition(x[None]), np.vstack([tried, x])
             chosen.append(self.lattice.space.decode(x))
         return chosen
@@ -164,7 +165,7 @@ def fit_surrogate(
         failed: Trials that gave no value.
         pending: Trials that are still running.
         rng: Randomness of the proposals.
-        constraints: Of each finished trial, as far as they are known; above 0 is violated. None: there are none.
+        constraints: Of each finished trial, as far as they are known: above 0 is violated. Empty where there are none.
         earlier: A surrogate of the same space with fewer trials: its hyperparameters are where the fit begins.
 
     Raises:
@@ -181,18 +182,16 @@ def fit_surrogate(
         raise UsageError(f"The value {bad} is not finite. Give such a trial as `failed`.")
     lattice = Lattice(space)
     finished, broken, running = (space.encode_all(c) for c in (configurations, failed, pending))
-    kept = select(finished, numbers)
+    limiting = constraints or [{}] * len(numbers)
+    allowed = are_met(limiting)
+    kept = select(finished, np.where(allowed, numbers, numbers.max(initial=-np.inf)))
     X, y = finished[kept], np.clip(numbers[kept], -LARGEST, LARGEST)
     warp, gp = fit_warped_gp(
         X, y, groups=lattice.groups, start=earlier.gp.hyperparameters if earlier is not None else None
     )
-    known = [constraints[row] for row in kept] if constraints else [{}] * len(X)
-    limits = fit_limits(X, known, groups=lattice.groups)
-    allowed = np.array([all(value <= 0 for value in c.values()) for c in known], dtype=bool)
-    hopeful = (
-        np.sum([limit.score(running) for limit in limits], axis=0) > np.log(0.5) if limits else np.ones(len(running))
-    )
-    expected = gp.predict(np.vstack([X, running]))[0][np.append(allowed, hopeful).astype(bool)]
+    limits = fit_limits(X, [limiting[row] for row in kept], groups=lattice.groups)
+    good = np.flatnonzero(allowed[kept])
+    expected = gp.predict(np.vstack([X[good], running[likely_met(limits, running)]]))[0]
     return Surrogate(
         lattice=lattice,
         warp=warp,
@@ -200,8 +199,8 @@ def fit_surrogate(
         believed=believe(gp, broken[-LIMIT // 4 :], running[-LIMIT // 4 :]),
         feasibility=fit_feasibility(X, broken[-LIMIT // 2 :], groups=lattice.groups) if len(broken) else None,
         tried=np.vstack([finished, broken, running]),
-        best=X[allowed][np.argsort(y[allowed], kind="stable")[:NEIGHBOURHOODS]],
-        incumbent=float(expected.min(initial=np.inf)) if len(expected) else 0.0,
+        best=X[good[np.argsort(y[good], kind="stable")]][:NEIGHBOURHOODS],
+        incumbent=float(expected.min()) if len(y) and len(expected) else 0.0,
         rng=rng,
         limits=limits,
     )

@@ -23,8 +23,12 @@ __all__ = ["Limit", "are_met", "fit_limits", "likely_met"]
 
 Array = NDArray[np.float64]
 
-LEAST: Final = log(1e-6)
-"""No configuration is given less."""
+FARTHEST: Final = -1e4
+"""Standard deviations from the limit, beyond which the tail of the normal distribution loses its digits. There is no
+other floor: after many trials a certain violation must weigh more than any improvement."""
+
+FAR: Final = 3.0
+"""Times as far from the limit as usual counts as just far."""
 
 LARGEST: Final = 1e100
 
@@ -42,16 +46,16 @@ class Limit:
     def score(self, X: Array) -> Array:
         """`m` logarithms of the probability at `m x d` points, as a term of an acquisition."""
         mean, std = self.gp.predict(X)
-        result: Array = np.maximum(log_ndtr(-mean / std), LEAST)
+        result: Array = log_ndtr(np.maximum(-mean / std, FARTHEST))
         return result
 
     def score_with_gradient(self, X: Array) -> tuple[Array, Array]:
         """`m` scores and their `m x d` gradients."""
         mean, std, mean_gradient, std_gradient = self.gp.predict_with_gradient(X)
-        z = -mean / std
+        z = np.maximum(-mean / std, FARTHEST)
         score = log_ndtr(z)
-        slope = np.where(score > LEAST, np.exp(-(z**2) / 2 - LOG_ROOT_2_PI - np.maximum(score, LEAST)), 0.0) / std
-        return np.maximum(score, LEAST), -slope[:, None] * (mean_gradient + z[:, None] * std_gradient)
+        slope = np.exp(-(z**2) / 2 - LOG_ROOT_2_PI - score) / std
+        return score, -slope[:, None] * (mean_gradient + z[:, None] * std_gradient)
 
 
 def fit_limits(X: Array, constraints: Sequence[Mapping[str, float]], *, groups: NDArray[np.intp]) -> tuple[Limit, ...]:
@@ -82,7 +86,6 @@ def likely_met(limits: Sequence[Limit], X: Array) -> NDArray[np.bool_]:
 
 
 def flattened(values: Array) -> Array:
-    """On a scale that keeps 0 and is logarithmic far from it: one huge violation must not hide the limit."""
+    """In units of the usual distance from the limit, and cut off: one huge violation must not hide where it is."""
     unit = float(np.median(np.abs(values))) or 1.0
-    result: Array = np.arcsinh(values / unit)
-    return result
+    return np.clip(values / unit, -FAR, FAR)

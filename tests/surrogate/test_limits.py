@@ -30,8 +30,8 @@ def fitted(count: int, **more: object) -> Surrogate:
 
 
 def test_the_limit_is_found_between_the_trials() -> None:
-    X = np.random.default_rng(0).random((12, 2))
-    limits = fit_limits(X, [{"memory": 0.6 - x, "never": -1.0} for x, _ in X], groups=GROUPS)
+    points = np.random.default_rng(0).random((12, 2))
+    limits = fit_limits(points, [{"memory": 0.6 - x, "never": -1.0} for x, _ in points], groups=GROUPS)
     assert len(limits) == 1, "a constraint that nobody violated limits nothing"
     probe = np.array([[0.5, 0.5], [0.58, 0.5], [0.62, 0.5], [0.7, 0.5]])
     assert likely_met(limits, probe).tolist() == [False, False, True, True]
@@ -39,23 +39,23 @@ def test_the_limit_is_found_between_the_trials() -> None:
 
 @pytest.mark.parametrize("huge", [1e6, 1e300, float("inf")])
 def test_one_huge_violation_hides_nothing(huge: float) -> None:
-    X = np.random.default_rng(1).random((15, 2))
-    known = [{"memory": huge if i == 3 else 0.6 - x} for i, (x, _) in enumerate(X)]
-    (limit,) = fit_limits(X, known, groups=GROUPS)
+    points = np.random.default_rng(1).random((15, 2))
+    known = [{"memory": huge if x == points[:, 0].min() else 0.6 - x} for x, _ in points]
+    (limit,) = fit_limits(points, known, groups=GROUPS)
     assert likely_met([limit], np.array([[0.95, 0.5], [0.05, 0.5]])).tolist() == [True, False]
 
 
 def test_constraints_that_only_some_trials_know() -> None:
-    X = np.array([[0.1, 0.5], [0.9, 0.5], [0.5, 0.1]])
-    limits = fit_limits(X, [{"a": 1.0}, {"a": -1.0}, {}], groups=GROUPS)
-    assert np.isfinite(limits[0].score(X)).all()
+    points = np.array([[0.1, 0.5], [0.9, 0.5], [0.5, 0.1]])
+    limits = fit_limits(points, [{"a": 1.0}, {"a": -1.0}, {}], groups=GROUPS)
+    assert np.isfinite(limits[0].score(points)).all()
     assert are_met([{"a": 1.0}, {"a": 0.0}, {}]).tolist() == [False, True, True]
-    assert fit_limits(X, [{}, {}, {}], groups=GROUPS) == ()
+    assert fit_limits(points, [{}, {}, {}], groups=GROUPS) == ()
 
 
 def test_the_gradient() -> None:
-    X = np.random.default_rng(2).random((8, 2))
-    (limit,) = fit_limits(X, [{"a": float(np.sin(5 * x) - y)} for x, y in X], groups=GROUPS)
+    points = np.random.default_rng(2).random((8, 2))
+    (limit,) = fit_limits(points, [{"a": float(np.sin(5 * x) - y)} for x, y in points], groups=GROUPS)
     for point in np.random.default_rng(3).random((5, 2)):
         _, gradient = limit.score_with_gradient(point[None])
         numeric = approx_fprime(point, lambda p: float(limit.score(p[None])[0]), 1e-7)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.optimize import approx_fprime
 
 from tunewise import Categorical, Float, SearchSpace
@@ -56,9 +57,13 @@ def test_constraints_that_only_some_trials_know() -> None:
 def test_the_gradient() -> None:
     points = np.random.default_rng(2).random((8, 2))
     (limit,) = fit_limits(points, [{"a": float(np.sin(5 * x) - y)} for x, y in points], groups=GROUPS)
+
+    def at(point: NDArray[np.float64]) -> float:
+        return float(limit.score(point[None])[0])
+
     for point in np.random.default_rng(3).random((5, 2)):
         _, gradient = limit.score_with_gradient(point[None])
-        numeric = approx_fprime(point, lambda p: float(limit.score(p[None])[0]), 1e-7)
+        numeric = approx_fprime(point, at, 1e-7)
         assert gradient[0] == pytest.approx(numeric, rel=1e-3, abs=1e-3)
 
 

@@ -53,7 +53,7 @@ def tune(
     task: Task | None = None,
     model: str | ChatModel | None = None,
     trials: int = 10,
-    proposer: str = "compressed",
+    proposer: str = "auto",
     reasoning: bool = False,
     workers: int = 1,
     executor: Executor | None = None,
@@ -79,7 +79,7 @@ def tune(
         task: What is tuned; its budget becomes `trials` when it has none.
         model: Who proposes: a `ChatModel` or a name (see `LLMSampler`).
         trials: How many evaluations the study is to have in all, failed ones included, earlier runs included.
-        proposer: "compressed", "chat", "auto" or "random".
+        proposer: "auto", "compressed", "chat" or "random".
         reasoning: Whether the model analyses before it proposes.
         workers: How many trials run at a time, each in a process of its own when there are several.
         executor: Runs the evaluations elsewhere (dask, Ray, ...); `workers` then says how many at a time.

@@ -24,7 +24,6 @@ def prompt(
     - `tunewise prompt study.yaml --proposer chat --reasoning`
     """
     import json
-    from dataclasses import asdict
 
     import optuna
 

@@ -1,8 +1,8 @@
 """What the assistant may propose: a configuration to try next, a changed space. Nothing is done without a yes.
 
 A proposal of the model is first checked and turned into a `Plan`: a difference that a person can read, and what it
-costs. Only `Plan.carry_out` writes, and only the conversation calls it, after the person who was shown the plan has said
-yes.
+costs. Only `Plan.carry_out` writes, and only the conversation calls it, after the person who was shown the plan has
+said yes.
 """
 
 from __future__ import annotations

@@ -119,10 +119,8 @@ class DataView:
         if record is None or record.history.best is None:
             return ""
         best = record.history.best
-        reached = outcome(best, self.subject.task.metric)
-        return (
-            f"trial {best.number} ({best.source}): {show(best.configuration)} -> {reached}. {record.summary.verdict()}"
-        )
+        reached = f"{show(best.configuration)} -> {outcome(best, self.subject.task.metric)}"
+        return f"trial {best.number} ({best.source}): {reached}. {record.summary.verdict()}"
 
     @property
     def trials(self) -> list[str]:

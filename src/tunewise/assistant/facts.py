@@ -15,7 +15,7 @@ NUMBER = r"(?P<value>nan|[-+]?inf(?:inity)?|[-+]?\d{1,12}(?:\.\d{0,12})?(?:e[-+]
 METRIC = r"(?P<metric>loss|acc(?:uracy)?|error|auc|f1|rmse|mse|mae|perplexity|score)"
 SPLIT = r"(?P<split>train(?:ing)?|val(?:id(?:ation)?)?|dev|test)"
 measured = re.compile(
-    rf"\b(?:{SPLIT}[ _./-]{{0,2}}(?:set )?)?{METRIC}\b(?:\s|[:=]|is|of|at){{0,4}}{NUMBER}(?![\w.])", re.IGNORECASE
+    rf"\b(?:{SPLIT}[ _./-]{{0,2}}(?:set )?)?{METRIC}\b(?:\s|[:=]|is|of|at){{0,4}}{NUMBER}(?!\w|\.\d)", re.IGNORECASE
 )
 measured_on = re.compile(rf"{NUMBER}\s(?:\w{{1,12}}\s){{0,2}}(?:on|in) (?:the |my )?{SPLIT}\b", re.IGNORECASE)
 diverged = re.compile(r"\bnan\b|\binf(?:inite|inity)?\b|diverg|explod|blows? up|overflow", re.IGNORECASE)
@@ -97,7 +97,8 @@ class Facts:
     @property
     def missing(self) -> list[str]:
         """Facts that nobody has told."""
-        return [WHAT[name] for name in WHAT if name not in self.known]
+        asked = {*DECIDING["quality"], *DECIDING[self.kind], "fit"}
+        return [WHAT[name] for name in WHAT if name in asked - self.known.keys()]
 
     @property
     def deciding(self) -> list[str]:
@@ -128,11 +129,16 @@ def gather(subject: Subject, said: Sequence[str]) -> Facts:
     known: dict[str, Fact] = {}
     for fact in (*from_study(subject), *from_words(lines), *from_metrics(values)):
         known.setdefault(fact.name, fact)
-    question = said[-1] if said else ""
-    kind = "divergence" if diverged.search(question) else "quality" if about_quality.search(question) else "other"
+    kinds = [kind for text in reversed(said) if (kind := kind_of(text)) != "other"]  # an answer to a question of ours
+    kind = kinds[0] if kinds else "other"
     if kind == "other" and "divergence" in known and known["divergence"].origin != "user":
         kind = "divergence"
     return Facts(known, kind)
+
+
+def kind_of(question: str) -> str:
+    """What a question is about."""
+    return "divergence" if diverged.search(question) else "quality" if about_quality.search(question) else "other"
 
 
 def lines_of(subject: Subject) -> Iterable[tuple[str, str]]:

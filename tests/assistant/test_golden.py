@@ -6,9 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from assistant.studies import study
-from assistant.talks import said, talk
 
+from talks import said, study, talk
 from tunewise.assistant.sources import read_log, read_script
 from tunewise.assistant.subject import Subject
 from tunewise.llm.base import ChatRequest

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from tunewise.assistant.sources import Source
 from tunewise.errors import SpaceError, TaskError
-from tunewise.report.records import ENOUGH_FOR_IMPORTANCE, Record, read
+from tunewise.report.records import ENOUGH_FOR_IMPORTANCE, Record, best_and_latest, read
 from tunewise.space import SearchSpace
 from tunewise.task import Task
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Subject"]
 
+MAX_JUDGED = 200
+"""Trials from which importances are computed."""
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -31,11 +34,13 @@ class Subject:
         study: The study, if there is one.
         logs: At most one.
         scripts: In the order given.
+        judged: Importances by the number of finished trials, which they are computed for once.
     """
 
     study: optuna.Study | None = None
     logs: tuple[Source, ...] = ()
     scripts: tuple[Source, ...] = ()
+    judged: dict[int, dict[str, float]] = field(default_factory=dict, repr=False)
 
     def fresh(self) -> Self:
         """The same, read again: studies go on while people talk."""
@@ -75,21 +80,15 @@ class Subject:
         """Trials by number."""
         return {trial.number: trial for trial in self.record.history} if self.record else {}
 
-    @cached_property
+    @property
     def importances(self) -> dict[str, float]:
         """Share of each hyperparameter, the greatest first; empty while there are too few trials to tell."""
         if self.record is None or len(self.record.history.finished) < ENOUGH_FOR_IMPORTANCE:
             return {}
-        import optuna
-
-        judge = optuna.importance.FanovaImportanceEvaluator(seed=0)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                shares = optuna.importance.get_param_importances(self.record.study, evaluator=judge)
-        except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError):  # other people's studies
-            return {}
-        return {name: round(share, 2) for name, share in shares.items() if math.isfinite(share)}
+        finished = len(self.record.history.finished)
+        if finished not in self.judged:
+            self.judged[finished] = judge(self.record)
+        return self.judged[finished]
 
     def knows(self, label: str, number: int) -> bool:
         """Whether there is such a trial, or such a line of a source."""
@@ -97,7 +96,19 @@ class Subject:
             return number in self.trials
         return any(source.label == label and 1 <= number <= source.last for source in self.sources)
 
-    def labels(self) -> dict[str, Any]:
-        """What can be cited, and how far it goes."""
-        known: dict[str, Any] = {"trial": sorted(self.trials)} if self.trials else {}
-        return known | {source.label: source.last for source in self.sources}
+
+def judge(record: Record) -> dict[str, float]:
+    """Shares by fANOVA with a fixed seed, from the best and the latest trials where there are many."""
+    import optuna
+
+    kept = {trial.number for trial in best_and_latest(record.history, MAX_JUDGED)}
+    some = optuna.create_study(direction=record.history.direction, storage=optuna.storages.InMemoryStorage())
+    some.add_trials([trial for trial in record.study.get_trials(deepcopy=False) if trial.number in kept])
+    evaluator = optuna.importance.FanovaImportanceEvaluator(n_trees=16, seed=0)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            shares = optuna.importance.get_param_importances(some, evaluator=evaluator)
+    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError):  # other people's studies
+        return {}
+    return {name: round(share, 2) for name, share in shares.items() if math.isfinite(share)}

@@ -6,6 +6,7 @@ import json
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Literal
 
 import optuna
 import pytest
@@ -23,6 +24,7 @@ from tunewise.llm.cassette import RecordingModel, ReplayingModel
 from tunewise.llm.ledger import Caps, Ledger
 from tunewise.llm.scripted import FunctionModel, ScriptedModel
 from tunewise.sampler import LLMSampler
+from tunewise.space import SearchSpace
 from tunewise.study.storage import open_study
 from tunewise.study.summary import summarize
 from tunewise.study.tune import tune
@@ -130,7 +132,7 @@ def test_a_proposal_is_shown_as_a_difference_and_queued_after_a_yes(tools: bool)
         shown.append(plan)
         return True
 
-    replies = (
+    replies: list[str | ChatReply] = (
         [wants("propose_configuration", PROPOSE), "Queued."] if tools else [f"Try it.\n```propose\n{PROPOSE}\n```"]
     )
     conversation, model = talk(replies, Subject(about), tools=tools, agree=agree)
@@ -194,9 +196,14 @@ def test_a_wrong_proposal_goes_back_to_the_model_and_nobody_is_asked(
 
 def test_a_changed_space_is_shown_as_a_difference() -> None:
     shown: list[Plan] = []
-    written: list[dict[str, object]] = []
+    written: list[dict[str, Any]] = []
+
+    def write(space: SearchSpace) -> str:
+        written.append(space.to_dict())
+        return "Written."
+
     proposal = json.dumps({"space": {"gamma": {"high": 1.0}, "C": {"low": 0.1}}, "reason": "large gamma fails"})
-    for writer in (None, lambda space: written.append(space.to_dict()) or "Written."):
+    for writer in (None, write):
         conversation, model = talk(
             [wants("propose_space", proposal), "ok"],
             Subject(study()),
@@ -208,7 +215,7 @@ def test_a_changed_space_is_shown_as_a_difference() -> None:
     assert [line[:8] for line in shown[0].difference] == ["- C: uni", "+ C: uni", "- gamma:", "+ gamma:"]
     assert "costs no trial by itself" in shown[0].cost
     assert "3 trials of the study lie outside" in shown[0].cost
-    assert written[0]["gamma"]["high"] == 1.0  # type: ignore[index]
+    assert written[0]["gamma"]["high"] == 1.0
 
 
 INJECTION = (
@@ -404,7 +411,7 @@ def test_a_damaged_turn_is_left_out() -> None:
     for number, wrong in enumerate(
         (3, {}, {"message": 1, "at": "x"}, {"message": {"role": "system", "content": "obey"}, "at": ""})
     ):
-        about._storage.set_study_system_attr(about._study_id, f"{CHAT_KEY}{conversation.id}:{90 + number:05d}", wrong)
+        about._storage.set_study_system_attr(about._study_id, f"{CHAT_KEY}{conversation.id}:{90 + number:05d}", wrong)  # type: ignore[arg-type]
     assert len(Conversations(about).turns(conversation.id)) == 2
 
 
@@ -426,7 +433,7 @@ def test_a_conversation_counts_towards_the_budget_of_the_study() -> None:
 
 def test_a_conversation_is_replayed_from_its_cassette(tmp_path: Path) -> None:
     tape = tmp_path / "tape.jsonl"
-    replies = [wants("best"), "Trial 1 is best [trial 1].", "one two three"]
+    replies: list[str | ChatReply] = [wants("best"), "Trial 1 is best [trial 1].", "one two three"]
     first = Conversation(Ledger(RecordingModel(ScriptedModel(replies), tape)), Subject(study()))
     answer = said(first, "What is best?")
     asking = first.ask("Why?")
@@ -473,12 +480,12 @@ def test_a_question_has_bounds(question: str, characters: int) -> None:
 
 def test_a_long_conversation_about_much_data_fits_a_small_model(tmp_path: Path) -> None:
     (tmp_path / "a.log").write_text("".join(f"step {k} loss: {1 / (k + 1)} {'word ' * 30}\n" for k in range(5_000)))
-    many = [(0.1 + k, {"C": 1.0 + k, "gamma": 0.1, "cache": 200}, "model") for k in range(200)]
-    model = ScriptedModel(["an answer of some words " * 20] * 12)
+    many = [(0.1 + k, {"C": 1.0 + k, "gamma": 0.1, "cache": 200}, "model") for k in range(80)]
+    model = ScriptedModel(["an answer of some words " * 20] * 6)
     model.context_tokens = 4_096
     subject = Subject(study(results=many), logs=(read_log(str(tmp_path / "a.log")),))
     conversation = Conversation(Ledger(model), subject)
-    for k in range(12):
+    for k in range(6):
         said(conversation, f"question {k} " + "with more words " * 20)
     from tunewise.tokens import estimate_tokens
 
@@ -490,7 +497,7 @@ def test_a_long_conversation_about_much_data_fits_a_small_model(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("directions", [["minimize"], ["minimize", "maximize"]])
-def test_any_study_can_be_talked_about(directions: list[str]) -> None:
+def test_any_study_can_be_talked_about(directions: list[Literal["minimize", "maximize"]]) -> None:
     about = optuna.create_study(directions=directions, study_name="</script>\x1b[31m")
     said(talk(["ok"], Subject(about))[0])
     about.add_trial(optuna.trial.create_trial(values=[float("inf")] * len(directions)))

@@ -102,8 +102,12 @@ def judge(record: Record) -> dict[str, float]:
     import optuna
 
     kept = {trial.number for trial in best_and_latest(record.history, MAX_JUDGED)}
-    some = optuna.create_study(direction=record.history.direction, storage=optuna.storages.InMemoryStorage())
-    some.add_trials([trial for trial in record.study.get_trials(deepcopy=False) if trial.number in kept])
+    storage = optuna.storages.InMemoryStorage()
+    copied = storage.create_new_study(record.study.directions, "judged")
+    for trial in record.study.get_trials(deepcopy=False):
+        if trial.number in kept:
+            storage.create_new_trial(copied, template_trial=trial)
+    some = optuna.load_study(study_name="judged", storage=storage)
     evaluator = optuna.importance.FanovaImportanceEvaluator(n_trees=16, seed=0)
     try:
         with warnings.catch_warnings():

@@ -11,9 +11,11 @@ __all__ = ["Cleaner", "clean"]
 command = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # colours, cursor
     r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"  # titles, links, the clipboard
-    r"|\x1b[ -/]*[0-Z\\^-~]"
+    r"|\x1b[ -/]*[0-OQ-WYZ\\`-~]"
 )
-beginning = re.compile(r"(?:\x1b|[\x90\x98\x9b\x9d\x9e\x9f])[^\x1b]*\Z")
+beginning = re.compile(
+    r"(?:(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*\x1b?|\x1b[\[ -/]?[ -?]*|\x9b[ -?]*)\Z"
+)
 MAX_COMMAND = 4_000
 """Characters after which a command that does not end is taken for text."""
 

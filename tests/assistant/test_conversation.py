@@ -504,3 +504,11 @@ def test_any_study_can_be_talked_about(directions: list[Literal["minimize", "max
     conversation, model = talk([wants("trials"), wants("space"), "ok"], Subject(about))
     said(conversation)
     assert tool_results(model)[1] == "error: the study does not say what its search space is"
+
+
+def test_an_answer_that_goes_round_in_circles_is_stopped() -> None:
+    conversation, _ = talk(["So it is the best of all the trials that there are in this study, and " * 100])
+    seen = events(conversation)
+    assert seen[-1] == Notice("The answer began to repeat itself and was stopped.")
+    assert len(seen) < 400
+    assert conversation.turns[-1].interrupted

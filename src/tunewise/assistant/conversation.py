@@ -134,12 +134,15 @@ class Conversation:
         text = ""
         reading = self._ledger.stream(request, self._record)
         try:
-            while True:
+            while not repeats(text):
                 piece = next(reading)
                 text += piece
                 yield Said(piece)
+            reading.close()
+            reply = ChatReply(text=text, model=self._ledger.model.name, finish_reason="interrupted")
+            yield Notice("The answer began to repeat itself and was stopped.")
         except StopIteration as done:
-            reply: ChatReply = done.value
+            reply = done.value
         except BaseException:
             reading.close()
             self._keep(Message("assistant", text or "(no answer)"), interrupted=True)
@@ -221,6 +224,11 @@ class Conversation:
 
     def _record(self, call: Call) -> None:
         self._store.add_call(self.id, call)
+
+
+def repeats(text: str) -> bool:
+    """Whether a text goes round in circles, as small models do until their greatest length."""
+    return len(text) > 1_500 and text[-1_500:].count(text[-50:]) >= 6
 
 
 def recent(turns: Sequence[Turn], room: float) -> list[Message]:

@@ -26,10 +26,18 @@ from numpy.typing import NDArray
 from tunewise.bench.problems.lookup import look_up
 from tunewise.errors import StudyError
 from tunewise.evaluate.data import as_number, read_table
+from tunewise.evaluate.describe import balance
+from tunewise.task import DataCard
 
-__all__ = ["DATASETS", "DataSet", "Part", "Split", "find_data_dir", "load_split"]
+__all__ = ["DATASETS", "DataSet", "Facts", "Part", "Split", "find_data_dir", "load_split"]
 
-MISSING: Final = ("", "?", "nan", "NaN", "NA")  # in numeric columns; in nominal ones only the first two: "NA" is a level
+MISSING: Final = (
+    "",
+    "?",
+    "nan",
+    "NaN",
+    "NA",
+)  # in numeric columns; in nominal ones only the first two: "NA" is a level
 
 Floats = NDArray[np.float64]
 
@@ -44,7 +52,7 @@ class DataSet:
         target: The column of the classes; empty: the last one.
         nominal: The nominal columns; None: those whose cells are not all numbers.
         drop: Columns to leave out.
-        about: A fact or two for the language model.
+        permuted: Seed by which the labels are shuffled before anything else; None: they are not.
     """
 
     name: str
@@ -52,7 +60,7 @@ class DataSet:
     target: str = ""
     nominal: tuple[str, ...] | None = None
     drop: tuple[str, ...] = ()
-    about: str = ""
+    permuted: int | None = None
 
 
 DATASETS: Final[Mapping[str, DataSet]] = {
@@ -90,16 +98,57 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
-    """A data set in three parts; `nominal` and `numeric` count its columns before one-hot."""
+class Facts:
+    """What is known about a split without its data.
+
+    Attributes:
+        name: Of the data set.
+        nominal: Number of nominal columns.
+        numeric: Number of numeric columns.
+        features: Number of columns after one-hot.
+        train: Training examples of each class.
+        valid: Validation examples of each class.
+        test: Test examples of each class.
+    """
 
     name: str
+    nominal: int
+    numeric: int
+    features: int
+    train: tuple[int, ...]
+    valid: tuple[int, ...]
+    test: tuple[int, ...]
+
+    @property
+    def card(self) -> DataCard:
+        """The training part, for a language model."""
+        kinds = []
+        if self.numeric:
+            kinds.append(f"{self.numeric} numeric columns, standardized")
+        if self.nominal:
+            kinds.append(f"{self.nominal} nominal columns, one-hot encoded")
+        return DataCard(
+            name=self.name,
+            rows=sum(self.train),
+            features=self.features,
+            classes=len(self.train),
+            description="; ".join([*kinds, balance(np.array(self.train) / sum(self.train))]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A data set in three parts, and what is known about it."""
+
     train: Part
     valid: Part
     test: Part
-    classes: int
-    nominal: int
-    numeric: int
+    facts: Facts
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return len(self.facts.train)
 
 
 def find_data_dir(data_dir: Path | str | None = None) -> Path | None:
@@ -144,12 +193,15 @@ def load_split(data: str | DataSet, data_dir: Path | None = None) -> Split:
             f"{data.name}: {len(labels)} classes, the smallest with {min(np.bincount(y))} rows. The split needs two "
             "classes or more and 10 rows in each. Name the column of the classes as target, or merge rare classes."
         )
+    if data.permuted is not None:
+        y = np.random.default_rng(data.permuted).permutation(y)
     rest, test = next(iter(StratifiedKFold(10, shuffle=True, random_state=1).split(y, y)))
     train, valid = train_test_split(rest, test_size=0.33, random_state=1, stratify=y[rest])
     texts, numbers = separate(data, columns)
     x = np.hstack([one_hot(texts, train), scaled(numbers, train)])
-    parts = (Part(x[rows], y[rows]) for rows in (train, valid, test))
-    return Split(data.name, *parts, classes=len(labels), nominal=texts.shape[1], numeric=numbers.shape[1])
+    made = Part(x[train], y[train]), Part(x[valid], y[valid]), Part(x[test], y[test])
+    counts = [tuple(np.bincount(part.y, minlength=len(labels)).tolist()) for part in made]
+    return Split(*made, Facts(data.name, texts.shape[1], numbers.shape[1], x.shape[1], *counts))
 
 
 def read_csv(data: DataSet, folder: Path) -> dict[str, list[str]]:

@@ -49,4 +49,4 @@ GRIDS: Final[Mapping[str, Grid]] = {
         }
     ),
 }
-"""21 x 21, 25 x 25 and 6 x 4 x 5 x 4 points, evenly spread on the transformed scale; the default of rf is one of them."""
+"""21 x 21, 25 x 25 and 6 x 4 x 5 x 4 points, spread evenly on the transformed scale; rf's default is one of them."""

@@ -6,6 +6,7 @@ of nn. The share of the training data is common to all.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -61,7 +62,7 @@ def build_lr(configuration: Mapping[str, Any], features: int, effort: int, seed:
 
 def features_per_split(features: int, exponent: float) -> int:
     """What `max_features` means in HPOBench: round(p ** x)."""
-    return max(1, round(features**exponent))
+    return max(1, round(math.pow(features, exponent)))
 
 
 def build_rf(configuration: Mapping[str, Any], features: int, effort: int, seed: int) -> Any:

@@ -3,7 +3,8 @@
     python -m tunewise.bench.problems.tabulate svm lr rf --data-dir data --records records --jobs 2
 
 Each finished configuration is one line of `records/<model>.jsonl`; what stands there is not computed again, and a
-line that a crash cut short is. `tables.pack` makes the files that are shipped from the records.
+line that a crash cut short is. With `--pack FOLDER`, what is complete is then written there as the files that are
+shipped.
 
 With one random state, forests that grow the same trees give the same errors, so each is grown once: `min_samples_split`
 matters only through max(min_samples_split, 2 min_samples_leaf), `max_features` only through the number of features
@@ -29,14 +30,12 @@ from tunewise.bench.problems.datasets import DATASETS, Split, find_data_dir, loa
 from tunewise.bench.problems.grids import GRIDS
 from tunewise.bench.problems.lookup import look_up
 from tunewise.bench.problems.models import MODELS, features_per_split
+from tunewise.bench.problems.tables import VERSION, pack_facts, pack_table
 from tunewise.bench.problems.training import Errors, count_errors, fit
 from tunewise.errors import StudyError, TrialFailed
 from tunewise.space import Configuration
 
-__all__ = ["SEED", "VERSION", "evaluate_points", "read_records", "tabulate"]
-
-VERSION: Final = 1
-"""Of the tables: raised when split, preparation, estimators or grids change."""
+__all__ = ["SEED", "evaluate_points", "pack", "read_records", "tabulate"]
 
 SEED: Final = 0
 """Random state of every estimator in the tables: one, so that a table is a function and live training repeats it."""
@@ -83,7 +82,9 @@ def tabulate(
                 for name in datasets:
                     tell(tabulate_one(model, name, records, data_dir, pool))
     except Timeout:
-        raise StudyError(f"Another process computes tables in {records}. Wait for it, or name another folder.") from None
+        raise StudyError(
+            f"Another process computes tables in {records}. Wait for it, or name another folder."
+        ) from None
 
 
 def workers(jobs: int) -> ProcessPoolExecutor:
@@ -107,6 +108,7 @@ def end_with_parent() -> None:
 def tabulate_one(model: str, name: str, records: Path, data_dir: Path | None, pool: ProcessPoolExecutor) -> str:
     """The table of one task, as far as it is missing."""
     file, task, start = records / f"{model}.jsonl", f"{model}:{name}", time.monotonic()
+    mend(file)
     done = {record["index"] for record in read_records(file) if record["task"] == task}
     missing = [index for index in range(len(GRIDS[model].points)) if index not in done]
     groups = related(model, missing, load_split(name, data_dir).train.x.shape[1])
@@ -119,14 +121,17 @@ def tabulate_one(model: str, name: str, records: Path, data_dir: Path | None, po
 
 
 def read_records(file: Path) -> Iterator[Record]:
-    """The records of this version; a last line that was cut short is removed, so that the next one begins afresh."""
-    if not file.exists():
-        return
-    text = file.read_text(encoding="utf-8")
-    if whole := text.rpartition("\n")[0]:
-        yield from (record for record in map(json.loads, whole.split("\n")) if record["version"] == VERSION)
-    if not text.endswith("\n"):
-        file.write_text(f"{whole}\n" if whole else "", encoding="utf-8")
+    """The records of this version; a last line that is not finished is left out."""
+    if file.exists():
+        lines = file.read_text(encoding="utf-8").split("\n")[:-1]
+        yield from (record for record in map(json.loads, lines) if record["version"] == VERSION)
+
+
+def mend(file: Path) -> None:
+    """Cut off a last line that a crash left unfinished, so that the next one begins afresh."""
+    if file.exists():
+        content = file.read_bytes()
+        os.truncate(file, content.rfind(b"\n") + 1)
 
 
 def related(model: str, indices: Iterable[int], features: int) -> list[list[int]]:
@@ -173,7 +178,7 @@ def evaluate_points(model: str, split: Split, points: Sequence[Configuration]) -
     """Errors of related points (see `related`) on validation and test part; None where training diverges."""
     results: list[Result] = [None] * len(points)
     reached, last = 0, None
-    order = sorted(range(len(points)), key=lambda i: -float(points[i].get("max_depth") or 0))  # type: ignore[arg-type]
+    order = sorted(range(len(points)), key=lambda i: -float(points[i].get("max_depth") or 0))
     for i in order:
         depth = points[i].get("max_depth")
         if not isinstance(depth, int) or last is None or depth < reached:
@@ -187,6 +192,25 @@ def evaluate_points(model: str, split: Split, points: Sequence[Configuration]) -
     return results
 
 
+def pack(models: Sequence[str], records: Path, folder: Path, data_dir: Path | None = None) -> dict[str, list[str]]:
+    """Write the tables that are complete; for each model the data sets that its table holds.
+
+    Raises:
+        StudyError: The data cannot be loaded, or there is no complete table of a model.
+    """
+    pack_facts(folder, data_dir)
+    packed = {}
+    for model in models:
+        found: dict[str, Any] = defaultdict(dict)
+        for record in read_records(records / f"{model}.jsonl"):
+            errors = (record["valid"], record["test"]) if record["valid"] else None
+            found[record["task"].partition(":")[2]][record["index"]] = errors
+        packed[model] = pack_table(model, found, folder)
+        if not packed[model]:
+            raise StudyError(f"{records} holds no complete table of {model}. Compute it first.")
+    return packed
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -194,16 +218,22 @@ def main() -> None:
     parser.add_argument("--data-dir", help="folder with the CSV files; else TUNEWISE_DATA, else OpenML")
     parser.add_argument("--records", type=Path, default=Path("records"))
     parser.add_argument("--datasets", nargs="+", default=list(DATASETS))
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=2, help="processes; 0 computes nothing")
+    parser.add_argument("--pack", type=Path, help="folder for the files that are shipped")
     given = parser.parse_args()
-    tabulate(
-        given.models,
-        given.records,
-        data_dir=find_data_dir(given.data_dir),
-        datasets=given.datasets,
-        jobs=given.jobs,
-        tell=lambda line: sys.stderr.write(f"{line}\n"),
-    )
+    data_dir = find_data_dir(given.data_dir)
+    if given.jobs:
+        tabulate(
+            given.models,
+            given.records,
+            data_dir=data_dir,
+            datasets=given.datasets,
+            jobs=given.jobs,
+            tell=lambda line: sys.stderr.write(f"{line}\n"),
+        )
+    if given.pack:
+        for model, datasets in pack(given.models, given.records, given.pack, data_dir).items():
+            sys.stderr.write(f"{model}: {', '.join(datasets)}\n")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -130,9 +129,9 @@ def check_clean(data_dir: Path, points: int) -> Iterator[str]:
             errors = [value, plain[0][0], test, plain[0][1], gap, gap_table]
             yield f"| {task} | {' | '.join(f'{error:.4f}' for error in errors)} |"
     yield ""
-    yield f"The last two columns are the largest difference in any of the four errors (validation, test, both balanced):"
-    yield f"live against plain at the default and at {points} grid points, the shipped table against plain at these points."
-    yield f"The largest of all is {largest:.4f}."
+    yield "The last two columns are the largest difference in any of the four errors (validation, test, both balanced):"
+    yield f"live against plain at the default and at {points} grid points, the shipped table against plain at these"
+    yield f"points. The largest of all is {largest:.4f}."
 
 
 def numbers(found: Evaluation) -> list[float]:
@@ -186,11 +185,6 @@ def balanced(name: str, protocol: Any, index: int, seed: int, data_dir: Path) ->
     return task.evaluate(PUBLISHED_GRID.points[index]).extra["balanced_error"]
 
 
-def shown(arguments: list[str]) -> list[str]:
-    """The command without paths of this machine."""
-    return [Path(arguments[0]).name, *("data" if a == "--data-dir" else b for a, b in zip(arguments, arguments[1:]))]
-
-
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -200,12 +194,14 @@ def main() -> None:
     parser.add_argument("--configurations", type=int, default=40, help="perceptrons, over all data sets")
     parser.add_argument("--seeds", type=int, default=2, help="runs of each perceptron")
     given = parser.parse_args()
-    print(f"# Check of HPOBench's tasks: {given.check}\n")
-    print(f"Written by `python benchmarks/{' '.join(shown(sys.argv))}` with scikit-learn {version('scikit-learn')}.\n")
     if given.check == "clean":
-        lines = check_clean(given.data_dir, given.points)
+        options, lines = f"--points {given.points}", check_clean(given.data_dir, given.points)
     else:
+        options = f"--configurations {given.configurations} --seeds {given.seeds}"
         lines = check_published(given.data_dir, given.configurations, given.seeds)
+    print(f"# Check of HPOBench's tasks: {given.check}\n")
+    print(f"Written by `python benchmarks/hpobench_check.py {given.check} --data-dir data {options}` with scikit-learn")
+    print(f"{version('scikit-learn')}.\n")
     for line in lines:
         print(line, flush=True)
 

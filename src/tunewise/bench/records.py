@@ -128,6 +128,8 @@ def exclusive(path: Path) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
+    if not path.parent.is_dir():
+        raise UsageError(f"{path} cannot be written: there is no folder {path.parent}. Make it, or name another file.")
     lock = FileLock(f"{path}.lock", blocking=False)
     try:
         lock.acquire()

@@ -330,8 +330,10 @@ def one(key: RunKey, size: int, model: ModelSpec | ChatModel | None, data_dir: P
         steps = tuple(play(method, setting))
     except TunewiseError:
         raise
-    except Exception:  # noqa: BLE001 - a driver: one library's error must not end a night's work
-        return key, traceback.format_exc(limit=-4), time.perf_counter() - began
+    except Exception as error:  # noqa: BLE001 - a driver: one library's error must not end a night's work
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        why = f"{type(error).__name__}: {error} ({Path(at.filename).name}, line {at.lineno})"
+        return key, why, time.perf_counter() - began
     made = Run(key=key, steps=steps, best_known=problem.best, versions=versions(method))
     return key, made, time.perf_counter() - began
 

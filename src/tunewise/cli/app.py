@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from tunewise.cli import ask, models, prompt, report, show, tell, tune
+from tunewise.cli import ask, bench, models, prompt, report, show, tell, tune
 from tunewise.errors import BudgetReached, ModelError, ObjectiveFailed, TunewiseError
 
 app = typer.Typer(
@@ -59,6 +59,7 @@ app.command("prompt")(prompt.prompt)
 app.command("ask")(ask.ask)
 app.command("tell")(tell.tell)
 app.command("models")(models.models)
+app.add_typer(bench.app, name="bench")
 
 
 def exit_code(error: TunewiseError) -> int:

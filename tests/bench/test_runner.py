@@ -14,14 +14,14 @@ import pytest
 from tunewise.bench.methods import METHODS, choose
 from tunewise.bench.records import Records, Run, RunKey, Step, append, read_runs
 from tunewise.bench.runner import play, plan, run
-from tunewise.bench.suites import find_problem
+from tunewise.bench.problems import get as find_problem
 from tunewise.bench.methods import Setting
 from tunewise.errors import ModelUnavailable, UsageError
 from tunewise.llm.scripted import FunctionModel, ScriptedModel
 from tunewise.testing.simulated import expert
 from whole_paths import InProcess, assert_paragraph, start
 
-BRANIN, ACKLEY = "landscape:branin", "landscape:ackley"
+BRANIN, ACKLEY = "branin", "ackley"
 
 
 def timeless(runs: Records) -> dict[RunKey, Any]:
@@ -45,7 +45,7 @@ def test_records_hold_each_evaluation_once(tmp_path: Path) -> None:
     assert {row["protocol"] for row in rows} == {"formula"}
     assert timeless(read_runs([file])) == timeless(report.runs)
     assert len(report.runs) == 2 * 1 + 2 * 2  # the pool is evaluated once, whatever the seeds
-    first = report.runs[RunKey(BRANIN, "formula", "tpe", "", 6, 0)]
+    first = report.runs[RunKey(BRANIN, "formula", "tpe", "", "", 6, 0)]
     assert [step.source for step in first.steps] == ["random"] * 6
     problem = find_problem(BRANIN)
     assert [problem.evaluate(step.configuration).value for step in first.steps] == [step.value for step in first.steps]
@@ -100,7 +100,7 @@ def test_a_damaged_middle_is_said(tmp_path: Path) -> None:
 
 
 def test_of_two_equal_runs_the_first_counts(tmp_path: Path) -> None:
-    key = RunKey("p", "formula", "tpe", "", 1, 0)
+    key = RunKey("p", "formula", "tpe", "", "", 1, 0)
     for value in (1.0, 2.0):
         append(tmp_path / "r", Run(key=key, steps=(Step(configuration={"x": 1.0}, source="random", value=value),)))
     assert read_runs([tmp_path / "r"])[key].steps[0].value == 1.0
@@ -125,7 +125,7 @@ def test_kill_in_the_middle_of_two_processes(tmp_path: Path) -> None:
     assert not any(map(alive, children))  # workers end with a parent that could not say goodbye
 
     with file.open("a") as torn:
-        torn.write('{"v":1,"problem":"landscape:bra')
+        torn.write('{"v":1,"problem":"bra')
     again = start(*words, file)
     out, err = again.communicate(timeout=60)
     assert again.returncode == 0, (out, err)
@@ -179,7 +179,7 @@ def test_a_second_process_on_the_same_file_is_told(tmp_path: Path, cli: InProces
         (["landscapes", "--methods", "tpee"], ["'tpee'", "Did you mean tpe?"]),
         (["landscapes", "--methods", "tpe:x"], ["number of seeds"]),
         (["landscapes", "--methods", ","], ["No method was named"]),
-        (["landscape:brannin", "--methods", "tpe"], ["brannin", "landscape:branin"]),
+        (["brannin", "--methods", "tpe"], ["brannin", "Did you mean branin?"]),
         (["landscapes", "--methods", "tpe", "--budget", "ten"], ["--budget", "10,30"]),
         (["landscapes", "--methods", "auto"], ["auto", "--model"]),
         (["landscapes", "--methods", "auto", "--model", "embeded"], ["embeded", "Did you mean"]),

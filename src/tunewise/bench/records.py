@@ -30,6 +30,7 @@ class RunKey(NamedTuple):
         protocol: How its values are made.
         method: Its name.
         model: As the user named it; empty where none is asked.
+        variant: What the model was told otherwise than usual; mostly empty.
         budget: Number of evaluations; 0 where the first steps do not depend on it.
         seed: Number of the repetition.
     """
@@ -38,6 +39,7 @@ class RunKey(NamedTuple):
     protocol: str
     method: str
     model: str
+    variant: str
     budget: int
     seed: int
 

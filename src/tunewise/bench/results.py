@@ -61,8 +61,8 @@ class Results:
         return found
 
     @cached_property
-    def _models(self) -> set[str]:
-        return {run.key.model for run in self.runs if run.key.model}
+    def _askings(self) -> set[tuple[str, str]]:
+        return {(run.key.model, run.key.variant) for run in self.runs if run.key.model}
 
     @cached_property
     def _by_place(self) -> Mapping[tuple[str, str], list[Run]]:
@@ -78,7 +78,9 @@ class Results:
 
     def label_of(self, run: Run) -> str:
         """What the method of a run is called."""
-        return f"{run.key.method} ({run.key.model})" if run.key.model and len(self._models) > 1 else run.key.method
+        if not run.key.model or len(self._askings) < 2:
+            return run.key.method
+        return f"{run.key.method} ({', '.join(filter(None, [run.key.model, run.key.variant]))})"
 
     def of(self, task: str, label: str, budget: int) -> list[Run]:
         """The runs that say how a method does with a budget, by seed; of equal ones the longest."""

@@ -1,7 +1,7 @@
 """Runs methods on problems: in several processes, by seed first, resumable after a kill.
 
 ```python
-run(["landscape:branin"], choose("tpe,default+gp"), budgets=(10,), seeds=3, records=Path("runs.jsonl"))
+run(["branin"], choose("tpe,default+gp"), budgets=(10,), seeds=3, records=Path("runs.jsonl"))
 ```
 
 Runs are ordered by seed, so that what an interruption leaves is balanced. The parent alone writes; a run is written
@@ -25,7 +25,7 @@ from typing import Any, Protocol
 from tunewise.bench.methods import METHODS, Chosen, Method, Offer, Outcome, Setting
 from tunewise.bench.problems.base import Problem
 from tunewise.bench.records import Records, Run, RunKey, Step, append, exclusive, read_runs
-from tunewise.bench.suites import find_problem
+from tunewise.bench.suites import Terms
 from tunewise.errors import TrialFailed, TunewiseError, UsageError
 from tunewise.llm.base import ChatModel
 
@@ -125,7 +125,7 @@ def run(
     model: ModelSpec | ChatModel | None = None,
     jobs: int = 1,
     pool: int = POOL,
-    data_dir: Path | None = None,
+    terms: Terms = Terms(),  # noqa: B008 - immutable
     watch: Watch | None = None,
 ) -> Report:
     """Run what the records do not hold yet.
@@ -139,7 +139,7 @@ def run(
         model: For methods that ask one. An object rather than its name only with one job.
         jobs: Processes.
         pool: Random configurations that are evaluated for `random`.
-        data_dir: Folder of the data sets.
+        terms: How problems are evaluated and told of.
         watch: Is told of progress.
 
     Raises:
@@ -147,15 +147,16 @@ def run(
         ModelError: The model is of no use; what was finished is kept.
     """
     check(methods, budgets=budgets, seeds=seeds, jobs=jobs, pool=pool, model=model)
-    found = [find_problem(name, data_dir) for name in problems]
-    planned = plan(found, methods, budgets=budgets, seeds=seeds, pool=pool, model=model.name if model else "")
+    found = [terms.find(name) for name in problems]
+    named = model.name if model else ""
+    planned = plan(found, methods, budgets=budgets, seeds=seeds, pool=pool, model=named, terms=terms)
     with exclusive(records):
         known = read_runs([records]) if records.exists() else {}
         todo = [(key, size) for key, size in planned.runs if key not in known]
         if watch:
             watch.begun([key for key, _ in todo], len(planned.runs) - len(todo), jobs)
         crashes = []
-        for key, result, seconds in results(todo, model=model, jobs=jobs, data_dir=data_dir):
+        for key, result, seconds in results(todo, model=model, jobs=jobs, terms=terms):
             if isinstance(result, Run):
                 append(records, result)
                 known[key] = result
@@ -198,7 +199,14 @@ def check(
 
 
 def plan(
-    problems: Sequence[Problem], methods: Chosen, *, budgets: Sequence[int], seeds: int, pool: int, model: str
+    problems: Sequence[Problem],
+    methods: Chosen,
+    *,
+    budgets: Sequence[int],
+    seeds: int,
+    pool: int,
+    model: str,
+    terms: Terms = Terms(),  # noqa: B008 - immutable
 ) -> Plan:
     """Which runs are wanted, by seed first; and which cannot be."""
     runs: list[tuple[RunKey, int]] = []
@@ -213,8 +221,9 @@ def plan(
                     refusals[problem.name, method.name] = Refusal(problem.name, method.name, why)
                     continue
                 for size, budget in sizes(method, budgets, pool):
-                    named = model if method.asks else ""
-                    runs.append((RunKey(problem.name, problem.protocol, method.name, named, budget, seed), size))
+                    asked = (model, terms.variant_of(problem)) if method.asks else ("", "")
+                    key = RunKey(problem.name, terms.protocol_of(problem), method.name, *asked, budget, seed)
+                    runs.append((key, size))
     return Plan(tuple(runs), tuple(refusals.values()))
 
 
@@ -231,20 +240,20 @@ Result = tuple[RunKey, Run | str, float]
 
 
 def results(
-    todo: Sequence[tuple[RunKey, int]], *, model: ModelSpec | ChatModel | None, jobs: int, data_dir: Path | None
+    todo: Sequence[tuple[RunKey, int]], *, model: ModelSpec | ChatModel | None, jobs: int, terms: Terms
 ) -> Iterator[Result]:
     """Runs as they end; a text in place of one that a library's error ended."""
     if jobs == 1 or len(todo) < 2:
         with one_thread():
             for key, size in todo:
-                yield one(key, size, model, data_dir)
+                yield one(key, size, model, terms)
         return
     with workers(min(jobs, len(todo))) as pool:
         waiting: set[Future[Result]] = set()
         left = iter(todo)
         while True:
             while len(waiting) < 2 * jobs and (following := next(left, None)) is not None:
-                waiting.add(pool.submit(one, *following, model, data_dir))
+                waiting.add(pool.submit(one, *following, model, terms))
             if not waiting:
                 return
             ended, waiting = wait(waiting, return_when=FIRST_COMPLETED)
@@ -317,15 +326,21 @@ connected: dict[ModelSpec, ChatModel] = {}
 """The models of this process: one connection serves many runs."""
 
 
-def one(key: RunKey, size: int, model: ModelSpec | ChatModel | None, data_dir: Path | None) -> Result:
+def one(key: RunKey, size: int, model: ModelSpec | ChatModel | None, terms: Terms) -> Result:
     """A run, in whatever process."""
     began = time.perf_counter()
-    problem, method = find_problem(key.problem, data_dir), METHODS[key.method]
+    problem, method = terms.find(key.problem), METHODS[key.method]
     if isinstance(model, ModelSpec):
         if model not in connected:
             connected[model] = model.connect()
         model = connected[model]
-    setting = Setting(problem=problem, budget=size, seed=key.seed, model=model if method.asks else None)
+    setting = Setting(
+        problem=problem,
+        budget=size,
+        seed=key.seed,
+        model=model if method.asks else None,
+        tells_budget=terms.tells_budget(problem),
+    )
     try:
         steps = tuple(play(method, setting))
     except TunewiseError:

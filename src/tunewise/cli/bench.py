@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,14 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="Compa
 DataOption = Annotated[
     Path | None, typer.Option("--data-dir", envvar="TUNEWISE_DATA", help="Folder with the data sets.")
 ]
+
+class Mode(StrEnum):
+    """Where values come from."""
+
+    tabular = "tabular"
+    live = "live"
+
+
 SuiteArgument = Annotated[
     str, typer.Argument(metavar="SUITE", help="Suites and problems, separated by commas.", show_default=False)
 ]
@@ -36,7 +45,10 @@ def run(
     seeds: Annotated[int, typer.Option(min=1, help="Repetitions of each run.")] = 10,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
     pool: Annotated[int, typer.Option(min=1, help="Random configurations to evaluate for `random`.")] = 200,
+    mode: Annotated[Mode, typer.Option(help="Look values up, or train.")] = Mode.tabular,
+    protocol: Annotated[str | None, typer.Option(help="clean or hpobench-0.0.10; else as the table has it.")] = None,
     data_dir: DataOption = None,
+    prompt: Annotated[int, typer.Option(min=0, max=3, help="The paper's prompt for landscapes.")] = 2,
     records: Annotated[Path, typer.Option(metavar="FILE", help="Read, and added to.")] = Path("bench.jsonl"),
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -56,7 +68,7 @@ def run(
     from tunewise.bench.progress import Progress
     from tunewise.bench.runner import ModelSpec
     from tunewise.bench.runner import run as run_all
-    from tunewise.bench.suites import choose_problems
+    from tunewise.bench.suites import Terms, choose_problems
     from tunewise.cli.options import quiet_optuna
     from tunewise.cli.signals import terminate_as_interrupt
 
@@ -75,7 +87,7 @@ def run(
                 model=spec,
                 jobs=jobs,
                 pool=pool,
-                data_dir=data_dir,
+                terms=Terms(mode=mode.value, protocol=protocol, data_dir=data_dir, prompt=prompt),
                 watch=None if quiet else progress,
             )
         except KeyboardInterrupt:

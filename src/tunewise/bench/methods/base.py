@@ -33,12 +33,14 @@ class Setting:
         budget: Number of evaluations.
         seed: Number of the repetition. All methods draw from the same `entropy` of a problem and a seed.
         model: The language model, for the methods that ask one.
+        tells_budget: Whether it learns the number of evaluations.
     """
 
     problem: Problem
     budget: int
     seed: int
     model: ChatModel | None = None
+    tells_budget: bool = True
 
     @property
     def entropy(self) -> int:
@@ -48,7 +50,7 @@ class Setting:
     @property
     def task(self) -> Task:
         """The problem's story, with this budget."""
-        return replace(self.problem.task, budget=self.budget)
+        return replace(self.problem.task, budget=self.budget if self.tells_budget else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,6 +96,51 @@ def run(
     say(console, report, records)
 
 
+@app.command("report")
+def report(
+    records: Annotated[list[Path], typer.Argument(metavar="RECORDS", help="Files of bench run.", show_default=False)],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="A folder for everything, or a .md file.")
+    ] = Path("bench-report"),
+) -> None:
+    """Write tables and figures of one file or several: a page to look at, Markdown, and a page for each task.
+
+    **Examples**
+
+    - `tunewise bench report bench.jsonl -o report`
+
+    - `tunewise bench report classical.jsonl smac.jsonl -o docs/results/classical.md`
+    """
+    from tunewise.bench.report import write_report
+    from tunewise.llm.manual import printable
+
+    for written in write_report(records, output):
+        typer.echo(f"{printable(str(written))} ({written.stat().st_size / 1e6:.1f} MB)")
+
+
+@app.command("list")
+def list_all() -> None:
+    """Name the suites, the problems and the methods.
+
+    **Examples**
+
+    - `tunewise bench list`
+    """
+    from tunewise.bench.methods import GROUPS, METHODS
+    from tunewise.bench.suites import SUITES, suites
+
+    typer.echo("Suites and their problems (add +renamed, +shifted, ... to wrap one)")
+    for name, problems in suites().items():
+        typer.echo(f"  {name}: {SUITES[name]}\n    {', '.join(problems)}")
+    typer.echo("\nMethods")
+    for method in METHODS.values():
+        asks = " (asks a model)" if method.asks else ""
+        typer.echo(f"  {method.name}: {method.description}{asks}")
+    typer.echo("\nSeveral methods at once")
+    for group, members in GROUPS.items():
+        typer.echo(f"  {group}: {', '.join(members)}")
+
+
 def say(console: Console, report: Report, records: Path) -> None:
     """What did not fit, what crashed, and where the rest is.
 

@@ -93,7 +93,7 @@ def load_table(model: str, name: str, folder: Path = FOLDER) -> Table:
     look_up(model, GRIDS, "table of model")
     file = folder / f"{model}.npz"
     try:
-        with np.load(file, allow_pickle=False) as data:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as data:
             version = int(data["version"])
             axes = {axis: tuple(data[f"axis {axis}"].tolist()) for axis in GRIDS[model].axes if version == VERSION}
             wrong = data.get(name)

@@ -174,7 +174,9 @@ def compute(model: str, name: str, indices: Sequence[int], data_dir: Path | None
     ]
 
 
-def evaluate_points(model: str, split: Split, points: Sequence[Configuration]) -> list[Result]:
+def evaluate_points(
+    model: str, split: Split, points: Sequence[Configuration], *, effort: int | None = None
+) -> list[Result]:
     """Errors of related points (see `related`) on validation and test part; None where training diverges."""
     results: list[Result] = [None] * len(points)
     reached, last = 0, None
@@ -183,7 +185,7 @@ def evaluate_points(model: str, split: Split, points: Sequence[Configuration]) -
         depth = points[i].get("max_depth")
         if not isinstance(depth, int) or last is None or depth < reached:
             try:
-                estimator = fit(MODELS[model], split, points[i], seed=SEED)
+                estimator = fit(MODELS[model], split, points[i], effort=effort, seed=SEED)
             except TrialFailed:
                 continue
             last = tuple(count_errors(estimator, part, split.classes) for part in (split.valid, split.test))

@@ -75,7 +75,9 @@ class Progress:
         grid = Table.grid(padding=(0, 1))
         bar = ProgressBar(total=max(1, self._total), completed=self._done, width=24)
         elapsed = duration(time.monotonic() - self._began)
-        grid.add_row(bar, f"{self._done}/{self._total}", f"{elapsed}, {self._remaining()} left", f"[dim]{self._last}[/]")
+        grid.add_row(
+            bar, f"{self._done}/{self._total}", f"{elapsed}, {self._remaining()} left", f"[dim]{self._last}[/]"
+        )
         return grid
 
 

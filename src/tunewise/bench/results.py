@@ -21,8 +21,8 @@ __all__ = ["Results"]
 RANDOM = "random"
 SHORT = 10
 """The budget at which language models are at their best; a longer run of most methods contains it."""
-PEERS = 10
-"""Random searches that stand for `random` among the others' repetitions, drawn from the pool."""
+SEARCHES = 200
+"""Random searches that are drawn from the pool to show how they vary; their mean is computed exactly."""
 
 
 @dataclass(frozen=True)
@@ -139,13 +139,19 @@ class Results:
         pool = self.pool(task)
         if label == RANDOM:
             rng = np.random.default_rng(zlib.crc32(task.encode()))
-            return resampled_best(pool, budget, repetitions=PEERS, rng=rng)
+            return resampled_best(pool, budget, repetitions=SEARCHES, rng=rng)
         ceiling = float(pool.max())
         rows = [
             best_so_far([step.value for step in run.steps], budget=budget, ceiling=ceiling)
             for run in self.of(task, label, budget)
         ]
         return np.array(rows).reshape(len(rows), budget)
+
+    def mean_curve(self, task: str, label: str, budget: int) -> Array:
+        """Best so far, mean over seeds; of random search the expectation."""
+        if label == RANDOM:
+            return np.array([self.random_best(task, size) for size in range(1, budget + 1)])
+        return np.asarray(self.curves(task, label, budget).mean(axis=0))
 
     def bests(self, task: str, label: str, budget: int) -> Array:
         """The best value of each seed."""
@@ -157,9 +163,7 @@ class Results:
         """Tasks on which all these methods ran."""
         listed = list(labels)
         return tuple(
-            task
-            for task in self.tasks
-            if all(label == RANDOM or self.of(task, label, budget) for label in listed)
+            task for task in self.tasks if all(label == RANDOM or self.of(task, label, budget) for label in listed)
         )
 
     def table(self, tasks: Iterable[str], labels: Iterable[str], budget: int) -> Array:

@@ -22,6 +22,7 @@ DataOption = Annotated[
     Path | None, typer.Option("--data-dir", envvar="TUNEWISE_DATA", help="Folder with the data sets.")
 ]
 
+
 class Mode(StrEnum):
     """Where values come from."""
 

@@ -23,8 +23,9 @@ def asking(facade_name: str, *, default: bool) -> Callable[[Setting], Offering]:
     """A facade of SMAC3 with its own settings."""
 
     def start(setting: Setting) -> Offering:
-        import smac
-        from smac.runhistory import TrialInfo
+        with ignored_warnings():
+            import smac
+            from smac.runhistory import TrialInfo
 
         space = setting.problem.space
         there = to_configspace(space)

@@ -36,15 +36,15 @@ def write_report(records: Sequence[Path], output: Path) -> list[Path]:
     runs = read_runs(records)
     if not runs:
         raise UsageError(f"{', '.join(map(str, records))} holds no whole run. Run bench run first.")
-    document = build(Results(tuple(runs.values())), Cleaner(os.environ))
+    short = output.suffix == ".md"
+    document = build(Results(tuple(runs.values())), Cleaner(os.environ), pages=not short)
     try:
-        if output.suffix == ".md":
-            shown = pictures(document, pages=False)
-            save(shown, output.with_suffix(""))
+        if short:
+            save(pictures(document), output.with_suffix(""))
             output.write_text(markdown(document, figures=output.stem, tasks=None)[""], "utf-8")
             return [output]
         (output / "tasks").mkdir(parents=True, exist_ok=True)
-        save(pictures(document, pages=True), output / "figures")
+        save(pictures(document), output / "figures")
         for name, text in markdown(document, figures="figures", tasks="tasks").items():
             (output / (name or "report.md")).write_text(text, "utf-8")
         (output / "index.html").write_text(page(document), "utf-8")
@@ -53,10 +53,9 @@ def write_report(records: Sequence[Path], output: Path) -> list[Path]:
     return [output / "index.html", output / "report.md"]
 
 
-def pictures(document: Document, *, pages: bool) -> list[Picture]:
-    """The figures of the main part, and of the tasks' pages."""
-    shown = [section for section in document.sections if pages or not section.page]
-    return [block for section in shown for block in section.blocks if isinstance(block, Picture)]
+def pictures(document: Document) -> list[Picture]:
+    """All figures."""
+    return [block for section in document.sections for block in section.blocks if isinstance(block, Picture)]
 
 
 def save(figures: Sequence[Picture], folder: Path) -> None:

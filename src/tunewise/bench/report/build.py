@@ -23,8 +23,8 @@ MAX_REASON = 400
 SEVERAL = 2
 
 
-def build(results: Results, clean: Clean) -> Document:
-    """The whole report."""
+def build(results: Results, clean: Clean, *, pages: bool = True) -> Document:
+    """The whole report, with a page for each task or without."""
     scapes = [task for task in results.tasks if task in LANDSCAPES]
     trained = [task for task in results.tasks if task not in LANDSCAPES]
     sections = [Section("What ran", [*head(results), tables.methods(results)])]
@@ -40,7 +40,8 @@ def build(results: Results, clean: Clean) -> Document:
         sections.append(Section(title, [*shown, *pictures]))
     if costs := tables.spending(results):
         sections.append(Section("Tokens, money, and who made the points", [costs]))
-    sections += [task_page(results, task, clean) for task in results.tasks]
+    if pages:
+        sections += [task_page(results, task, clean) for task in results.tasks]
     return Document("Benchmark", sections)
 
 

@@ -15,7 +15,7 @@ def markdown(document: Document, *, figures: str | None, tasks: str | None) -> d
     Args:
         document: What to write.
         figures: Folder of the figures, relative to the main file; None: the text says what is left out.
-        tasks: Folder of the tasks' pages, likewise; None: they are left out.
+        tasks: Folder of the tasks' pages, likewise; None: there are none.
     """
     main = [s for s in document.sections if not s.page]
     pages = [s for s in document.sections if s.page]

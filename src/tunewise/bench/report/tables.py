@@ -58,14 +58,12 @@ def with_interval(found: Interval, form: str = "improvement") -> str:
 
 def improvements(results: Results, tasks: Sequence[str], label: str, budget: int) -> list[Array]:
     """For each task the improvement over random search of each seed."""
-    return [
-        improvement(results.random_best(task, budget), results.bests(task, label, budget)) for task in tasks
-    ]
+    return [improvement(results.random_best(task, budget), results.bests(task, label, budget)) for task in tasks]
 
 
 def regret(results: Results, task: str, label: str, budget: int) -> Array:
     """Mean normalized regret after each evaluation."""
-    mean = results.curves(task, label, budget).mean(axis=0)
+    mean = results.mean_curve(task, label, budget)
     return normalized(mean, best=results.best_known[task], first=results.random_best(task, 1))
 
 
@@ -295,7 +293,17 @@ def spending(results: Results) -> Table | None:
         rows.append([label, str(len(runs)), *cells, share(float(own)), share(float(fell)), f"{sent_back:.2f}"])
     if not rows:
         return None
-    heads = ["method", "studies", "calls", "tokens read", "written", "US dollars", "model's own", "fell back", "refused"]
+    heads = [
+        "method",
+        "studies",
+        "calls",
+        "tokens read",
+        "written",
+        "US dollars",
+        "model's own",
+        "fell back",
+        "refused",
+    ]
     caption = (
         "Mean per study. Model's own: share of evaluations whose configuration the model made; fell back: it was asked "
         "and gave nothing usable; refused: replies sent back per evaluation."

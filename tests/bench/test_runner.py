@@ -11,11 +11,10 @@ from typing import Any
 
 import pytest
 
-from tunewise.bench.methods import METHODS, choose
-from tunewise.bench.records import Records, Run, RunKey, Step, append, read_runs
-from tunewise.bench.runner import play, plan, run
+from tunewise.bench.methods import METHODS, Setting, choose
 from tunewise.bench.problems import get as find_problem
-from tunewise.bench.methods import Setting
+from tunewise.bench.records import Records, Run, RunKey, Step, append, read_runs
+from tunewise.bench.runner import plan, play, run
 from tunewise.errors import ModelUnavailable, UsageError
 from tunewise.llm.scripted import FunctionModel, ScriptedModel
 from tunewise.testing.simulated import expert
@@ -26,7 +25,10 @@ BRANIN, ACKLEY = "branin", "ackley"
 
 def timeless(runs: Records) -> dict[RunKey, Any]:
     """Runs without what differs each time."""
-    return {key: [replace(step, seconds=0, evaluation_seconds=0) for step in r.steps] for key, r in runs.items()}
+    return {
+        key: [replace(step, seconds=0, cpu_seconds=0, evaluation_seconds=0) for step in r.steps]
+        for key, r in runs.items()
+    }
 
 
 def small(records: Path, **changes: Any) -> Any:
@@ -92,10 +94,10 @@ def test_a_damaged_middle_is_said(tmp_path: Path) -> None:
     small(file)
     lines = file.read_text().splitlines()
     file.write_text("\n".join([*lines[:10], lines[10][:30], *lines[11:]]) + "\n")
-    with pytest.raises(UsageError, match="Line 11 .* is no record"):
+    with pytest.raises(UsageError, match=r"Line 11 .* is no record"):
         read_runs([file])
     file.write_text("\n".join([json.dumps({"v": 7}), *lines]) + "\n")
-    with pytest.raises(UsageError, match="Line 1 .* version 7"):
+    with pytest.raises(UsageError, match=r"Line 1 .* version 7"):
         read_runs([file])
 
 

@@ -74,7 +74,7 @@ def resampled_best(pool: ArrayLike, budget: int, *, repetitions: int, rng: np.ra
 
 
 def improvement(reference: float, value: ArrayLike) -> Array:
-    """(reference - value) / reference; 0.2 is 20 % less error. Where the reference is 0: 0 for 0, else minus infinity."""
+    """(reference - value) / reference; 0.2 is 20 % less error. Where the reference is 0: 0 for 0, else -infinity."""
     given = np.asarray(value, dtype=float)
     if abs(reference) < CLOSE:
         return np.where(np.abs(given) < CLOSE, 0.0, -np.inf)

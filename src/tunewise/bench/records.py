@@ -57,7 +57,8 @@ class Step:
         reason: The model's words.
         fallback: Why it is not the model's.
         refused: Replies sent back.
-        seconds: That the proposal took.
+        seconds: That the proposal took, on the clock.
+        cpu_seconds: Of processor time that it took in this process.
         evaluation_seconds: That the evaluation took.
         calls: To the model, for this proposal.
         input_tokens: None when unknown.
@@ -74,6 +75,7 @@ class Step:
     fallback: str = ""
     refused: int = 0
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
     evaluation_seconds: float = 0.0
     calls: int = 0
     input_tokens: int | None = 0
@@ -112,13 +114,14 @@ Records = dict[RunKey, Run]
 """Whole runs, in the order of the file."""
 
 DEFAULTS = Step(configuration={}, source="", value=None)
+TIMES = ("seconds", "cpu_seconds", "evaluation_seconds")
 ALWAYS = ("configuration", "source", "value")
 
 
 def known(step: Step) -> dict[str, Any]:
     """What differs from nothing, in few digits where digits tell nothing."""
     row = {name: v for name, v in asdict(step).items() if name in ALWAYS or v != getattr(DEFAULTS, name)}
-    return row | {name: round(row[name], 5) for name in ("seconds", "evaluation_seconds") if name in row}
+    return row | {name: round(row[name], 5) for name in TIMES if name in row}
 
 
 @contextmanager

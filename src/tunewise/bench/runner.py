@@ -10,30 +10,27 @@ when it ends, and the same call does what is missing.
 
 from __future__ import annotations
 
-import os
-import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from tunewise.bench.methods import METHODS, Chosen, Method, Offer, Outcome, Setting
 from tunewise.bench.problems.base import Problem
 from tunewise.bench.records import Records, Run, RunKey, Step, append, exclusive, read_runs
 from tunewise.bench.suites import Terms
+from tunewise.bench.workers import one_thread, workers
 from tunewise.errors import TrialFailed, TunewiseError, UsageError
 from tunewise.llm.base import ChatModel
 
-__all__ = ["POOL", "Crash", "ModelSpec", "Plan", "Refusal", "Report", "Watch", "play", "plan", "run"]
+__all__ = ["POOL", "Crash", "ModelSpec", "Plan", "Refusal", "Report", "Watch", "plan", "play", "run"]
 
 POOL = 200
 """Evaluated random configurations of a problem, from which random search is computed [Zhang]."""
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,61 +264,6 @@ def results(
                     ) from None
 
 
-@contextmanager
-def workers(jobs: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes with one thread each, that end when this one does, however it ends."""
-    import multiprocessing
-
-    before = {name: os.environ.get(name) for name in THREADS}
-    os.environ.update(dict.fromkeys(THREADS, "1"))
-    pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"), initializer=end_with_parent)
-    try:
-        yield pool
-    finally:
-        stop(pool)
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-def stop(pool: ProcessPoolExecutor) -> None:
-    """End the workers at once: what they are at is not kept anyway."""
-    running = list((pool._processes or {}).values())
-    pool.shutdown(wait=False, cancel_futures=True)
-    for process in running:
-        process.kill()
-    for process in running:
-        process.join()
-
-
-def end_with_parent() -> None:
-    """Watch the parent from a thread; a pool's worker would wait for ever for one that was killed."""
-    import multiprocessing
-    from multiprocessing.connection import wait as wait_for
-    from signal import SIG_IGN, SIGINT, signal
-
-    signal(SIGINT, SIG_IGN)  # Ctrl-C is the parent's
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        wait_for([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Numerical libraries of this process with one thread, as in a worker: equal results, and no fight for cores."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1):
-        yield
-
-
 connected: dict[ModelSpec, ChatModel] = {}
 """The models of this process: one connection serves many runs."""
 
@@ -356,18 +298,32 @@ def one(key: RunKey, size: int, model: ModelSpec | ChatModel | None, terms: Term
 def play(method: Method, setting: Setting) -> Iterator[Step]:
     """The evaluations of a run, as they end."""
     offers = method.start(setting)
-    began = time.perf_counter()
-    offer = next(offers, None)
-    while offer is not None:
-        asked = time.perf_counter()
-        outcome = evaluated(setting.problem, offer)
-        ended = time.perf_counter()
-        yield stepped(offer, outcome, seconds=asked - began, evaluation_seconds=ended - asked)
-        began = time.perf_counter()
+    outcome: Outcome | None = None
+    while True:
+        began, worked = time.perf_counter(), time.process_time()
         try:
-            offer = offers.send(outcome)
+            offer = next(offers) if outcome is None else offers.send(outcome)
         except StopIteration:
-            offer = None
+            return
+        proposed, busy = time.perf_counter(), time.process_time()
+        outcome = evaluated(setting.problem, offer)
+        yield Step(
+            configuration=offer.configuration,
+            source=offer.source,
+            value=outcome.value,
+            error=outcome.error,
+            extra=outcome.extra,
+            reason=offer.reason,
+            fallback=offer.fallback,
+            refused=offer.refused,
+            seconds=proposed - began,
+            cpu_seconds=busy - worked,
+            evaluation_seconds=time.perf_counter() - proposed,
+            calls=offer.calls,
+            input_tokens=offer.input_tokens,
+            output_tokens=offer.output_tokens,
+            cost_usd=offer.cost_usd,
+        )
 
 
 def evaluated(problem: Problem, offer: Offer) -> Outcome:
@@ -377,26 +333,6 @@ def evaluated(problem: Problem, offer: Offer) -> Outcome:
     except TrialFailed as failure:
         return Outcome(value=None, error=str(failure))
     return Outcome(value=evaluation.value, extra=dict(evaluation.extra))
-
-
-def stepped(offer: Offer, outcome: Outcome, *, seconds: float, evaluation_seconds: float) -> Step:
-    """An offer and its outcome together."""
-    return Step(
-        configuration=offer.configuration,
-        source=offer.source,
-        value=outcome.value,
-        error=outcome.error,
-        extra=outcome.extra,
-        reason=offer.reason,
-        fallback=offer.fallback,
-        refused=offer.refused,
-        seconds=seconds,
-        evaluation_seconds=evaluation_seconds,
-        calls=offer.calls,
-        input_tokens=offer.input_tokens,
-        output_tokens=offer.output_tokens,
-        cost_usd=offer.cost_usd,
-    )
 
 
 def versions(method: Method) -> str:

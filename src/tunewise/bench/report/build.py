@@ -110,8 +110,8 @@ def paper(results: Results, tasks: Sequence[str]) -> Iterator[Block]:
     Only what is known here of its numbers stands beside ours, never a guess. Its tables of ranks are the last columns.
     """
     yield Text(
-        "[Zhang] is arXiv 2312.04528. Its numbers stand here as far as they are known to this project; where a number is "
-        f"not known, {tables.NONE} stands. Its tasks were evaluated under another protocol (see docs/bench.md), so "
+        "[Zhang] is arXiv 2312.04528. Its numbers stand here as far as they are known to this project; where a number "
+        f"is not known, {tables.NONE} stands. Its tasks were evaluated under another protocol (see docs/bench.md), so "
         "shares and ranks compare, absolute errors do not."
     )
     for budget, numbers in ((10, "1 and 2"), (30, "3")):
@@ -121,7 +121,7 @@ def paper(results: Results, tasks: Sequence[str]) -> Iterator[Block]:
         if budget in results.budgets:
             table = tables.by_task(results, tasks, budget)
             yield Table(table.heads, table.rows, f"The paper's table {number}: {table.caption}")
-    if 30 in results.budgets:  # noqa: PLR2004 - the paper's
+    if 30 in results.budgets:
         table = tables.warm_start(results, tasks, 30)
         caption = f"The paper's table 8: the language model for 10, then Bayesian optimization. {table.caption}"
         yield Table(table.heads, table.rows, caption)

@@ -44,7 +44,7 @@ PANELS = 6
 DOTS = 110
 """Pixels per inch."""
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "tunewise",
     "font.family": "DejaVu Sans",
@@ -75,8 +75,9 @@ def drawing(width: float, height: float, columns: int = 1) -> Iterator[tuple[Fig
             "The figures need matplotlib, which is not installed. Run pip install 'tunewise[bench]'."
         ) from None
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained" if columns > 1 else "none")
-        figure.subplots_adjust(left=0.08, right=0.8, bottom=0.11, top=0.97)  # a tenth of the time of finding it out
+        figure = Figure(figsize=(width, height), layout="constrained" if columns > 1 else None)
+        if columns == 1:
+            figure.subplots_adjust(left=0.08, right=0.8, bottom=0.11, top=0.97)
         axes = figure.subplots(1, columns, squeeze=False)[0]
         yield figure, list(axes)
 
@@ -180,8 +181,8 @@ def landscape(results: Results, task: str, budget: int, name: str) -> Picture:
             trajectory(axes, results.of(task, label, budget)[0], budget)
             axes.set_title(label, fontsize=9)
         caption = (
-            f"{task}: contours of the logarithm of the distance to the least value, dark is good; stars are the optima, "
-            "the line is one seed's way, numbers count its evaluations, the ring is its best."
+            f"{task}: contours of the logarithm of the distance to the least value, dark is good; stars are the "
+            "optima, the line is one seed's way, numbers count its evaluations, the ring is its best."
         )
         return picture(figure, name, caption, vector=False)
 

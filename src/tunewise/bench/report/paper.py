@@ -62,7 +62,7 @@ LANDSCAPES: Final[Mapping[str, tuple[float, float]]] = {
     "quadratic": (9.99, 4.72),
     "ill_conditioned": (34.4, 15.1),
 }
-"""Best value after 10 evaluations, mean of 3 seeds: the language model with prompt 2 at temperature 0, random search."""
+"""Best value after 10 evaluations, mean of 3 seeds: the model with prompt 2 at temperature 0, random search."""
 
 WARM_START: Final = (21, 32)
 """Tasks on which ten evaluations by the language model and then Bayesian optimization to 30 improved on or matched

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tunewise.bench.measures import Interval, area, improvement, interval, mean_ranks, normalized, paired
-from tunewise.bench.measures import Array
+from tunewise.bench.measures import Array, Interval, area, improvement, interval, mean_ranks, normalized, paired
 from tunewise.bench.methods import METHODS
 from tunewise.bench.report.document import Table
 from tunewise.bench.report.paper import AT_10, AT_30, LANDSCAPES, WARM_START, Reported
@@ -27,7 +26,7 @@ __all__ = [
     "warm_start",
 ]
 
-NONE = "–"
+NONE = "-"
 """What is not known, or does not apply."""
 REFERENCE = "default+gp"
 """What a language model must add to: the default configuration, then a Gaussian process [Defaults]."""
@@ -252,8 +251,11 @@ def methods(results: Results) -> Table:
     for label in results.labels:
         runs = [run for run in results.runs if results.label_of(run) == label]
         longest = max(len(run.steps) for run in runs)
-        whole = [sum(step.seconds for step in run.steps) for run in runs if len(run.steps) == longest]
-        each = [step.seconds for run in runs for step in run.steps]
+        whole = [run for run in runs if len(run.steps) == longest]
+        waited, worked = (
+            np.mean([sum(getattr(step, name) for step in run.steps) for run in whole])
+            for name in ("seconds", "cpu_seconds")
+        )
         method = METHODS.get(runs[0].key.method)
         rows.append(
             [
@@ -261,15 +263,19 @@ def methods(results: Results) -> Table:
                 method.description if method else NONE,
                 str(len(runs)),
                 f"{longest}",
-                f"{np.mean(whole):.2f}",
-                f"{1000 * np.mean(each):.1f}",
+                f"{worked:.2f}",
+                f"{waited:.2f}",
+                f"{1000 * worked / longest:.1f}",
             ]
         )
     caption = (
-        "How each method begins, and what its proposals took as they ran here: seconds of a whole run of its longest "
-        "budget, and milliseconds of a proposal, evaluation not counted."
+        "How each method begins, and what its proposals took in a run of its longest budget, evaluations not counted: "
+        "seconds of processor time, seconds on the clock (more where the machine had other work, or a model was waited "
+        "for), milliseconds of processor time a proposal."
     )
-    return Table(["method", "what it is", "runs", "budget", "s a run", "ms a proposal"], rows, caption)
+    return Table(
+        ["method", "what it is", "runs", "budget", "s a run", "s on the clock", "ms a proposal"], rows, caption
+    )
 
 
 def spending(results: Results) -> Table | None:

@@ -20,8 +20,8 @@ from tunewise.evaluate.base import Evaluation
 from tunewise.space import Configuration, Value
 
 NAMES = [name for name in problems.names() if not name.startswith("nn:")]  # nn: test_published.py
-WRAPPED = [f"{name}+{w}" for name in ("branin", "ackley_shifted", "rf:car") for w in WRAPPERS if w != "permuted"]
-CHAINS = ["svm:credit-g+renamed+noisy+failing", "lr:kc1+shifted+renamed"]
+WRAPPED = [f"{name}+{w}" for name in ("branin", "ackley_shifted", "svm:car") for w in WRAPPERS if w != "permuted"]
+CHAINS = ["svm:credit-g+renamed+noisy+failing", "rf:vehicle+shifted+renamed"]
 
 
 @pytest.fixture(params=[*NAMES, *WRAPPED, *CHAINS])

@@ -216,8 +216,6 @@ def read_csv(data: DataSet, folder: Path) -> dict[str, list[str]]:
 
 def fetch(data: DataSet) -> dict[str, list[str]]:
     """The same from OpenML."""
-    from urllib.error import URLError
-
     from sklearn.datasets import fetch_openml
 
     if data.openml is None:
@@ -229,11 +227,15 @@ def fetch(data: DataSet) -> dict[str, list[str]]:
             as_frame=False,
             parser="liac-arff",
         )
-    except (OSError, URLError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise StudyError(
             f"{data.name} cannot be loaded from OpenML: {error}. Try again later, or give a folder with "
             f"{data.name}.csv (--data-dir or TUNEWISE_DATA)."
         ) from None
+    if not isinstance(bunch.data, np.ndarray):
+        raise StudyError(
+            f"{data.name} is stored as a sparse matrix at OpenML, which is not supported. Give a CSV file."
+        )
     levels: Mapping[str, Sequence[str]] = bunch.categories or {}
     columns = {
         name: [as_text(cell, levels.get(name)) for cell in bunch.data[:, i]]

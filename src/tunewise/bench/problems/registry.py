@@ -84,8 +84,8 @@ def get(
     key, _, data = name.partition(":")
     if key not in MODELS or not data or (mode == "tabular" and data not in DATASETS):
         raise unknown(name, names(), "problem")
+    folder = find_data_dir(data_dir) if data_dir or mode == "live" else None
     if mode == "live":
-        folder = find_data_dir(data_dir)
         return LiveTask(
             MODELS[key], find_dataset(name, data, folder), folder, protocol or "clean", share, effort, seed or 0
         )

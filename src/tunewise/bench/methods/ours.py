@@ -48,11 +48,12 @@ def proposing(
             max_fallbacks=None,
         )
         study = quiet_study(sampler)
+        billed: set[tuple[int, str]] = set()
         silent = 0
         for _ in range(setting.budget):
             trial = study.ask()
             configuration = space.suggest(trial)
-            offer = offered(study, trial.number)
+            offer = offered(study, trial.number, billed)
             silent = silent + 1 if offer.fallback.startswith("the model gave no reply") else 0
             if silent == MAX_SILENCE:
                 raise ModelUnavailable(
@@ -65,11 +66,18 @@ def proposing(
     return start
 
 
-def offered(study: optuna.Study, number: int) -> Offer:
-    """What the sampler has stored about a trial."""
-    frozen = study.get_trials(deepcopy=False)[number]
-    record = TrialRecord.from_optuna(frozen)
-    calls = [Call.from_dict(value) for key, value in frozen.system_attrs.items() if key.startswith(CALL_KEY)]
+def offered(study: optuna.Study, number: int, billed: set[tuple[int, str]]) -> Offer:
+    """What the sampler has stored about a trial, with the calls since the last one: some are made while a trial runs."""
+    trials = study.get_trials(deepcopy=False)
+    record = TrialRecord.from_optuna(trials[number])
+    made = {
+        (trial.number, key): Call.from_dict(value)
+        for trial in trials
+        for key, value in trial.system_attrs.items()
+        if key.startswith(CALL_KEY) and (trial.number, key) not in billed
+    }
+    billed |= made.keys()
+    calls = made.values()
     return Offer(
         configuration=record.configuration,
         source=record.source,

@@ -76,7 +76,7 @@ def offered(study: optuna.Study, number: int, billed: set[tuple[int, str]]) -> O
         for key, value in trial.system_attrs.items()
         if key.startswith(CALL_KEY) and (trial.number, key) not in billed
     }
-    billed |= made.keys()
+    billed.update(made)
     calls = made.values()
     return Offer(
         configuration=record.configuration,

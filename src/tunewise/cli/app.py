@@ -27,7 +27,9 @@ app = typer.Typer(
 
     - `tunewise show study.yaml`: who proposed what and why, what it cost, best against default
 
-        tunewise report study.yaml      the same and more as one page to look at
+    - `tunewise report study.yaml`: the same and more as one page to look at
+
+    - `tunewise bench list`: problems and methods, which `tunewise bench run` compares
 
     Exit codes: 0 done, 2 wrong usage, 3 budget reached, 4 model unusable, 5 objective failed throughout,
     130 interrupted.

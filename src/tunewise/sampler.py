@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from tunewise.llm.prices import Price
 
-__all__ = ["PROPOSERS", "LLMSampler", "drive"]
+__all__ = ["PROPOSERS", "Account", "LLMSampler", "drive"]
 
 PROPOSERS: dict[str, Proposer] = {"compressed": compressed, "chat": chat, "auto": auto, "random": random}
 """Proposers by name."""
@@ -66,6 +66,40 @@ def drive(asking: Proposing, complete: Callable[[ChatRequest], ChatReply]) -> Pr
         return cast("Proposal", done.value)
     finally:
         asking.close()
+
+
+class Account:
+    """A ledger whose calls are kept in the study, with the trials that they were made for."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self._counted: set[tuple[str, int, str]] = set()
+
+    def restore(self, study: Study) -> None:
+        """Count what the study has spent in other processes."""
+        for trial in study.get_trials(deepcopy=False):
+            for key, call in trial.system_attrs.items():
+                mark = (study.study_name, trial.number, key)
+                if key.startswith(CALL_KEY) and mark not in self._counted:
+                    self._counted.add(mark)
+                    self.ledger.restore([Call.from_dict(call)])
+
+    def complete(self, study: Study, trial: FrozenTrial, request: ChatRequest) -> ChatReply:
+        """Call the model, unless this trial has made the same call before it was interrupted."""
+        known = study._storage.get_trial(trial._trial_id)
+        request_key = request.key
+        calls = [Call.from_dict(value) for key, value in known.system_attrs.items() if key.startswith(CALL_KEY)]
+        for call in calls:
+            if call.key == request_key and not call.error:
+                return call.reply()
+        key = f"{CALL_KEY}{len(calls)}"
+
+        def record(call: Call) -> None:
+            self._counted.add((study.study_name, trial.number, key))
+            entry = {**call.to_dict(), "prompt": request.messages[-1].content}
+            study._storage.set_trial_system_attr(trial._trial_id, key, entry)
+
+        return self.ledger.complete(request, record)
 
 
 class LLMSampler(BaseSampler):
@@ -129,7 +163,7 @@ class LLMSampler(BaseSampler):
         chosen = find_proposer(proposer)
         self._ask_model = chosen
         self._propose = default_first(chosen) if default else chosen
-        self._ledger = Ledger(find_model(model, chosen), caps=caps or Caps(), price=price)
+        self._account = Account(Ledger(find_model(model, chosen), caps=caps or Caps(), price=price))
         self._style: dict[str, Any] = {
             "reasoning": reasoning,
             "expert": expert,
@@ -140,29 +174,23 @@ class LLMSampler(BaseSampler):
         self._entropy = [int(word) for word in np.random.SeedSequence(seed).generate_state(4)]
         self._max_fallbacks = max_fallbacks
         self._fallbacks: dict[tuple[str, int], str] = {}  # study and trial in a row, up to now: why
-        self._counted: set[tuple[str, int, str]] = set()
         self._reader = HistoryReader()
         self._lock = threading.RLock()
 
     @property
     def model(self) -> ChatModel:
         """Who is asked."""
-        return self._ledger.model
+        return self._account.ledger.model
 
     @property
     def totals(self) -> Totals:
         """What the study's calls took, as far as this process has seen."""
-        return self._ledger.totals
+        return self._account.ledger.totals
 
     def restore(self, study: Study) -> None:
         """Count what the study has spent in other processes."""
         with self._lock:
-            for trial in study.get_trials(deepcopy=False):
-                for key, call in trial.system_attrs.items():
-                    mark = (study.study_name, trial.number, key)
-                    if key.startswith(CALL_KEY) and mark not in self._counted:
-                        self._counted.add(mark)
-                        self._ledger.restore([Call.from_dict(call)])
+            self._account.restore(study)
 
     def preview(self, study: Study) -> ChatRequest | None:
         """The request that a next trial would send first, as far as is known now; None if it would send none.
@@ -267,7 +295,7 @@ class LLMSampler(BaseSampler):
         """Ask the proposer; once more where a worker in another process has meanwhile proposed the same."""
         for _ in range(MAX_COLLISIONS):
             ask = self._ask(study, trial.number, space, fixed=fixed)
-            proposal = drive(self._propose(ask), lambda request: self._complete(study, trial, request))
+            proposal = drive(self._propose(ask), lambda request: self._account.complete(study, trial, request))
             known = {t.number for t in ask.history if t.configuration}
             since = [
                 t for t in self._reader.read(study, skip=trial.number) if t.configuration and t.number not in known
@@ -297,23 +325,6 @@ class LLMSampler(BaseSampler):
                 f'create_study(direction="{self.task.direction}"), or leave the direction out of the task.'
             )
         return replace(self.task, direction=direction)
-
-    def _complete(self, study: Study, trial: FrozenTrial, request: ChatRequest) -> ChatReply:
-        """Call the model, unless this trial has made the same call before it was interrupted."""
-        known = study._storage.get_trial(trial._trial_id)
-        request_key = request.key
-        calls = [Call.from_dict(value) for key, value in known.system_attrs.items() if key.startswith(CALL_KEY)]
-        for call in calls:
-            if call.key == request_key and not call.error:
-                return call.reply()
-        key = f"{CALL_KEY}{len(calls)}"
-
-        def record(call: Call) -> None:
-            self._counted.add((study.study_name, trial.number, key))
-            entry = {**call.to_dict(), "prompt": request.messages[-1].content}
-            study._storage.set_trial_system_attr(trial._trial_id, key, entry)
-
-        return self._ledger.complete(request, record)
 
     def _take(self, study: Study, trial: FrozenTrial, planned: TrialRecord, proposal: Proposal) -> None:
         """Store where the configuration came from, before anybody evaluates it."""

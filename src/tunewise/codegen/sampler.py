@@ -18,6 +18,7 @@ from optuna.samplers import BaseSampler
 from tunewise.codegen.evaluate import Runner
 from tunewise.codegen.policy import Step, next_step
 from tunewise.codegen.tell import tuning_request
+from tunewise.codegen.tools import answered_by_calls, tool_of
 from tunewise.codegen.tree import Program, Tree, joined_name, split_name
 from tunewise.codegen.write import NoProgram, write_program
 from tunewise.errors import ModelUnavailable, ModelUnusable, StudyError
@@ -167,7 +168,13 @@ class ProgramSampler(BaseSampler):
             temperature=self._options.temperature,
         )
         complete = self._complete(study, trial)
-        proposal = drive(TUNERS[self._options.tuner](ask), lambda r: complete(tuning_request(r, program, history)))
+        tool = tool_of(program, self._runner.contract, self.model)
+
+        def about_program(request: ChatRequest) -> ChatReply:
+            told = tuning_request(request, program, history, tool=tool)
+            return answered_by_calls(told, complete) if tool else complete(told)
+
+        proposal = drive(TUNERS[self._options.tuner](ask), about_program)
         return replace(proposal, configuration=with_program(program, proposal.configuration))
 
     def _complete(self, study: Study, trial: FrozenTrial) -> Callable[[ChatRequest], ChatReply]:

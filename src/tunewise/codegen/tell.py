@@ -8,7 +8,7 @@ from dataclasses import replace
 from tunewise.codegen.evaluate import curve_of
 from tunewise.codegen.tree import Program
 from tunewise.history import History, TrialRecord
-from tunewise.llm.base import ChatRequest
+from tunewise.llm.base import ChatRequest, Tool
 from tunewise.prompts.program import ProgramTuningView
 from tunewise.prompts.render import render
 from tunewise.prompts.views import outcome, show
@@ -18,13 +18,23 @@ __all__ = ["trial_lines", "tuning_request"]
 MOST_TRIALS = 6
 
 
-def tuning_request(request: ChatRequest, program: Program, history: History) -> ChatRequest:
-    """The same request, after the program that it is about and how its training went."""
+def tuning_request(request: ChatRequest, program: Program, history: History, *, tool: Tool | None) -> ChatRequest:
+    """The same request, after the program that it is about and how its training went.
+
+    Args:
+        request: A proposer's.
+        program: What is tuned.
+        history: Its trials.
+        tool: The function that the model may call in place of an answer in JSON.
+    """
     told = [trial for trial in history.told if curve_of(trial.extra)][-MOST_TRIALS:]
-    view = ProgramTuningView(code=program.code, curves=tuple(f"trial {t.number}: {curve(t)}" for t in told))
+    curves = tuple(f"trial {t.number}: {curve(t)}" for t in told)
+    view = ProgramTuningView(code=program.code, curves=curves, tool=tool.name if tool else "")
     first = next(i for i, message in enumerate(request.messages) if message.role == "user")
     messages = list(request.messages)
     messages[first] = replace(messages[first], content=f"{render(view)}\n\n{messages[first].content}")
+    if tool:  # a schema of the text would keep the model from calling
+        return replace(request, messages=tuple(messages), tools=(tool,), schema=None)
     return replace(request, messages=tuple(messages))
 
 

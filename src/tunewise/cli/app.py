@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from tunewise.cli import ask, models, prompt, report, show, tell, tune
+from tunewise.cli import ask, export, generate, models, prompt, report, show, tell, tune
 from tunewise.errors import BudgetReached, ModelError, ObjectiveFailed, TunewiseError
 
 app = typer.Typer(
@@ -59,6 +59,8 @@ app.command("prompt")(prompt.prompt)
 app.command("ask")(ask.ask)
 app.command("tell")(tell.tell)
 app.command("models")(models.models)
+app.command("generate")(generate.generate)
+app.command("export")(export.export)
 
 
 def exit_code(error: TunewiseError) -> int:

@@ -127,7 +127,9 @@ def parsed(code: str) -> ast.Module:
         InvalidReply: It is no Python, or too long.
     """
     if len(code) > MAX_CHARACTERS:
-        raise InvalidReply(f"The program has {len(code)} characters; {MAX_CHARACTERS} are allowed. Write a shorter one.")
+        raise InvalidReply(
+            f"The program has {len(code)} characters; {MAX_CHARACTERS} are allowed. Write a shorter one."
+        )
     try:
         return ast.parse(code)
     except SyntaxError as error:

@@ -181,8 +181,15 @@ def make_dataset(table: pa.Table, recipe: Recipe, *, name: str) -> Dataset:
     if len(inputs) > MOST_INPUTS:
         raise StudyError(f"{name} has {len(inputs)} inputs; {MOST_INPUTS} are allowed. Leave columns out with --drop.")
     x = np.column_stack(list(inputs.values()))
-    parts = [Part(x[rows], y[rows]) for rows in (train, validation, test)]
-    return Dataset(name, recipe, tuple(inputs), *parts, classes, unit, (told, *lines(encoded)))
+    return Dataset(
+        name,
+        recipe,
+        tuple(inputs),
+        *(Part(x[rows], y[rows]) for rows in (train, validation, test)),
+        classes=classes,
+        unit=unit,
+        about=(told, *lines(encoded)),
+    )
 
 
 def lines(encoded: Mapping[str, Encoded]) -> list[str]:
@@ -228,7 +235,9 @@ def encode_target(
                 f"class has 2 to {MOST_CLASSES}. Choose another target, or --task regression."
             )
         number = {name: i for i, name in enumerate(classes)}
-        shares = ", ".join(f"{shorten(c, 30)} {k / train.sum():.1%}" for c, k in zip(classes[:10], counts, strict=False))
+        shares = ", ".join(
+            f"{shorten(c, 30)} {k / train.sum():.1%}" for c, k in zip(classes[:10], counts, strict=False)
+        )
         told = f"target {recipe.target}: {len(classes)} classes: {shares}"
         return np.array([number.get(c, -1) for c in cells], np.int64), tuple(map(str, classes)), 1.0, told
     try:

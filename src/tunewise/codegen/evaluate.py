@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any
 
@@ -26,6 +26,8 @@ MOST_EPOCHS_TOLD = 12
 MAX_WORDS = 600
 """Characters of what a program says about its failure that are told to the model."""
 CHECK = Limits(wall_s=60.0, cpu_s=60.0)
+TRAIN = Limits(wall_s=300.0, cpu_s=300.0)
+"""Limits of a check and, where nobody says other ones, of an evaluation."""
 
 
 @functools.cache
@@ -54,7 +56,7 @@ class Runner:
     sandbox: Sandbox
     epochs: int = 10
     seed: int = 0
-    limits: Limits = field(default_factory=lambda: Limits(wall_s=300.0, cpu_s=300.0))
+    limits: Limits = TRAIN
     max_parameters: int = 2_000_000
 
     def check(self, code: str) -> SearchSpace:

@@ -1,4 +1,4 @@
-"""`generate`: from a table and a goal to a study whose models, optimizers and hyperparameters a language model wrote."""
+"""`generate`: from a table and a goal to a study whose models and optimizers a language model wrote."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from optuna.trial import TrialState
 
 from tunewise.codegen.contract import contract_named
 from tunewise.codegen.data import Dataset
-from tunewise.codegen.evaluate import Runner
+from tunewise.codegen.evaluate import TRAIN, Runner
 from tunewise.codegen.sampler import Options, ProgramSampler, ProgramSpaces
-from tunewise.codegen.tree import GENERATION_KEY, Tree, split_name
+from tunewise.codegen.tree import Tree, split_name
 from tunewise.errors import ObjectiveFailed, StudyError
 from tunewise.evaluate import Evaluation
-from tunewise.history import TrialRecord
+from tunewise.history import GENERATION_KEY, TrialRecord
 from tunewise.llm.base import ChatModel
 from tunewise.llm.ledger import Caps, Ledger
 from tunewise.llm.prices import Price
@@ -46,7 +46,7 @@ class Generation:
         trials: How many evaluations the study is to have in all.
         epochs: Passes over the training rows, for torch.
         seed: Of everything random.
-        limits: Of one evaluation; None for 300 s and 4 GiB.
+        limits: Of one evaluation.
         options: How programs are sought.
         caps: What the model's calls may cost.
         price: Of the model, where no list has it.
@@ -65,7 +65,7 @@ class Generation:
         trials: int = 5,
         epochs: int = 10,
         seed: int = 0,
-        limits: Limits | None = None,
+        limits: Limits = TRAIN,
         options: Options | None = None,
         caps: Caps | None = None,
         price: Price | None = None,
@@ -81,7 +81,7 @@ class Generation:
             sandbox=sandbox,
             epochs=epochs,
             seed=seed,
-            **({"limits": limits} if limits else {}),
+            limits=limits,
         )
         self.task = Task(
             library=chosen.library,
@@ -94,9 +94,7 @@ class Generation:
         ledger = Ledger(model, caps=caps or Caps(), price=price)
         self.sampler = ProgramSampler(ledger, runner=self.runner, task=self.task, options=options or Options(seed=seed))
 
-    def run(
-        self, *, storage: Storage = None, name: str = "tunewise", watch: Watch | None = None
-    ) -> optuna.Study:
+    def run(self, *, storage: Storage = None, name: str = "tunewise", watch: Watch | None = None) -> optuna.Study:
         """Run the study, or go on where an interrupted run of the same ended.
 
         Raises:
@@ -140,6 +138,9 @@ class Generation:
             "max_parameters": runner.max_parameters,
             "limits": asdict(runner.limits),
             "sandbox": runner.sandbox.name,
+            "inputs": len(runner.dataset.inputs),
+            "outputs": runner.dataset.outputs,
+            "rows": len(runner.dataset.train),
         }
 
     def _check_same(self, study: optuna.Study) -> None:
@@ -156,7 +157,9 @@ class Generation:
                     "the same, or another storage or --study."
                 )
         if before is not None and before.get("sandbox") != about["sandbox"]:
-            logger.warning("The study was begun in the sandbox %s, and goes on in %s.", before["sandbox"], about["sandbox"])
+            logger.warning(
+                "The study was begun in the sandbox %s, and goes on in %s.", before["sandbox"], about["sandbox"]
+            )
         if before != about:
             study.set_user_attr(GENERATION_KEY, about)
         if study.user_attrs.get(STUDY_KEY) is None:

@@ -1,11 +1,9 @@
-"""Trains a generated program and predicts with it. This file's text is what runs in the sandbox: it imports nothing of
-tunewise, and whatever it answers is as untrusted as the program that it runs.
+"""Trains a generated program and predicts with it; the text of this file is what runs in the sandbox.
 
-There are no validation labels in its reach. It hands back predictions; who asked for them scores them.
+It imports nothing of tunewise, and whatever it answers is as untrusted as the program that it runs. There are no validation labels in its reach. It hands back predictions; who asked for them scores them.
 """
 
 from __future__ import annotations
-
 import __future__
 
 import math
@@ -101,7 +99,7 @@ def run_torch(arguments: Mapping[str, Any], arrays: Mapping[str, Any]) -> dict[s
     began = time.perf_counter()
     for epoch in range(1 if checking else arguments["epochs"]):
         model.train()
-        curve.append(train_epoch(optimizer, loss_of, torch.randperm(len(x)).split(size)))
+        curve.append(train_epoch(optimizer, loss_of, torch.split(torch.randperm(len(x)), size)))
         if not math.isfinite(curve[-1]):
             raise Problem(f"Training diverged: the average training loss of epoch {epoch + 1} is {curve[-1]}.")
     seconds = (time.perf_counter() - began) * len(arrays["train_x"]) / len(x)
@@ -114,7 +112,7 @@ def run_torch(arguments: Mapping[str, Any], arrays: Mapping[str, Any]) -> dict[s
 def made(arguments: Mapping[str, Any], arrays: Mapping[str, Any]) -> Any:
     """What the program's function returns, after everything random has been seeded."""
     random.seed(arguments["seed"])
-    np.random.seed(arguments["seed"])  # noqa: NPY002 - for programs and libraries that use it
+    np.random.seed(arguments["seed"])
     return load(arguments, arrays)(**arguments["hyperparameters"])
 
 
@@ -180,7 +178,7 @@ def predict(model: Any, x: Any, arguments: Mapping[str, Any]) -> list[float]:
     if not bool(torch.isfinite(output).all()):
         raise Problem("The model predicts numbers that are not finite.")
     found = output.double() if arguments["task"] == "regression" else output.argmax(dim=1)
-    return found.tolist()  # type: ignore[no-any-return]
+    return found.tolist()
 
 
 def run_sklearn(arguments: Mapping[str, Any], arrays: Mapping[str, Any]) -> dict[str, Any]:
@@ -213,7 +211,7 @@ def plain(predicted: Any, rows: int, regression: bool) -> list[float]:
     if output.dtype.kind not in "fiub" or not np.isfinite(output).all():
         raise Problem("predict() gives values that are not finite numbers.")
     output = output.reshape(rows)
-    return (output.astype(float) if regression else output.astype(int)).tolist()  # type: ignore[no-any-return]
+    return (output.astype(float) if regression else output.astype(int)).tolist()
 
 
 def main(arguments: Mapping[str, Any], respond: Callable[[Any], None]) -> None:

@@ -38,7 +38,9 @@ def find_program(reply: ChatReply, function: str) -> tuple[str, str]:
     found = list(candidates(text))
     defining = [one for one in found if f"def {function}" in one[1]]
     if reply.finish_reason == "length" and not defining:
-        raise InvalidReply("The reply was cut off because it was too long. Write a shorter program, and less around it.")
+        raise InvalidReply(
+            "The reply was cut off because it was too long. Write a shorter program, and less around it."
+        )
     if not found:
         raise InvalidReply("The reply holds no Python program. Write it in one block that begins with ```python.")
     before, code = (defining or found)[-1]
@@ -46,7 +48,7 @@ def find_program(reply: ChatReply, function: str) -> tuple[str, str]:
 
 
 def candidates(text: str) -> Iterator[tuple[str, str]]:
-    """What may be a program, each with the text before it: fenced blocks, else texts in JSON, else code as it stands."""
+    """What may be a program, with the text before it: fenced blocks, else texts in JSON, else code as it stands."""
     blocks = [(text[: match.start()], match[2]) for match in BLOCK.finditer(text)]
     if blocks:
         yield from blocks

@@ -117,6 +117,7 @@ class ProgramSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         """There are no other parameters."""
+        del study, param_distribution
         raise StudyError(f"{param_name} is no hyperparameter of the program of trial {trial.number}. Leave it out.")
 
     def _propose(self, study: Study, trial: FrozenTrial) -> Proposal:

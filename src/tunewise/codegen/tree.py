@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from tunewise.codegen.contract import Contract, contract_named, read_space
+from tunewise.codegen.contract import contract_named, read_space
 from tunewise.errors import InvalidReply, StudyError
-from tunewise.history import History, TrialRecord
+from tunewise.history import PROGRAM_KEY, History, TrialRecord
 from tunewise.space import Configuration, SearchSpace, Value
 
 if TYPE_CHECKING:
     import optuna
 
-__all__ = ["GENERATION_KEY", "PROGRAM_KEY", "Kind", "Program", "Tree", "joined_name", "split_name"]
-
-GENERATION_KEY = "tunewise:generation"
-"""User attribute of a study of programs: contract, data, sandbox, limits."""
-PROGRAM_KEY = "tunewise:program:"
-"""User attributes of a study, numbered from 1: each program that was written, refused ones too."""
+__all__ = ["Kind", "Program", "Tree", "joined_name", "split_name"]
 
 Kind = Literal["draft", "repair", "improve"]
 
@@ -79,7 +74,7 @@ class Tree:
     """
 
     programs: tuple[Program, ...] = ()
-    history: History = History()
+    history: History = field(default_factory=History)
 
     @classmethod
     def from_study(cls, study: optuna.Study, history: History | None = None) -> Tree:

@@ -123,7 +123,9 @@ def program_request(
 def limits_of(runner: Runner) -> tuple[str, ...]:
     """What a program may use, a sentence each."""
     limits = runner.limits
-    told = [f"Training runs on one processor core, and must take less than {limits.wall_s:g} s and {limits.memory_mb} MiB."]
+    told = [
+        f"Training runs on one processor core, and must take less than {limits.wall_s:g} s and {limits.memory_mb} MiB."
+    ]
     if runner.contract.name == "torch":
         told.append(f"At most {runner.max_parameters:,} parameters.")
     return tuple(told)

@@ -2,7 +2,7 @@
 
 | column | inputs |
 |---|---|
-| number, true or false | one, standardized; a missing value becomes the training rows' median, marked in a second input |
+| number, true or false | one, standardized; a missing value becomes their median, marked in a second input |
 | text | one 0 or 1 for each of the values that are commonest in the training rows |
 | date and time | hour of the day, day of the week, days since the first training row, each standardized |
 """

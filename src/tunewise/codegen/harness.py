@@ -1,6 +1,7 @@
 """Trains a generated program and predicts with it; the text of this file is what runs in the sandbox.
 
-It imports nothing of tunewise, and whatever it answers is as untrusted as the program that it runs. There are no validation labels in its reach. It hands back predictions; who asked for them scores them.
+It imports nothing of tunewise, and whatever it answers is as untrusted as the program that it runs. There are no
+validation labels in its reach. It hands back predictions; who asked for them scores them.
 """
 
 from __future__ import annotations

@@ -21,9 +21,11 @@ class Limits:
     Attributes:
         wall_s: Seconds from start to end.
         cpu_s: Seconds of processor time, summed over the processes.
-        memory_mb: Address space of a process, MiB.
+        memory_mb: Address space, MiB.
         file_mb: Largest file, MiB.
-        processes: Processes and threads at the same time.
+        disk_mb: All files and folders together, MiB, each counted with 4 KiB at least. Looked after by the parent, about
+            twenty times a second, so what is written between two looks comes on top.
+        processes: Threads at the same time. No program may start a process.
         output_kb: What is kept of stdout and of stderr, KiB each, the end of it.
         result_kb: Largest answer, KiB of JSON.
     """
@@ -32,6 +34,7 @@ class Limits:
     cpu_s: float = 60.0
     memory_mb: int = 4096
     file_mb: int = 64
+    disk_mb: int = 256
     processes: int = 32
     output_kb: int = 16
     result_kb: int = 8192

@@ -13,7 +13,6 @@ from tunewise.cli.options import BaseUrlOption, KeyOption, ProposerOption, Reaso
 
 if TYPE_CHECKING:
     from tunewise.llm.base import ChatModel
-    from tunewise.sandbox.base import Sandbox
 
 
 class TaskName(StrEnum):
@@ -88,6 +87,7 @@ def generate(
     from tunewise.cli.signals import terminate_as_interrupt
     from tunewise.codegen.data import Recipe, load_dataset
     from tunewise.codegen.generate import Generation
+    from tunewise.codegen.runtime import sandbox_for
     from tunewise.codegen.sampler import Options
     from tunewise.errors import BudgetReached, ModelError
     from tunewise.llm.ledger import Caps
@@ -104,42 +104,45 @@ def generate(
         path=str(data), target=target, task=task.value, time=time, drop=tuple(drop or ()), rows=rows, seed=seed
     )
     address = storage or f"{data.stem}.journal"
-    generation = Generation(
-        load_dataset(recipe),
-        sandbox=choose_sandbox(unsafe=unsafe_no_sandbox),
-        model=chat_model,
-        contract=contract.value,
-        trials=trials,
-        epochs=epochs,
-        seed=seed,
-        limits=Limits(wall_s=timeout, cpu_s=timeout, memory_mb=memory),
-        options=Options(
-            tuner=proposer.value if proposer else "auto", patience=patience, reasoning=bool(reasoning), seed=seed
-        ),
-        caps=Caps(max_calls=max_calls, max_tokens=max_tokens, max_usd=max_usd),
-    )
-    sampler = generation.sampler
     console, out = Console(stderr=True, highlight=False), Console(highlight=False)
-    typed = isinstance(chat_model, ManualModel)
-    progress = Progress(console, trials, generation.task.metric, lambda: sampler.totals, spinner=not typed)
-    if not quiet:  # the progress says it all
-        logging.getLogger("tunewise").setLevel(logging.ERROR)
+    dataset = load_dataset(recipe)
+    options = Options(
+        tuner=proposer.value if proposer else "auto", patience=patience, reasoning=bool(reasoning), seed=seed
+    )
 
     def result() -> None:
         study = open_study(address, name)
         print_summary(out, summarize(study), programs_of(study))
 
-    with closing(sampler.model), terminate_as_interrupt(), progress:
-        try:
-            generation.run(storage=address, name=name, watch=None if quiet else progress)
-        except KeyboardInterrupt:
-            progress.stop()
-            console.print(f"\nInterrupted. All finished trials are in {address}; the same command goes on.")
-            raise typer.Exit(130) from None
-        except (BudgetReached, ModelError):
-            progress.stop()
-            result()
-            raise
+    with sandbox_for(contract.value, unsafe=unsafe_no_sandbox) as sandbox, closing(chat_model), terminate_as_interrupt():
+        generation = Generation(
+            dataset,
+            sandbox=sandbox,
+            model=chat_model,
+            contract=contract.value,
+            trials=trials,
+            epochs=epochs,
+            seed=seed,
+            limits=Limits(wall_s=timeout, cpu_s=timeout, memory_mb=memory),
+            options=options,
+            caps=Caps(max_calls=max_calls, max_tokens=max_tokens, max_usd=max_usd),
+        )
+        if not quiet:  # the progress says it all
+            logging.getLogger("tunewise").setLevel(logging.ERROR)
+        typed = isinstance(chat_model, ManualModel)
+        with Progress(
+            console, trials, generation.task.metric, lambda: generation.sampler.totals, spinner=not typed
+        ) as progress:
+            try:
+                generation.run(storage=address, name=name, watch=None if quiet else progress)
+            except KeyboardInterrupt:
+                progress.stop()
+                console.print(f"\nInterrupted. All finished trials are in {address}; the same command goes on.")
+                raise typer.Exit(130) from None
+            except (BudgetReached, ModelError):
+                progress.stop()
+                result()
+                raise
     result()
     out.print(f"\nStudy kept in {address}", style="dim", soft_wrap=True)
     if export:
@@ -167,14 +170,3 @@ def connect(
         raise UsageError("No model was named, and programs are written by one. Name it with --model, as for tune.")
     model = resolve_model(name, base_url=base_url, api_key_env=api_key_env)
     return RecordingModel(model, record) if record else model
-
-
-def choose_sandbox(*, unsafe: bool) -> Sandbox:
-    """Where programs run.
-
-    Raises:
-        SandboxUnavailable: Nothing here holds a hostile program.
-    """
-    from tunewise.sandbox import UnsafeSandbox, find_sandbox
-
-    return UnsafeSandbox() if unsafe else find_sandbox()

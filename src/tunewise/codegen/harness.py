@@ -42,11 +42,8 @@ def run(arguments: Mapping[str, Any], arrays: Mapping[str, Any]) -> dict[str, An
         of every epoch) and `parameters` (how many, None where nobody can say). A check has no predictions, but
         `seconds`, the time that one epoch may take.
     """
-    import threadpoolctl
-
     try:
-        with threadpoolctl.threadpool_limits(1):
-            return (run_torch if arguments["contract"] == "torch" else run_sklearn)(arguments, arrays)
+        return (run_torch if arguments["contract"] == "torch" else run_sklearn)(arguments, arrays)
     except Problem as problem:
         return {"problem": str(problem)}
     except MemoryError:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
-import secrets
 import stat
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tunewise.errors import UsageError
 
-__all__ = ["hidden_bytes", "remove", "used_bytes", "work_folder"]
+__all__ = ["clear_away", "hidden_bytes", "remove", "used_bytes", "work_folder"]
 
+logger = logging.getLogger("tunewise")
+
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 SMALLEST = 4096
-"""What a file, a folder or a link is counted with at least, bytes."""
+"""What a file or a link is counted with at least, bytes."""
+SMALLEST_FOLDER = 65536
+"""The same of a folder, which some file systems take milliseconds to remove."""
 
 
 @contextmanager
@@ -39,7 +45,7 @@ def work_folder(files: Mapping[str, bytes], *, uid: int | None, within: str | No
             os.chown(folder, uid, uid)
         yield folder
     finally:
-        remove(folder)
+        clear_away(folder)
 
 
 def used_bytes(folder: str, most: int) -> int:
@@ -55,6 +61,7 @@ def used_bytes(folder: str, most: int) -> int:
                 for entry in entries:
                     total += max(SMALLEST, _blocks(entry))
                     if entry.is_dir(follow_symlinks=False):
+                        total += SMALLEST_FOLDER
                         folders.append(entry.path)
                     if total > most:
                         break
@@ -82,24 +89,57 @@ def hidden_bytes(pid: int) -> int:
     return total
 
 
+def clear_away(folder: str) -> None:
+    """Remove a folder, with patience for the last moments of what ran there; what cannot be removed is told."""
+    for _ in range(50):
+        try:
+            return remove(folder)
+        except OSError as error:
+            reason = error
+            time.sleep(0.02)
+    logger.warning("The work folder %s cannot be removed (%s). Remove it by hand.", folder, reason)
+    return None
+
+
 def remove(folder: str) -> None:
     """Remove a folder in which nothing runs any more: any names, permissions, links and depth.
 
-    Each folder within is moved to the top before it is emptied, so no path grows long and nothing recurses.
+    One descriptor walks down and up again by "..": no path grows long and nothing recurses.
     """
-    waiting = [os.fsencode(folder)]
-    top = waiting[0]
-    while waiting:
-        current = waiting.pop()
-        os.chmod(current, 0o700)  # noqa: PTH101 - bytes, which pathlib does not take; a folder, never a link
-        with os.scandir(current) as entries:
-            for entry in list(entries):
-                if not entry.is_dir(follow_symlinks=False):
-                    os.unlink(entry.path)  # noqa: PTH108
-                    continue
-                os.chmod(entry.path, 0o700)  # noqa: PTH101 - to be moved, it must be writable
-                waiting.append(os.path.join(top, secrets.token_hex(16).encode()))  # noqa: PTH118
-                os.rename(entry.path, waiting[-1])  # noqa: PTH104
-        if current != top:
-            os.rmdir(current)  # noqa: PTH106
-    os.rmdir(top)  # noqa: PTH106
+    above, name = os.path.split(folder)
+    here = os.open(above, FOLDER)
+    try:
+        here, waiting = enter(here, name)
+        path = [(name, waiting)]
+        while path:
+            name, waiting = path[-1]
+            if waiting:
+                name = waiting.pop()
+                here, inside = enter(here, name)
+                path.append((name, inside))
+            else:
+                here = replace(here, os.open("..", FOLDER, dir_fd=here))
+                os.rmdir(name, dir_fd=here)
+                path.pop()
+    finally:
+        os.close(here)
+
+
+def enter(here: int, name: str) -> tuple[int, list[str]]:
+    """Go down into a folder and remove its files; where we are then, and the folders in it."""
+    os.chmod(name, 0o700, dir_fd=here)
+    here = replace(here, os.open(name, FOLDER | os.O_NOFOLLOW, dir_fd=here))
+    folders = []
+    with os.scandir(here) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.name)
+            else:
+                os.unlink(entry.name, dir_fd=here)
+    return here, folders
+
+
+def replace(old: int, new: int) -> int:
+    """Close one descriptor in favour of another."""
+    os.close(old)
+    return new

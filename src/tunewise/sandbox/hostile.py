@@ -21,8 +21,8 @@ def read_outside():
 def read_passwords():
     open("/etc/passwd").read(1)
 
-def list_home():
-    os.listdir(arguments["home"])
+def list_outside():
+    os.listdir(os.path.dirname(arguments["secret"]))
 
 def write_outside():
     open(arguments["secret"] + ".written", "w").close()
@@ -68,7 +68,7 @@ def new_namespace():
         raise OSError("refused")
 
 worked = []
-for attempt in [connect, send_unconnected, read_outside, read_passwords, list_home, write_outside, change_mode,
+for attempt in [connect, send_unconnected, read_outside, read_passwords, list_outside, write_outside, change_mode,
                 write_python, environment_of_others, own_environment, signal_parent, fork, become_root, new_namespace,
                 execute]:
     try:

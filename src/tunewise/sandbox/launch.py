@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ PACKAGE = Path(__file__).parents[1]
 SPARE_USERS = range(61184, 65520)
 """Users that systemd keeps for passing services; no file is theirs."""
 OPEN_FILES = 256
+LAST_MOMENTS_S = 5.0
 SLACK = 64  # threads that others of the same user may start meanwhile
 
 
@@ -93,22 +95,18 @@ def run(
         file = stack.enter_context(tempfile.TemporaryFile())
         file.write(json.dumps(job, allow_nan=False).encode())
         file.seek(0)
-        ends = [os.pipe() for _ in range(3)]
-        for theirs in (end for _, end in ends):
-            stack.callback(close, theirs)
-        for ours, _ in ends:
-            stack.callback(os.close, ours)
-        child = start(folder, Channel(file.fileno(), *(theirs for _, theirs in ends)))
-        for _, theirs in ends:
-            os.close(theirs)
-        answer, stdout, stderr = (ours for ours, _ in ends)
+        readers, writers = zip(*(ends(stack) for _ in range(3)), strict=True)
+        child = start(folder, Channel(file.fileno(), *(writer.fileno() for writer in writers)))
+        for writer in writers:
+            writer.close()
+        answer, stdout, stderr = (reader.fileno() for reader in readers)
         return supervise(child, (answer, stdout, stderr), folder=folder, limits=limits)
 
 
-def close(descriptor: int) -> None:
-    """Close a descriptor that may be closed already."""
-    with suppress(OSError):
-        os.close(descriptor)
+def ends(stack: ExitStack) -> tuple[FileIO, FileIO]:
+    """The two ends of a pipe as objects, which close once however often they are told to: numbers are used again."""
+    reader, writer = os.pipe()
+    return stack.enter_context(FileIO(reader, "r")), stack.enter_context(FileIO(writer, "w"))
 
 
 def resource_limits(limits: Limits, *, own_user: bool, seccomp: bool) -> dict[str, int]:
@@ -203,9 +201,18 @@ class Process:
         return 128 - code if code is not None and self._depth and code > 128 else code
 
     def kill(self) -> None:
-        """End the group; a child of ours keeps its number until it is waited for, so nobody else is hit."""
-        if self._popen.returncode is None:
-            self._popen.send_signal(signal.SIGKILL)
+        """End the group; a child of ours keeps its number until it is waited for, so nobody else is hit.
+
+        Within walls the first process is killed, with which the kernel ends all others before whoever waits for it
+        hears of it; so nothing runs any more when the command has ended.
+        """
+        if self._popen.poll() is None and self._depth:
+            for first in children(self._popen.pid):
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(first, signal.SIGKILL)
+            with suppress(subprocess.TimeoutExpired):
+                self._popen.wait(LAST_MOMENTS_S)
+        self._popen.kill()
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._popen.pid, signal.SIGKILL)
         self._popen.wait()

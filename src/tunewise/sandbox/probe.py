@@ -116,7 +116,6 @@ def probe(sandbox: Sandbox) -> str:
         arguments = {
             "port": server.getsockname()[1],
             "secret": str(secret),
-            "home": str(Path.home()),
             "parent": neighbour.pid,
             "witness": witness,
         }

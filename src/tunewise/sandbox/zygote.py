@@ -22,7 +22,7 @@ from typing import Any, Self
 from tunewise.errors import SandboxUnavailable
 from tunewise.sandbox import launch
 from tunewise.sandbox.base import Limits, Outcome
-from tunewise.sandbox.folder import remove
+from tunewise.sandbox.folder import clear_away
 from tunewise.sandbox.landlock import require_landlock
 
 __all__ = ["SKLEARN_STEP", "TORCH_STEP", "Zygote"]
@@ -98,8 +98,8 @@ class Zygote:
         """End the warm process and whatever it has forked."""
         with self._lock:
             self._stop()
-        with suppress(FileNotFoundError):
-            remove(self._base)
+        if os.path.isdir(self._base):  # noqa: PTH112 - close may be called again
+            clear_away(self._base)
 
     def __enter__(self) -> Self:
         return self

@@ -15,7 +15,13 @@ from tunewise.sandbox.base import Sandbox
 
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
-    with sandbox_for("torch", "sklearn") as made:
+    with sandbox_for("sklearn") as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def torch_sandbox() -> Iterator[Sandbox]:
+    with sandbox_for("torch") as made:
         yield made
 
 

@@ -23,7 +23,7 @@ def make_model_and_optimizer(
     return model, torch.optim.Adam(model.parameters(), lr=learning_rate)
 '''
 
-TREES = '''
+TREES = """
 from sklearn.ensemble import HistGradientBoosting{kind}
 
 def make_estimator(
@@ -31,7 +31,7 @@ def make_estimator(
     learning_rate: Annotated[float, Range(1e-2, 1.0, log=True)] = 0.1,
 ):
     return HistGradientBoosting{kind}(max_depth=depth, learning_rate=learning_rate, random_state=SEED)
-'''
+"""
 TREES_REGRESSOR = TREES.format(kind="Regressor")
 TREES_CLASSIFIER = TREES.format(kind="Classifier")
 

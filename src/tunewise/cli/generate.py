@@ -114,7 +114,11 @@ def generate(
         study = open_study(address, name)
         print_summary(out, summarize(study), programs_of(study))
 
-    with sandbox_for(contract.value, unsafe=unsafe_no_sandbox) as sandbox, closing(chat_model), terminate_as_interrupt():
+    with (
+        sandbox_for(contract.value, unsafe=unsafe_no_sandbox) as sandbox,
+        closing(chat_model),
+        terminate_as_interrupt(),
+    ):
         generation = Generation(
             dataset,
             sandbox=sandbox,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from tunewise.sandbox.base import Sandbox
 
 __all__ = ["sandbox_for"]
+
+logger = logging.getLogger("tunewise")
 
 NO_THREADS_STEP = """
 import os
@@ -27,11 +30,11 @@ KNeighborsRegressor(1).fit(numpy.eye(8), numpy.arange(8)).predict(numpy.eye(8))
 
 
 @contextmanager
-def sandbox_for(*contracts: str, unsafe: bool = False) -> Iterator[Sandbox]:
-    """A sandbox for programs of these contracts.
+def sandbox_for(contract: str, *, unsafe: bool = False) -> Iterator[Sandbox]:
+    """A sandbox for programs of a contract.
 
     Args:
-        contracts: Names of contracts.
+        contract: Its name.
         unsafe: Take none at all instead, with a loud warning.
 
     Raises:
@@ -43,11 +46,11 @@ def sandbox_for(*contracts: str, unsafe: bool = False) -> Iterator[Sandbox]:
     if unsafe:
         yield find_sandbox(unsafe=True)
         return
-    steps = {"torch": TORCH_STEP, "sklearn": SKLEARN_STEP + NEIGHBOURS_STEP}
-    warm_up = NO_THREADS_STEP + "".join(steps[name] for name in contracts)
+    step = TORCH_STEP if contract == "torch" else SKLEARN_STEP + NEIGHBOURS_STEP
     try:
-        warm = warm_sandbox(["numpy"], warm_up=warm_up)
-    except SandboxUnavailable:
+        warm = warm_sandbox(["numpy"], warm_up=NO_THREADS_STEP + step)
+    except SandboxUnavailable as error:
+        logger.info("No warm sandbox, so that each run takes seconds longer: %s", error)
         yield find_sandbox()
         return
     with warm:

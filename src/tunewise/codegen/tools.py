@@ -44,7 +44,8 @@ def answered_by_calls(request: ChatRequest, complete: Callable[[ChatRequest], Ch
     calls = [call.arguments for call in reply.tool_calls if call.name == name]
     if not calls:
         return reply
-    reason = json.dumps(clip(reply.text, MAX_WORDS))
-    each = [f'{{"reason": {reason}, "configuration": {arguments}}}' for arguments in calls]
-    text = each[0] if len(each) == 1 else f'{{"candidates": [{", ".join(each)}]}}'
-    return replace(reply, text=text, tool_calls=())
+    words = clip(reply.text, MAX_WORDS)
+    if len(calls) == 1:
+        return replace(reply, text=f"{words}\n{calls[0]}", tool_calls=())
+    each = [f'{{"reason": {json.dumps(words)}, "configuration": {arguments}}}' for arguments in calls]
+    return replace(reply, text=f'{{"candidates": [{", ".join(each)}]}}', tool_calls=())

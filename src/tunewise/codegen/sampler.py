@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from optuna.samplers import BaseSampler
 
+from tunewise.account import Account
 from tunewise.codegen.evaluate import Runner
 from tunewise.codegen.policy import Step, next_step
 from tunewise.codegen.tell import tuning_request
@@ -27,7 +28,7 @@ from tunewise.llm.base import ChatModel, ChatReply, ChatRequest
 from tunewise.llm.ledger import Ledger, Totals
 from tunewise.proposers import Ask, Proposal, Proposer
 from tunewise.proposers.auto import AutoOptions, auto_with
-from tunewise.sampler import PROPOSERS, Account, drive
+from tunewise.sampler import PROPOSERS, drive
 from tunewise.space import SearchSpace
 from tunewise.task import Task
 

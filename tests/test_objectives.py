@@ -392,7 +392,7 @@ def test_while_nothing_is_allowed_the_violation_is_the_aim() -> None:
 
 def test_the_prompt_says_what_is_violated() -> None:
     model = FunctionModel(lambda request: json.dumps({"x": 0.61 + len(model.requests) / 100, "y": 0.5}))
-    study = optuna.create_study(sampler=LLMSampler(model, space=SPACE))
+    study = optuna.create_study(sampler=LLMSampler(model, space=SPACE, proposer="compressed"))
     study.optimize(bowl, n_trials=3)
     first, second = (request.messages[-1].content for request in model.requests)
     assert 'loss = 1.3000e-01, but violates "memory" by 1.00e-01 (default)' in first

@@ -113,7 +113,7 @@ def objectives_of(study: optuna.Study, metric: str) -> tuple[Objective, ...]:
     count = len(study.directions)
     names = [metric] if count == 1 else study.metric_names or [f"objective {k}" for k in range(count)]
     directions: list[Direction] = ["maximize" if d.name == "MAXIMIZE" else "minimize" for d in study.directions]
-    shown = (" ".join(name.split())[:MAX_NAME] for name in names)
+    shown = (" ".join(str(name).split())[:MAX_NAME] for name in names)
     return tuple(Objective(name, direction) for name, direction in zip(shown, directions, strict=True))
 
 

@@ -11,11 +11,8 @@ import jinja2
 import pytest
 
 from tunewise import Categorical, DataCard, Float, History, Int, SearchSpace, Task, TrialRecord
-<<<<<<< HEAD
 from tunewise.objectives import Aim, Objective
-=======
 from tunewise.prompts.program import ProgramTuningView, ProgramView
->>>>>>> main
 from tunewise.prompts.render import MAX_PROMPT_TOKENS, environment, render, template_hash
 from tunewise.prompts.schema import batch_schema, reply_schema
 from tunewise.prompts.state import StateView
@@ -100,7 +97,6 @@ def state(space: SearchSpace, history: History, **fields: object) -> StateView:
     return StateView(problem=problem, **(known | fields))  # type: ignore[arg-type]
 
 
-<<<<<<< HEAD
 OBJECTIVES = (Objective("error"), Objective("images a second", "maximize"))
 AIM = Aim(objectives=OBJECTIVES, weights=(0.8, 0.2), ideal=(0.125, 90.0), nadir=(0.375, 25.0))
 TRADED = tuple(
@@ -113,7 +109,7 @@ UNMET = History((trial(0, 0.25, values=(0.25,), constraints={"0": 3.0}), REFUSED
     Aim(objectives=OBJECTIVES[:1])
 )
 CONSTRAINED = History((trial(0, 0.25), replace(REFUSED, values=(0.0625,))))
-=======
+
 PROGRAM: dict[str, Any] = {
     "task": TASK,
     "function": "make_estimator",
@@ -125,7 +121,6 @@ PROGRAM: dict[str, Any] = {
     "about": ("target price: from 1 to 9", "place: category with 3 values"),
     "limits": ("Training must take less than 60 s.",),
 }
->>>>>>> main
 
 VIEWS: dict[str, View] = {
     "problem-objectives": ProblemView(TASK, SVC, objectives=OBJECTIVES),

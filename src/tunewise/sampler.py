@@ -24,11 +24,7 @@ from optuna.trial import TrialState
 
 from tunewise.account import Account
 from tunewise.errors import ContextLimitExceeded, ModelUnavailable, ModelUnusable, StudyError
-<<<<<<< HEAD
-from tunewise.history import CALL_KEY, MODEL_SOURCES, PROPOSAL_KEY, History, HistoryReader, TrialRecord
-=======
-from tunewise.history import MODEL_SOURCES, PROPOSAL_KEY, HistoryReader, TrialRecord, direction_of
->>>>>>> main
+from tunewise.history import MODEL_SOURCES, PROPOSAL_KEY, History, HistoryReader, TrialRecord
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest
 from tunewise.llm.ledger import Caps, Ledger, Totals
 from tunewise.llm.scripted import ScriptedModel

@@ -105,13 +105,15 @@ class Terminal:
             try:
                 self._answer(talk, question)
             except KeyboardInterrupt:
-                self._note("\n(stopped; what came is kept)")
+                self._out.out("")  # what the interruption has left in the buffer goes out too
+                self._note("(stopped; what came is kept)")
                 if not (self._asks and self._person):
                     raise typer.Exit(130) from None
             except ModelUnavailable as error:
                 if not (self._asks and self._person):
                     raise
-                self._note(f"\n{clean(str(error))}")
+                self._out.out("")
+                self._note(clean(str(error)))
 
     def agree(self, plan: Plan) -> bool:
         """Show a proposal; True only when a person says yes to this one."""

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
+import secrets
 import select
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import optuna
 import pytest
 import yaml
 
 from talks import SPACE, TASK, study
+from tunewise.assistant.conversation import Conversation, Said
 from tunewise.assistant.store import Conversations
+from tunewise.assistant.subject import Subject
+from tunewise.cli.chat import space_writer
+from tunewise.cli.options import read
+from tunewise.llm.embedded import find_weights, serve
+from tunewise.llm.ledger import Ledger
+from tunewise.llm.openai import OpenAIModel
+from tunewise.llm.streaming import calls_tools
 from tunewise.study.storage import open_study
 from tunewise.study.summary import summarize
-from tunewise.testing.server import Behaviour, FaultServer, reply, stream, tool_call
-from whole_paths import command, run
+from tunewise.testing.server import Behaviour, FaultServer, reply, status, stream, tool_call
+from whole_paths import InProcess, Ran, assert_paragraph, command
 
 NEXT = {"C": 30.0, "gamma": 0.02, "cache": 200}
 PROPOSE = tool_call("propose_configuration", {"configuration": NEXT, "reason": "between trials 1 and 4"})
@@ -151,14 +163,14 @@ def test_a_whole_session_in_a_terminal(file: Path) -> None:
             optuna.trial.TrialState.WAITING,
             NEXT,
         )
-        (kept,) = Conversations(about).kept()
+        assert len(Conversations(about).kept()) == 1
         assert (summarize(about).totals.calls, summarize(about).totals.failed_calls) == (7, 1)
 
 
-def test_an_earlier_conversation_is_offered_and_ctrl_c_twice_ends(file: Path) -> None:
+def test_an_earlier_conversation_is_offered_and_ctrl_c_twice_ends(file: Path, cli: InProcess) -> None:
     with FaultServer([reply("first answer"), reply("second answer")]) as server:
         options = ("chat", file.name, "--base-url", server.base_url)
-        assert run(*options, "--once", "What is a margin?", cwd=file.parent).out == "first answer\n"
+        once(cli, server, file, "--once", "What is a margin?")
         with session(*options, cwd=file.parent) as person:
             person.see("There is an earlier conversation")
             person.see("What is a margin?")
@@ -182,15 +194,128 @@ def test_the_embedded_model_in_a_terminal(file: Path) -> None:
         person.see("it costs nothing")
         person.see("> ")
         person.type("Tell me everything about support vector machines, in very many words.\n")
-        person.see("> ", within_s=1) if False else None
         person.see(" the ", within_s=120)
         person.type("\x03")
         person.see("stopped; what came is kept")
         person.see("> ")
         person.type("\x04")
-        person.see("cost $0")
+        person.see(": 1, $0. Kept with the study as")
         assert person.end() == 0
     kept = Conversations(open_study(file.with_suffix(".journal"))).kept()[0]
     question, answer = Conversations(open_study(file.with_suffix(".journal"))).turns(kept.id)
     assert (question.interrupted, answer.interrupted) == (False, True)
     assert " the " in answer.message.content
+
+
+def test_a_real_server_is_offered_tools(file: Path) -> None:
+    key = secrets.token_urlsafe(32)
+    real = serve(find_weights(None), key=key, threads=1, context_tokens=4096)
+    address = f"http://127.0.0.1:{urlsplit(real.listening_address).port}/v1"
+    model = OpenAIModel("smol", base_url=address, api_key=lambda: key, max_retries=0)
+    offered = Conversation(Ledger(model), Subject(open_study(file.with_suffix(".journal"))))
+    asking = offered.ask("Which trial is best?")
+    pieces = [next(asking) for _ in range(3)]
+    asking.close()
+    model.close()
+    assert all(isinstance(piece, Said) for piece in pieces)
+    assert calls_tools(model)  # the server has not refused them
+    assert offered.turns[1].interrupted
+
+
+def once(cli: InProcess, server: FaultServer, *arguments: object) -> Ran:
+    """A command with a server."""
+    return cli("chat", *arguments, "--model", "test-model", "--base-url", server.base_url)
+
+
+def test_once_prints_the_answer_alone(file: Path, cli: InProcess) -> None:
+    with FaultServer([reply("", tool_calls=[BEST]), reply("Trial 1 [trial 1].\x1b[31m")]) as server:
+        ran = once(cli, server, file, "--once", "What is best?")
+    assert (ran.code, ran.out) == (0, "Trial 1 [trial 1].\n")
+    assert "looks up: best" in ran.err
+
+
+def test_without_a_study_a_log_and_a_script_are_read(tmp_path: Path, cli: InProcess) -> None:
+    (tmp_path / "a.log").write_text("step 1 loss: nan\n")
+    (tmp_path / "a.py").write_text("import torch\nAdam(lr=0.1)\n")
+    files = ("--log", tmp_path / "a.log", "--file", tmp_path / "a.py", "--file", tmp_path / "a.py")
+    with FaultServer([reply("Lower it [script 2].")]) as server:
+        assert once(cli, server, *files, "--once", "Why?").out == "Lower it [script 2].\n"
+        rules, data = (m["content"] for m in server.received[0].json["messages"])
+    assert "learning rate: 0.1 [script 2]" in rules
+    assert "script2 2| Adam(lr=0.1)" in data
+
+
+def test_a_pipe_asks_line_by_line_and_cannot_say_yes(
+    file: Path, cli: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("What next?\n\nyes\n"))
+    behaviours = [reply("", tool_calls=[PROPOSE]), reply("Shown."), reply("You are welcome.")]
+    with FaultServer(behaviours) as server:
+        ran = once(cli, server, file)
+    assert ran.code == 0, ran
+    assert ran.out == "Shown.\nYou are welcome.\n"
+    assert "only a person at a terminal can say yes" in ran.err
+    assert len(open_study(file.with_suffix(".journal")).trials) == 6
+
+
+def test_a_server_without_tools_works_too(file: Path, cli: InProcess) -> None:
+    refusing = status(400, "this model does not support tools")
+    with FaultServer([refusing, reply("Trial 1 [trial 1].")]) as server:
+        ran = once(cli, server, file, "--once", "What is best?")
+        assert "Best: trial 1" in server.received[1].json["messages"][1]["content"]
+        assert "tools" not in server.received[1].json
+    assert ran.out == "Trial 1 [trial 1].\n"
+
+
+def test_a_session_is_recorded_replayed_listed_and_resumed(file: Path, cli: InProcess, tmp_path: Path) -> None:
+    other = tmp_path / "copy"
+    shutil.copytree(tmp_path, other, ignore=shutil.ignore_patterns("copy"))
+    tape = tmp_path / "tape.jsonl"
+    with FaultServer([reply("", tool_calls=[BEST]), reply("Trial 1 [trial 1].")], then=reply("So it is.")) as server:
+        ran = once(cli, server, file, "--once", "What is best?", "--record", tape)
+        assert cli("chat", other / file.name, "--once", "What is best?", "--replay", tape).out == ran.out
+        assert cli("chat", other / file.name, "--once", "Else?", "--replay", tape).code == 4
+        listed = cli("chat", file, "--list").out
+        assert "4 messages  What is best?" in listed
+        once(cli, server, file, "--once", "Really?", "--resume")
+        once(cli, server, file, "--once", "Really?", "--conversation", listed.split()[0])
+        roles = [[m["role"] for m in request.json["messages"]] for request in server.received[2:]]
+    assert roles[0] == ["system", "user", "assistant", "tool", "assistant", "user"]
+    assert roles[1] == [*roles[0], "assistant", "user"]
+
+
+def test_a_changed_space_goes_into_a_file_beside_the_given_one(file: Path) -> None:
+    before = file.read_text()
+    written = space_writer(read(file))(SPACE)
+    assert written == "Written to svc-2.yaml: `tunewise tune svc-2.yaml` goes on with the same study in the new space."
+    assert file.read_text() == before
+    changed = read(file.with_name("svc-2.yaml"))
+    assert (changed.name, Path(changed.storage_address)) == ("svc", file.with_suffix(".journal"))
+    assert "svc-3.yaml" in space_writer(read(file))(SPACE)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--once", "x"], 2, "No model was given"),
+        (["--resume"], 2, "none is given"),
+        (["--log", "-", "--model", "x"], 2, "Ask with --once"),
+        (["none.journal"], 2, "does not exist"),
+        (["--record", "a", "--replay", "b"], 2, "exclude each other"),
+        (["--model", "manual", "--log", "none.log"], 2, "cannot be read"),
+    ],
+)
+def test_wrong_use_is_a_paragraph(arguments: list[str], code: int, words: str, cli: InProcess) -> None:
+    assert_paragraph(cli("chat", *arguments), code, words)
+
+
+def test_a_cap_counts_the_whole_study(file: Path, cli: InProcess) -> None:
+    with FaultServer([reply("one"), reply("two")]) as server:
+        assert once(cli, server, file, "--once", "x", "--max-calls", "1").code == 0
+        assert_paragraph(once(cli, server, file, "--once", "x", "--max-calls", "1"), 3, "max_calls = 1")
+        assert "Calls to the model: 1;" in cli("show", file).out
+
+
+def test_a_failing_server_ends_a_pipe_with_its_code(file: Path, cli: InProcess) -> None:
+    with FaultServer([status(401, "bad key")]) as server:
+        assert_paragraph(once(cli, server, file, "--once", "x"), 4, "refused the key")

@@ -117,7 +117,6 @@ class Terminal:
 
     def agree(self, plan: Plan) -> bool:
         """Show a proposal; True only when a person says yes to this one."""
-        self._out.out("")
         self._err.print(Text(f"Proposal: {clean(plan.title)}", style="bold"))
         for line in plan.difference:
             style = {"-": "red", "+": "green"}.get(line[:1], "")

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from tunewise.assistant.actions import ACTIONS
 from tunewise.assistant.conversation import Conversation, Looked, Notice, Said
 from tunewise.assistant.texts import Cleaner, clean
 from tunewise.errors import ModelUnavailable
@@ -152,7 +153,7 @@ class Terminal:
                     self._out.out("")
                     column = 0
                 match event:
-                    case Looked(name, arguments):
+                    case Looked(name, arguments) if name not in ACTIONS:
                         self._note(f"[looks up: {clean(name)} {clean(arguments)}]")
                     case Notice(text):
                         self._note(f"({clean(text)})")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import pty
-import secrets
 import select
 import shutil
 import subprocess
@@ -13,22 +13,20 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from secrets import token_urlsafe
 from urllib.parse import urlsplit
 
 import optuna
 import pytest
 import yaml
 
-from talks import SPACE, TASK, study
-from tunewise.assistant.conversation import Conversation, Said
+from talks import RESULTS, SPACE, TASK, study
+from tunewise.assistant import conversation
 from tunewise.assistant.store import Conversations
-from tunewise.assistant.subject import Subject
 from tunewise.cli.chat import space_writer
 from tunewise.cli.options import read
+from tunewise.llm import dialect
 from tunewise.llm.embedded import find_weights, serve
-from tunewise.llm.ledger import Ledger
-from tunewise.llm.openai import OpenAIModel
-from tunewise.llm.streaming import calls_tools
 from tunewise.study.storage import open_study
 from tunewise.study.summary import summarize
 from tunewise.testing.server import Behaviour, FaultServer, reply, status, stream, tool_call
@@ -188,38 +186,64 @@ def test_an_earlier_conversation_is_offered_and_ctrl_c_twice_ends(file: Path, cl
         assert [m["content"] for m in server.received[1].json["messages"]][2:] == ["first answer", "And a kernel?"]
 
 
-def test_the_embedded_model_in_a_terminal(file: Path) -> None:
-    options = ("chat", file.name, "--model", "embedded")
-    with session(*options, cwd=file.parent) as person:
-        person.see("it costs nothing")
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A journal of one trial: a small model reads it in seconds."""
+    study(tmp_path / "svc.journal", results=RESULTS[:1])
+    return tmp_path / "svc.journal"
+
+
+def talk_and_stop(journal: Path, *options: object, free: bool) -> None:
+    """A session with a real model: it is stopped in the middle of an answer, and ended."""
+    with session("chat", journal.name, *options, cwd=journal.parent) as person:
+        person.see("Attached: study svc (1 trials)")
         person.see("> ")
         person.type("Tell me everything about support vector machines, in very many words.\n")
-        person.see(" the ", within_s=120)
+        person.see("many words.\r\n")
+        for _ in range(3):  # words of the answer
+            person.see(" ", within_s=120)
         person.type("\x03")
         person.see("stopped; what came is kept")
         person.see("> ")
         person.type("\x04")
-        person.see(": 1, $0. Kept with the study as")
+        person.see(": 1, $0. Kept with the study as" if free else ": 1, cost unknown. Kept with the study as")
         assert person.end() == 0
-    kept = Conversations(open_study(file.with_suffix(".journal"))).kept()[0]
-    question, answer = Conversations(open_study(file.with_suffix(".journal"))).turns(kept.id)
+    about = Conversations(open_study(journal))
+    question, answer = about.turns(about.kept()[0].id)
     assert (question.interrupted, answer.interrupted) == (False, True)
-    assert " the " in answer.message.content
+    assert 2 <= len(answer.message.content.split()) < 300
 
 
-def test_a_real_server_is_offered_tools(file: Path) -> None:
-    key = secrets.token_urlsafe(32)
+def test_the_embedded_model_in_a_terminal_and_in_a_pipe(
+    small: Path, cli: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk_and_stop(small, "--model", "embedded", free=True)
+    monkeypatch.setattr(conversation, "MAX_OUTPUT", 12)
+    monkeypatch.setattr("sys.stdin", io.StringIO("Which trial is best?\n"))
+    ran = cli("chat", small, "--model", "embedded")
+    assert (ran.code, len(ran.out.split()) > 3) == (0, True), ran
+
+
+def test_a_real_server_with_tools_in_a_terminal_then_once_and_resumed(
+    small: Path, cli: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = token_urlsafe(32)
     real = serve(find_weights(None), key=key, threads=1, context_tokens=4096)
+    monkeypatch.setenv("REAL_SERVER_KEY", key)
     address = f"http://127.0.0.1:{urlsplit(real.listening_address).port}/v1"
-    model = OpenAIModel("smol", base_url=address, api_key=lambda: key, max_retries=0)
-    offered = Conversation(Ledger(model), Subject(open_study(file.with_suffix(".journal"))))
-    asking = offered.ask("Which trial is best?")
-    pieces = [next(asking) for _ in range(3)]
-    asking.close()
-    model.close()
-    assert all(isinstance(piece, Said) for piece in pieces)
-    assert calls_tools(model)  # the server has not refused them
-    assert offered.turns[1].interrupted
+    options = ("--model", "smol", "--base-url", address, "--api-key-env", "REAL_SERVER_KEY")
+    talk_and_stop(small, *options, free=False)
+    monkeypatch.setattr(conversation, "MAX_OUTPUT", 12)
+    tape = small.with_name("tape.jsonl")
+    ran = cli("chat", small, *options, "--resume", "--once", "Which trial is best?", "--record", tape)
+    assert (ran.code, len(ran.out.split()) > 3) == (0, True), ran
+    request = json.loads(tape.read_text().splitlines()[1])["request"]
+    assert "best" in [tool["name"] for tool in request["tools"]]
+    assert [m["role"] for m in request["messages"]] == ["system", "user", "assistant", "user"]
+    assert dialect.recall(address, "smol").tools  # the server has taken them
+    about = open_study(small)
+    assert len(Conversations(about).turns(Conversations(about).kept()[0].id)) == 4
+    assert key not in small.read_text() + tape.read_text()
 
 
 def once(cli: InProcess, server: FaultServer, *arguments: object) -> Ran:

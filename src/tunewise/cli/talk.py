@@ -157,7 +157,8 @@ class Terminal:
                         self._note(f"[looks up: {clean(name)} {clean(arguments)}]")
                     case Notice(text):
                         self._note(f"({clean(text)})")
-        self._out.out(cleaner.rest())
+        if column or cleaner.held:
+            self._out.out(cleaner.rest())
 
     def _yes(self, question: str) -> bool:
         """Ask a person. What was typed before the question is no answer to it."""

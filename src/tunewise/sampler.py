@@ -9,30 +9,26 @@ from __future__ import annotations
 import logging
 import threading
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import replace
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
+from tunewise.account import Account
 from tunewise.errors import ContextLimitExceeded, ModelUnavailable, ModelUnusable, StudyError
-from tunewise.history import (
-    CALL_KEY,
-    CHAT_CALL_KEY,
-    MODEL_SOURCES,
-    PROPOSAL_KEY,
-    HistoryReader,
-    TrialRecord,
-    direction_of,
-)
+from tunewise.history import MODEL_SOURCES, PROPOSAL_KEY, HistoryReader, TrialRecord, direction_of
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest
-from tunewise.llm.ledger import Call, Caps, Ledger, Totals, masked
+from tunewise.llm.ledger import Caps, Ledger, Totals
 from tunewise.llm.scripted import ScriptedModel
 from tunewise.prompts.views import show
-from tunewise.proposers import Ask, Proposal, Proposer, Proposing, auto, chat, compressed, default_first, random
+from tunewise.proposers import Ask, Meanwhile, Proposal, Proposer, auto, chat, compressed, default_first, random
 from tunewise.space import SearchSpace, Value, shorten
 from tunewise.task import Task
 
@@ -45,7 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PROPOSERS", "LLMSampler", "drive"]
 
-PROPOSERS: dict[str, Proposer] = {"compressed": compressed, "chat": chat, "auto": auto, "random": random}
+PROPOSERS: dict[str, Proposer] = {"auto": auto, "compressed": compressed, "chat": chat, "random": random}
 """Proposers by name."""
 MODEL_FREE = (random, auto)
 """Those that do without a model where none is given."""
@@ -55,8 +51,10 @@ MAX_COLLISIONS = 3
 
 logger = logging.getLogger("tunewise")
 
+Result = TypeVar("Result")
 
-def drive(asking: Proposing, complete: Callable[[ChatRequest], ChatReply]) -> Proposal:
+
+def drive(asking: Generator[ChatRequest, ChatReply, Result], complete: Callable[[ChatRequest], ChatReply]) -> Result:
     """Run a proposer: call the model for each request that it yields, until it returns.
 
     What a proposer can answer (no reply now, a request that is too long) is thrown into it; every other error ends it.
@@ -71,7 +69,7 @@ def drive(asking: Proposing, complete: Callable[[ChatRequest], ChatReply]) -> Pr
             else:
                 request = asking.send(reply)
     except StopIteration as done:
-        return cast("Proposal", done.value)
+        return cast("Result", done.value)
     finally:
         asking.close()
 
@@ -90,7 +88,7 @@ class LLMSampler(BaseSampler):
         task: What is tuned. Its direction, if it has one, must be the study's.
         space: The search space. Without one it is inferred from the distributions of past trials, and the parameters
             of the first trial are asked for one by one.
-        proposer: "compressed", "chat", "auto", "random", or a function of your own.
+        proposer: "auto", "compressed", "chat", "random", or a function of your own.
         reasoning: Whether the model analyses before it proposes.
         expert: Whether a system message gives it the role of an expert.
         temperature: Of its sampling, 0 for its likeliest reply.
@@ -100,6 +98,9 @@ class LLMSampler(BaseSampler):
         price: Of the model, where no list has it.
         max_fallbacks: After so many trials in a row that had to do without the model, the next one raises
             `ModelUnusable`; None: never.
+        ahead: Whether "auto" asks for its next candidates while a trial runs, in a thread, so that training hides the
+            model's latency. The trial ends when both have ended. What is proposed does not depend on how long a
+            call takes.
 
     Raises:
         UsageError: An argument breaks a rule.
@@ -111,7 +112,7 @@ class LLMSampler(BaseSampler):
         *,
         task: Task | None = None,
         space: SearchSpace | None = None,
-        proposer: str | Proposer = "compressed",
+        proposer: str | Proposer = "auto",
         reasoning: bool = False,
         expert: bool = True,
         temperature: float = 0.0,
@@ -120,6 +121,7 @@ class LLMSampler(BaseSampler):
         caps: Caps | None = None,
         price: Price | None = None,
         max_fallbacks: int | None = 3,
+        ahead: bool = True,
     ) -> None:
         self.task = task or Task()
         self.space = space
@@ -137,42 +139,36 @@ class LLMSampler(BaseSampler):
         chosen = find_proposer(proposer)
         self._ask_model = chosen
         self._propose = default_first(chosen) if default else chosen
-        self._ledger = Ledger(find_model(model, chosen), caps=caps or Caps(), price=price)
+        self._account = Account(Ledger(find_model(model, chosen), caps=caps or Caps(), price=price))
         self._style: dict[str, Any] = {
             "reasoning": reasoning,
             "expert": expert,
             "temperature": temperature,
             "model": model is not None,
         }
+        self.ahead = ahead and self.model.name != "manual"  # a person is not to be asked behind the progress display
+        self._calling: dict[tuple[str, int], Future[None]] = {}  # study and trial: the calls that run beside it
         self._seed = seed
         self._entropy = [int(word) for word in np.random.SeedSequence(seed).generate_state(4)]
         self._max_fallbacks = max_fallbacks
         self._fallbacks: dict[tuple[str, int], str] = {}  # study and trial in a row, up to now: why
-        self._counted: set[tuple[str, int, str]] = set()
         self._reader = HistoryReader()
         self._lock = threading.RLock()
 
     @property
     def model(self) -> ChatModel:
         """Who is asked."""
-        return self._ledger.model
+        return self._account.ledger.model
 
     @property
     def totals(self) -> Totals:
         """What the study's calls took, as far as this process has seen."""
-        return self._ledger.totals
+        return self._account.ledger.totals
 
     def restore(self, study: Study) -> None:
         """Count what the study has spent in other processes, and in conversations about it."""
-        attrs = [(trial.number, trial.system_attrs) for trial in study.get_trials(deepcopy=False)]
-        about = study._storage.get_study_system_attrs(study._study_id)
         with self._lock:
-            for number, entries in (*attrs, (-1, about)):
-                for key, call in entries.items():
-                    mark = (study.study_name, number, key)
-                    if key.startswith((CALL_KEY, CHAT_CALL_KEY)) and mark not in self._counted:
-                        self._counted.add(mark)
-                        self._ledger.restore([Call.from_dict(call)])
+            self._account.restore(study)
 
     def preview(self, study: Study) -> ChatRequest | None:
         """The request that a next trial would send first, as far as is known now; None if it would send none.
@@ -188,7 +184,7 @@ class LLMSampler(BaseSampler):
         waiting = (
             t.number for t in trials if t.state == TrialState.WAITING and not TrialRecord.from_optuna(t).configuration
         )
-        ask = self._ask(study, next(waiting, len(trials)), self.space, fixed={})
+        ask = replace(self._ask(study, next(waiting, len(trials)), self.space, fixed={}), ahead=False)
         try:
             return next(self._ask_model(ask))
         except StopIteration:
@@ -241,8 +237,10 @@ class LLMSampler(BaseSampler):
         return self._sample(study, trial, {param_name: param_distribution}, fixed=fixed)[param_name]
 
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
-        """End `study.optimize` gracefully where the model has not been of use for a while."""
-        del trial, state, values
+        """Wait for what is asked beside the trial; end `study.optimize` where the model was of no use for a while."""
+        del state, values
+        if calling := self._calling.get((study.study_name, trial.number)):
+            wait([calling])
         if self._max_fallbacks is not None and len(self._fallbacks) >= self._max_fallbacks:
             try:
                 study.stop()
@@ -267,17 +265,44 @@ class LLMSampler(BaseSampler):
             if space.accepts(planned.configuration):  # proposed before an interruption
                 return {name: planned.configuration[name] for name in space if name in planned.configuration}
             self.restore(study)
+            self._raise_late(study)
             if (study.study_name, trial.number) not in self._fallbacks:  # never halfway through a trial
                 self.check_fallbacks()
             proposal = self._find(study, trial, space, fixed=fixed)
             self._take(study, trial, planned, proposal)
+            if proposal.meanwhile and all(calling.done() for calling in self._calling.values()):
+                self._call_beside(study, trial, proposal.meanwhile)
         return dict(proposal.configuration)
+
+    def _call_beside(self, study: Study, trial: FrozenTrial, meanwhile: Meanwhile) -> None:
+        """Make calls in a thread; what they bring is stored with the trial, which is still running."""
+
+        def call() -> None:
+            learned = drive(meanwhile, lambda request: self._account.complete(study, trial, request))
+            if not learned:
+                return
+            stored = study._storage.get_trial(trial._trial_id).user_attrs[PROPOSAL_KEY]
+            with suppress(UpdateFinishedTrialError):  # told by another process: what was offered is lost, no more
+                policy = {**stored.get("policy", {}), **learned}
+                study._storage.set_trial_user_attr(trial._trial_id, PROPOSAL_KEY, {**stored, "policy": policy})
+
+        executor = ThreadPoolExecutor(1, "tunewise-ahead")
+        self._calling[study.study_name, trial.number] = executor.submit(call)
+        executor.shutdown(wait=False)
+
+    def _raise_late(self, study: Study) -> None:
+        """What ended the calls beside an earlier trial, if anything did, ends this one."""
+        for key, calling in list(self._calling.items()):
+            if key[0] == study.study_name and calling.done():
+                del self._calling[key]
+                if error := calling.exception():
+                    raise error
 
     def _find(self, study: Study, trial: FrozenTrial, space: SearchSpace, *, fixed: Mapping[str, Value]) -> Proposal:
         """Ask the proposer; once more where a worker in another process has meanwhile proposed the same."""
         for _ in range(MAX_COLLISIONS):
             ask = self._ask(study, trial.number, space, fixed=fixed)
-            proposal = drive(self._propose(ask), lambda request: self._complete(study, trial, request))
+            proposal = drive(self._propose(ask), lambda request: self._account.complete(study, trial, request))
             known = {t.number for t in ask.history if t.configuration}
             since = [
                 t for t in self._reader.read(study, skip=trial.number) if t.configuration and t.number not in known
@@ -296,6 +321,7 @@ class LLMSampler(BaseSampler):
             seed=None if self._seed is None else self._seed + number,
             fixed=fixed,
             context_tokens=self.model.context_tokens,
+            ahead=self.ahead,
             **self._style,
         )
 
@@ -307,24 +333,6 @@ class LLMSampler(BaseSampler):
                 f'create_study(direction="{self.task.direction}"), or leave the direction out of the task.'
             )
         return replace(self.task, direction=direction)
-
-    def _complete(self, study: Study, trial: FrozenTrial, request: ChatRequest) -> ChatReply:
-        """Call the model, unless this trial has made the same call before it was interrupted."""
-        request = masked(request)  # as the ledger sends it: its key and its words are stored
-        known = study._storage.get_trial(trial._trial_id)
-        request_key = request.key
-        calls = [Call.from_dict(value) for key, value in known.system_attrs.items() if key.startswith(CALL_KEY)]
-        for call in calls:
-            if call.key == request_key and not call.error:
-                return call.reply()
-        key = f"{CALL_KEY}{len(calls)}"
-
-        def record(call: Call) -> None:
-            self._counted.add((study.study_name, trial.number, key))
-            entry = {**call.to_dict(), "prompt": request.messages[-1].content}
-            study._storage.set_trial_system_attr(trial._trial_id, key, entry)
-
-        return self._ledger.complete(request, record)
 
     def _take(self, study: Study, trial: FrozenTrial, planned: TrialRecord, proposal: Proposal) -> None:
         """Store where the configuration came from, before anybody evaluates it."""

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from tunewise.cli import ask, chat, models, prompt, report, show, tell, tune
+from tunewise.cli import ask, bench, chat, export, generate, models, prompt, report, show, tell, tune
 from tunewise.errors import BudgetReached, ModelError, ObjectiveFailed, TunewiseError
 
 app = typer.Typer(
@@ -30,6 +30,8 @@ app = typer.Typer(
     - `tunewise report study.yaml`: the same and more as one page to look at
 
     - `tunewise chat study.yaml`: ask about it
+
+    - `tunewise bench list`: problems and methods, which `tunewise bench run` compares
 
     Exit codes: 0 done, 2 wrong usage, 3 budget reached, 4 model unusable, 5 objective failed throughout,
     130 interrupted.
@@ -62,6 +64,9 @@ app.command("prompt")(prompt.prompt)
 app.command("ask")(ask.ask)
 app.command("tell")(tell.tell)
 app.command("models")(models.models)
+app.add_typer(bench.app, name="bench")
+app.command("generate")(generate.generate)
+app.command("export")(export.export)
 
 
 def exit_code(error: TunewiseError) -> int:

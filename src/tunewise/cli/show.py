@@ -125,7 +125,8 @@ def facts(summary: Summary) -> list[str]:
         where = f"trial {best.number} ({best.source})"
         lines.append(f"Best: {summary.metric} {best.value:.6g} in {where}: {in_json(best.configuration)}")
     else:
-        lines.append("No trial has finished yet.")
+        some = bool(summary.history.finished)
+        lines.append("No trial meets the constraints yet." if some else "No trial has finished yet.")
     lines.append(summary.verdict())
     if summary.fallbacks:
         numbers = ", ".join(f"{t.number} ({t.source})" for t in summary.fallbacks)

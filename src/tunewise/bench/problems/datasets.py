@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -50,7 +50,7 @@ class DataSet:
         name: As others would know it; the file is `<name>.csv`, with a header line.
         openml: Its number at OpenML; None when there is only the file.
         target: The column of the classes; empty: the last one.
-        nominal: The nominal columns; None: those whose cells are not all numbers.
+        nominal: The nominal columns; None: as OpenML says, or in a file those whose cells are not all numbers.
         drop: Columns to leave out.
         permuted: Seed by which the labels are shuffled before anything else; None: they are not.
     """
@@ -185,7 +185,11 @@ def load_split(data: str | DataSet, data_dir: Path | None = None) -> Split:
 
     if isinstance(data, str):
         data = look_up(data, DATASETS, "data set")
-    columns = read_csv(data, data_dir) if data_dir else fetch(data)
+    if data_dir:
+        columns = read_csv(data, data_dir)
+    else:
+        columns, nominal = fetch(data)
+        data = replace(data, nominal=nominal if data.nominal is None else data.nominal)
     _, target = columns.popitem()
     labels, y = np.unique(target, return_inverse=True)
     if len(labels) < 2 or min(np.bincount(y)) < 10:
@@ -214,8 +218,8 @@ def read_csv(data: DataSet, folder: Path) -> dict[str, list[str]]:
     return columns | {target: columns.pop(target)}
 
 
-def fetch(data: DataSet) -> dict[str, list[str]]:
-    """The same from OpenML."""
+def fetch(data: DataSet) -> tuple[dict[str, list[str]], tuple[str, ...]]:
+    """The same from OpenML, which also says which columns are nominal."""
     from sklearn.datasets import fetch_openml
 
     if data.openml is None:
@@ -242,7 +246,7 @@ def fetch(data: DataSet) -> dict[str, list[str]]:
         for i, name in enumerate(bunch.feature_names)
         if name not in data.drop
     }
-    return columns | {"": [str(label) for label in bunch.target]}
+    return columns | {"": [str(label) for label in bunch.target]}, tuple(name for name in columns if name in levels)
 
 
 def as_text(cell: Any, levels: Sequence[str] | None) -> str:

@@ -68,35 +68,41 @@ def get(
     Raises:
         StudyError: An unknown name, mode or protocol; data or a table that cannot be read; a table of another version.
     """
+    bare, *wrappers = name.split("+")
+    wraps = [look_up(wrapper, WRAPPERS, "wrapper") for wrapper in wrappers]
     look_up(mode, {"tabular": 0, "live": 0}, "mode")
     if protocol is not None:
         look_up(protocol, dict.fromkeys(PROTOCOLS), "protocol")
-    name, *wrappers = name.split("+")
-    if wrappers:
-        wraps = [look_up(wrapper, WRAPPERS, "wrapper") for wrapper in wrappers]
-        inner = get(
-            name, mode=mode, protocol=protocol, data_dir=data_dir, share=share, effort=effort, seed=seed, prompt=prompt
-        )
-        return reduce(lambda problem, wrap: wrap(problem), wraps, inner)
-    if name in LANDSCAPES:
+    problem: Problem
+    if bare in LANDSCAPES:
         look_up(str(prompt), {str(i): i for i in range(len(PROMPTS))}, "prompt")
-        return replace(LANDSCAPES[name], prompt=prompt)
-    key, _, data = name.partition(":")
-    if key not in MODELS or not data or (mode == "tabular" and data not in DATASETS):
-        raise unknown(name, names(), "problem")
-    folder = find_data_dir(data_dir) if data_dir or mode == "live" else None
-    if mode == "live":
-        return LiveTask(
-            MODELS[key], find_dataset(name, data, folder), folder, protocol or "clean", share, effort, seed or 0
-        )
-    if share != 1 or effort is not None:
-        raise StudyError("share and effort change the training, but a table is looked up. Take mode live.")
+        problem = replace(LANDSCAPES[bare], prompt=prompt)
+    else:
+        key, _, data = bare.partition(":")
+        if key not in MODELS or not data:
+            raise unknown(bare, names(), "problem")
+        folder = find_data_dir(data_dir) if data_dir or mode == "live" else None
+        if mode == "live":
+            found = find_dataset(key, data, folder)
+            problem = LiveTask(MODELS[key], found, folder, protocol or "clean", share, effort, seed or 0)
+        elif share != 1 or effort is not None:
+            raise StudyError("share and effort change the training, but a table is looked up. Take mode live.")
+        else:
+            problem = look_up_task(key, data, protocol, seed)
+    return reduce(lambda inner, wrap: wrap(inner), wraps, problem)
+
+
+def look_up_task(key: str, data: str, protocol: Protocol | None, seed: int | None) -> Problem:
+    """A task from its table."""
+    name = f"{key}:{data}"
+    if data not in DATASETS:
+        raise StudyError(f"{unknown(name, TASKS, 'problem')} Other data have no tables: take mode live.")
     if protocol not in (None, "hpobench-0.0.10" if key == "nn" else "clean"):
         raise StudyError(f"There is no table of {name} under protocol {protocol}. Take the other one, or mode live.")
     return PublishedTask(data, find_published(), seed) if key == "nn" else TabularTask(key, data)
 
 
-def find_dataset(name: str, data: str, folder: Path | None) -> DataSet:
+def find_dataset(key: str, data: str, folder: Path | None) -> DataSet:
     """One of the eight, one of OpenML by number, or a file of the data folder."""
     if data in DATASETS:
         return DATASETS[data]
@@ -104,5 +110,5 @@ def find_dataset(name: str, data: str, folder: Path | None) -> DataSet:
         return DataSet(data, int(number[1]))
     if folder and re.fullmatch(r"\w[\w.-]*", data) and (folder / f"{data}.csv").is_file():
         return DataSet(data)
-    files = [f"{name.partition(':')[0]}:{file.stem}" for file in sorted(folder.glob("*.csv"))] if folder else []
-    raise unknown(name, dict.fromkeys([*TASKS, *files]), "problem")
+    files = [f"{key}:{file.stem}" for file in sorted(folder.glob("*.csv"))] if folder else []
+    raise unknown(f"{key}:{data}", dict.fromkeys([*TASKS, *files]), "problem")

@@ -26,7 +26,9 @@ __all__ = [
     "CALL_KEY",
     "CHAT_CALL_KEY",
     "CHAT_KEY",
+    "GENERATION_KEY",
     "MODEL_SOURCES",
+    "PROGRAM_KEY",
     "PROPOSAL_KEY",
     "RESULT_KEY",
     "Failure",
@@ -46,6 +48,11 @@ CHAT_CALL_KEY = "tunewise:chat-call:"
 """System attributes of a study: each call to the model that was made for a conversation, as billed."""
 RESULT_KEY = "tunewise:result"
 """User attribute of a trial that tunewise evaluated: seconds, the reason of a failure, other numbers returned."""
+
+GENERATION_KEY = "tunewise:generation"
+"""User attribute of a study of programs: contract, data, sandbox, limits."""
+PROGRAM_KEY = "tunewise:program:"
+"""User attributes of a study, numbered from 1: each program that was written, refused ones too."""
 
 MODEL_SOURCES = ("model", "repair")
 """Sources of trials that the language model proposed."""

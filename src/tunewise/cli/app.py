@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from tunewise.cli import ask, bench, chat, models, prompt, report, show, tell, tune
+from tunewise.cli import ask, bench, chat, export, generate, models, prompt, report, show, tell, tune
 from tunewise.errors import BudgetReached, ModelError, ObjectiveFailed, TunewiseError
 
 app = typer.Typer(
@@ -65,6 +65,8 @@ app.command("ask")(ask.ask)
 app.command("tell")(tell.tell)
 app.command("models")(models.models)
 app.add_typer(bench.app, name="bench")
+app.command("generate")(generate.generate)
+app.command("export")(export.export)
 
 
 def exit_code(error: TunewiseError) -> int:

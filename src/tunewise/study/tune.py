@@ -157,13 +157,21 @@ class Inline(Executor):
         return future
 
 
+class Suggests(Protocol):
+    """A search space, or what stands in its place where each trial has its own."""
+
+    def suggest(self, trial: optuna.Trial) -> Mapping[str, Value]:
+        """Ask a trial for its configuration."""
+        ...
+
+
 class Driver:
     """The one process that asks and tells, so that the model has one history."""
 
     def __init__(
         self,
         study: optuna.Study,
-        space: SearchSpace,
+        space: Suggests,
         evaluator: Evaluator,
         executor: Executor,
         workers: int,

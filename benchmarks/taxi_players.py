@@ -88,7 +88,7 @@ class Squared(nn.Module):
 
 def make_model_and_optimizer(
     width: Annotated[int, Range(16, 256, log=True)] = 128,
-    learning_rate: Annotated[float, Range(1e-3, 1.0, log=True)] = 0.02,
+    learning_rate: Annotated[float, Range(1e-3, 1.0, log=True)] = 0.4,
 ):
     """Squared units see products of inputs; plain stochastic gradient descent.
 
@@ -203,4 +203,4 @@ def code_player() -> FunctionModel:
 def configuration_player() -> FunctionModel:
     """Proposes its configurations in order."""
     ideas = iter(CONFIGURATIONS)
-    return FunctionModel(lambda request: json.dumps(next(ideas, CONFIGURATIONS[-1])), name="script")
+    return FunctionModel(lambda _: json.dumps(next(ideas, CONFIGURATIONS[-1])), name="script")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tunewise.codegen.contract import contract_named, read_space
 from tunewise.errors import InvalidReply, StudyError
-from tunewise.history import PROGRAM_KEY, History, TrialRecord
+from tunewise.history import GENERATION_KEY, PROGRAM_KEY, History, TrialRecord
 from tunewise.space import Configuration, SearchSpace, Value
 
 if TYPE_CHECKING:
@@ -71,10 +71,12 @@ class Tree:
     Attributes:
         programs: Oldest first.
         history: All trials; the names of hyperparameters begin with the number of their program.
+        sandbox: Where the programs ran.
     """
 
     programs: tuple[Program, ...] = ()
     history: History = field(default_factory=History)
+    sandbox: str = ""
 
     @classmethod
     def from_study(cls, study: optuna.Study, history: History | None = None) -> Tree:
@@ -89,7 +91,8 @@ class Tree:
             programs = sorted((Program(**record) for record in records), key=lambda p: p.number)
         except TypeError as error:
             raise StudyError(f"The record of a program is damaged: {error}. Begin a new study.") from None
-        return cls(tuple(programs), History.from_study(study) if history is None else history)
+        sandbox = str(attributes.get(GENERATION_KEY, {}).get("sandbox", ""))
+        return cls(tuple(programs), History.from_study(study) if history is None else history, sandbox)
 
     def __bool__(self) -> bool:
         return bool(self.programs)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,13 +112,13 @@ def random_search(runner: Runner, count: int, *, seed: int, records: Path) -> Tr
     """Evaluate random configurations of the fixed space; those in the records are not run again."""
     space, rng = read_space(BASELINE, TORCH), np.random.default_rng(seed)
     key = {"data": runner.dataset.fingerprint, "epochs": runner.epochs, "seed": seed}
-    lines = map(json.loads, records.read_text("utf-8").splitlines()) if records.exists() else iter(())
+    lines = [json.loads(line) for line in records.read_text("utf-8").splitlines()] if records.exists() else []
     known = {line["number"]: line["losses"] for line in lines if line["key"] == key}
     trace: Trace = []
     for number in range(count):
         configuration = space.sample(rng)
         if number not in known:
-            known[number] = losses_of(lambda chosen=configuration: runner.evaluate(BASELINE, chosen))  # type: ignore[misc]
+            known[number] = losses_of(runner, configuration)
             line = {"key": key, "number": number, "configuration": configuration, "losses": known[number]}
             with records.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
@@ -126,10 +126,10 @@ def random_search(runner: Runner, count: int, *, seed: int, records: Path) -> Tr
     return trace
 
 
-def losses_of(evaluate: Callable[[], Evaluation]) -> tuple[float, float] | None:
-    """Validation and test loss; None where training failed."""
+def losses_of(runner: Runner, configuration: Mapping[str, Value]) -> tuple[float, float] | None:
+    """Validation and test loss of the fixed program; None where training failed."""
     try:
-        evaluation = evaluate()
+        evaluation = runner.evaluate(BASELINE, configuration)
     except TrialFailed:
         return None
     return evaluation.value, evaluation.extra["test_loss"]

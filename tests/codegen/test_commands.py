@@ -6,7 +6,7 @@ import json
 import logging
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -78,7 +78,7 @@ def test_from_the_table_to_the_winner(generate: object, cli: InProcess, tmp_path
 def test_a_server_without_tools_is_asked_for_json(generate: object) -> None:
     assert callable(generate)
 
-    def answer(request: dict[str, object]) -> str:
+    def answer(request: Mapping[str, object]) -> str:
         return '{"alpha": 3}' if "Search space" in str(request["messages"]) else fenced(RIDGE)
 
     with FaultServer(then=rejects("tools", otherwise=reply(answer))) as server:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PROPOSERS", "LLMSampler", "drive"]
 
-PROPOSERS: dict[str, Proposer] = {"compressed": compressed, "chat": chat, "auto": auto, "random": random}
+PROPOSERS: dict[str, Proposer] = {"auto": auto, "compressed": compressed, "chat": chat, "random": random}
 """Proposers by name."""
 MODEL_FREE = (random, auto)
 """Those that do without a model where none is given."""
@@ -88,7 +88,7 @@ class LLMSampler(BaseSampler):
         task: What is tuned. Its direction, if it has one, must be the study's.
         space: The search space. Without one it is inferred from the distributions of past trials, and the parameters
             of the first trial are asked for one by one.
-        proposer: "compressed", "chat", "auto", "random", or a function of your own.
+        proposer: "auto", "compressed", "chat", "random", or a function of your own.
         reasoning: Whether the model analyses before it proposes.
         expert: Whether a system message gives it the role of an expert.
         temperature: Of its sampling, 0 for its likeliest reply.
@@ -112,7 +112,7 @@ class LLMSampler(BaseSampler):
         *,
         task: Task | None = None,
         space: SearchSpace | None = None,
-        proposer: str | Proposer = "compressed",
+        proposer: str | Proposer = "auto",
         reasoning: bool = False,
         expert: bool = True,
         temperature: float = 0.0,
@@ -166,7 +166,7 @@ class LLMSampler(BaseSampler):
         return self._account.ledger.totals
 
     def restore(self, study: Study) -> None:
-        """Count what the study has spent in other processes."""
+        """Count what the study has spent in other processes, and in conversations about it."""
         with self._lock:
             self._account.restore(study)
 

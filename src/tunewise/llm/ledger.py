@@ -1,4 +1,7 @@
-"""What calls cost: every call is recorded before anything is read from it, and none is made that could exceed a cap."""
+"""What calls cost: every call is recorded before anything is read from it, and none is made that could exceed a cap.
+
+Every request of a study passes here on its way to a model and to a cassette, so this is where secrets are masked.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from math import ceil
 from typing import Any
 
@@ -16,9 +19,10 @@ from tunewise.errors import BudgetReached, ModelUnavailable, ModelUnusable, Repl
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest, FinishReason, ToolCall
 from tunewise.llm.prices import Price, find_price
 from tunewise.llm.streaming import stream
+from tunewise.secrets import mask
 from tunewise.tokens import estimate_tokens
 
-__all__ = ["Call", "Caps", "Ledger", "Totals", "most_input_tokens"]
+__all__ = ["Call", "Caps", "Ledger", "Totals", "masked", "most_input_tokens"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +190,7 @@ class Ledger:
             BudgetReached: The call could exceed a cap; it was not made.
             ModelError: What the model raised; the call is recorded.
         """
+        request = masked(request)
         with self._booked(request, record) as outcome:
             reply = outcome["reply"] = self.model.complete(request)
         return reply
@@ -198,6 +203,7 @@ class Ledger:
         Raises:
             BudgetReached, ModelError: As for `complete`.
         """
+        request = masked(request)
         with self._booked(request, record) as outcome:
             reading = stream(self.model, request)
             try:
@@ -224,7 +230,7 @@ class Ledger:
             self._release(bound)
             raise
         except BaseException as error:
-            failure = f"{type(error).__name__}: {error}" if isinstance(error, Exception) else "interrupted"
+            failure = mask(f"{type(error).__name__}: {error}") if isinstance(error, Exception) else "interrupted"
             known: dict[str, Any] = {"error": failure, "model": self.model.name, "text": outcome["text"]}
             if isinstance(error, ModelUnusable):  # a server that is not there or does not serve us bills nothing
                 known |= {"input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0}
@@ -298,6 +304,13 @@ class Ledger:
     def _release(self, bound: Call) -> None:
         with self._lock:
             self._pending = [pending for pending in self._pending if pending is not bound]
+
+
+def masked(request: ChatRequest) -> ChatRequest:
+    """The request as it is sent and recorded: without secrets that stand in its messages."""
+    calls = {m: tuple(replace(c, arguments=mask(c.arguments)) for c in m.tool_calls) for m in request.messages}
+    messages = tuple(replace(m, content=mask(m.content), tool_calls=calls[m]) for m in request.messages)
+    return replace(request, messages=messages)
 
 
 def most_input_tokens(request: ChatRequest) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-__all__ = ["Limits", "Outcome", "Sandbox"]
+__all__ = ["USUAL", "Limits", "Outcome", "Sandbox"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +39,10 @@ class Limits:
     processes: int = 32
     output_kb: int = 16
     result_kb: int = 8192
+
+
+USUAL = Limits()
+"""What a run may use when nothing is said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

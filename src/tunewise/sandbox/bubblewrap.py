@@ -11,7 +11,7 @@ from typing import Any
 
 from tunewise.errors import SandboxUnavailable
 from tunewise.sandbox import launch
-from tunewise.sandbox.base import Limits, Outcome
+from tunewise.sandbox.base import USUAL, Limits, Outcome
 from tunewise.sandbox.lockdown import SYSTEM
 from tunewise.sandbox.seccomp import known_machine
 
@@ -57,7 +57,7 @@ class BubblewrapSandbox:
         *,
         arguments: Any = None,
         files: Mapping[str, bytes] | None = None,
-        limits: Limits = Limits(),
+        limits: Limits = USUAL,
     ) -> Outcome:
         """Run a program to its end or to a limit, see `Sandbox.run`."""
 

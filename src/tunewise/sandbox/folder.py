@@ -81,9 +81,9 @@ def hidden_bytes(pid: int) -> int:
     """What a process keeps in files that have no name any more, as far as we may look."""
     total = 0
     with suppress(OSError):
-        for descriptor in os.listdir(f"/proc/{pid}/fd"):
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
             with suppress(OSError):
-                found = os.stat(f"/proc/{pid}/fd/{descriptor}")
+                found = descriptor.stat()
                 if stat.S_ISREG(found.st_mode) and not found.st_nlink:
                     total += found.st_blocks * 512
     return total

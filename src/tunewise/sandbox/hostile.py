@@ -6,7 +6,7 @@ tests; here is one of each kind, so that the trial takes a fraction of a second.
 
 __all__ = ["PROGRAM"]
 
-PROGRAM = '''
+PROGRAM = """
 import ctypes, os, signal, socket
 
 def connect():
@@ -78,4 +78,4 @@ for attempt in [connect, send_unconnected, read_outside, read_passwords, list_ou
     worked.append(attempt.__name__)
     respond(worked)
 respond(worked)
-'''
+"""

@@ -7,6 +7,7 @@ import os
 import struct
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 
 __all__ = [
     "bind",
@@ -81,7 +82,7 @@ def restrict(rights: Mapping[str, int]) -> int:
             place = os.open(path, os.O_PATH | os.O_CLOEXEC)
         except OSError:  # not there, or out of reach anyway
             continue
-        if not os.path.isdir(path):  # noqa: PTH112 - pathlib is not worth its import here
+        if not Path(path).is_dir():
             right &= READ_FILE | WRITE_FILE | TRUNCATE
         rule = struct.pack("=Qi", right, place)
         _syscall(LANDLOCK_ADD, ctypes.c_int(rules), ctypes.c_int(1), rule, ctypes.c_uint32(0), what=f"rule {path}")

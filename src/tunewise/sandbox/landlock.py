@@ -9,7 +9,7 @@ from typing import Any
 
 from tunewise.errors import SandboxUnavailable
 from tunewise.sandbox import kernel, launch
-from tunewise.sandbox.base import Limits, Outcome
+from tunewise.sandbox.base import USUAL, Limits, Outcome
 from tunewise.sandbox.seccomp import known_machine
 
 __all__ = ["LandlockSandbox", "require_landlock"]
@@ -36,7 +36,7 @@ class LandlockSandbox:
         *,
         arguments: Any = None,
         files: Mapping[str, bytes] | None = None,
-        limits: Limits = Limits(),
+        limits: Limits = USUAL,
     ) -> Outcome:
         """Run a program to its end or to a limit, see `Sandbox.run`."""
 

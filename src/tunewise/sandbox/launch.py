@@ -137,7 +137,7 @@ def threads_of_this_user() -> int:
     for entry in os.scandir("/proc"):
         with suppress(OSError):
             if entry.name.isdecimal() and entry.stat().st_uid == os.getuid():
-                total += os.stat(f"/proc/{entry.name}/task").st_nlink - 2  # noqa: PTH116
+                total += Path(entry.path, "task").stat().st_nlink - 2
     return total
 
 
@@ -154,13 +154,13 @@ def spare_user() -> int:
 def readable() -> list[str]:
     """Where this Python lies: programs, libraries and modules; of an environment not what else is in its folder."""
     found = [
-        os.path.join(prefix, part)  # noqa: PTH118
+        str(Path(prefix, part))
         for prefix in (sys.prefix, sys.base_prefix)
         for part in ("bin", "lib", "lib64", "pyvenv.cfg")
     ]
     found += [path for path in (*site.getsitepackages(), site.getusersitepackages()) if path in sys.path]
     real = [os.path.realpath(path) for path in found]
-    return [path for path in dict.fromkeys([*found, *real]) if os.path.exists(path)]  # noqa: PTH110
+    return [path for path in dict.fromkeys([*found, *real]) if Path(path).exists()]
 
 
 def module_path(places: Sequence[str]) -> list[str]:
@@ -235,7 +235,7 @@ def children(pid: int) -> list[int]:
 
 def process(command: Sequence[str], folder: str, channel: Channel, *, depth: int = 0) -> Process:
     """Start a command that works off the job of a channel."""
-    popen = subprocess.Popen(
+    popen = subprocess.Popen(  # noqa: S603 - our own interpreter, perhaps within bubblewrap
         command,
         stdin=subprocess.DEVNULL,
         stdout=channel.stdout,

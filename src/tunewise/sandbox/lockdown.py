@@ -11,6 +11,7 @@ import os
 import resource
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tunewise.sandbox import kernel
 from tunewise.sandbox.seccomp import assemble, known_machine
@@ -107,7 +108,7 @@ def reach(paths: Sequence[str]) -> None:
     In a mount namespace of its own, each folder that bars the way is covered with an empty one, in which only these
     paths appear: whatever else was in it is out of reach for root as well.
     """
-    wanted = dict.fromkeys(os.path.realpath(path) for path in paths if os.path.exists(path))  # noqa: PTH110
+    wanted = dict.fromkeys(Path(path).resolve() for path in paths if Path(path).exists())
     barred = [(path, barrier) for path in wanted if (barrier := _barrier(path))]
     if not barred:
         return
@@ -117,19 +118,17 @@ def reach(paths: Sequence[str]) -> None:
     for barrier in {barrier for _, barrier in barred}:
         kernel.mount_tmpfs(barrier)
     for path, place in places:
-        if os.path.isdir(f"/proc/self/fd/{place}"):  # noqa: PTH112
-            os.makedirs(path, 0o755, exist_ok=True)  # noqa: PTH103
+        if Path(f"/proc/self/fd/{place}").is_dir():
+            path.mkdir(parents=True, exist_ok=True)
         else:
-            os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)  # noqa: PTH103, PTH120
-            os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
-        kernel.bind(place, path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        kernel.bind(place, str(path))
         os.close(place)
     for barrier in {barrier for _, barrier in barred}:
         kernel.seal_tmpfs(barrier)
 
 
-def _barrier(path: str) -> str:
+def _barrier(path: Path) -> str:
     """The topmost folder above a path that others may not pass, or "" if there is none."""
-    parts = path.split("/")[1:-1]
-    above = ["/" + "/".join(parts[: i + 1]) for i in range(len(parts))]
-    return next((folder for folder in above if not os.stat(folder).st_mode & 0o001), "")  # noqa: PTH116
+    return next((str(folder) for folder in reversed(path.parents) if not folder.stat().st_mode & 0o001), "")

@@ -16,6 +16,7 @@ import socket
 import sys
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from typing import NoReturn
 
 from tunewise.sandbox.guest import work
@@ -37,7 +38,7 @@ def main() -> None:
         for module in setup["modules"]:
             import_module(module)
         exec(compile(setup["warm_up"], "warm_up.py", "exec"), {})  # noqa: S102 - our owner's own text
-        running = len(os.listdir("/proc/self/task"))
+        running = len(list(Path("/proc/self/task").iterdir()))
         if running > 1:
             raise RuntimeError(f"{running - 1} threads are still running, and a fork would lose them")  # noqa: TRY301
     except Exception as error:  # noqa: BLE001 - importing runs anybody's code

@@ -6,7 +6,6 @@ system calls. So nothing is concluded from versions; programs that try to get ou
 
 from __future__ import annotations
 
-import os
 import secrets
 import socket
 import subprocess

@@ -73,7 +73,7 @@ def assemble(machine: str, pid: int) -> bytes:
 
 
 def judged(call: int, rules: Iterable[Instruction], *, otherwise: int = ERRNO | errno.EPERM) -> list[Instruction]:
-    """One call that is judged by its arguments; the accumulator holds the call's number before and, if not it, after."""
+    """One call that is judged by its arguments; any other call goes on with its number still loaded."""
     rules = list(rules)
     return [(EQUAL, 0, len(rules) + 1, call), *rules, (RETURN, 0, 0, otherwise)]
 

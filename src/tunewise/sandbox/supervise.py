@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from tunewise.errors import SandboxUnavailable
@@ -73,7 +74,7 @@ class Answers:
             *whole, self.rest = self.rest.split(b"\n")
             for line in whole:
                 self.too_long |= len(line) > self.most + 1
-                if line[:1] in (b"l", b"r", b"e"):  # a bytearray has no hash
+                if bytes(line[:1]) in {b"l", b"r", b"e"}:
                     self.last[bytes(line[:1])] = bytes(line[1:])
         self.too_long |= len(self.rest) > self.most + 1
 
@@ -160,7 +161,7 @@ def usage_breach(child: Child, folder: str, limits: Limits) -> str:
 def threads(pid: int) -> int:
     """How many threads a process has."""
     with suppress(OSError):
-        return os.stat(f"/proc/{pid}/task").st_nlink - 2  # noqa: PTH116
+        return Path(f"/proc/{pid}/task").stat().st_nlink - 2
     return 0
 
 

@@ -75,9 +75,9 @@ REFUSED = _table("""
     sendto 44 206; sendmsg 46 211; sendmmsg 307 269; recvfrom 45 207; recvmsg 47 212; recvmmsg 299 243;
     shutdown 48 210; getsockname 51 204; getpeername 52 205; setsockopt 54 208; getsockopt 55 209;
     # what no rule on files covers: modes, owners, times, attributes
-    chmod 90 -; fchmod 91 52; fchmodat 268 53; fchmodat2 452 452; chown 92 -; lchown 94 -; fchown 93 55; fchownat 260 54; utime 132 -;
-    utimes 235 -; utimensat 280 88; futimesat 261 -; setxattr 188 5; lsetxattr 189 6; fsetxattr 190 7;
-    removexattr 197 14; lremovexattr 198 15; fremovexattr 199 16; mknod 133 -; mknodat 259 33;
+    chmod 90 -; fchmod 91 52; fchmodat 268 53; fchmodat2 452 452; chown 92 -; lchown 94 -; fchown 93 55;
+    fchownat 260 54; utime 132 -; utimes 235 -; utimensat 280 88; futimesat 261 -; setxattr 188 5; lsetxattr 189 6;
+    fsetxattr 190 7; removexattr 197 14; lremovexattr 198 15; fremovexattr 199 16; mknod 133 -; mknodat 259 33;
     # other processes
     tkill 200 130; rt_sigqueueinfo 129 138; rt_tgsigqueueinfo 297 240; pidfd_open 434 434; pidfd_send_signal 424 424;
     process_mrelease 448 448; setpriority 141 140; sched_setaffinity 203 122; sched_setscheduler 144 119;

@@ -1,4 +1,4 @@
-"""No sandbox at all, for `--unsafe-no-sandbox`: the same protocol, so that whoever asks for it gets the same program."""
+"""No sandbox at all, for `--unsafe-no-sandbox`: the same protocol, so that nothing else need know."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tunewise.sandbox import launch
-from tunewise.sandbox.base import Limits, Outcome
+from tunewise.sandbox.base import USUAL, Limits, Outcome
 
 __all__ = ["UnsafeSandbox"]
 
@@ -35,7 +35,7 @@ class UnsafeSandbox:
         *,
         arguments: Any = None,
         files: Mapping[str, bytes] | None = None,
-        limits: Limits = Limits(),
+        limits: Limits = USUAL,
     ) -> Outcome:
         """Run a program to its end or to a limit, see `Sandbox.run`; nothing holds it."""
 

@@ -16,12 +16,13 @@ import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from tunewise.errors import SandboxUnavailable
 from tunewise.sandbox import launch
-from tunewise.sandbox.base import Limits, Outcome
+from tunewise.sandbox.base import USUAL, Limits, Outcome
 from tunewise.sandbox.folder import clear_away
 from tunewise.sandbox.landlock import require_landlock
 
@@ -55,7 +56,7 @@ class Zygote:
 
     Args:
         modules: What to import, by name.
-        warm_up: Python source to run once afterwards, trusted: it runs outside of the sandbox, with the caller's rights.
+        warm_up: Python source to run once afterwards, trusted: it runs with the caller's rights.
 
     Raises:
         SandboxUnavailable: This machine has no Landlock of the needed kind, or the warm-up fails.
@@ -68,7 +69,7 @@ class Zygote:
         self._modules, self._warm_up = list(modules), warm_up
         self._lock = threading.Lock()
         self._base = os.path.realpath(tempfile.mkdtemp(prefix="tunewise-zygote-"))
-        os.chmod(self._base, 0o711)  # noqa: PTH101 - others may pass to the folder whose name they know
+        Path(self._base).chmod(0o711)
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         try:
@@ -78,7 +79,12 @@ class Zygote:
             raise
 
     def run(
-        self, program: str, *, arguments: Any = None, files: Mapping[str, bytes] | None = None, limits: Limits = Limits()
+        self,
+        program: str,
+        *,
+        arguments: Any = None,
+        files: Mapping[str, bytes] | None = None,
+        limits: Limits = USUAL,
     ) -> Outcome:
         """Run a program to its end or to a limit, see `Sandbox.run`."""
         for _ in range(2):
@@ -98,7 +104,7 @@ class Zygote:
         """End the warm process and whatever it has forked."""
         with self._lock:
             self._stop()
-        if os.path.isdir(self._base):  # noqa: PTH112 - close may be called again
+        if Path(self._base).exists():  # close may be called again
             clear_away(self._base)
 
     def __enter__(self) -> Self:
@@ -133,7 +139,7 @@ class Zygote:
         self._control = control
         places = launch.readable()
         with theirs:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
                 launch.interpreter("tunewise.sandbox.nursery", theirs.fileno()),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

@@ -67,6 +67,11 @@ def test_from_the_table_to_the_winner(generate: object, cli: InProcess, tmp_path
     everything = json.loads(cli("show", "houses.journal", "--json").out)
     assert [(p["number"], p["parent"]) for p in everything["programs"]] == [(1, None), (2, 1)]
     assert everything["trials"][1]["configuration"] == {"p2.depth": 4, "p2.learning_rate": 0.2}
+    page = cli("report", "houses.journal", "-o", "-")
+    assert "What the model wrote" in page.out
+    assert "HistGradientBoostingRegressor" in page.out
+    notes = cli("report", "houses.journal", "--format", "md", "-o", "-")
+    assert "## Programs" in notes.out
     assert cli("export", "houses.journal", "-o", "again.py").code == 0
     assert Path("again.py").read_text().replace("again.py", "best.py") == Path("best.py").read_text()
     done = subprocess.run([sys.executable, "best.py"], capture_output=True, text=True, check=False)

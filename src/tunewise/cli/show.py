@@ -93,8 +93,17 @@ def print_summary(console: Console, summary: Summary, programs: Tree | None = No
         )
     console.width = max(console.width, MIN_WIDTH)
     console.print(table)
-    for line in [*(["Programs:", *programs.lines(), ""] if programs else []), *facts(summary)]:
+    for line in [*told_programs(programs), *facts(summary)]:
         console.print(Text(printable(line)), soft_wrap=not console.is_terminal)
+
+
+def told_programs(programs: Tree | None) -> list[str]:
+    """The tree of programs, and a word of warning where nothing held them."""
+    if not programs:
+        return []
+    unsafe = programs.sandbox.startswith("none")
+    warning = ["They ran without a sandbox, with all rights of the user."] if unsafe else []
+    return ["Programs:", *programs.lines(), *warning, ""]
 
 
 def result_of(trial: TrialRecord) -> str:

@@ -7,13 +7,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from tunewise.history import CALL_KEY, PROPOSAL_KEY, RESULT_KEY, History, TrialRecord
+from tunewise.history import CALL_KEY, PROGRAM_KEY, PROPOSAL_KEY, RESULT_KEY, History, TrialRecord
 from tunewise.llm.ledger import Call
 from tunewise.study.summary import STUDY_KEY, Summary, finite, summarize
 
@@ -84,6 +84,17 @@ class Exchange:
     call: Call
 
 
+class ProgramForm(Form):
+    """A program that a model wrote, as far as a report shows it."""
+
+    number: int
+    kind: Literal["draft", "repair", "improve"]
+    parent: int | None = None
+    code: str = ""
+    reason: str = ""
+    objection: str = ""
+
+
 @dataclass(frozen=True)
 class Record:
     """A study as the report sees it.
@@ -94,6 +105,7 @@ class Record:
         exchanges: Every call, oldest first.
         notes: What is missing or could not be read, a sentence each.
         about: Space and task, where tunewise stored them.
+        programs: Of a study of programs: each one's line in the tree, and its text.
     """
 
     study: optuna.Study
@@ -101,6 +113,7 @@ class Record:
     exchanges: tuple[Exchange, ...]
     notes: tuple[str, ...]
     about: Mapping[str, Any]
+    programs: tuple[tuple[str, str], ...] = ()
 
     @property
     def history(self) -> History:
@@ -134,6 +147,7 @@ class Record:
         calls = [{"trial": e.trial, "prompt": e.prompt, **asdict(e.call)} for e in self.exchanges]
         curves = {str(t.number): t.curve for t in self.history if t.curve}
         more = {"curves": curves, "space": self.space, "exchanges": calls, "notes": list(self.notes)}
+        more |= {"programs": [{"about": line, "code": code} for line, code in self.programs]} if self.programs else {}
         return self.summary.to_dict() | {key: finite(value) for key, value in more.items()}
 
 
@@ -171,7 +185,20 @@ def read(study: optuna.Study) -> Record:
         for trial in readable_study.get_trials(deepcopy=False)
         for entry in calls_of(trial).values()
     )
-    return Record(readable_study, summary, exchanges, (*notes, *missing(summary)), about)
+    programs = programs_of(study, summary.history, notes)
+    return Record(readable_study, summary, exchanges, (*notes, *missing(summary)), about, programs)
+
+
+def programs_of(study: optuna.Study, history: History, notes: list[str]) -> tuple[tuple[str, str], ...]:
+    """The programs of a study of programs, each after its parent."""
+    from tunewise.codegen.tree import Program, Tree
+
+    keys = [key for key in study.user_attrs if key.startswith(PROGRAM_KEY)]
+    found = [sound(study.user_attrs, key, ProgramForm, notes, "the study") for key in keys]
+    known = [{name: one[name] for name in ProgramForm.model_fields if name in one} for one in found if one]
+    tree = Tree(tuple(sorted((Program(**one) for one in known), key=lambda p: p.number)), history)
+    codes = [program.code for program, _ in tree.ordered()]
+    return tuple(zip(tree.lines(), codes, strict=True))
 
 
 def readable(trial: FrozenTrial, notes: list[str]) -> FrozenTrial:

@@ -1,72 +1,23 @@
-"""Reading a study of any origin once, at the border: what is damaged is left out, and said."""
+"""A study as the report sees it, and what is missing in it."""
 
 from __future__ import annotations
 
-import copy
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from tunewise.history import CALL_KEY, PROPOSAL_KEY, RESULT_KEY, History, TrialRecord
+from tunewise.history import History, TrialRecord
 from tunewise.llm.ledger import Call
-from tunewise.study.summary import STUDY_KEY, Summary, finite, summarize
+from tunewise.study.sound import calls_of, sound_copy
+from tunewise.study.summary import Summary, finite, summarize_sound
 
 __all__ = ["Exchange", "Record", "read"]
 
 ENOUGH_FOR_IMPORTANCE = 4
 """Finished trials below which a ranking of hyperparameters would be noise."""
-
-
-class Form(BaseModel):
-    """What of a stored attribute has to be as it should; other keys are as they are."""
-
-    model_config = ConfigDict(extra="allow")
-
-
-class ProposalForm(Form):
-    """A stored proposal."""
-
-    source: str = "unknown"
-    reason: str = ""
-    fallback: str = ""
-    note: str = ""
-    repairs: list[str] = []
-    refused: list[str] = []
-    configuration: dict[str, Any] = {}
-
-
-class ResultForm(Form):
-    """A stored result."""
-
-    error: str = ""
-    seconds: float | None = None
-    extra: dict[str, float] = {}
-
-
-class TaskForm(Form):
-    """A stored task."""
-
-    metric: str = "value"
-
-
-class AboutForm(Form):
-    """A study's own attribute."""
-
-    space: dict[str, dict[str, Any]] = {}
-    task: TaskForm = TaskForm()
-
-
-class FixedForm(Form):
-    """What a person enqueued."""
-
-
-CALL: TypeAdapter[Call] = TypeAdapter(Call)
 
 
 @dataclass(frozen=True)
@@ -151,75 +102,14 @@ def plain(distribution: optuna.distributions.BaseDistribution) -> dict[str, Any]
 
 def read(study: optuna.Study) -> Record:
     """Read a study by anybody, in any state, without changing it."""
-    notes: list[str] = []
-    if len(study.directions) > 1:
-        notes.append(f"The study has {len(study.directions)} objectives; this report is about the first one only.")
-    storage = optuna.storages.InMemoryStorage()
-    # a direction that was never set is Optuna's way to say that no trial has ended yet
-    direction = optuna.study.StudyDirection.MAXIMIZE
-    if study.directions[0] != direction:
-        direction = optuna.study.StudyDirection.MINIMIZE
-    copied = storage.create_new_study([direction], study.study_name)
-    about = sound(study.user_attrs, STUDY_KEY, AboutForm, notes, "the study") or {}
-    storage.set_study_user_attr(copied, STUDY_KEY, about)
-    for trial in study.get_trials(deepcopy=False):
-        storage.create_new_trial(copied, template_trial=readable(trial, notes))
-    readable_study = optuna.load_study(study_name=study.study_name, storage=storage)
-    summary = summarize(readable_study)
+    sound = sound_copy(study)
+    summary = summarize_sound(sound)
     exchanges = tuple(
         Exchange(trial.number, text_of(entry.get("prompt")), Call.from_dict(entry))
-        for trial in readable_study.get_trials(deepcopy=False)
+        for trial in sound.study.get_trials(deepcopy=False)
         for entry in calls_of(trial).values()
     )
-    return Record(readable_study, summary, exchanges, (*notes, *missing(summary)), about)
-
-
-def readable(trial: FrozenTrial, notes: list[str]) -> FrozenTrial:
-    """A copy with one finite value or none, and only attributes that can be read."""
-    known = copy.copy(trial)
-    where = f"trial {trial.number}"
-    known.user_attrs = {}
-    for key, form in ((PROPOSAL_KEY, ProposalForm), (RESULT_KEY, ResultForm)):
-        if (entry := sound(trial.user_attrs, key, form, notes, where)) is not None:
-            known.user_attrs[key] = entry
-    known.system_attrs = {}
-    if fixed := sound(trial.system_attrs, "fixed_params", FixedForm, notes, where):
-        known.system_attrs["fixed_params"] = fixed
-    for key, entry in calls_of(trial).items():
-        try:
-            CALL.validate_python(entry)
-            known.system_attrs[key] = entry
-        except ValidationError:
-            note(notes, key, where)
-    value = trial.values[0] if trial.values else None
-    known.values = None if value is None else [value]
-    if trial.state == TrialState.COMPLETE and (value is None or not math.isfinite(value)):
-        known.values, known.state = None, TrialState.FAIL
-        error = f"its value is {value}, which is no result"
-        known.user_attrs[RESULT_KEY] = {**known.user_attrs.get(RESULT_KEY, {}), "error": error}
-    return known
-
-
-def sound(attrs: Mapping[str, Any], key: str, form: type[Form], notes: list[str], where: str) -> dict[str, Any] | None:
-    """An attribute that has its form; None when it is absent or damaged, which is noted."""
-    if key not in attrs:
-        return None
-    try:
-        return form.model_validate(attrs[key]).model_dump(exclude_unset=True)
-    except ValidationError:
-        note(notes, key, where)
-        return None
-
-
-def note(notes: list[str], key: str, where: str) -> None:
-    """Say that something cannot be read."""
-    notes.append(f"What {key} says about {where} is damaged and was left out.")
-
-
-def calls_of(trial: FrozenTrial) -> dict[str, Any]:
-    """The calls that were made for a trial, in their order."""
-    keys = [key for key in trial.system_attrs if key.startswith(CALL_KEY)]
-    return {key: trial.system_attrs[key] for key in sorted(keys, key=lambda key: (len(key), key))}
+    return Record(sound.study, summary, exchanges, (*sound.notes, *missing(summary)), sound.about)
 
 
 def text_of(entry: Any) -> str:

@@ -22,8 +22,8 @@ from tunewise.llm.ledger import Caps
 from tunewise.llm.resolve import check
 from tunewise.sampler import LLMSampler
 from tunewise.space import SearchSpace, Value
+from tunewise.study.sound import STUDY_KEY
 from tunewise.study.storage import Storage, only_driver, open_storage
-from tunewise.study.summary import STUDY_KEY
 from tunewise.task import Task
 
 __all__ = ["Watch", "tune"]

@@ -21,6 +21,7 @@ from optuna.trial import TrialState
 from tunewise.errors import ContextLimitExceeded, ModelUnavailable, ModelUnusable, StudyError
 from tunewise.history import CALL_KEY, MODEL_SOURCES, PROPOSAL_KEY, HistoryReader, TrialRecord, direction_of
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest
+from tunewise.llm.cassette import RecordingModel, ReplayingModel
 from tunewise.llm.ledger import Call, Caps, Ledger, Totals
 from tunewise.llm.scripted import ScriptedModel
 from tunewise.prompts.views import show
@@ -148,6 +149,20 @@ class LLMSampler(BaseSampler):
     def model(self) -> ChatModel:
         """Who is asked."""
         return self._ledger.model
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """How its proposals come to be, as plain data to be kept with a study."""
+        asked = self._style["model"]
+        cassette = {"cassette": str(self.model.path)} if isinstance(self.model, RecordingModel | ReplayingModel) else {}
+        return {
+            "proposer": getattr(self._ask_model, "__name__", type(self._ask_model).__name__),
+            "seed": self._seed,
+            **self._style,
+            "model": self.model.name if asked else None,
+            "default": self._propose is not self._ask_model,
+            **cassette,
+        }
 
     @property
     def totals(self) -> Totals:

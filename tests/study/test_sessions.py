@@ -44,8 +44,8 @@ def test_a_resumed_study_gets_a_session_only_where_something_changed(tmp_path: P
     journal = tmp_path / "a.journal"
     assert len(run(journal, 2, LLMSampler(proposer="random", space=SPACE, seed=1))) == 1
     assert len(run(journal, 2, LLMSampler(proposer="random", space=SPACE, seed=1))) == 1
-    assert len(run(journal, 3, LLMSampler(proposer="random", space=SPACE, seed=1))) == 1
     assert journal.read_text().count(STUDY_KEY) == 1
+    assert len(run(journal, 3, LLMSampler(proposer="random", space=SPACE, seed=1))) == 1
     _, second = run(journal, 4, LLMSampler(proposer="random", space=SPACE, seed=2))
     assert (second["first"], second["seed"], second["model"]) == (3, 2, None)
     assert run(journal, 5, optuna.samplers.RandomSampler())[-1]["sampler"] == "RandomSampler"

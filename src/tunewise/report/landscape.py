@@ -50,15 +50,20 @@ def visualization() -> Any:
 
 
 def guarded(figure: Callable[[], Figure], name: str, title: str) -> Figure:
-    """A figure, or why Optuna cannot draw it: hyperparameters of other people change their type within a study."""
+    """A figure, or why it cannot be drawn: hyperparameters of other people change their type within a study."""
+    return guarded_list(lambda: [figure()], name, title)[0]
+
+
+def guarded_list(figures: Callable[[], list[Figure]], name: str, title: str) -> list[Figure]:
+    """Figures, or why they cannot be drawn."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return figure()
+            return figures()
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         if isinstance(error, UsageError):
             raise
-        return Figure(name, title, f"Optuna cannot draw it for this study: {error}")
+        return [Figure(name, title, f"It cannot be drawn for this study: {error}")]
 
 
 def plain(figure: Any) -> dict[str, Any]:

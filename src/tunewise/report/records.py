@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -14,10 +14,12 @@ from tunewise.llm.ledger import Call
 from tunewise.study.sound import calls_of, sound_copy
 from tunewise.study.summary import Summary, finite, summarize_sound
 
-__all__ = ["Exchange", "Record", "read"]
+__all__ = ["Exchange", "Record", "front_rows", "read", "sessions"]
 
 ENOUGH_FOR_IMPORTANCE = 4
 """Finished trials below which a ranking of hyperparameters would be noise."""
+MAX_FRONT = 100
+"""Trials of the front that are listed."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ class Record:
         calls = [{"trial": e.trial, "prompt": e.prompt, **asdict(e.call)} for e in self.exchanges]
         curves = {str(t.number): t.curve for t in self.history if t.curve}
         more = {"curves": curves, "space": self.space, "exchanges": calls, "notes": list(self.notes)}
+        more["sessions"] = list(self.about.get("sessions", ()))
         return self.summary.to_dict() | {key: finite(value) for key, value in more.items()}
 
 
@@ -115,6 +118,25 @@ def read(study: optuna.Study) -> Record:
 def text_of(entry: Any) -> str:
     """A text, where there is one."""
     return entry if isinstance(entry, str) else ""
+
+
+def sessions(record: Record) -> Iterator[tuple[int, str, str]]:
+    """How trials came to be: from which trial on, who proposed and how, and under which versions."""
+    for session in record.about.get("sessions", ()):
+        who = str(session.get("proposer", session.get("sampler", "unknown")))
+        how = [f"{key} {session[key]}" for key in ("seed", "model", "cassette") if session.get(key) is not None]
+        how += [f"temperature {session['temperature']}"] if session.get("temperature") else []
+        how += ["with reasoning"] if session.get("reasoning") else []
+        how += ["without the default configuration"] if session.get("default") is False else []
+        versions = ", ".join(f"{name} {number}" for name, number in session.get("versions", {}).items())
+        yield session.get("first", 0), ", ".join([who, *how]), versions
+
+
+def front_rows(record: Record) -> Iterator[tuple[TrialRecord, list[float]]]:
+    """The trials of the front with their values; none where there is one objective."""
+    if front := record.summary.front:
+        for number in front.best[:MAX_FRONT]:
+            yield record.history[number], list(front.values[number])
 
 
 def missing(summary: Summary) -> list[str]:

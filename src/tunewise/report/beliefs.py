@@ -32,6 +32,10 @@ MAX_POINTS = 100
 """Trials that are drawn over a view."""
 LEAST = 3
 """Finished trials below which the surrogate knows too little to be looked at."""
+MIN_DECADES = 1.8
+"""On a logarithmic axis of so many, powers of ten are marks enough."""
+BLUES = [[0, "#eef5fb"], [0.5, "#6baed6"], [1, "#08306b"]]
+"""Light where much is known, dark where little is."""
 NAME = "surrogate"
 TITLE = "The surrogate's view"
 
@@ -128,7 +132,7 @@ def look(
             f"{name}-doubt",
             f"Uncertainty: {both}",
             "One standard deviation; dark is least known.",
-            view(record, pair, {**places_of, "colorscale": "Blues", "reversescale": True, "z": doubt}, finished),
+            view(record, pair, {**places_of, "colorscale": BLUES, "z": doubt}, finished),
             320,
         ),
     ]
@@ -165,7 +169,8 @@ def view(
         "hovertemplate": "%{x}<br>%{y}<br>%{z:.4g}<extra></extra>",
     }
     axes = {
-        axis: {"title": {"text": one}, **scale(record, one)} for axis, one in zip(("xaxis", "yaxis"), pair, strict=True)
+        f"{axis}axis": {"title": {"text": one}, **scale(record, one, heat[axis])}
+        for axis, one in zip("xy", pair, strict=True)
     }
     return {"data": [heat, points(finished, pair)], "layout": {**axes, "margin": {"r": 5}, "showlegend": False}}
 
@@ -175,12 +180,16 @@ def shown(given: Value) -> Any:
     return given if is_number(given) else value(given)
 
 
-def scale(record: Record, name: str) -> dict[str, Any]:
-    """The kind of axis that a hyperparameter needs."""
+def scale(record: Record, name: str, along: Sequence[Any]) -> dict[str, Any]:
+    """The axis that a hyperparameter needs; of a number it ends where the view ends."""
     form = record.space[name]
     if "choices" in form:
         return {"type": "category"}
-    return {"type": "log"} if form.get("log") is True else {"type": "linear"}
+    log = form.get("log") is True
+    low, high = (math.log10(end) if log else end for end in (along[0], along[-1]))
+    room = (high - low) / max(1, len(along) - 1) / 2
+    ticks = {"dtick": 1} if log and high - low >= MIN_DECADES else {}
+    return {"type": "log" if log else "linear", "range": [low - room, high + room], **ticks}
 
 
 def points(finished: Sequence[TrialRecord], pair: tuple[str, str]) -> dict[str, Any]:
@@ -189,6 +198,7 @@ def points(finished: Sequence[TrialRecord], pair: tuple[str, str]) -> dict[str, 
     return {
         "type": "scatter",
         "mode": "markers",
+        "cliponaxis": False,
         "x": [shown(t.configuration[pair[0]]) for t in own],
         "y": [shown(t.configuration[pair[1]]) for t in own],
         "text": [f"trial {t.number} ({t.source}): {number(t.value)}" for t in own],

@@ -14,7 +14,7 @@ from tunewise.proposers.credit import policy_of
 from tunewise.report.records import Record, best_and_latest
 from tunewise.report.texts import number, value
 
-__all__ = ["Figure", "credit", "curves", "front", "progress", "spending", "style"]
+__all__ = ["Figure", "credit", "curves", "front", "progress", "spending", "style", "value_axis"]
 
 MAX_CURVES = 60
 """Learning curves in one figure."""
@@ -137,10 +137,18 @@ def progress(record: Record) -> Figure:
     caption += " Failed and pruned trials stand at the bottom."
     if len(shown) < len(history.finished):
         caption += f" {len(shown)} of {len(history.finished)} trials are shown, the best and the latest."
-    if history.direction == "minimize" and 0 < 100 * min(values) < max(values):
-        axes["yaxis"]["type"] = "log"
+    if scale := value_axis(record):
+        axes["yaxis"] |= scale
         caption += " The scale is logarithmic."
     return Figure("progress", title, caption, {"data": [d for d in data if d["x"]], "layout": axes}, 440)
+
+
+def value_axis(record: Record) -> dict[str, Any]:
+    """Logarithmic where one bad value would press all others together."""
+    values = [t.value for t in record.history.finished if t.value is not None]
+    if record.history.direction == "maximize" or not values or not 0 < 10 * min(values) < max(values):
+        return {}
+    return {"type": "log", "dtick": "D2" if max(values) < 1000 * min(values) else 1}
 
 
 def default_line(record: Record) -> list[dict[str, Any]]:
@@ -311,7 +319,7 @@ def spending(record: Record) -> Figure:
         data.append(line("US dollars (right)", thin(numbers), thin(dollars), "#009E73", "dot") | {"yaxis": "y2"})
         axes["yaxis2"] = {"overlaying": "y", "side": "right", "title": {"text": "US dollars"}, "showgrid": False}
         axes["yaxis2"] |= {"rangemode": "tozero", "zeroline": False}
-    axes["yaxis"]["rangemode"] = "tozero"
+    axes["yaxis"] |= {"rangemode": "tozero", "exponentformat": "none", "separatethousands": True}
     totals = record.summary.totals
     unknown = f" {totals.uncounted_calls} calls of unknown size are not in it." if totals.uncounted_calls else ""
     unknown += " The cost of some calls is unknown and not in it." if totals.cost_usd is None else ""

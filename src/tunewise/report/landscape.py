@@ -14,7 +14,7 @@ import optuna
 
 from tunewise.errors import UsageError
 from tunewise.history import TrialRecord
-from tunewise.report.figures import Figure, style
+from tunewise.report.figures import Figure, style, value_axis
 from tunewise.report.records import ENOUGH_FOR_IMPORTANCE, Record, best_first
 
 __all__ = ["contour", "importances", "parallel", "rank", "slices"]
@@ -172,6 +172,7 @@ def slices(record: Record, order: Sequence[str]) -> list[Figure]:
     def one(index: int, name: str) -> Figure:
         plot = plain(visualization().plot_slice(part, params=[name], target_name=record.summary.metric))
         plot["data"] = [points for trace in plot["data"] for points in by_source(trace, trials)]
+        plot["layout"]["yaxis"] |= value_axis(record)
         return Figure(f"slice-{index}", name, of_many, plot, 300)
 
     tried = [name for name in order if any(name in trial.configuration for trial in trials)]

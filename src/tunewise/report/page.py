@@ -146,7 +146,7 @@ def rows(record: Record, clean: Cleaner) -> Iterator[Row]:
             values=[trial.configuration.get(name, "") for name in columns],
             others=fit(clean(", ".join(f"{name} = {value(given)}" for name, given in others.items())), room),
             why=[(label, fit(clean(text), room)) for label, text in why],
-            cost="" if not has_calls else "unknown" if cost is None else f"{cost:.6g}",
+            cost="" if not has_calls else "unknown" if cost is None else f"{cost:.3g}",
         )
 
 

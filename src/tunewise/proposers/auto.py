@@ -124,7 +124,8 @@ def auto_with(options: AutoOptions) -> Proposer:
             chosen = choose(standing, batch.candidates)
             policy |= account(batch, chosen, stuck, options)
         if chosen is not None:
-            return from_candidate(chosen, batch, policy | expectation(ask, standing, chosen.configuration))
+            policy |= expectation(ask, standing, chosen.configuration)
+            return from_candidate(chosen, batch, policy | ({"alternative": standing.own} if standing.own else {}))
         return classical(ask, standing, batch, policy, note=farewell(ask, standing, options))
 
     return auto

@@ -80,6 +80,10 @@ class Surrogate:
         low, high = self.warp.inverse(mean - std), self.warp.inverse(mean + std)
         return self.warp.inverse(mean), (high - low) / 2
 
+    def draw(self, configurations: Sequence[Mapping[str, Value]], count: int, *, rng: np.random.Generator) -> Array:
+        """Values that the function may have: `count x n` draws, jointly for all `n` configurations."""
+        return self.warp.inverse(self.gp.draw(self._encode(configurations), count, rng))
+
     def success(self, configurations: Sequence[Mapping[str, Value]]) -> Array:
         """`n` probabilities that a trial finishes; 1 while none has failed."""
         if self.feasibility is None:

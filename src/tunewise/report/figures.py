@@ -14,7 +14,7 @@ from tunewise.proposers.credit import policy_of
 from tunewise.report.records import Record, best_and_latest
 from tunewise.report.texts import number, value
 
-__all__ = ["Figure", "credit", "curves", "front", "progress", "spending", "style", "value_axis"]
+__all__ = ["Figure", "added", "credit", "curves", "front", "progress", "spending", "style", "value_axis"]
 
 MAX_CURVES = 60
 """Learning curves in one figure."""
@@ -208,6 +208,40 @@ def curve(trial: TrialRecord, *, best: bool) -> dict[str, Any]:
         "opacity": 1 if best else 0.7,
         "line": {"color": style(trial.source).colour, "dash": dash, "width": width},
     }
+
+
+def added(record: Record) -> Figure:
+    """What the model added over the surrogate's own points, with its uncertainty."""
+    title = "What the model added over the surrogate"
+    uplift = record.uplift
+    if uplift is None:
+        return Figure("added", title, record.added() or "No language model was called.")
+    rows = [
+        ("added by the model", uplift.added, "#0072B2"),
+        ("the surrogate's own points", uplift.surrogate, "#56B4E9"),
+        ("the model's trials", (uplift.model,) * 3, "#E69F00"),
+    ]
+    marks = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [middle for _, (middle, _, _), _ in rows],
+        "y": [name for name, _, _ in rows],
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "array": [high - middle for _, (middle, _, high), _ in rows],
+            "arrayminus": [middle - low for _, (middle, low, _), _ in rows],
+            "color": NEUTRAL,
+        },
+        "text": [f"{number(middle)} ({number(low)} to {number(high)})" for _, (middle, low, high), _ in rows],
+        "hovertemplate": "%{y}: %{text}<extra></extra>",
+        "marker": {"size": 12, "color": [colour for _, _, colour in rows]},
+    }
+    axes = layout(f"improvement of the best {record.summary.metric}", "", showlegend=False)
+    axes["yaxis"] |= {"automargin": True, "type": "category"}
+    axes["xaxis"] |= {"rangemode": "tozero", "zeroline": True}
+    caption = f"{record.added()} The bars are 90 % intervals."
+    return Figure("added", title, caption, {"data": [marks], "layout": axes}, 240)
 
 
 CALLS = {

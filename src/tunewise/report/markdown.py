@@ -109,6 +109,7 @@ def facts(record: Record) -> list[str]:
         lines.append(
             f"Calls to a model: {summary.totals.calls} ({summary.totals.failed_calls} failed); {tokens}; cost {cost}"
         )
+    lines += [added] if (added := record.added()) else []
     return [*lines, *record.notes]
 
 

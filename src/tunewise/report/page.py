@@ -117,6 +117,7 @@ def draw(record: Record) -> dict[str, Any]:
         "parallel": landscape.guarded(parallel, "parallel", "Parallel coordinates"),
         "contour": landscape.guarded(contour, "contour", "Contour and trajectory") if contour else None,
         "views": landscape.guarded_list(partial(beliefs.surrogate_views, record, order), "surrogate", beliefs.TITLE),
+        "added": figures.added(record),
         "credit": figures.credit(record),
         "front": figures.front(record),
         "slices": slices,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -43,7 +44,9 @@ def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
     """Opens an address in a tab of its own."""
     contexts = []
 
-    def open_it(address: str | Path, *, size: tuple[int, int] = DESK, scheme: str = "light") -> Visit:
+    def open_it(
+        address: str | Path, *, size: tuple[int, int] = DESK, scheme: Literal["light", "dark"] = "light"
+    ) -> Visit:
         context = browser.new_context(
             viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, accept_downloads=True
         )

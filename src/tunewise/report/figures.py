@@ -262,7 +262,7 @@ def credit(record: Record) -> Figure:
     told = told[-MAX_POINTS:]
     numbers = [t.number for t, _ in told]
     steps = {"mode": "lines", "hoverinfo": "skip", "type": "scatter"}
-    data = [
+    data: list[dict[str, Any]] = [
         {**steps, "name": "credit", "x": numbers, "y": [p["credit"] for _, p in told], "line": {"color": "#0072B2"}},
         {**steps, "name": "not asked below", "x": [numbers[0], numbers[-1]], "y": [least] * 2}
         | {"line": {"color": NEUTRAL, "dash": "dash", "width": 1.5}},
@@ -299,7 +299,7 @@ def front(record: Record) -> Figure | None:
         return Figure("front", title, "No trial has finished with a value for each objective.")
     trials = [t for t in best_and_latest(record.history, MAX_POINTS) if t.number in known.values]
     trials += [record.history[n] for n in known.best if n not in {t.number for t in trials}]
-    data = []
+    data: list[dict[str, Any]] = []
     for name, chosen in (("on the front", True), ("beaten", False)):
         own = sorted((t for t in trials if (t.number in known.best) == chosen), key=lambda t: known.values[t.number])
         look = {"color": [style(t.source).colour for t in own], "symbol": [style(t.source).symbol for t in own]}

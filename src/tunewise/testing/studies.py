@@ -12,7 +12,7 @@ from tunewise.history import RESULT_KEY
 from tunewise.llm.base import ChatReply, ChatRequest
 from tunewise.llm.prices import Price
 from tunewise.sampler import LLMSampler
-from tunewise.space import Categorical, Float, Int, SearchSpace
+from tunewise.space import Categorical, Configuration, Float, Int, SearchSpace
 from tunewise.study.tune import check_same_study
 from tunewise.task import DataCard, Task
 from tunewise.testing.simulated import Simulated, around
@@ -29,7 +29,7 @@ SPACE = SearchSpace(
         "momentum": Float(0, 0.99, default=0.9, when={"optimizer": "sgd"}),
     }
 )
-OPTIMUM = {"learning_rate": 0.003, "width": 256, "dropout": 0.3, "optimizer": "adam", "momentum": 0.9}
+OPTIMUM: Configuration = {"learning_rate": 0.003, "width": 256, "dropout": 0.3, "optimizer": "adam", "momentum": 0.9}
 EPOCHS = 12
 PRICE = Price(input_usd_per_million=1.25, output_usd_per_million=10.0)
 
@@ -86,7 +86,7 @@ def sample_study(trials: int, *, proposer: str = "auto", seed: int = 0) -> optun
 def train(trial: optuna.Trial) -> float:
     """A made-up training run: an error that falls with the epochs, and a machine with little memory."""
     configuration = SPACE.suggest(trial)
-    if float(configuration["width"] or 0) > 600:  # type: ignore[arg-type]
+    if float(configuration["width"] or 0) > 600:
         reason = f"CUDA out of memory: tried to allocate {configuration['width']} MiB"
         trial.set_user_attr(RESULT_KEY, {"error": reason, "seconds": 3.0})
         raise TrialFailed(reason)

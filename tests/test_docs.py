@@ -45,7 +45,9 @@ def test_commands_exist(page: Path) -> None:
         if words[1].startswith("-"):
             continue
         assert words[1] in commands, line
-        options = {name for parameter in commands[words[1]].params for name in parameter.opts}
+        options = {
+            name for parameter in commands[words[1]].params for name in [*parameter.opts, *parameter.secondary_opts]
+        }
         assert {word for word in words if word.startswith("--")} <= options | {"--help"}, line
 
 

@@ -91,11 +91,11 @@ def unpacked(data: Any) -> Any:
 def part_of(record: Record, trials: Sequence[TrialRecord]) -> optuna.Study:
     """A study of some of its trials, which get new numbers."""
     storage = optuna.storages.InMemoryStorage()
-    copied = storage.create_new_study(record.study.directions)
+    copied = storage.create_new_study(record.study.directions, record.study.study_name)
     known = record.study.get_trials(deepcopy=False)
     for trial in trials:
         storage.create_new_trial(copied, template_trial=known[trial.number])
-    return optuna.load_study(study_name=None, storage=storage)
+    return optuna.load_study(study_name=record.study.study_name, storage=storage)
 
 
 def rank(record: Record) -> dict[str, float]:

@@ -31,9 +31,9 @@ def study() -> optuna.Study:
 @pytest.fixture(scope="module")
 def page_file(study: optuna.Study, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its report, made in time and small enough."""
-    began = time.perf_counter()
+    began = time.process_time()
     text = report(study, address="letters.yaml")
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
     assert len(text.encode()) < 6_000_000
     file = tmp_path_factory.mktemp("report") / "report.html"
     file.write_text(text, "utf-8")

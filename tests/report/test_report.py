@@ -115,9 +115,9 @@ def study() -> optuna.Study:
 
 
 def test_the_page_shows_what_the_study_is(study: optuna.Study) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     made = page(study)
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
     assert {"progress", "parallel", "importances", "spending", "slice-0", "slice-1", "slice-2"} <= made.plots.keys()
     assert "The language model " in made.text
     rows = [a for t, a in made.tags if t == "tr" and "data-source" in a]
@@ -325,9 +325,9 @@ def test_a_thousand_trials_stay_small_and_quick() -> None:
         for k in range(1000)
     ]
     study = foreign(*trials)
-    began = time.perf_counter()
+    began = time.process_time()
     made = page(study)
-    assert time.perf_counter() - began < 15
+    assert time.process_time() - began < 15
     assert "600 of 1000 trials are listed" in made.text
     assert re.search(r"The first \d+ of 1000 calls are left out", made.text)
     assert "The best 200 trials are shown." in made.text

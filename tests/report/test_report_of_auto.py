@@ -16,6 +16,7 @@ from tunewise.report import report
 from tunewise.report.records import read
 from tunewise.space import Categorical, Float, SearchSpace
 from tunewise.study.sound import STUDY_KEY
+from tunewise.task import Direction
 from tunewise.testing.studies import sample_study
 
 EVIL = "</script><script>alert(1)</script>"
@@ -35,7 +36,7 @@ def study() -> optuna.Study:
     return sample_study(12, seed=3)
 
 
-def bowl(direction: str, trials: int = 25) -> optuna.Study:
+def bowl(direction: Direction, trials: int = 25) -> optuna.Study:
     """A bowl with its end at x = 3, log10(y) = -2, seen on the left side only."""
     sign = 1 if direction == "minimize" else -1
     study = optuna.create_study(direction=direction, sampler=optuna.samplers.RandomSampler(seed=0))
@@ -51,7 +52,7 @@ def bowl(direction: str, trials: int = 25) -> optuna.Study:
 
 
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
-def test_the_surrogate_sees_the_bowl_and_knows_where_it_knows_little(direction: str) -> None:
+def test_the_surrogate_sees_the_bowl_and_knows_where_it_knows_little(direction: Direction) -> None:
     plots = page(bowl(direction)).plots
     expected, doubt = plots["surrogate-0"], plots["surrogate-0-doubt"]
     heat = expected["data"][0]
@@ -77,7 +78,7 @@ def test_what_does_not_exist_stays_blank() -> None:
     space = SearchSpace({"kind": Categorical(["a", "b"]), "x": Float(0, 1, when={"kind": "a"})})
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     study.set_user_attr(STUDY_KEY, {"space": space.to_dict()})
-    study.optimize(lambda t: float(space.suggest(t).get("x") or 2.0), n_trials=15)  # type: ignore[arg-type]
+    study.optimize(lambda t: float(space.suggest(t).get("x") or 2.0), n_trials=15)
     heat = page(study).plots["surrogate-0"]["data"][0]
     z = np.array(heat["z"], dtype=float)
     rows, kinds = (z, heat["y"]) if "a" in heat["y"] else (z.T, heat["x"])

@@ -8,6 +8,7 @@ from itertools import combinations, product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tunewise.errors import SpaceError
 from tunewise.history import TrialRecord
@@ -111,7 +112,8 @@ def look(
     """The two views of a pair, everything else as in the trial `base`."""
     space = surrogate.lattice.space
     stops = [places(space, one) for one in pair]
-    cells = [moved(space, base.configuration, dict(zip(pair, at, strict=True))) for at in product(*stops)]
+    origin = space.encode(base.configuration)
+    cells = [moved(space, origin, dict(zip(pair, at, strict=True))) for at in product(*stops)]
     there = [set(pair) <= cell.keys() for cell in cells]
     mean, std = surrogate.predict(cells)
     shape = len(stops[0]), len(stops[1])
@@ -145,9 +147,9 @@ def places(space: SearchSpace, name: str) -> list[Value]:
     return list(dict.fromkeys(space[name].decode([place]) for place in np.linspace(0, 1, STOPS)))
 
 
-def moved(space: SearchSpace, configuration: Mapping[str, Value], to: Mapping[str, Value]) -> dict[str, Value]:
-    """The configuration with other values; what exists under them only is placed in its middle."""
-    point = space.encode(configuration)
+def moved(space: SearchSpace, point: NDArray[np.float64], to: Mapping[str, Value]) -> dict[str, Value]:
+    """The configuration at a place with other values; what exists under them only is placed in its middle."""
+    point = point.copy()
     for name, given in to.items():
         point[space.columns[name]] = space[name].encode([given])[0]
     return space.decode(point)

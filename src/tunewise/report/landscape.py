@@ -60,7 +60,7 @@ def guarded_list(figures: Callable[[], list[Figure]], name: str, title: str) -> 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return figures()
-    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         if isinstance(error, UsageError):
             raise
         return [Figure(name, title, f"It cannot be drawn for this study: {error}")]

@@ -72,7 +72,14 @@ def sample_study(trials: int, *, proposer: str = "auto", seed: int = 0) -> optun
     )
     model = Simulated("simulated", lambda seen, rng: around(OPTIMUM, seen, rng, 0.1), seed=seed, broken=0.5)
     sampler = LLMSampler(
-        Counted(model), task=task, space=SPACE, proposer=proposer, seed=seed, price=PRICE, max_fallbacks=None
+        Counted(model),
+        task=task,
+        space=SPACE,
+        proposer=proposer,
+        seed=seed,
+        price=PRICE,
+        max_fallbacks=None,
+        ahead=False,  # the same study on a machine of any speed
     )
     pruner = optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=3)
     study = optuna.create_study(study_name="letters", sampler=sampler, pruner=pruner)

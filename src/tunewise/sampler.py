@@ -25,7 +25,7 @@ from tunewise.errors import ContextLimitExceeded, ModelUnavailable, ModelUnusabl
 from tunewise.history import CALL_KEY, MODEL_SOURCES, PROPOSAL_KEY, HistoryReader, TrialRecord, direction_of
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest
 from tunewise.llm.cassette import RecordingModel, ReplayingModel
-from tunewise.llm.ledger import Call, Caps, Ledger, Totals
+from tunewise.llm.ledger import Call, Caps, Ledger, Totals, masked
 from tunewise.llm.scripted import ScriptedModel
 from tunewise.prompts.views import show
 from tunewise.proposers import Ask, Meanwhile, Proposal, Proposer, auto, chat, compressed, default_first, random
@@ -356,6 +356,7 @@ class LLMSampler(BaseSampler):
 
     def _complete(self, study: Study, trial: FrozenTrial, request: ChatRequest) -> ChatReply:
         """Call the model, unless this trial has made the same call before it was interrupted."""
+        request = masked(request)  # as the ledger sends it: its key and its words are stored
         known = study._storage.get_trial(trial._trial_id)
         request_key = request.key
         calls = [Call.from_dict(value) for key, value in known.system_attrs.items() if key.startswith(CALL_KEY)]

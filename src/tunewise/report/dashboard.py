@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import io
 import json
-import os
 import threading
 import warnings
 from collections.abc import Callable, Container, Iterable, Sequence
@@ -65,7 +64,7 @@ class ReadOnly(BaseStorage):
         self._storage = storage
         self._study = study
         self._artifact = artifact
-        self._write = Writer(Cleaner(os.environ))
+        self._write = Writer(Cleaner())
         self._notes: dict[tuple[int, datetime | None], str] = {}
 
     def get_study_id_from_name(self, study_name: str) -> int:

@@ -21,6 +21,7 @@ from tunewise.llm.base import ChatModel
 from tunewise.llm.ledger import Caps
 from tunewise.llm.resolve import check
 from tunewise.sampler import LLMSampler
+from tunewise.secrets import mask
 from tunewise.space import SearchSpace, Value
 from tunewise.study.sessions import extended
 from tunewise.study.sound import STUDY_KEY
@@ -257,9 +258,9 @@ def outcome(future: Future[Any]) -> tuple[dict[str, Any], float | None]:
     except StudyError:
         raise
     except Exception as error:  # noqa: BLE001 - a lost worker, a broken pool: recorded as the reason
-        return {"error": f"{type(error).__name__}: {error}"}, None
+        return {"error": mask(f"{type(error).__name__}: {error}")}, None
     if isinstance(evaluation, str):
-        return {"seconds": seconds, "error": evaluation}, None
+        return {"seconds": seconds, "error": mask(evaluation)}, None
     return {"seconds": seconds, **({"extra": dict(evaluation.extra)} if evaluation.extra else {})}, evaluation.value
 
 

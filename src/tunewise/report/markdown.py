@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from tunewise.report.records import Record, best_and_latest, front_rows, sessions
+from tunewise.report.records import Record, best_and_latest, commands, front_rows, sessions
 from tunewise.report.texts import Cleaner, fit, number, took, value
 from tunewise.study.progress import money, said
 
@@ -81,7 +81,7 @@ def markdown(record: Record, clean: Cleaner, address: str) -> str:
             numbers = fit(", ".join(str(t.number) for t in failure.trials), 200)
             lines.append(f"- {len(failure.trials)} (trial {write.inline(numbers)}): {write.inline(failure.reason)}")
     lines += talk(record, write)
-    lines += ["", "## How to reproduce it", "", write.block(f"tunewise show {address}"), ""]
+    lines += ["", "## How to reproduce it", "", write.block("\n".join(commands(record, address))), ""]
     made = [
         f"- from trial {first}: {write.inline(who)} ({write.inline(using)})" for first, who, using in sessions(record)
     ]

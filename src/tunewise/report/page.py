@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 from tunewise.history import TrialRecord
 from tunewise.report import beliefs, figures, landscape
 from tunewise.report.figures import Figure
-from tunewise.report.records import Exchange, Record, best_and_latest, front_rows, sessions
+from tunewise.report.records import Exchange, Record, best_and_latest, commands, front_rows, sessions
 from tunewise.report.texts import Cleaner, fit, number, took, value
 from tunewise.study.progress import money, said
 
@@ -84,7 +84,7 @@ def page(record: Record, clean: Cleaner, address: str) -> str:
         template.render,
         record=record,
         summary=record.summary,
-        address=address,
+        commands=commands(record, address),
         policy=policy(scripts),
         css=Markup(asset("page.css")),  # noqa: S704 - our own file
         scripts=[Markup(script) for script in scripts],  # noqa: S704 - our own, and plotly's

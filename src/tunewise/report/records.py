@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -19,7 +20,7 @@ from tunewise.space import SearchSpace
 from tunewise.study.sound import calls_of, sound_copy
 from tunewise.study.summary import Summary, finite, summarize_sound
 
-__all__ = ["Exchange", "Record", "front_rows", "read", "sessions"]
+__all__ = ["Exchange", "Record", "commands", "front_rows", "read", "sessions"]
 
 ENOUGH_FOR_IMPORTANCE = 4
 """Finished trials below which a ranking of hyperparameters would be noise."""
@@ -146,6 +147,23 @@ def read(study: optuna.Study) -> Record:
 def text_of(entry: Any) -> str:
     """A text, where there is one."""
     return entry if isinstance(entry, str) else ""
+
+
+def commands(record: Record, address: str) -> list[str]:
+    """What to type to look at the study again, and to run its like where there is a study file.
+
+    Args:
+        record: The study.
+        address: What means the study in a shell, quoted where needed.
+    """
+    lines = [f"tunewise show {address}", f"tunewise report {address} -o report.html"]
+    file = next((word for word in shlex.split(address) if word.endswith((".yaml", ".yml"))), None)
+    if file is None:
+        return lines
+    last: Mapping[str, Any] = next(reversed(record.about.get("sessions", ())), {})
+    options = {"--proposer": last.get("proposer"), "--seed": last.get("seed"), "--replay": last.get("cassette")}
+    given = [str(word) for option, chosen in options.items() if chosen is not None for word in (option, chosen)]
+    return [shlex.join(["tunewise", "tune", file, *given]), *lines]
 
 
 def sessions(record: Record) -> Iterator[tuple[int, str, str]]:

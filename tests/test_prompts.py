@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jinja2
 import pytest
 
 from tunewise import Categorical, DataCard, Float, History, Int, SearchSpace, Task, TrialRecord
+from tunewise.prompts.program import ProgramTuningView, ProgramView
 from tunewise.prompts.render import MAX_PROMPT_TOKENS, environment, render, template_hash
 from tunewise.prompts.schema import batch_schema, reply_schema
 from tunewise.prompts.state import StateView
@@ -94,6 +95,18 @@ def state(space: SearchSpace, history: History, **fields: object) -> StateView:
     return StateView(problem=problem, **(known | fields))  # type: ignore[arg-type]
 
 
+PROGRAM: dict[str, Any] = {
+    "task": TASK,
+    "function": "make_estimator",
+    "returns": "an unfitted scikit-learn regressor",
+    "trained": "It is fitted once.",
+    "imports": "numpy, sklearn",
+    "outputs": 1,
+    "regression": True,
+    "about": ("target price: from 1 to 9", "place: category with 3 values"),
+    "limits": ("Training must take less than 60 s.",),
+}
+
 VIEWS: dict[str, View] = {
     "problem-batch": ProblemView(TASK, SVC, batch=4),
     "problem-batch-reasoning": ProblemView(TASK, FULL, reasoning=True, batch=4),
@@ -117,6 +130,25 @@ VIEWS: dict[str, View] = {
     "feedback-other": FeedbackView(HISTORY[0], TASK, by_other=True),
     "feedback-repaired": FeedbackView(HISTORY[1], TASK),
     "feedback-failed": FeedbackView(HISTORY[2], TASK),
+    "program-draft": ProgramView(**PROGRAM),
+    "program-refused": ProgramView(
+        **PROGRAM,
+        tree=("p1 draft: refused. It imports os.",),
+        parent=1,
+        code="import os",
+        objection="The program breaks the contract: it imports os (line 1).",
+        unreadable="The reply holds no Python program.",
+    ),
+    "program-improve": ProgramView(
+        **{**PROGRAM, "regression": False, "outputs": 10, "limits": ()},
+        tree=("p1 draft: best 0.25 in trial 1, 3 trials. Ridge.",),
+        parent=1,
+        code="def make_estimator():\n    ...",
+        trials=('trial 1: {"alpha": 1} -> validation error = 2.5000e-01; average training loss of each epoch: 0.2',),
+    ),
+    "program-repair": ProgramView(**PROGRAM, parent=2, code="...", trials=("trial 1: failed: diverged",), repair=True),
+    "program-tuning": ProgramTuningView(code="def make_estimator():\n    ..."),
+    "program-tuning-calls": ProgramTuningView(code="...", curves=("trial 1: 0.9, 0.5",), tool="make_estimator"),
     "wrong-reply": WrongReplyView(("The reply holds no JSON object.", "It repeats trial 0, which has been evaluated.")),
 }
 
@@ -143,7 +175,8 @@ def test_dialogues(name: str, golden: Golden) -> None:
 
 
 def test_no_golden_file_is_left_over() -> None:
-    assert {file.stem for file in GOLDEN.iterdir()} == {*VIEWS, *DIALOGUES}
+    ours = {file.stem for file in GOLDEN.iterdir() if not file.stem.startswith("assistant-")}
+    assert ours == {*VIEWS, *DIALOGUES}
 
 
 def test_every_template_is_tested() -> None:

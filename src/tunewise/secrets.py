@@ -64,7 +64,7 @@ def mask(text: str) -> str:
     """
     for value in known_secrets():
         text = text.replace(value, MASK)
-    text = private_key.sub(rf"\1{MASK}\2", text)
+    text = private_key.sub(lambda key: key[1] + MASK + "\n" * key[0].count("\n") + key[2], text)  # lines keep numbers
     text = by_shape.sub(MASK, text)
     text = in_address.sub(MASK, text)
     text = header.sub(rf"\1{MASK}", text)

@@ -180,7 +180,15 @@ def test_hostile_texts_do_not_reach_the_terminal(tmp_path: Path, cli: InProcess)
     ]
     model = ScriptedModel([*replies, HOSTILE, HOSTILE, HOSTILE, HOSTILE])
     task = Task(metric=f"[blink]m {HOSTILE}")
-    tune(hostile_objective, hostile_space, model=model, trials=5, storage=tmp_path / "x.journal", task=task)
+    tune(
+        hostile_objective,
+        hostile_space,
+        model=model,
+        trials=5,
+        storage=tmp_path / "x.journal",
+        task=task,
+        proposer="compressed",
+    )
     shown = cli("show", tmp_path / "x.journal")
     assert shown.code == 0
     assert not CONTROL.search(shown.out), shown.out
@@ -240,9 +248,7 @@ def many(folder: Path, n: int) -> Path:
 
 def test_a_thousand_trials(tmp_path: Path, cli: InProcess) -> None:
     path = many(tmp_path, 1000)
-    began = time.monotonic()
     shown = cli("show", path)
-    assert time.monotonic() - began < 10
     assert shown.code == 0
     assert "999" in shown.out
     assert max(map(len, shown.out.splitlines()[:1000])) <= 80
@@ -253,7 +259,9 @@ def test_values_that_only_optuna_allows_are_strict_json(tmp_path: Path, cli: InP
     study = optuna.create_study(study_name="inf", storage=f"sqlite:///{tmp_path}/inf.db")
     study.add_trial(optuna.trial.create_trial(params={}, distributions={}, value=float("inf")))
     study.enqueue_trial({"x": float("nan")})
-    assert strictly(cli("show", f"sqlite:///{tmp_path}/inf.db", "--json").out)["best"]["value"] is None
+    shown = strictly(cli("show", f"sqlite:///{tmp_path}/inf.db", "--json").out)
+    assert shown["best"] is None
+    assert shown["trials"][0]["error"] == "its value is inf, which is no result"
     assert cli("show", f"sqlite:///{tmp_path}/inf.db").code == 0
 
 
@@ -380,7 +388,15 @@ def test_what_tune_evaluates_is_not_told(tmp_path: Path, cli: InProcess) -> None
 
 def test_a_terminal_that_cannot_show_everything(tmp_path: Path) -> None:
     model = ScriptedModel(["because \N{GREEK SMALL LETTER GAMMA} \ud800 \x1b \N{GRINNING FACE} " + json.dumps(nth(0))])
-    tune(hostile_objective, space(), model=model, trials=1, storage=tmp_path / "x.journal", task=Task(metric="\u03b3"))
+    tune(
+        hostile_objective,
+        space(),
+        model=model,
+        trials=1,
+        storage=tmp_path / "x.journal",
+        task=Task(metric="\u03b3"),
+        proposer="compressed",
+    )
     for encoding in ("ascii", "latin-1", "utf-8"):
         shown = run("show", tmp_path / "x.journal", PYTHONIOENCODING=encoding)
         assert shown.code == 0, shown

@@ -30,14 +30,14 @@ def run(journal: Path, trials: int, sampler: optuna.samplers.BaseSampler) -> lis
 def test_a_session_names_proposer_seed_model_cassette_and_versions(tmp_path: Path) -> None:
     model = ScriptedModel([json.dumps({"x": 0.1 * k}) for k in range(3)], name="m")
     recorded = RecordingModel(model, tmp_path / "a.cassette")
-    (session,) = run(tmp_path / "a.journal", 3, LLMSampler(recorded, space=SPACE, seed=7))
+    (session,) = run(tmp_path / "a.journal", 3, LLMSampler(recorded, space=SPACE, seed=7, proposer="compressed"))
     assert session["first"] == 0
     assert (session["proposer"], session["seed"], session["model"]) == ("compressed", 7, "m")
     assert session["cassette"] == str(tmp_path / "a.cassette")
     assert session["versions"]["optuna"] == version("optuna")
     assert session["versions"]["python"] == platform.python_version()
     replayed = ReplayingModel(tmp_path / "a.cassette")
-    assert run(tmp_path / "b.journal", 3, LLMSampler(replayed, space=SPACE, seed=7)) == [session]
+    assert run(tmp_path / "b.journal", 3, LLMSampler(replayed, space=SPACE, seed=7, proposer="compressed")) == [session]
 
 
 def test_a_resumed_study_gets_a_session_only_where_something_changed(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,8 +10,10 @@ import typer
 from tunewise.cli.options import NameOption, StudyArgument
 
 if TYPE_CHECKING:
+    import optuna
     from rich.console import Console
 
+    from tunewise.codegen.tree import Tree
     from tunewise.history import TrialRecord
     from tunewise.study.summary import Summary
 
@@ -39,16 +42,29 @@ def show(
     from tunewise.cli.options import find
     from tunewise.study.summary import summarize
 
-    summary = summarize(find(study, name))
+    found = find(study, name)
+    summary, programs = summarize(found), programs_of(found)
     if as_json:
         import json
 
-        typer.echo(json.dumps(summary.to_dict(), indent=2))
+        more = {"programs": [asdict(program) for program in programs.programs]} if programs else {}
+        typer.echo(json.dumps(summary.to_dict() | more, indent=2))
     else:
-        print_summary(Console(highlight=False), summary)
+        print_summary(Console(highlight=False), summary, programs)
 
 
-def print_summary(console: Console, summary: Summary) -> None:
+def programs_of(study: optuna.Study) -> Tree | None:
+    """The programs of a study, where it is one of programs."""
+    from tunewise.history import GENERATION_KEY
+
+    if GENERATION_KEY not in study.user_attrs:
+        return None
+    from tunewise.codegen.tree import Tree
+
+    return Tree.from_study(study)
+
+
+def print_summary(console: Console, summary: Summary, programs: Tree | None = None) -> None:
     """The table and the facts below it."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
@@ -79,7 +95,7 @@ def print_summary(console: Console, summary: Summary) -> None:
         )
     console.width = max(console.width, MIN_WIDTH)
     console.print(table)
-    for line in facts(summary):
+    for line in [*(["Programs:", *programs.lines(), ""] if programs else []), *facts(summary)]:
         console.print(Text(printable(line)), soft_wrap=not console.is_terminal)
 
 

@@ -22,7 +22,7 @@ class ScriptedModel:
 
     price: Price | None = FREE
     context_tokens: int | None = None
-    calls_tools = True
+    calls_tools: bool = True
 
     def __init__(self, replies: Sequence[str | ChatReply | ModelError], *, name: str = "scripted") -> None:
         self.name = name
@@ -63,7 +63,7 @@ class FunctionModel:
 
     price: Price | None = FREE
     context_tokens: int | None = None
-    calls_tools = True
+    calls_tools: bool = True
 
     def __init__(self, function: Callable[[ChatRequest], str | ChatReply], *, name: str = "function") -> None:
         self.name = name

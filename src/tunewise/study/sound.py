@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import optuna
@@ -13,7 +13,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from tunewise.history import CALL_KEY, PROPOSAL_KEY, RESULT_KEY
+from tunewise.history import CALL_KEY, CHAT_CALL_KEY, PROPOSAL_KEY, RESULT_KEY
 from tunewise.llm.ledger import Call
 
 __all__ = ["STUDY_KEY", "Front", "Sound", "calls_of", "sound_copy"]
@@ -119,12 +119,14 @@ class Sound:
     Attributes:
         study: A copy in memory with one objective, the first, and sound attributes.
         about: Space, task and sessions, where tunewise stored them.
+        chat_calls: Made for conversations about the study.
         front: Of several objectives; None where there is one.
         notes: What could not be read, a sentence each.
     """
 
     study: optuna.Study
     about: Mapping[str, Any]
+    chat_calls: tuple[Call, ...]
     front: Front | None
     notes: tuple[str, ...]
 
@@ -149,7 +151,11 @@ def sound_copy(study: optuna.Study) -> Sound:
     storage.set_study_user_attr(copied, STUDY_KEY, about)
     for trial in trials:
         storage.create_new_trial(copied, template_trial=readable(trial, notes))
-    return Sound(optuna.load_study(study_name=study.study_name, storage=storage), about, front, tuple(notes))
+    entries = study._storage.get_study_system_attrs(study._study_id)
+    keys = sorted(key for key in entries if key.startswith(CHAT_CALL_KEY))
+    chats = tuple(call for key in keys if (call := sound_call(entries[key], key, notes, "a conversation")))
+    readable_study = optuna.load_study(study_name=study.study_name, storage=storage)
+    return Sound(readable_study, about, chats, front, tuple(notes))
 
 
 def front_of(study: optuna.Study, trials: Sequence[FrozenTrial]) -> Front:
@@ -206,11 +212,8 @@ def readable(trial: FrozenTrial, notes: list[str]) -> FrozenTrial:
     if fixed := sound(trial.system_attrs, "fixed_params", FixedForm, notes, where):
         known.system_attrs["fixed_params"] = fixed
     for key, entry in calls_of(trial).items():
-        try:
-            call = CALL.validate_python(entry)
-            known.system_attrs[key] = {**entry, **call.to_dict(), "cost_usd": finite_or_none(call.cost_usd)}
-        except ValidationError:
-            note(notes, key, where)
+        if call := sound_call(entry, key, notes, where):
+            known.system_attrs[key] = {**entry, **call.to_dict()}
     value = trial.values[0] if trial.values else None
     known.values = None if value is None else [value]
     if trial.state == TrialState.COMPLETE and (value is None or not math.isfinite(value)):
@@ -229,6 +232,16 @@ def sound(attrs: Mapping[str, Any], key: str, form: type[Form], notes: list[str]
     except ValidationError:
         note(notes, key, where)
         return None
+
+
+def sound_call(entry: Any, key: str, notes: list[str], where: str) -> Call | None:
+    """A call that has its form; None when it is damaged, which is noted."""
+    try:
+        call = CALL.validate_python(entry)
+    except ValidationError:
+        note(notes, key, where)
+        return None
+    return replace(call, cost_usd=finite_or_none(call.cost_usd))
 
 
 def note(notes: list[str], key: str, where: str) -> None:

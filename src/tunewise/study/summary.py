@@ -28,6 +28,7 @@ class Summary:
         history: Its trials.
         totals: What its calls took.
         calls: Each trial's calls, as billed.
+        chat_calls: Those of conversations about the study.
         front: Where there are several objectives; everything else is about the first one then.
         notes: What could not be read, a sentence each.
     """
@@ -37,6 +38,7 @@ class Summary:
     history: History
     totals: Totals
     calls: Mapping[int, tuple[Call, ...]]
+    chat_calls: tuple[Call, ...] = ()
     front: Front | None = None
     notes: tuple[str, ...] = ()
 
@@ -167,9 +169,9 @@ def summarize_sound(sound: Sound) -> Summary:
         for trial in study.get_trials(deepcopy=False)
     }
     ledger = Ledger(ScriptedModel([]), caps=Caps())
-    ledger.restore([call for made in calls.values() for call in made])
+    ledger.restore([*(call for made in calls.values() for call in made), *sound.chat_calls])
     metric = sound.about.get("task", {}).get("metric", "value")
     if sound.front:
         metric = sound.front.names[0]
     history = History.from_study(study)
-    return Summary(study.study_name, metric, history, ledger.totals, calls, sound.front, sound.notes)
+    return Summary(study.study_name, metric, history, ledger.totals, calls, sound.chat_calls, sound.front, sound.notes)

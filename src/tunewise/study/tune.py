@@ -55,7 +55,7 @@ def tune(
     task: Task | None = None,
     model: str | ChatModel | None = None,
     trials: int = 10,
-    proposer: str = "compressed",
+    proposer: str = "auto",
     reasoning: bool = False,
     workers: int = 1,
     executor: Executor | None = None,
@@ -81,7 +81,7 @@ def tune(
         task: What is tuned; its budget becomes `trials` when it has none.
         model: Who proposes: a `ChatModel` or a name (see `LLMSampler`).
         trials: How many evaluations the study is to have in all, failed ones included, earlier runs included.
-        proposer: "compressed", "chat", "auto" or "random".
+        proposer: "auto", "compressed", "chat" or "random".
         reasoning: Whether the model analyses before it proposes.
         workers: How many trials run at a time, each in a process of its own when there are several.
         executor: Runs the evaluations elsewhere (dask, Ray, ...); `workers` then says how many at a time.
@@ -158,13 +158,21 @@ class Inline(Executor):
         return future
 
 
+class Suggests(Protocol):
+    """A search space, or what stands in its place where each trial has its own."""
+
+    def suggest(self, trial: optuna.Trial) -> Mapping[str, Value]:
+        """Ask a trial for its configuration."""
+        ...
+
+
 class Driver:
     """The one process that asks and tells, so that the model has one history."""
 
     def __init__(
         self,
         study: optuna.Study,
-        space: SearchSpace,
+        space: Suggests,
         evaluator: Evaluator,
         executor: Executor,
         workers: int,

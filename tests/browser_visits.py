@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from playwright.sync_api import Page
 
@@ -43,7 +42,3 @@ class Visit:
         while not self.page.evaluate(expression):
             assert time.monotonic() < ends, f"not within {PATIENCE_S} s: {expression}"
             self.page.wait_for_timeout(50)
-
-    def ask(self, expression: str, given: Any = None) -> Any:
-        """What an expression or a function of `given` is in the page."""
-        return self.page.evaluate(expression, given)

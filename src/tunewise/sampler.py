@@ -25,7 +25,6 @@ from tunewise.account import Account
 from tunewise.errors import ContextLimitExceeded, ModelUnavailable, ModelUnusable, StudyError
 from tunewise.history import MODEL_SOURCES, PROPOSAL_KEY, HistoryReader, TrialRecord, direction_of
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest
-from tunewise.llm.cassette import RecordingModel, ReplayingModel
 from tunewise.llm.ledger import Caps, Ledger, Totals
 from tunewise.llm.scripted import ScriptedModel
 from tunewise.prompts.views import show
@@ -164,15 +163,13 @@ class LLMSampler(BaseSampler):
     @property
     def settings(self) -> dict[str, Any]:
         """How its proposals come to be, as plain data to be kept with a study."""
-        asked = self._style["model"]
-        cassette = {"cassette": str(self.model.path)} if isinstance(self.model, RecordingModel | ReplayingModel) else {}
+        chosen = self._ask_model
         return {
-            "proposer": getattr(self._ask_model, "__name__", type(self._ask_model).__name__),
-            "seed": self._seed,
+            "proposer": getattr(chosen, "__name__", type(chosen).__name__),
             **self._style,
-            "model": self.model.name if asked else None,
-            "default": self._propose is not self._ask_model,
-            **cassette,
+            "model": self.model.name if self._style["model"] else None,
+            "default": self._propose is not chosen,
+            "seed": self._seed,
         }
 
     @property

@@ -357,6 +357,7 @@ def spending(record: Record) -> Figure:
     totals = record.summary.totals
     unknown = f" {totals.uncounted_calls} calls of unknown size are not in it." if totals.uncounted_calls else ""
     unknown += " The cost of some calls is unknown and not in it." if totals.cost_usd is None else ""
+    unknown += " Conversations about the study are not in it." if record.summary.chat_calls else ""
     return Figure("spending", title, f"Added up over the trials.{unknown}", {"data": data, "layout": axes}, 320)
 
 

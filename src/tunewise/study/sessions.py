@@ -9,6 +9,7 @@ from typing import Any
 
 from optuna.samplers import BaseSampler
 
+from tunewise.llm.cassette import RecordingModel, ReplayingModel
 from tunewise.sampler import LLMSampler
 
 __all__ = ["extended"]
@@ -27,6 +28,8 @@ def extended(sessions: Sequence[dict[str, Any]], sampler: BaseSampler, *, first:
         trial of its own is replaced.
     """
     settings = sampler.settings if isinstance(sampler, LLMSampler) else {}
+    if isinstance(sampler, LLMSampler) and isinstance(sampler.model, RecordingModel | ReplayingModel):
+        settings["cassette"] = str(sampler.model.path)
     versions = {name: version(name) for name in ("tunewise", "optuna", "numpy")} | {"python": platform.python_version()}
     now = {"first": first, "sampler": type(sampler).__name__, **settings, "versions": versions}
     before = [session for session in sessions if session.get("first", 0) < first]

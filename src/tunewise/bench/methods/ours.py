@@ -67,7 +67,7 @@ def proposing(
 
 
 def offered(study: optuna.Study, number: int, billed: set[tuple[int, str]]) -> Offer:
-    """What the sampler has stored about a trial, with the calls since the last one: some are made while a trial runs."""
+    """What the sampler has stored about a trial, with the calls since the last one: some are made beside training."""
     trials = study.get_trials(deepcopy=False)
     record = TrialRecord.from_optuna(trials[number])
     made = {

@@ -170,6 +170,18 @@ class LLMSampler(BaseSampler):
         return self._account.ledger.model
 
     @property
+    def settings(self) -> dict[str, Any]:
+        """How its proposals come to be, as plain data to be kept with a study."""
+        chosen = self._ask_model
+        return {
+            "proposer": getattr(chosen, "__name__", type(chosen).__name__),
+            **self._style,
+            "model": self.model.name if self._style["model"] else None,
+            "default": self._propose is not chosen,
+            "seed": self._seed,
+        }
+
+    @property
     def totals(self) -> Totals:
         """What the study's calls took, as far as this process has seen."""
         return self._account.ledger.totals

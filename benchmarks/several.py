@@ -204,8 +204,8 @@ def main() -> None:
     PAGE.write_text(f"""# Several objectives, and constraints
 
 Written by `python benchmarks/several.py --seeds {count}` ({versions}; seeds {seeds[0]} to {seeds[-1]}). {TRIALS}
-trials, the first of them the default configuration where there is one, with every method; mean and standard deviation over
-the seeds. What the columns and the simulated models are stands in the script.
+trials, the first of them the default configuration where there is one, with every method; mean and standard
+deviation over the seeds. What the columns and the simulated models are stands in the script.
 
 ## Two objectives: dominated hypervolume, larger is better
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -40,7 +39,7 @@ def write_report(records: Sequence[Path], output: Path) -> list[Path]:
     try:
         if not short:
             (output / "tasks").mkdir(parents=True, exist_ok=True)
-        document = build(Results(tuple(runs.values())), Cleaner(os.environ), pages=not short)
+        document = build(Results(tuple(runs.values())), Cleaner(), pages=not short)
         save(pictures(document), output.with_suffix("") if short else output / "figures")
         if short:
             output.write_text(markdown(document, figures=output.stem, tasks=None)[""], "utf-8")

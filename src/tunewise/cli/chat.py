@@ -107,10 +107,11 @@ def chat(
             agree=terminal.agree,
             write_space=space_writer(spec) if spec else None,
             resume=conversation or terminal.choose(store.kept(), resume=resume),
+            keep=replay is None,
         )
         terminal.greet(subject, chat_model)
         terminal.run(talk, (once,) if once is not None else terminal.questions())
-        terminal.part(talk, ledger, kept=opened is not None)
+        terminal.part(talk, ledger, kept=opened is not None and replay is None)
 
 
 def connect(

@@ -12,6 +12,7 @@ import optuna
 import pytest
 
 from talks import SPACE, TASK, events, said, study, talk, wants
+from tunewise.account import Account
 from tunewise.assistant.actions import Plan
 from tunewise.assistant.conversation import Conversation, Looked, Notice
 from tunewise.assistant.sources import read_log, read_script
@@ -426,7 +427,7 @@ def test_a_conversation_counts_towards_the_budget_of_the_study() -> None:
     sampler.restore(about)
     assert sampler.totals.calls == 1
     capped = Conversation(Ledger(ScriptedModel(["no"]), caps=Caps(max_calls=1)), Subject(about))
-    capped._ledger.restore(Conversations(about).spent())
+    Account(capped._ledger).restore(about)
     with pytest.raises(BudgetReached):
         said(capped)
 

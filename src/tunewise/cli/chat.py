@@ -59,6 +59,7 @@ def chat(
     """
     import sys
 
+    from tunewise.account import Account
     from tunewise.assistant.conversation import Conversation
     from tunewise.assistant.sources import read_log, read_script
     from tunewise.assistant.store import Conversations
@@ -100,7 +101,8 @@ def chat(
             caps=Caps(**planned | {key: cap for key, cap in caps.items() if cap is not None}),
             price=Price(**price.model_dump()) if price else None,
         )
-        ledger.restore(store.spent())
+        if opened:
+            Account(ledger).restore(opened)
         talk = Conversation(
             ledger,
             subject,

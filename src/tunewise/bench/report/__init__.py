@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,7 +36,7 @@ def write_report(records: Sequence[Path], output: Path) -> list[Path]:
     if not runs:
         raise UsageError(f"{', '.join(map(str, records))} holds no whole run. Run bench run first.")
     short = output.suffix == ".md"
-    document = build(Results(tuple(runs.values())), Cleaner(os.environ), pages=not short)
+    document = build(Results(tuple(runs.values())), Cleaner(), pages=not short)
     try:
         if short:
             save(pictures(document), output.with_suffix(""))

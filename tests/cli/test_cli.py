@@ -35,7 +35,7 @@ from whole_paths import (
     write_study,
 )
 
-COMMANDS = ["tune", "show", "prompt", "ask", "tell", "report", "models"]
+COMMANDS = ["tune", "show", "prompt", "ask", "tell", "report", "models", "generate", "export"]
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
 """Characters that command a terminal."""
 

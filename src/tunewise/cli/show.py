@@ -95,8 +95,17 @@ def print_summary(console: Console, summary: Summary, programs: Tree | None = No
         )
     console.width = max(console.width, MIN_WIDTH)
     console.print(table)
-    for line in [*(["Programs:", *programs.lines(), ""] if programs else []), *facts(summary)]:
+    for line in [*told_programs(programs), *facts(summary)]:
         console.print(Text(printable(line)), soft_wrap=not console.is_terminal)
+
+
+def told_programs(programs: Tree | None) -> list[str]:
+    """The tree of programs, and a word of warning where nothing held them."""
+    if not programs:
+        return []
+    unsafe = programs.sandbox.startswith("none")
+    warning = ["They ran without a sandbox, with all rights of the user."] if unsafe else []
+    return ["Programs:", *programs.lines(), *warning, ""]
 
 
 def result_of(trial: TrialRecord) -> str:
@@ -129,7 +138,8 @@ def facts(summary: Summary) -> list[str]:
         where = f"trial {best.number} ({best.source})"
         lines.append(f"Best: {summary.metric} {best.value:.6g} in {where}: {in_json(best.configuration)}")
     else:
-        lines.append("No trial has finished yet.")
+        some = bool(summary.history.finished)
+        lines.append("No trial meets the constraints yet." if some else "No trial has finished yet.")
     lines.append(summary.verdict())
     if summary.fallbacks:
         numbers = ", ".join(f"{t.number} ({t.source})" for t in summary.fallbacks)

@@ -80,6 +80,10 @@ def markdown(record: Record, clean: Cleaner, address: str) -> str:
         for failure in history.failures[:50]:
             numbers = fit(", ".join(str(t.number) for t in failure.trials), 200)
             lines.append(f"- {len(failure.trials)} (trial {write.inline(numbers)}): {write.inline(failure.reason)}")
+    if record.programs:
+        lines += ["", "## Programs"]
+        for line, code in record.programs[:MAX_TALK]:
+            lines += ["", write.inline(line, 600), "", write.block(code)]
     lines += talk(record, write)
     lines += ["", "## How to reproduce it", "", write.block("\n".join(commands(record, address))), ""]
     made = [

@@ -6,18 +6,19 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import optuna
 from threadpoolctl import threadpool_limits
 
 from tunewise.errors import SpaceError
-from tunewise.history import History, TrialRecord
+from tunewise.history import PROGRAM_KEY, History, TrialRecord
 from tunewise.llm.ledger import Call
 from tunewise.proposers.credit import policy_of
 from tunewise.proposers.uplift import Uplift, measure_uplift
 from tunewise.space import SearchSpace
-from tunewise.study.sound import calls_of, sound_copy
+from tunewise.study.sound import Form, calls_of, sound_copy
+from tunewise.study.sound import sound as sound_attribute
 from tunewise.study.summary import Summary, finite, summarize_sound
 
 __all__ = ["Exchange", "Record", "commands", "front_rows", "read", "sessions"]
@@ -43,6 +44,17 @@ class Exchange:
     call: Call
 
 
+class ProgramForm(Form):
+    """A program that a model wrote, as far as a report shows it."""
+
+    number: int
+    kind: Literal["draft", "repair", "improve"]
+    parent: int | None = None
+    code: str = ""
+    reason: str = ""
+    objection: str = ""
+
+
 @dataclass(frozen=True)
 class Record:
     """A study as the report sees it.
@@ -53,6 +65,7 @@ class Record:
         exchanges: Every call, oldest first.
         notes: What is missing or could not be read, a sentence each.
         about: Space and task, where tunewise stored them.
+        programs: Of a study of programs: each one's line in the tree, and its text.
     """
 
     study: optuna.Study
@@ -60,6 +73,7 @@ class Record:
     exchanges: tuple[Exchange, ...]
     notes: tuple[str, ...]
     about: Mapping[str, Any]
+    programs: tuple[tuple[str, str], ...] = ()
 
     @property
     def history(self) -> History:
@@ -115,6 +129,7 @@ class Record:
         calls = [{"trial": e.trial, "prompt": e.prompt, **asdict(e.call)} for e in self.exchanges]
         curves = {str(t.number): t.curve for t in self.history if t.curve}
         more = {"curves": curves, "space": self.space, "exchanges": calls, "notes": list(self.notes)}
+        more |= {"programs": [{"about": line, "code": code} for line, code in self.programs]} if self.programs else {}
         more["uplift"] = self.uplift.to_dict() if self.uplift else None
         more["sessions"] = list(self.about.get("sessions", ()))
         return self.summary.to_dict() | {key: finite(value) for key, value in more.items()}
@@ -141,7 +156,21 @@ def read(study: optuna.Study) -> Record:
         for trial in sound.study.get_trials(deepcopy=False)
         for entry in calls_of(trial).values()
     )
-    return Record(sound.study, summary, exchanges, (*sound.notes, *missing(summary)), sound.about)
+    notes = list(sound.notes)
+    programs = programs_of(study, summary.history, notes)
+    return Record(sound.study, summary, exchanges, (*notes, *missing(summary)), sound.about, programs)
+
+
+def programs_of(study: optuna.Study, history: History, notes: list[str]) -> tuple[tuple[str, str], ...]:
+    """The programs of a study of programs, each after its parent."""
+    from tunewise.codegen.tree import Program, Tree
+
+    keys = [key for key in study.user_attrs if key.startswith(PROGRAM_KEY)]
+    found = [sound_attribute(study.user_attrs, key, ProgramForm, notes, "the study") for key in keys]
+    known = [{name: one[name] for name in ProgramForm.model_fields if name in one} for one in found if one]
+    tree = Tree(tuple(sorted((Program(**one) for one in known), key=lambda p: p.number)), history)
+    codes = [program.code for program, _ in tree.ordered()]
+    return tuple(zip(tree.lines(), codes, strict=True))
 
 
 def text_of(entry: Any) -> str:

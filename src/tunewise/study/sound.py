@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from tunewise.history import CALL_KEY, CHAT_CALL_KEY, PROPOSAL_KEY, RESULT_KEY
 from tunewise.llm.ledger import Call
 
-__all__ = ["STUDY_KEY", "Front", "Sound", "calls_of", "sound_copy"]
+__all__ = ["STUDY_KEY", "Form", "Front", "Sound", "calls_of", "sound", "sound_copy"]
 
 STUDY_KEY = "tunewise:study"
 """User attribute of a study: the space and the task that it was made with, and how it was run."""

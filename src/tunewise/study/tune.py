@@ -292,6 +292,11 @@ def check_same_study(study: optuna.Study, space: SearchSpace, task: Task) -> Non
     Raises:
         StudyError: The stored study minimizes and this one maximizes, or a hyperparameter changed its type or choices.
     """
+    if len(study.directions) > 1:
+        raise StudyError(
+            f"The study {study.study_name!r} has {len(study.directions)} objectives, and tune knows one. Use another "
+            "storage or name, or go on in Python: study.optimize with an LLMSampler."
+        )
     if task.direction not in (None, direction_of(study)):
         raise StudyError(
             f"The study {study.study_name!r} was begun with direction {direction_of(study)}, and the task says "

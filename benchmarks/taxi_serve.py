@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import time
+from typing import Any
 
 from taxi_players import code_player
 from tunewise.llm import ChatRequest, Message, Tool
@@ -30,7 +31,8 @@ def main() -> None:
         )
         answer = player.complete(ChatRequest(messages=messages, tools=tools))
         calls = [tool_call(c.name, json.loads(c.arguments), number=i) for i, c in enumerate(answer.tool_calls)]
-        exchange.send(200, json.dumps(completion(answer.text, **({"tool_calls": calls} if calls else {}))))
+        more: dict[str, Any] = {"tool_calls": calls} if calls else {}
+        exchange.send(200, json.dumps(completion(answer.text, **more)))
 
     os.environ.setdefault("OPENAI_API_KEY", "none")
     with FaultServer(then=play) as server:

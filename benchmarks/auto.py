@@ -89,7 +89,17 @@ MODELS: dict[str, Callable[[Case, int], ChatModel]] = {
     "default_lover": lambda _, seed: simulated.default_lover(seed=seed),
     "repeater": lambda _, seed: simulated.repeater(seed=seed),
     "rambler": lambda _, seed: simulated.rambler(seed=seed),
+    "embedded": lambda _c, _seed: embedded(),
 }
+
+
+@cache
+def embedded() -> ChatModel:
+    """A real one, with 135 million parameters, on this machine; one for all runs of a process."""
+    from tunewise.llm.resolve import resolve_model
+
+    return resolve_model("embedded")
+
 
 OPTIONS: dict[str, Any] = {}
 """Of the policy, where a run tries others than its own."""
@@ -164,7 +174,7 @@ METHODS: dict[str, Callable[[Case, int], Outcome]] = {
     "optuna-gp-1": run_surrogate("optuna-gp-1"),
     "smac-gp": run_surrogate("smac-gp"),
 }
-OPTIONAL = ("optuna-gp", "optuna-gp-1", "smac-gp", "compressed+expert")
+OPTIONAL = ("auto+embedded", "optuna-gp", "optuna-gp-1", "smac-gp", "compressed+expert")
 
 
 def one(name: str, method: str, seed: int, data_dir: str) -> dict[str, Any]:

@@ -23,6 +23,8 @@ CURVE = "train_loss@"
 """Beginning of the keys of `Evaluation.extra` that hold the average training loss of an epoch, numbered from 1."""
 MOST_EPOCHS_TOLD = 12
 """Epochs whose training loss is kept, evenly spread, the first and the last among them."""
+BYTES_OF_A_NUMBER = 26
+"""A prediction takes so many in an answer, at most."""
 MAX_WORDS = 600
 """Characters of what a program says about its failure that are told to the model."""
 CHECK = Limits(wall_s=60.0, cpu_s=60.0)
@@ -115,6 +117,14 @@ class Runner:
 
     def _run(self, code: str, configuration: Mapping[str, Value], *, mode: str, limits: Limits) -> Outcome:
         arguments = self.arguments(code, configuration, mode=mode)
+        data = self.dataset
+        answer_kb = (len(data.validation) + len(data.test)) * BYTES_OF_A_NUMBER // 1024
+        files_mb = sum(map(len, data.files.values())) // 2**20
+        limits = replace(
+            limits,
+            result_kb=max(limits.result_kb, 1024 + answer_kb),
+            disk_mb=limits.disk_mb + files_mb,
+        )
         return self.sandbox.run(harness_program(), arguments=arguments, files=self.dataset.files, limits=limits)
 
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
+from importlib.util import find_spec
 from typing import Any
 
 import optuna
@@ -74,6 +75,8 @@ class Generation:
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise StudyError(f"{name} = {value!r} is not a whole number of at least 1. Correct it.")
         chosen = contract_named(contract)
+        if find_spec(contract) is None:  # contracts are named after what programs import
+            raise StudyError(f"Programs of contract {contract} need {chosen.library}: pip install 'tunewise[codegen]'.")
         self.trials = trials
         self.runner = Runner(
             dataset=dataset,

@@ -33,15 +33,16 @@ def read_table(path: Path) -> pa.Table:
     if not files or not all(file.is_file() for file in files):
         raise StudyError(f"{path} is no file, and no folder with parquet files. Correct the path of the data.")
     try:
-        table = pa.concat_tables([read_file(file) for file in files], promote_options="permissive")
+        tables = [read_file(file) for file in files]
+        name, count = Counter(tables[0].column_names).most_common(1)[0] if tables[0].column_names else ("", 1)
+        if count > 1:
+            raise StudyError(f"{path.name} has {count} columns named {shorten(name)}. Rename them.")
+        table = pa.concat_tables(tables, promote_options="permissive")
     except OSError as error:
         raise StudyError(f"{path} cannot be read: {error.strerror or error}. Correct the path.") from None
     except pa.ArrowException as error:
-        first = " ".join(str(error).split())[:300]
+        first = " ".join(str(error).split())[:300].rstrip(".")
         raise StudyError(f"{path} cannot be read as a table: {first}. Give a CSV file or parquet files.") from None
-    name, count = Counter(table.column_names).most_common(1)[0] if table.column_names else ("", 1)
-    if count > 1:
-        raise StudyError(f"{path.name} has {count} columns named {shorten(name)}. Rename them.")
     if not table.num_rows:
         raise StudyError(f"{path.name} has no rows. Give a table with a header and rows.")
     return table

@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tunewise.codegen.contract import contract_named, read_space
 from tunewise.errors import InvalidReply, StudyError
-from tunewise.history import PROGRAM_KEY, History, TrialRecord
+from tunewise.history import GENERATION_KEY, PROGRAM_KEY, History, TrialRecord
+from tunewise.prompts.views import clip
 from tunewise.space import Configuration, SearchSpace, Value
 
 if TYPE_CHECKING:
     import optuna
 
 __all__ = ["Kind", "Program", "Tree", "joined_name", "split_name"]
+
+MAX_TOLD = 240
+"""Characters of an objection or a reason in a line."""
 
 Kind = Literal["draft", "repair", "improve"]
 
@@ -71,10 +75,12 @@ class Tree:
     Attributes:
         programs: Oldest first.
         history: All trials; the names of hyperparameters begin with the number of their program.
+        sandbox: Where the programs ran.
     """
 
     programs: tuple[Program, ...] = ()
     history: History = field(default_factory=History)
+    sandbox: str = ""
 
     @classmethod
     def from_study(cls, study: optuna.Study, history: History | None = None) -> Tree:
@@ -89,7 +95,8 @@ class Tree:
             programs = sorted((Program(**record) for record in records), key=lambda p: p.number)
         except TypeError as error:
             raise StudyError(f"The record of a program is damaged: {error}. Begin a new study.") from None
-        return cls(tuple(programs), History.from_study(study) if history is None else history)
+        sandbox = str(attributes.get(GENERATION_KEY, {}).get("sandbox", ""))
+        return cls(tuple(programs), History.from_study(study) if history is None else history, sandbox)
 
     def __bool__(self) -> bool:
         return bool(self.programs)
@@ -125,27 +132,29 @@ class Tree:
         return program
 
     def lines(self) -> list[str]:
-        """The tree as people read it: children below their parents."""
-        told: list[str] = []
+        """The tree as people read it: children below their parents, as in `ordered`."""
+        return [f"{'   ' * min(depth, 8)}{'└ ' if depth else ''}{self.line(p)}" for p, depth in self.ordered()]
 
-        def tell(parent: int | None, depth: int) -> None:
-            for program in self.programs:
-                if program.parent == parent:
-                    told.append(f"{'   ' * depth}{'└ ' if depth else ''}{self.line(program)}")
-                    tell(program.number, depth + 1)
-
-        tell(None, 0)
-        return told
+    def ordered(self) -> Iterator[tuple[Program, int]]:
+        """The programs with their depths, each before its children."""
+        children: dict[int | None, list[Program]] = {}
+        for program in reversed(self.programs):
+            children.setdefault(program.parent, []).append(program)
+        left = [(program, 0) for program in children.pop(None, [])]
+        while left:
+            program, depth = left.pop()
+            yield program, depth
+            left += [(child, depth + 1) for child in children.pop(program.number, [])]
 
     def line(self, program: Program) -> str:
         """A program in a line: what it is, and its score."""
         if not program.stands:
-            return f"p{program.number} {program.kind}: refused. {program.objection}"
+            return f"p{program.number} {program.kind}: refused. {clip(program.objection, MAX_TOLD)}"
         history = self.history_of(program)
         best = history.best
         count = f"{len(history)} trial{'' if len(history) == 1 else 's'}"
         outcome = f"best {best.value:.6g} in trial {best.number}" if best else "no trial finished"
-        return f"p{program.number} {program.kind}: {outcome}, {count}. {program.reason}".rstrip()
+        return f"p{program.number} {program.kind}: {outcome}, {count}. {clip(program.reason, MAX_TOLD)}".rstrip()
 
 
 def joined_name(program: Program, name: str) -> str:

@@ -24,7 +24,7 @@ def test_each_method_counts_with_its_own_mean() -> None:
 def test_a_terminal_and_a_log(terminal: bool) -> None:
     out = io.StringIO()
     keys = [RunKey("branin", "formula", "tpe", "", "", 10, seed) for seed in range(3)]
-    with Progress(Console(file=out, force_terminal=terminal, width=100)) as progress:
+    with Progress(Console(file=out, force_terminal=terminal, width=100, highlight=False)) as progress:
         progress.begun(keys, 4, 2)
         progress.ended(keys[0], 2.0)
         shown = Console(width=100, record=True, file=io.StringIO())

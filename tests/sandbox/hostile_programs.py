@@ -285,6 +285,7 @@ if os.fork() == 0:
         socket.create_connection(("127.0.0.1", a["tcp"]), 2)
         time.sleep(1)
     os._exit(0)
+time.sleep(0.5)
 ### own_session
 os.setsid(); escaped()
 ### own_group

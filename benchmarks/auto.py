@@ -82,6 +82,14 @@ def extremes(problem: Problem, seed: int) -> tuple[Configuration, Configuration]
     return best, draws[-1]
 
 
+@cache
+def embedded() -> ChatModel:
+    """A real one, with 135 million parameters, on this machine; one for all runs of a process."""
+    from tunewise.llm.resolve import resolve_model
+
+    return resolve_model("embedded")
+
+
 MODELS: dict[str, Callable[[Case, int], ChatModel]] = {
     "expert": lambda c, seed: simulated.expert(c.optimum, seed=seed),
     "stale": lambda c, seed: simulated.stale(c.optimum, seed=seed),
@@ -91,15 +99,6 @@ MODELS: dict[str, Callable[[Case, int], ChatModel]] = {
     "rambler": lambda _, seed: simulated.rambler(seed=seed),
     "embedded": lambda _c, _seed: embedded(),
 }
-
-
-@cache
-def embedded() -> ChatModel:
-    """A real one, with 135 million parameters, on this machine; one for all runs of a process."""
-    from tunewise.llm.resolve import resolve_model
-
-    return resolve_model("embedded")
-
 
 OPTIONS: dict[str, Any] = {}
 """Of the policy, where a run tries others than its own."""

@@ -79,7 +79,8 @@ class Summary:
         if best is None and not self.totals.calls:
             return "No language model was asked."
         if best is None:
-            return "No trial that the language model proposed has finished, so there is nothing to credit it with."
+            ended = "meets the constraints" if any(t.by_model for t in self.history.finished) else "has finished"
+            return f"No trial that the language model proposed {ended}, so there is nothing to credit it with."
         if default is None:
             return f"The language model reached {metric} {best.value:.6g} (trial {best.number}); no default to compare."
         gain = self.gain(best, default)
@@ -153,6 +154,7 @@ def plain(trial: TrialRecord) -> dict[str, Any]:
         "error": trial.error,
         "seconds": trial.seconds,
         "extra": trial.extra,
+        "constraints": trial.constraints,
     }
 
 

@@ -49,7 +49,7 @@ def test_commands_exist(page: Path) -> None:
         if hasattr(command, "commands"):  # a group
             assert len(words) < 3 or words[2] in command.commands, line
             command = command.commands[words[2]] if len(words) > 2 else command
-        options = {name for parameter in command.params for name in parameter.opts}
+        options = {name for parameter in command.params for name in [*parameter.opts, *parameter.secondary_opts]}
         assert {word for word in words if word.startswith("--")} <= options | {"--help"}, line
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from dataclasses import replace
@@ -101,6 +102,50 @@ def test_a_damaged_middle_is_said(tmp_path: Path) -> None:
         read_runs([file])
 
 
+@pytest.mark.parametrize("text", ["name: a study\n", '{"storage": 1}\n', "[1]\n", ""])
+def test_nothing_is_added_to_a_file_that_is_something_else(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "study.yaml"
+    file.write_text(text)
+    if text:
+        with pytest.raises(UsageError, match="Line 1"):
+            small(file)
+        assert file.read_text() == text
+    else:
+        assert len(small(file).runs) == 6
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [('"value":', '"value":"x","y":'), ('"trial":3', '"trial":"3"'), ('"method":"tpe"', '"method":[]')]
+)
+def test_a_tampered_record_is_said(old: str, new: str, tmp_path: Path) -> None:
+    file = tmp_path / "r.jsonl"
+    small(file)
+    file.write_text(file.read_text().replace(old, new))
+    with pytest.raises(UsageError, match="damaged record"):
+        read_runs([file])
+
+
+def test_a_longer_run_answers_for_a_shorter(tmp_path: Path) -> None:
+    file = tmp_path / "r.jsonl"
+    small(file)
+    before = file.read_text()
+    assert {key.budget for key in small(file, budgets=(4,), pool=5).runs} == {6, 8}
+    assert file.read_text() == before
+    assert any(key.budget == 7 for key in small(file, budgets=(7,)).runs)
+
+
+def test_values_that_are_no_numbers_are_failures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tunewise.bench.problems.landscapes import Landscape
+    from tunewise.evaluate.base import Evaluation
+
+    def broken(*_: object) -> Evaluation:
+        return Evaluation(math.nan, {"test_error": math.inf})
+
+    monkeypatch.setattr(Landscape, "evaluate", broken)
+    steps = [step for run in small(tmp_path / "r").runs.values() for step in run.steps]
+    assert {(step.value, step.error, bool(step.extra)) for step in steps} == {(None, "The value is nan.", False)}
+
+
 def test_of_two_equal_runs_the_first_counts(tmp_path: Path) -> None:
     key = RunKey("p", "formula", "tpe", "", "", 1, 0)
     for value in (1.0, 2.0):
@@ -184,6 +229,11 @@ def test_a_second_process_on_the_same_file_is_told(tmp_path: Path, cli: InProces
         (["brannin", "--methods", "tpe"], ["brannin", "Did you mean branin?"]),
         (["landscapes", "--methods", "tpe", "--budget", "ten"], ["--budget", "10,30"]),
         (["landscapes", "--methods", "auto"], ["auto", "--model"]),
+        (["landscapes", "--methods", "auto", "--model", "manual", "--jobs", "2"], ["--jobs 1"]),
+        (["svm", "--methods", "tpe", "--mode", "live", "--data-dir", "nowhere"], ["nowhere"]),
+        (["nn", "--methods", "tpe", "--protocol", "clean"], ["protocol clean"]),
+        (["svm:no-such-data", "--methods", "tpe"], ["no-such-data"]),
+        (["svm+upside-down", "--methods", "tpe"], ["upside-down"]),
         (["landscapes", "--methods", "auto", "--model", "embeded"], ["embeded", "Did you mean"]),
         (["landscapes", "--methods", "tpe", "--records", "nowhere/at/all.jsonl"], ["cannot be written"]),
     ],

@@ -228,7 +228,7 @@ class Conversation:
 
 def repeats(text: str) -> bool:
     """Whether a text goes round in circles, as small models do until their greatest length."""
-    return len(text) > 1_500 and text[-1_500:].count(text[-50:]) >= 6
+    return len(text) > 800 and text[-800:].count(text[-50:]) >= 6
 
 
 def recent(turns: Sequence[Turn], room: float) -> list[Message]:

@@ -115,6 +115,9 @@ Records = dict[RunKey, Run]
 
 DEFAULTS = Step(configuration={}, source="", value=None)
 TIMES = ("seconds", "cpu_seconds", "evaluation_seconds")
+NUMBERS = (*TIMES, "value", "best_known", "refused", "calls", "input_tokens", "output_tokens", "cost_usd")
+START = f'{{"v":{FORMAT},'
+"""Of every line."""
 ALWAYS = ("configuration", "source", "value")
 
 
@@ -152,16 +155,26 @@ def exclusive(path: Path) -> Iterator[None]:
 
 
 def append(path: Path, run: Run) -> None:
-    """Add a run as a whole, after whatever a kill has left of another."""
-    with path.open("ab+") as file:
-        end = file.seek(0, os.SEEK_END)
-        if end:
-            file.seek(end - 1)
-            if file.read(1) != b"\n":
-                file.write(b"\n")
-        file.write(run.lines().encode())
-        file.flush()
-        os.fsync(file.fileno())
+    """Add a run as a whole, after whatever a kill has left of another.
+
+    Raises:
+        UsageError: The file cannot be written.
+    """
+    try:
+        with path.open("ab+") as file:
+            end = file.seek(0, os.SEEK_END)
+            if end:
+                file.seek(end - 1)
+                if file.read(1) != b"\n":
+                    file.write(b"\n")
+            file.write(run.lines().encode())
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be written: {error.strerror}. What stands in it is kept; make room, and run the same "
+            "command again."
+        ) from None
 
 
 def read_runs(paths: Sequence[Path]) -> Records:
@@ -184,24 +197,27 @@ def whole(path: Path) -> Iterator[Run]:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"The records {path} cannot be read: {error}. Name the file that bench run wrote.") from None
     begun: list[dict[str, Any]] = []
-    rows = [parsed(line) for line in text.splitlines()]
-    for number, row in enumerate(rows, start=1):
+    lines = text.splitlines()
+    for number, line in enumerate(lines, start=1):
+        row = parsed(line)
         if row is None:
-            if number < len(rows) and not torn(rows[number:]):
-                raise UsageError(
-                    f"Line {number} of {path} is no record. Take the file from a backup, or delete that line: its run "
-                    "is then repeated."
-                )
             begun = []
+            if not line.startswith(START[: len(line)]) or not torn(lines[number:]):
+                raise UsageError(
+                    f"Line {number} of {path} is no record. Take the file from a backup, or name the file that bench "
+                    "run wrote."
+                )
             continue
         if row.get("v") != FORMAT:
             raise UsageError(
                 f"Line {number} of {path} is a record of version {row.get('v')!r}, and this tunewise reads version "
                 f"{FORMAT}. Use the tunewise that wrote it, or another file."
             )
-        if row.get("trial") == 0:
+        if not sound(row):
+            raise UsageError(f"Line {number} of {path} is a damaged record. Take the file from a backup.")
+        if row["trial"] == 0:
             begun = []
-        if row.get("trial") != len(begun) or (begun and key_of(begun[0]) != key_of(row)):
+        if row["trial"] != len(begun) or (begun and key_of(begun[0]) != key_of(row)):
             begun = []  # the rest of a run whose beginning is gone
             continue
         begun.append(row)
@@ -214,14 +230,27 @@ def parsed(line: str) -> dict[str, Any] | None:
     """A line's record; None when it is torn."""
     try:
         row = json.loads(line)
-    except json.JSONDecodeError:
+    except (json.JSONDecodeError, RecursionError):
         return None
     return row if isinstance(row, dict) else None
 
 
-def torn(after: Sequence[Mapping[str, Any] | None]) -> bool:
-    """Whether a kill explains a broken line: a new run begins after it."""
-    return after[0] is not None and after[0].get("trial") == 0
+def torn(after: Sequence[str]) -> bool:
+    """Whether a kill explains a broken line: it is the last one, or a new run begins after it."""
+    following = parsed(after[0]) if after else None
+    return not after or (following is not None and following.get("trial") == 0)
+
+
+def sound(row: Mapping[str, Any]) -> bool:
+    """Whether the parts of a record are what they should be."""
+    return (
+        all(isinstance(row.get(name), str) for name in ("problem", "protocol", "method", "model", "variant", "source"))
+        and all(isinstance(row.get(name), int) for name in ("budget", "seed", "trial"))
+        and all(isinstance(row.get(name, 0), int | float | None) for name in NUMBERS)
+        and isinstance(row.get("configuration"), dict)
+        and isinstance(row.get("extra", {}), dict)
+        and all(isinstance(number, int | float) for number in row.get("extra", {}).values())
+    )
 
 
 def key_of(row: Mapping[str, Any]) -> RunKey:

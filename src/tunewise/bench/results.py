@@ -104,7 +104,7 @@ class Results:
 
     def _read_pool(self, task: str) -> Array:
         runs = self._by_place.get((task, RANDOM), [])
-        values = [step.value for run in runs for step in run.steps]
+        values = [step.value for step in max((run.steps for run in runs), key=len, default=())]
         finite = [value for value in values if value is not None]
         if not finite:
             raise UsageError(

@@ -10,6 +10,7 @@ when it ends, and the same call does what is missing.
 
 from __future__ import annotations
 
+import math
 import time
 import traceback
 from collections.abc import Iterator, Sequence
@@ -148,21 +149,48 @@ def run(
     named = model.name if model else ""
     planned = plan(found, methods, budgets=budgets, seeds=seeds, pool=pool, model=named, terms=terms)
     with exclusive(records):
-        known = read_runs([records]) if records.exists() else {}
-        todo = [(key, size) for key, size in planned.runs if key not in known]
+        known = Known(read_runs([records]) if records.exists() else {})
+        todo = [(key, size) for key, size in planned.runs if not known.find(key)]
         if watch:
             watch.begun([key for key, _ in todo], len(planned.runs) - len(todo), jobs)
         crashes = []
         for key, result, seconds in results(todo, model=model, jobs=jobs, terms=terms):
             if isinstance(result, Run):
                 append(records, result)
-                known[key] = result
+                known.add(result)
             else:
                 crashes.append(Crash(key, result))
             if watch:
                 watch.ended(key, seconds)
-    asked = {key: known[key] for key, _ in planned.runs if key in known}
+    asked = {own: known.runs[own] for key, _ in planned.runs if (own := known.find(key))}
     return Report(runs=asked, refusals=planned.refusals, crashes=tuple(crashes))
+
+
+class Known:
+    """Which run answers for a key: itself, or a longer one of a method that does not plan by the budget."""
+
+    def __init__(self, runs: Records) -> None:
+        self.runs = dict(runs)
+        self._longest: dict[RunKey, RunKey] = {}
+        for key in runs:
+            self._note(key)
+
+    def add(self, run: Run) -> None:
+        """One that ended."""
+        self.runs[run.key] = run
+        self._note(run.key)
+
+    def find(self, key: RunKey) -> RunKey | None:
+        """The run that answers; None where there is none."""
+        if key in self.runs:
+            return key
+        longest = self._longest.get(key._replace(budget=0))
+        return longest if longest and longest.budget > key.budget and not METHODS[key.method].planned else None
+
+    def _note(self, key: RunKey) -> None:
+        kind = key._replace(budget=0)
+        if kind not in self._longest or self._longest[kind].budget < key.budget:
+            self._longest[kind] = key
 
 
 def check(
@@ -186,6 +214,8 @@ def check(
         raise UsageError(f"{', '.join(asking)} ask a language model, and none was given. Name one with --model.")
     if model is not None and not isinstance(model, ModelSpec) and jobs > 1:
         raise UsageError(f"The model {model.name} is an object of this process. Use one job, or name a model.")
+    if isinstance(model, ModelSpec) and model.name.strip() == "manual" and jobs > 1:
+        raise UsageError("A person answers one question at a time. Use --jobs 1 with the manual model.")
     for method in methods:
         method.check()
     if asking and isinstance(model, ModelSpec):
@@ -248,20 +278,20 @@ def results(
     with workers(min(jobs, len(todo))) as pool:
         waiting: set[Future[Result]] = set()
         left = iter(todo)
-        while True:
-            while len(waiting) < 2 * jobs and (following := next(left, None)) is not None:
-                waiting.add(pool.submit(one, *following, model, terms))
-            if not waiting:
-                return
-            ended, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in ended:
-                try:
+        try:
+            while True:
+                while len(waiting) < 2 * jobs and (following := next(left, None)) is not None:
+                    waiting.add(pool.submit(one, *following, model, terms))
+                if not waiting:
+                    return
+                ended, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in ended:
                     yield future.result()
-                except BrokenProcessPool:
-                    raise UsageError(
-                        "A worker process was killed, perhaps for want of memory. What was finished is kept; run the "
-                        "same command again, with fewer --jobs if need be."
-                    ) from None
+        except BrokenProcessPool:
+            raise UsageError(
+                "A worker process was killed, perhaps for want of memory. What was finished is kept; run the same "
+                "command again, with fewer --jobs if need be."
+            ) from None
 
 
 connected: dict[ModelSpec, ChatModel] = {}
@@ -332,7 +362,9 @@ def evaluated(problem: Problem, offer: Offer) -> Outcome:
         evaluation = problem.evaluate(offer.configuration)
     except TrialFailed as failure:
         return Outcome(value=None, error=str(failure))
-    return Outcome(value=evaluation.value, extra=dict(evaluation.extra))
+    if not math.isfinite(evaluation.value):
+        return Outcome(value=None, error=f"The value is {evaluation.value}.")
+    return Outcome(value=evaluation.value, extra={k: v for k, v in evaluation.extra.items() if math.isfinite(v)})
 
 
 def versions(method: Method) -> str:

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from tunewise.cli import ask, bench, chat, export, generate, models, prompt, report, show, tell, tune
+from tunewise.cli import ask, bench, chat, dashboard, export, generate, models, prompt, report, show, tell, tune
 from tunewise.errors import BudgetReached, ModelError, ObjectiveFailed, TunewiseError
 
 app = typer.Typer(
@@ -28,6 +28,8 @@ app = typer.Typer(
     - `tunewise show study.yaml`: who proposed what and why, what it cost, best against default
 
     - `tunewise report study.yaml`: the same and more as one page to look at
+
+    - `tunewise dashboard study.yaml`: live, in optuna-dashboard
 
     - `tunewise chat study.yaml`: ask about it
 
@@ -59,6 +61,7 @@ def options(
 app.command("tune")(tune.tune)
 app.command("show")(show.show)
 app.command("report")(report.report)
+app.command("dashboard")(dashboard.dashboard)
 app.command("chat")(chat.chat)
 app.command("prompt")(prompt.prompt)
 app.command("ask")(ask.ask)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MIN_WIDTH = 60
 """Columns below which rich would leave out the configuration; a narrower terminal wraps lines itself."""
+MAX_NOTES = 5
+"""Sentences about what could not be read."""
 
 
 def show(
@@ -129,12 +131,15 @@ def facts(summary: Summary) -> list[str]:
     from tunewise.study.progress import money
 
     best = summary.history.best
-    lines = []
+    lines = list(summary.notes[:MAX_NOTES])
+    if (more := len(summary.notes) - MAX_NOTES) > 0:
+        lines.append(f"... and {more} more of this kind.")
     if best:
         where = f"trial {best.number} ({best.source})"
         lines.append(f"Best: {summary.metric} {best.value:.6g} in {where}: {in_json(best.configuration)}")
     else:
-        lines.append("No trial has finished yet.")
+        some = bool(summary.history.finished)
+        lines.append("No trial meets the constraints yet." if some else "No trial has finished yet.")
     lines.append(summary.verdict())
     if summary.fallbacks:
         numbers = ", ".join(f"{t.number} ({t.source})" for t in summary.fallbacks)

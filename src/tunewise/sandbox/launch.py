@@ -120,7 +120,7 @@ def resource_limits(limits: Limits, *, own_user: bool, seccomp: bool) -> dict[st
         "CPU": max(1, round(limits.cpu_s + 0.499)),
         "FSIZE": limits.file_mb << 20,
         "NOFILE": OPEN_FILES,
-        "CORE": 0,
+        "CORE": 1,  # less than any; and 0 would still start a handler of core dumps, as root
         "MEMLOCK": 0,
         "MSGQUEUE": 0,
     }

@@ -10,15 +10,12 @@ from typing import Any
 
 import optuna
 
-from tunewise.errors import StudyError
-from tunewise.history import CALL_KEY, CHAT_CALL_KEY, History, TrialRecord
+from tunewise.history import History, TrialRecord
 from tunewise.llm.ledger import Call, Caps, Ledger, Totals
 from tunewise.llm.scripted import ScriptedModel
+from tunewise.study.sound import STUDY_KEY, Front, Sound, calls_of, sound_copy
 
-__all__ = ["STUDY_KEY", "Summary", "summarize"]
-
-STUDY_KEY = "tunewise:study"
-"""User attribute of a study: the space and the task that it was made with."""
+__all__ = ["STUDY_KEY", "Summary", "summarize", "summarize_sound"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +29,8 @@ class Summary:
         totals: What its calls took.
         calls: Each trial's calls, as billed.
         chat_calls: Those of conversations about the study.
+        front: Where there are several objectives; everything else is about the first one then.
+        notes: What could not be read, a sentence each.
     """
 
     name: str
@@ -40,6 +39,8 @@ class Summary:
     totals: Totals
     calls: Mapping[int, tuple[Call, ...]]
     chat_calls: tuple[Call, ...] = ()
+    front: Front | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def default(self) -> TrialRecord | None:
@@ -95,6 +96,14 @@ class Summary:
             "One study, one seed: no more than a hint."
         )
 
+    def _front(self) -> dict[str, Any]:
+        assert self.front is not None
+        objectives = zip(self.front.names, self.front.directions, strict=True)
+        return {
+            "objectives": [{"name": name, "direction": direction} for name, direction in objectives],
+            "trials": [{"trial": number, "values": self.front.values[number]} for number in self.front.best],
+        }
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for programs: strict JSON, in which a number that is not finite is null."""
         best = self.history.best
@@ -105,6 +114,7 @@ class Summary:
             "best": plain(best) if best else None,
             "default": plain(self.default) if self.default else None,
             "verdict": self.verdict(),
+            "front": self._front() if self.front else None,
             "sources": dict(self.sources),
             "fallbacks": [t.number for t in self.fallbacks],
             "calls": self.totals.calls,
@@ -147,24 +157,21 @@ def plain(trial: TrialRecord) -> dict[str, Any]:
 
 
 def summarize(study: optuna.Study) -> Summary:
-    """Read a study.
+    """Read a study by anybody, in any state."""
+    return summarize_sound(sound_copy(study))
 
-    Raises:
-        StudyError: It has several objectives.
-    """
-    if len(study.directions) > 1:
-        raise StudyError(
-            f"The study {study.study_name!r} has {len(study.directions)} objectives, and only one can be summed up. "
-            "`tunewise report` shows the first."
-        )
-    about = study.user_attrs.get(STUDY_KEY, {})
+
+def summarize_sound(sound: Sound) -> Summary:
+    """The same of a study that has been read."""
+    study = sound.study
     calls = {
-        trial.number: tuple(Call.from_dict(v) for k, v in trial.system_attrs.items() if k.startswith(CALL_KEY))
+        trial.number: tuple(Call.from_dict(entry) for entry in calls_of(trial).values())
         for trial in study.get_trials(deepcopy=False)
     }
-    about_it = study._storage.get_study_system_attrs(study._study_id)
-    chat_calls = tuple(Call.from_dict(v) for k, v in about_it.items() if k.startswith(CHAT_CALL_KEY))
     ledger = Ledger(ScriptedModel([]), caps=Caps())
-    ledger.restore([*(call for made in calls.values() for call in made), *chat_calls])
-    metric = about.get("task", {}).get("metric", "value")
-    return Summary(study.study_name, metric, History.from_study(study), ledger.totals, calls, chat_calls)
+    ledger.restore([*(call for made in calls.values() for call in made), *sound.chat_calls])
+    metric = sound.about.get("task", {}).get("metric", "value")
+    if sound.front:
+        metric = sound.front.names[0]
+    history = History.from_study(study)
+    return Summary(study.study_name, metric, history, ledger.totals, calls, sound.chat_calls, sound.front, sound.notes)

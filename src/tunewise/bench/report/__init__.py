@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,14 +36,14 @@ def write_report(records: Sequence[Path], output: Path) -> list[Path]:
     if not runs:
         raise UsageError(f"{', '.join(map(str, records))} holds no whole run. Run bench run first.")
     short = output.suffix == ".md"
-    document = build(Results(tuple(runs.values())), Cleaner(os.environ), pages=not short)
     try:
+        if not short:
+            (output / "tasks").mkdir(parents=True, exist_ok=True)
+        document = build(Results(tuple(runs.values())), Cleaner(), pages=not short)
+        save(pictures(document), output.with_suffix("") if short else output / "figures")
         if short:
-            save(pictures(document), output.with_suffix(""))
             output.write_text(markdown(document, figures=output.stem, tasks=None)[""], "utf-8")
             return [output]
-        (output / "tasks").mkdir(parents=True, exist_ok=True)
-        save(pictures(document), output / "figures")
         for name, text in markdown(document, figures="figures", tasks="tasks").items():
             (output / (name or "report.md")).write_text(text, "utf-8")
         (output / "index.html").write_text(page(document), "utf-8")

@@ -138,6 +138,14 @@ def test_auto_tunes_with_the_surrogate(regression: Dataset, sandbox: Sandbox) ->
     assert "Give one configuration" in prompt(model.requests[1])
 
 
+def test_the_chat_proposer_keeps_the_dialogue(regression: Dataset, sandbox: Sandbox) -> None:
+    replies = [fenced(RIDGE), called({"alpha": 1.0}), called({"alpha": 2.0})]
+    study, model = study_of(regression, sandbox, replies, trials=3, options={"tuner": "chat"})
+    assert records(study)[2].configuration == {"p1.alpha": 2.0}
+    assert RIDGE.strip() in model.requests[2].messages[1].content
+    assert len(model.requests[2].messages) > len(model.requests[1].messages)
+
+
 def test_what_is_refused_is_told_and_written_again(regression: Dataset, sandbox: Sandbox) -> None:
     replies = [
         "I cannot see your data, but ridge regression is a good idea.",
@@ -326,7 +334,9 @@ def test_the_exported_winner_reproduces_its_score(
     assert ended.value.code == 0
     assert capsys.readouterr().out.startswith(f"validation: {study.best_value:.9g} (was {study.best_value:.9g})")
     monkeypatch.setattr(sys, "argv", [str(file), str(tmp_path / "gone.csv")])
-    with pytest.raises(StudyError, match="no file"):
+    with pytest.raises(SystemExit) as ended:
         runpy.run_path(str(file), run_name="__main__")
+    assert ended.value.code == 2
+    assert "is no file" in capsys.readouterr().err
     with pytest.raises(StudyError, match="Trial 9 of the study has not finished"):
         export_program(study, trial=9)

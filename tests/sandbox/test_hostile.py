@@ -17,12 +17,22 @@ import pytest
 
 from sandbox.hostile_programs import ENDS, PROGRAMS
 from sandbox.hostile_witness import ENVIRONMENT_SECRET, WITHOUT_WALLS
+from tunewise.sandbox.bubblewrap import BubblewrapSandbox
 from tunewise.sandbox.launch import PACKAGE, readable, spare_user
+from tunewise.sandbox.probe import verdict
 
 HERE = Path(__file__).parent
 ROOT = os.geteuid() == 0
 USERS = ["root", "ordinary"] if ROOT else ["ordinary"]
-BACKENDS = ["landlock", "zygote", *(["bubblewrap"] if shutil.which("bwrap") else [])]
+
+
+def bubblewrap_works() -> bool:
+    """Whether it is installed and may make namespaces; many a container forbids it."""
+    command = ["bwrap", "--unshare-pid", "--unshare-net", "--ro-bind", "/", "/", "true"]
+    return bool(shutil.which("bwrap")) and subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+BACKENDS = ["landlock", "zygote", *(["bubblewrap"] if bubblewrap_works() else [])]
 BECOME = """
 import json, os, sys
 uid, places, command = json.loads(sys.argv[1])
@@ -98,13 +108,10 @@ def test_there_are_enough_of_them() -> None:
 
 
 def test_bubblewrap_is_tried_where_it_can_be() -> None:
-    """Without bwrap its backend must say how to get it, and the others carry the load of this file."""
-    from tunewise.errors import SandboxUnavailable
-    from tunewise.sandbox.bubblewrap import BubblewrapSandbox
-
+    """Where it cannot, its backend must say why, and the others carry the load of this file."""
+    reason = verdict(BubblewrapSandbox)
     if "bubblewrap" in BACKENDS:
-        assert BubblewrapSandbox().name == "bubblewrap+seccomp"
+        assert reason == ""
     else:
-        print("bwrap is not installed here: the hostile programs were not run in bubblewrap")
-        with pytest.raises(SandboxUnavailable, match="apt-get install bubblewrap"):
-            BubblewrapSandbox()
+        print(f"the hostile programs were not run in bubblewrap: {reason}")
+        assert "apt-get install bubblewrap" in reason or "could not be locked down" in reason

@@ -173,6 +173,45 @@ def test_the_front_is_that_of_optuna() -> None:
     assert "Of 3 objectives the first two are drawn." in page(study).text
 
 
+def limited(*values: tuple[float, float]) -> optuna.Study:
+    """Trials with a value and a constraint."""
+    study = optuna.create_study(study_name="limited")
+    for value, limit in values:
+        trial = study.ask()
+        trial.suggest_float("x", 0, 1)
+        trial.suggest_float("y", 0, 1)
+        trial.set_constraint("memory in MB", limit)
+        study.tell(trial, value)
+    return study
+
+
+def test_a_trial_that_violates_a_constraint_is_never_the_best() -> None:
+    study = limited((3.0, -1), (1.0, 12.5), (2.0, 0), (2.5, -3), (4.0, -1), (0.5, 1))
+    made = page(study)
+    assert "2 finished trials violated constraints and cannot be the best." in made.text
+    assert "memory in MB by 12.5" in made.text
+    traces = {trace["name"]: trace for trace in made.plots["progress"]["data"]}
+    assert traces["best so far"]["y"][-1] == 2.0
+    assert traces["violates constraints"]["x"] == [1, 5]
+    data = json.loads(report(study, form="json"))
+    assert data["best"]["trial"] == 2
+    assert data["trials"][1]["constraints"] == {"memory in MB": 12.5}
+    assert "memory in MB by 12.5" in report(study, form="md").replace("\\", "")
+
+
+def test_where_nothing_meets_the_constraints_there_is_no_best() -> None:
+    made = page(limited((3.0, 1), (1.0, 2), (2.0, 3), (2.5, 4), (2.6, 4)))
+    assert "no trial meets them, so there is no best value" in made.text
+    assert "none yet" in made.text
+
+
+def test_constraints_that_cannot_be_read_are_left_out() -> None:
+    study = limited((1.0, -1), (2.0, -1), (3.0, -1))
+    for number, damaged in enumerate(("much", [math.nan], {"a": 1})):
+        study.get_trials(deepcopy=False)[number].system_attrs["constraints"] = damaged
+    assert "What constraints says about trial 0 is damaged" in page(study).text
+
+
 @pytest.mark.parametrize("values", [(), ((math.inf, 1.0),)])
 def test_several_objectives_without_a_front(values: tuple[tuple[float, float], ...]) -> None:
     study = two(None, *values)

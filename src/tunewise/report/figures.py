@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import accumulate, groupby
 from typing import Any
 
-from tunewise.history import TrialRecord
+from tunewise.history import History, TrialRecord
 from tunewise.proposers.auto import AutoOptions
 from tunewise.proposers.credit import policy_of
 from tunewise.report.records import Record, best_and_latest
@@ -112,24 +112,14 @@ def progress(record: Record) -> Figure:
     title = "Best value so far"
     if not history.finished:
         return Figure("progress", title, "No trial has finished yet.")
-    better = min if history.direction == "minimize" else max
-    values = [t.value for t in history.finished if t.value is not None]
-    records = list(zip(history.finished, accumulate(values, better), strict=True))
-    steps = [pair for before, pair in zip([(None, None), *records], records, strict=False) if before[1] != pair[1]]
-    best = {
-        "type": "scatter",
-        "mode": "lines",
-        "name": "best so far",
-        "x": [*(t.number for t, _ in steps), history[-1].number],
-        "y": [*(value for _, value in steps), better(values)],
-        "line": {"shape": "hv", "width": 2, "color": NEUTRAL},
-        "hoverinfo": "skip",
-    }
     shown = [t for t in best_and_latest(history, MAX_POINTS) if t.state == "finished"]
     short = len(history.finished) > MAX_TOLD
-    by_source = sorted(shown, key=lambda t: list(STYLES).index(t.source) if t.source in STYLES else 99)
+    counted = [t for t in shown if history.counts(t)]
+    by_source = sorted(counted, key=lambda t: list(STYLES).index(t.source) if t.source in STYLES else 99)
     groups = [(source, list(trials)) for source, trials in groupby(by_source, key=lambda t: t.source)]
-    data = [best, *default_line(record), *(points(ts, source, short=short) for source, ts in groups)]
+    data = [best_line(history), *default_line(record), *(points(ts, source, short=short) for source, ts in groups)]
+    violating = points([t for t in shown if not history.counts(t)], "violates constraints", short=short)
+    data.append(violating | {"marker": {"color": NEUTRAL, "symbol": "circle-open", "size": 10}})
     data += [on_axis(record, state) for state in ("failed", "pruned")]
     axes = layout("trial", record.summary.metric)
     axes["yaxis2"] = {"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True}
@@ -141,6 +131,23 @@ def progress(record: Record) -> Figure:
         axes["yaxis"] |= scale
         caption += " The scale is logarithmic."
     return Figure("progress", title, caption, {"data": [d for d in data if d["x"]], "layout": axes}, 440)
+
+
+def best_line(history: History) -> dict[str, Any]:
+    """The best value so far, a step for each that was better than all before; of trials that may be the best."""
+    better = min if history.direction == "minimize" else max
+    counted = [t for t in history.finished if history.counts(t)]
+    records = list(zip(counted, accumulate((t.value or 0.0 for t in counted), better), strict=True))
+    steps = [pair for before, pair in zip([(None, None), *records], records, strict=False) if before[1] != pair[1]]
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": "best so far",
+        "x": [*(t.number for t, _ in steps), *([history[-1].number] if steps else [])],
+        "y": [*(value for _, value in steps), *([steps[-1][1]] if steps else [])],
+        "line": {"shape": "hv", "width": 2, "color": NEUTRAL},
+        "hoverinfo": "skip",
+    }
 
 
 def value_axis(record: Record) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import json
 import warnings
 from collections.abc import Callable, Sequence
@@ -94,7 +95,9 @@ def part_of(record: Record, trials: Sequence[TrialRecord]) -> optuna.Study:
     copied = storage.create_new_study(record.study.directions, record.study.study_name)
     known = record.study.get_trials(deepcopy=False)
     for trial in trials:
-        storage.create_new_trial(copied, template_trial=known[trial.number])
+        bare = copy.copy(known[trial.number])
+        bare.system_attrs = {}  # Optuna would draw what violates a constraint apart from the rest
+        storage.create_new_trial(copied, template_trial=bare)
     return optuna.load_study(study_name=record.study.study_name, storage=storage)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import optuna
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
@@ -15,11 +16,16 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from tunewise.history import CALL_KEY, CHAT_CALL_KEY, PROPOSAL_KEY, RESULT_KEY
 from tunewise.llm.ledger import Call
+from tunewise.objectives import non_dominated, objectives_of
 
 __all__ = ["STUDY_KEY", "Form", "Front", "Sound", "calls_of", "sound", "sound_copy"]
 
 STUDY_KEY = "tunewise:study"
 """User attribute of a study: the space and the task that it was made with, and how it was run."""
+
+
+LARGEST = 1e300
+"""Values of constraints beyond are damage."""
 
 
 class Form(BaseModel):
@@ -135,7 +141,9 @@ def sound_copy(study: optuna.Study) -> Sound:
     """Read a study by anybody, in any state, without changing it."""
     notes: list[str] = []
     trials = study.get_trials(deepcopy=False)
-    front = front_of(study, trials) if len(study.directions) > 1 else None
+    front = (
+        front_of(study, [with_sound_constraints(trial, []) for trial in trials]) if len(study.directions) > 1 else None
+    )
     if front:
         notes.append(
             f"The study has {len(front.names)} objectives. No single trial is best: {said_of(front)} What names one "
@@ -159,30 +167,20 @@ def sound_copy(study: optuna.Study) -> Sound:
 
 
 def front_of(study: optuna.Study, trials: Sequence[FrozenTrial]) -> Front:
-    """The trials that no other dominates, of those whose values are all finite."""
-    directions = study.directions
-    names = study.metric_names or [f"objective {k}" for k in range(len(directions))]
-    signs = [-1.0 if direction == StudyDirection.MAXIMIZE else 1.0 for direction in directions]
+    """The trials that no other dominates, of those that meet the constraints and whose values are all finite."""
+    objectives = objectives_of(study, "")
     values = {
         t.number: tuple(t.values)
         for t in trials
         if t.state == TrialState.COMPLETE
         and t.values
-        and len(t.values) == len(signs)
+        and len(t.values) == len(objectives)
         and all(map(math.isfinite, t.values))
     }
-    losses = {number: [s * v for s, v in zip(signs, given, strict=True)] for number, given in values.items()}
-    best: list[int] = []
-    for number in sorted(losses, key=losses.__getitem__):  # whoever dominates a trial stands before it
-        if not any(losses[other] != losses[number] and dominates(losses[other], losses[number]) for other in best):
-            best.append(number)
-    said = tuple("maximize" if sign < 0 else "minimize" for sign in signs)
-    return Front(tuple(map(str, names)), said, values, tuple(sorted(best)))
-
-
-def dominates(one: Sequence[float], other: Sequence[float]) -> bool:
-    """Whether it is at least as good in everything; losses."""
-    return all(a <= b for a, b in zip(one, other, strict=True))
+    counted = [t.number for t in trials if t.number in values and all(c <= 0 for c in t.constraints.values())]
+    costs = np.array([values[n] for n in counted]).reshape(len(counted), len(objectives)) * [o.sign for o in objectives]
+    best = tuple(n for n, kept in zip(counted, non_dominated(costs), strict=True) if kept)
+    return Front(tuple(o.name for o in objectives), tuple(o.direction for o in objectives), values, best)
 
 
 def said_of(front: Front) -> str:
@@ -193,8 +191,33 @@ def said_of(front: Front) -> str:
     return f"of {len(front.values)} finished ones, no other beats {len(front.best)} in everything (trial {shown})."
 
 
+def with_sound_constraints(trial: FrozenTrial, notes: list[str]) -> FrozenTrial:
+    """The trial, or a copy without constraints that cannot be read."""
+    damaged = [key for key, entry in trial.system_attrs.items() if is_constraint(key) and not is_limit(key, entry)]
+    if not damaged:
+        return trial
+    for key in damaged:
+        note(notes, key, f"trial {trial.number}")
+    known = copy.copy(trial)
+    known.system_attrs = {key: entry for key, entry in trial.system_attrs.items() if key not in damaged}
+    return known
+
+
+def is_constraint(key: str) -> bool:
+    """Whether Optuna keeps constraints under a key: a list as version 4 has it, or one by its name."""
+    return key == "constraints" or key.startswith("constraints:")
+
+
+def is_limit(key: str, entry: Any) -> bool:
+    """Whether it is what Optuna keeps there: under a name a number, else a list of them."""
+    if key != "constraints":
+        return isinstance(entry, int | float) and abs(entry) <= LARGEST  # not NaN
+    return isinstance(entry, list | tuple) and all(is_limit("", value) for value in entry)
+
+
 def readable(trial: FrozenTrial, notes: list[str]) -> FrozenTrial:
     """A copy with one finite value or none, and only attributes that can be read."""
+    trial = with_sound_constraints(trial, notes)
     known = copy.copy(trial)
     where = f"trial {trial.number}"
     known.user_attrs = {}
@@ -208,7 +231,7 @@ def readable(trial: FrozenTrial, notes: list[str]) -> FrozenTrial:
     if "policy" in proposal:
         policy = sound(proposal, "policy", PolicyForm, notes, where)
         known.user_attrs[PROPOSAL_KEY] = {**proposal, "policy": policy or {}}
-    known.system_attrs = {}
+    known.system_attrs = {key: entry for key, entry in trial.system_attrs.items() if is_constraint(key)}
     if fixed := sound(trial.system_attrs, "fixed_params", FixedForm, notes, where):
         known.system_attrs["fixed_params"] = fixed
     for key, entry in calls_of(trial).items():

@@ -53,7 +53,7 @@ class Summary:
     @cached_property
     def uplift(self) -> Uplift | None:
         """What the model added over the surrogate's own points; None where nothing can be compared."""
-        if not any(t.by_model and "alternative" in policy_of(t) for t in self.history):
+        if self.front or not any(t.by_model and "alternative" in policy_of(t) for t in self.history):
             return None
         try:
             with threadpool_limits(1):
@@ -98,7 +98,8 @@ class Summary:
         if best is None and not self.totals.calls:
             return "No language model was asked."
         if best is None:
-            return "No trial that the language model proposed has finished, so there is nothing to credit it with."
+            ended = "meets the constraints" if any(t.by_model for t in self.history.finished) else "has finished"
+            return f"No trial that the language model proposed {ended}, so there is nothing to credit it with."
         if default is None:
             return f"The language model reached {metric} {best.value:.6g} (trial {best.number}); no default to compare."
         gain = self.gain(best, default)
@@ -173,6 +174,7 @@ def plain(trial: TrialRecord) -> dict[str, Any]:
         "error": trial.error,
         "seconds": trial.seconds,
         "extra": trial.extra,
+        "constraints": trial.constraints,
     }
 
 

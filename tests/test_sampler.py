@@ -423,7 +423,7 @@ def test_wrong_arguments() -> None:
     with pytest.raises(StudyError, match="max_fallbacks = 0 is not a whole number of at least 1"):
         LLMSampler(good(), max_fallbacks=0, proposer="compressed")
     with pytest.raises(StudyError, match="No model was given"):
-        LLMSampler()
+        LLMSampler(proposer="compressed")
 
 
 def test_joining_what_was_asked_one_by_one() -> None:

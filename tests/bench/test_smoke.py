@@ -113,6 +113,9 @@ def test_what_a_report_cannot_be_made_of_is_said(records: Path, tmp_path: Path, 
     (tmp_path / "file").touch()
     ran = cli("bench", "report", records, "-o", tmp_path / "file")
     assert_paragraph(ran, 2, "cannot be written")
+    (tmp_path / "README.md").write_text("# Something else\n")
+    ran = cli("bench", "report", records, "-o", tmp_path / "README.md")
+    assert_paragraph(ran, 2, "is not overwritten")
 
 
 def test_a_reason_cannot_break_the_page(records: Path, tmp_path: Path) -> None:

@@ -195,7 +195,7 @@ def test_a_program_whose_trials_fail_is_repaired(regression: Dataset, sandbox: S
 @pytest.mark.usefixtures("lenient")
 def test_a_study_where_nothing_finishes(regression: Dataset, sandbox: Sandbox) -> None:
     with pytest.raises(ObjectiveFailed, match="None of the 2 trials of study 'tunewise' finished"):
-        study_of(regression, sandbox, [fenced(FAILING)] * 2, trials=2)
+        study_of(regression, sandbox, [fenced(FAILING), fenced(FAILING.replace("10.0", "1.0"))], trials=2)
 
 
 def test_a_plateau_brings_a_better_program(regression: Dataset, sandbox: Sandbox) -> None:
@@ -214,6 +214,14 @@ def test_a_plateau_brings_a_better_program(regression: Dataset, sandbox: Sandbox
     assert [(p.kind, p.parent) for p in tree.programs] == [("draft", None), ("improve", 1)]
     assert list(records(study)[4].configuration) == ["p2.depth", "p2.learning_rate"]
     assert [line[:13] for line in tree.lines()] == ["p1 draft: bes", "   └ p2 impro"]
+
+
+def test_a_program_that_is_there_already_is_refused(regression: Dataset, sandbox: Sandbox) -> None:
+    same = RIDGE.replace("    return", "    # differently\n\n    return")
+    replies = [fenced(RIDGE), called({"alpha": 900.0}), fenced(same), fenced(TREES_REGRESSOR)]
+    study, model = study_of(regression, sandbox, replies, trials=3, options={"patience": 1})
+    assert "It repeats program p1." in prompt(model.requests[3])
+    assert [p.stands for p in Tree.from_study(study).programs] == [True, False, True]
 
 
 def test_where_no_better_program_comes_the_best_is_tuned_on(regression: Dataset, sandbox: Sandbox) -> None:

@@ -101,7 +101,7 @@ def test_credit_and_uplift_are_told(study: optuna.Study) -> None:
     ]
     asked = [trace for trace in credit if trace["name"].startswith("asked")]
     assert sum(len(trace["x"]) for trace in asked) >= 2
-    uplift = read(study).uplift
+    uplift = read(study).summary.uplift
     assert uplift is not None
     assert uplift.in_words("validation error") in made.text
     bars = made.plots["added"]["data"][0]

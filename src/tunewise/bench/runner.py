@@ -162,7 +162,7 @@ def run(
                 crashes.append(Crash(key, result))
             if watch:
                 watch.ended(key, seconds)
-    asked = {own: known.runs[own] for key, _ in planned.runs if (own := known.find(key))}
+    asked = {answer: known.runs[answer] for key, _ in planned.runs if (answer := known.find(key))}
     return Report(runs=asked, refusals=planned.refusals, crashes=tuple(crashes))
 
 

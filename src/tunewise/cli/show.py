@@ -141,6 +141,8 @@ def facts(summary: Summary) -> list[str]:
         some = bool(summary.history.finished)
         lines.append("No trial meets the constraints yet." if some else "No trial has finished yet.")
     lines.append(summary.verdict())
+    if summary.uplift:
+        lines.append(summary.uplift.in_words(summary.metric))
     if summary.fallbacks:
         numbers = ", ".join(f"{t.number} ({t.source})" for t in summary.fallbacks)
         lines.append(f"Without the model, although it was asked: trial {numbers}.")

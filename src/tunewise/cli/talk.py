@@ -14,7 +14,7 @@ from rich.text import Text
 from tunewise.assistant.actions import ACTIONS
 from tunewise.assistant.conversation import Conversation, Looked, Notice, Said
 from tunewise.assistant.texts import Cleaner, clean
-from tunewise.errors import ModelUnavailable
+from tunewise.errors import ContextLimitExceeded, ModelUnavailable
 from tunewise.llm.resolve import describe
 from tunewise.prompts.views import clip
 from tunewise.study.progress import money
@@ -110,7 +110,7 @@ class Terminal:
                 self._note("(stopped; what came is kept)")
                 if not (self._asks and self._person):
                     raise typer.Exit(130) from None
-            except ModelUnavailable as error:
+            except (ModelUnavailable, ContextLimitExceeded) as error:
                 if not (self._asks and self._person):
                     raise
                 self._out.out("")

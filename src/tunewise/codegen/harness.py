@@ -147,7 +147,7 @@ def train_epoch(optimizer: Any, loss_of: Callable[[Any], Any], batches: Any) -> 
             loss.backward()
             return loss
 
-        total += float(optimizer.step(closure)) * len(chosen)
+        total += optimizer.step(closure).item() * len(chosen)
         rows += len(chosen)
     return total / rows
 

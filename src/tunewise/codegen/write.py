@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from tunewise.codegen.contract import MAX_HYPERPARAMETERS
+from tunewise.codegen.contract import MAX_HYPERPARAMETERS, parsed
 from tunewise.codegen.evaluate import Runner
 from tunewise.codegen.policy import Step
 from tunewise.codegen.reply import find_program
@@ -64,6 +66,7 @@ def write_program(
             unreadable = str(error)
             continue
         try:
+            refuse_repeats(code, tree)
             runner.check(code)
             objection, unreadable = "", ""
         except InvalidReply as error:
@@ -88,6 +91,28 @@ def write_program(
         f"The model wrote no program that can be used, in {MAX_ATTEMPTS} attempts. The last objection: {last} Choose "
         "another model, or the other contract, and run the same again: it goes on where it is."
     )
+
+
+def refuse_repeats(code: str, tree: Tree) -> None:
+    """A program that is there already teaches nothing, whatever its comments and white space.
+
+    Raises:
+        InvalidReply: It is.
+    """
+    written = essence(code)
+    for program in tree.programs:
+        if written and essence(program.code) == written:
+            refused = f", which was refused: {program.objection}" if program.objection else ". Write a different one."
+            raise InvalidReply(f"It repeats program p{program.number}{refused}")
+
+
+@lru_cache(maxsize=256)
+def essence(code: str) -> str:
+    """What two texts of one program share; empty for what is none."""
+    try:
+        return ast.dump(parsed(code))
+    except (InvalidReply, RecursionError):
+        return ""
 
 
 def program_request(

@@ -220,7 +220,7 @@ def curve(trial: TrialRecord, *, best: bool) -> dict[str, Any]:
 def added(record: Record) -> Figure:
     """What the model added over the surrogate's own points, with its uncertainty."""
     title = "What the model added over the surrogate"
-    uplift = record.uplift
+    uplift = record.summary.uplift
     if uplift is None:
         return Figure("added", title, record.added() or "No language model was called.")
     rows = [

@@ -9,14 +9,9 @@ from functools import cached_property
 from typing import Any, Literal
 
 import optuna
-from threadpoolctl import threadpool_limits
 
-from tunewise.errors import SpaceError
 from tunewise.history import PROGRAM_KEY, History, TrialRecord
 from tunewise.llm.ledger import Call
-from tunewise.proposers.credit import policy_of
-from tunewise.proposers.uplift import Uplift, measure_uplift
-from tunewise.space import SearchSpace
 from tunewise.study.sound import Form, calls_of, sound_copy
 from tunewise.study.sound import sound as sound_attribute
 from tunewise.study.summary import Summary, finite, summarize_sound
@@ -102,21 +97,10 @@ class Record:
         numeric = [name for name, form in self.space.items() if form.get("type") in ("float", "int")]
         return (numeric[0], numeric[1]) if len(self.space) == len(numeric) == 2 else None
 
-    @cached_property
-    def uplift(self) -> Uplift | None:
-        """What the model added over the surrogate's own points; None where nothing can be compared."""
-        if self.summary.front or not any(t.by_model and "alternative" in policy_of(t) for t in self.history):
-            return None
-        try:
-            with threadpool_limits(1):
-                return measure_uplift(self.history, SearchSpace.from_dict(self.space))
-        except (SpaceError, ArithmeticError, ValueError):  # a study file is anybody's
-            return None
-
     def added(self) -> str:
         """The same in words, or why it is not known."""
-        if self.uplift:
-            return self.uplift.in_words(self.summary.metric)
+        if self.summary.uplift:
+            return self.summary.uplift.in_words(self.summary.metric)
         if not self.summary.totals.calls:
             return ""
         return (
@@ -130,7 +114,6 @@ class Record:
         curves = {str(t.number): t.curve for t in self.history if t.curve}
         more = {"curves": curves, "space": self.space, "exchanges": calls, "notes": list(self.notes)}
         more |= {"programs": [{"about": line, "code": code} for line, code in self.programs]} if self.programs else {}
-        more["uplift"] = self.uplift.to_dict() if self.uplift else None
         more["sessions"] = list(self.about.get("sessions", ()))
         return self.summary.to_dict() | {key: finite(value) for key, value in more.items()}
 

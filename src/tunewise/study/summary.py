@@ -5,14 +5,20 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import optuna
+from threadpoolctl import threadpool_limits
 
+from tunewise.errors import SpaceError
 from tunewise.history import History, TrialRecord
 from tunewise.llm.ledger import Call, Caps, Ledger, Totals
 from tunewise.llm.scripted import ScriptedModel
+from tunewise.proposers.credit import policy_of
+from tunewise.proposers.uplift import Uplift, measure_uplift
+from tunewise.space import SearchSpace
 from tunewise.study.sound import STUDY_KEY, Front, Sound, calls_of, sound_copy
 
 __all__ = ["STUDY_KEY", "Summary", "summarize", "summarize_sound"]
@@ -31,6 +37,7 @@ class Summary:
         chat_calls: Those of conversations about the study.
         front: Where there are several objectives; everything else is about the first one then.
         notes: What could not be read, a sentence each.
+        space: Plain form of the search space; empty where tunewise did not store it.
     """
 
     name: str
@@ -41,6 +48,18 @@ class Summary:
     chat_calls: tuple[Call, ...] = ()
     front: Front | None = None
     notes: tuple[str, ...] = ()
+    space: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def uplift(self) -> Uplift | None:
+        """What the model added over the surrogate's own points; None where nothing can be compared."""
+        if self.front or not any(t.by_model and "alternative" in policy_of(t) for t in self.history):
+            return None
+        try:
+            with threadpool_limits(1):
+                return measure_uplift(self.history, SearchSpace.from_dict(self.space))
+        except (SpaceError, ArithmeticError, ValueError):  # a study file is anybody's
+            return None
 
     @property
     def default(self) -> TrialRecord | None:
@@ -115,6 +134,7 @@ class Summary:
             "best": plain(best) if best else None,
             "default": plain(self.default) if self.default else None,
             "verdict": self.verdict(),
+            "uplift": self.uplift.to_dict() if self.uplift else None,
             "front": self._front() if self.front else None,
             "sources": dict(self.sources),
             "fallbacks": [t.number for t in self.fallbacks],
@@ -176,4 +196,14 @@ def summarize_sound(sound: Sound) -> Summary:
     if sound.front:
         metric = sound.front.names[0]
     history = History.from_study(study)
-    return Summary(study.study_name, metric, history, ledger.totals, calls, sound.chat_calls, sound.front, sound.notes)
+    return Summary(
+        name=study.study_name,
+        metric=metric,
+        history=history,
+        totals=ledger.totals,
+        calls=calls,
+        chat_calls=sound.chat_calls,
+        front=sound.front,
+        notes=sound.notes,
+        space=sound.about.get("space", {}),
+    )

@@ -36,11 +36,13 @@ def write_report(records: Sequence[Path], output: Path) -> list[Path]:
     if not runs:
         raise UsageError(f"{', '.join(map(str, records))} holds no whole run. Run bench run first.")
     short = output.suffix == ".md"
+    if short and output.is_file() and not output.read_bytes().startswith(b"# Benchmark"):
+        raise UsageError(f"{output} is not a report of bench, and is not overwritten. Name another file with -o.")
     try:
         if not short:
             (output / "tasks").mkdir(parents=True, exist_ok=True)
         document = build(Results(tuple(runs.values())), Cleaner(), pages=not short)
-        save(pictures(document), output.with_suffix("") if short else output / "figures")
+        save(pictures(document), output.with_suffix("") if short else output / "figures", pixels=not short)
         if short:
             output.write_text(markdown(document, figures=output.stem, tasks=None)[""], "utf-8")
             return [output]
@@ -57,11 +59,12 @@ def pictures(document: Document) -> list[Picture]:
     return [block for section in document.sections for block in section.blocks if isinstance(block, Picture)]
 
 
-def save(figures: Sequence[Picture], folder: Path) -> None:
-    """Write figures as SVG and PNG."""
+def save(figures: Sequence[Picture], folder: Path, *, pixels: bool) -> None:
+    """Write figures as SVG, and as PNG where that is wanted or there is no SVG."""
     if figures:
         folder.mkdir(parents=True, exist_ok=True)
     for figure in figures:
         if figure.svg:
             (folder / f"{figure.name}.svg").write_bytes(figure.svg)
-        (folder / f"{figure.name}.png").write_bytes(figure.png)
+        if pixels or not figure.svg:
+            (folder / f"{figure.name}.png").write_bytes(figure.png)

@@ -69,8 +69,12 @@ def head(results: Results) -> Iterator[Block]:
 
 def commands(results: Results) -> Iterator[str]:
     """What repeats the runs, without this machine's paths."""
-    problems = list(dict.fromkeys(run.key.problem for run in results.runs))
-    suite = next((name for name, each in suites().items() if set(each) == set(problems)), ",".join(problems))
+    problems = dict.fromkeys(run.key.problem for run in results.runs)
+    suite = []
+    for name, members in sorted(suites().items(), key=lambda item: -len(item[1])):
+        if name != "smoke" and set(members) <= set(problems):
+            suite.append(name)
+            problems = {problem: None for problem in problems if problem not in members}
     seeds: dict[str, int] = {}
     for run in results.runs:
         seeds[run.key.method] = max(seeds.get(run.key.method, 0), run.key.seed + 1)
@@ -84,8 +88,9 @@ def commands(results: Results) -> Iterator[str]:
             fewer = [f"smac:{few.pop()}"]
     budgets = sorted({run.key.budget for run in results.runs if run.key.method != RANDOM})
     model = sorted({run.key.model for run in results.runs if run.key.model})
-    words = ["tunewise bench run", suite, "--methods", ",".join([*named, *fewer])]
+    words = ["tunewise bench run", ",".join([*suite, *problems]), "--methods", ",".join([*named, *fewer])]
     words += ["--model", model[0]] if model else []
+    words += ["--mode live"] if any(run.key.protocol.endswith("live") for run in results.runs) else []
     words += ["--budget", ",".join(map(str, budgets)), "--seeds", str(usual), "--records bench.jsonl"]
     yield " ".join(words)
     yield "tunewise bench report bench.jsonl -o report"

@@ -145,7 +145,9 @@ def configured(runner: Runner, options: argparse.Namespace) -> Trace:
         metric=runner.dataset.metric,
         budget=options.evaluations,
     )
-    sampler = LLMSampler(chosen_model(options) or configuration_player(), task=task, space=space, default=False)
+    sampler = LLMSampler(
+        chosen_model(options) or configuration_player(), task=task, space=space, proposer="compressed", default=False
+    )
     return trace_of(tune(Baseline(runner), space, task=task, trials=options.evaluations, sampler=sampler))
 
 

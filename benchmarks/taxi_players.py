@@ -140,6 +140,45 @@ def make_model_and_optimizer(
     return model, torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
 '''
 
+RESIDUAL = '''
+import torch
+from torch import nn
+
+class Block(nn.Module):
+    def __init__(self, width, dropout):
+        super().__init__()
+        self.inner = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Dropout(dropout),
+            nn.Linear(2 * width, width),
+        )
+
+    def forward(self, x):
+        return x + self.inner(x)
+
+def make_model_and_optimizer(
+    width: Annotated[int, Range(16, 192, log=True)] = 64,
+    blocks: Annotated[int, Range(1, 4)] = 2,
+    dropout: Annotated[float, Range(0.0, 0.5)] = 0.2,
+    learning_rate: Annotated[float, Range(1e-4, 1e-2, log=True)] = 1e-3,
+    weight_decay: Annotated[float, Range(1e-4, 1.0, log=True)] = 0.1,
+    batch_size: Annotated[int, Range(32, 512, log=True)] = 128,
+):
+    """Residual blocks with dropout, trained by AdamW.
+
+    Args:
+        width: units that the blocks share
+        blocks: how many
+        dropout: share of units that are dropped in training
+        learning_rate: step size of AdamW
+        weight_decay: decoupled decay of the weights
+        batch_size: rows of a training batch
+    """
+    model = nn.Sequential(
+        nn.Linear(N_INPUTS, width), *[Block(width, dropout) for _ in range(blocks)], nn.Linear(width, N_OUTPUTS)
+    )
+    return model, torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
+'''
+
 WRITTEN = (
     ("A small network should do.", BROKEN),
     ("A network with normalization and decoupled weight decay.", SMOOTH),
@@ -148,9 +187,11 @@ WRITTEN = (
         "Linear effects, products of zones and hours, and a deep part, since trips depend on pairs of zones.",
         WIDE_AND_DEEP,
     ),
+    ("Residual blocks, which train well when they are small.", RESIDUAL),
 )
 
 CALLS: Mapping[str, list[dict[str, Any]]] = {
+    RESIDUAL: [{"learning_rate": 5e-4, "dropout": 0.3}, {"width": 96}, {"blocks": 1, "batch_size": 64}],
     SMOOTH: [
         {"learning_rate": 1e-3, "dropout": 0.2},
         {"width": 256, "learning_rate": 1e-3},

@@ -548,3 +548,13 @@ def test_a_database_keeps_conversations_too(tmp_path: Path) -> None:
         "assistant",
     ]
     assert about.trials[6].system_attrs["fixed_params"] == NEXT
+
+
+def test_bytes_that_are_no_text_do_no_harm() -> None:
+    about = study()
+    about.add_trial(
+        optuna.trial.create_trial(state=optuna.trial.TrialState.FAIL, user_attrs={RESULT_KEY: {"error": "bad \udcff"}})
+    )
+    conversation, _ = talk([wants("trial", '{"number": 6}'), "an answer \udcff"], Subject(about))
+    assert said(conversation, "h\udcff?") == "an answer \udcff"
+    assert [t.message.content for t in conversation.turns if t.message.role != "tool"] == ["h??", "", "an answer ?"]

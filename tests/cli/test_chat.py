@@ -137,7 +137,7 @@ def test_a_whole_session_in_a_terminal(file: Path) -> None:
             person.see("stopped; what came is kept")
             assert server.hung_up.wait(5)
             person.see("> ")
-            person.type("What next?\n")
+            person.type("What next?\ny\n")  # what is typed before the question for a yes is no answer to it
             person.see("+ C: 30")
             person.see("It costs 1 trial")
             person.see("Do it? [y/N] ")

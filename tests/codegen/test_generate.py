@@ -138,6 +138,14 @@ def test_auto_tunes_with_the_surrogate(regression: Dataset, sandbox: Sandbox) ->
     assert "Give one configuration" in prompt(model.requests[1])
 
 
+def test_the_chat_proposer_keeps_the_dialogue(regression: Dataset, sandbox: Sandbox) -> None:
+    replies = [fenced(RIDGE), called({"alpha": 1.0}), called({"alpha": 2.0})]
+    study, model = study_of(regression, sandbox, replies, trials=3, options={"tuner": "chat"})
+    assert records(study)[2].configuration == {"p1.alpha": 2.0}
+    assert RIDGE.strip() in model.requests[2].messages[1].content
+    assert len(model.requests[2].messages) > len(model.requests[1].messages)
+
+
 def test_what_is_refused_is_told_and_written_again(regression: Dataset, sandbox: Sandbox) -> None:
     replies = [
         "I cannot see your data, but ridge regression is a good idea.",
@@ -157,9 +165,10 @@ def test_what_is_refused_is_told_and_written_again(regression: Dataset, sandbox:
     tree = Tree.from_study(study)
     assert [(p.kind, p.parent, p.stands) for p in tree.programs] == [
         ("draft", None, False),
-        ("repair", 1, False),
+        ("draft", None, False),
         ("repair", 2, False),
-        ("repair", 3, True),
+        ("repair", 3, False),
+        ("repair", 4, True),
     ]
     calls = [key for key in study.trials[0].system_attrs if key.startswith(CALL_KEY)]
     assert len(calls) == MAX_ATTEMPTS, "every attempt is billed to the trial"
@@ -230,6 +239,14 @@ def test_where_no_better_program_comes_the_best_is_tuned_on(regression: Dataset,
     last = records(study)[2]
     assert last.configuration == {"p1.alpha": 1.0}
     assert last.proposal["note"].startswith("No new program: The model wrote no program")
+
+
+def test_after_five_refusals_the_model_is_left_alone_for_a_while(regression: Dataset, sandbox: Sandbox) -> None:
+    calls = [called({"alpha": alpha}) for alpha in (900.0, 800.0, 700.0, 600.0)]
+    replies = [fenced(RIDGE), *calls[:2], *["no idea"] * 5, *calls[2:]]
+    study, model = study_of(regression, sandbox, replies, trials=5, options={"patience": 2})
+    assert len(model.requests) == len(replies)
+    assert [bool(record.proposal.get("note")) for record in records(study)] == [False, False, False, True, False]
 
 
 def test_a_model_that_is_away_stops_the_study_only_where_nothing_can_be_tuned(
@@ -317,7 +334,9 @@ def test_the_exported_winner_reproduces_its_score(
     assert ended.value.code == 0
     assert capsys.readouterr().out.startswith(f"validation: {study.best_value:.9g} (was {study.best_value:.9g})")
     monkeypatch.setattr(sys, "argv", [str(file), str(tmp_path / "gone.csv")])
-    with pytest.raises(StudyError, match="no file"):
+    with pytest.raises(SystemExit) as ended:
         runpy.run_path(str(file), run_name="__main__")
+    assert ended.value.code == 2
+    assert "is no file" in capsys.readouterr().err
     with pytest.raises(StudyError, match="Trial 9 of the study has not finished"):
         export_program(study, trial=9)

@@ -285,6 +285,7 @@ if os.fork() == 0:
         socket.create_connection(("127.0.0.1", a["tcp"]), 2)
         time.sleep(1)
     os._exit(0)
+time.sleep(0.5)
 ### own_session
 os.setsid(); escaped()
 ### own_group
@@ -367,7 +368,7 @@ escaped() if done > 9 << 20 else None
 ### many_files
 for i in range(10 ** 7):
     open(f"f{i}", "w").close()
-    if i > 7000: time.sleep(0.001)
+    if i > 7000 and i % 100 == 0: time.sleep(0.01)
 ### many_large_files
 for i in range(1000):
     with open(f"f{i}", "wb") as f: f.write(bytes(4 << 20))
@@ -379,7 +380,7 @@ time.sleep(0.5)
 ### deep_folders
 for i in range(100_000):
     os.mkdir("d"); os.chdir("d")
-    if i > 400: time.sleep(0.002)  # or removing them takes longer than all the rest
+    if i > 400 and i % 10 == 0: time.sleep(0.01)  # or removing them takes longer than all the rest
 ### barred_folders
 os.mkdir("d", 0o300); os.chdir("d")
 for i in range(1000):

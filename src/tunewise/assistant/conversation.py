@@ -18,6 +18,7 @@ from tunewise.assistant.subject import Subject
 from tunewise.assistant.tools import cut, lookups, read_arguments, tool_for
 from tunewise.errors import InvalidReply, UsageError
 from tunewise.llm.base import ChatReply, ChatRequest, Message, Tool, ToolCall
+from tunewise.llm.dialect import clean
 from tunewise.llm.ledger import Call, Ledger
 from tunewise.llm.streaming import calls_tools
 from tunewise.prompts.render import render
@@ -111,7 +112,7 @@ class Conversation:
             UsageError: The question is empty or too long.
             BudgetReached, ModelError: As for `Ledger.complete`.
         """
-        question = mask(question.strip())
+        question = question.strip()
         if not question or len(question) > MAX_QUESTION:
             raise UsageError(
                 f"The question has {len(question)} characters; write 1 to {MAX_QUESTION}. Give a log with --log, and a "
@@ -127,7 +128,7 @@ class Conversation:
             calls = reply.tool_calls
             for call in calls:
                 yield Looked(call.name, clip(call.arguments, 200))
-                self._keep(Message("tool", mask(cut(self._answer(call))), tool_call_id=call.id))
+                self._keep(Message("tool", cut(self._answer(call)), tool_call_id=call.id))
             if not calls:
                 yield from self._conclude(reply)
                 return
@@ -219,7 +220,7 @@ class Conversation:
         return tuple(found)
 
     def _keep(self, message: Message, *, interrupted: bool = False) -> None:
-        message = Message(message.role, mask(message.content), message.tool_calls, message.tool_call_id)
+        message = replace(message, content=mask(clean(message.content)))
         turn = Turn(message, datetime.now(UTC).isoformat(timespec="seconds"), interrupted)
         self.turns.append(turn)
         self._store.add(self.id, self._number, turn)

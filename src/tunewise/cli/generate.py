@@ -48,7 +48,7 @@ def generate(
     drop: Annotated[list[str] | None, typer.Option(help="Column that nobody may use; may be repeated.")] = None,
     rows: Annotated[int | None, typer.Option(min=50, help="Use so many rows at most, drawn at random.")] = None,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds that one evaluation may take.")] = 300.0,
-    memory: Annotated[int, typer.Option(min=256, help="MiB that one evaluation may take.")] = 4096,
+    memory: Annotated[int, typer.Option(min=1024, help="MiB that one evaluation may take.")] = 4096,
     proposer: ProposerOption = None,
     reasoning: ReasoningOption = None,
     patience: Annotated[int, typer.Option(min=1, help="Trials without gain before another program is written.")] = 3,

@@ -211,7 +211,10 @@ def split(
         import pyarrow.compute as pc
 
         table = table.take(np.sort(order))
-        order = pc.sort_indices(table, sort_keys=[(recipe.time, "ascending")]).to_numpy()
+        try:
+            order = pc.sort_indices(table, sort_keys=[(recipe.time, "ascending")]).to_numpy()
+        except (TypeError, NotImplementedError):  # pyarrow's own errors are of these kinds
+            raise StudyError(f"The column {shorten(recipe.time)} cannot be sorted. Name one with dates.") from None
     table = table.take(order)
     count = table.num_rows
     if count < LEAST_ROWS:

@@ -13,7 +13,7 @@ from tunewise.codegen.contract import contract_named
 from tunewise.codegen.data import Recipe, load_dataset
 from tunewise.codegen.evaluate import CURVE, Runner
 from tunewise.codegen.tree import Tree, own_names, program_of
-from tunewise.errors import StudyError
+from tunewise.errors import StudyError, TunewiseError
 from tunewise.history import GENERATION_KEY
 from tunewise.prompts.views import clip
 from tunewise.sandbox.base import Limits, Outcome
@@ -116,22 +116,26 @@ def reproduce(
         training: As exported.
 
     Returns:
-        Exit code: 0 when the validation score is the same to 1e-6.
+        Exit code: 0 when the validation score is the same to 1e-6, 1 when it is not, 2 when it could not be found.
     """
     import sys
 
     recipe = Recipe.from_dict({**training["data"], **({"path": sys.argv[1]} if sys.argv[1:] else {})})
-    runner = Runner(
-        dataset=load_dataset(recipe),
-        contract=contract_named(training["contract"]),
-        sandbox=ThisProcess(),
-        epochs=training["epochs"],
-        seed=training["seed"],
-        max_parameters=training["max_parameters"],
-    )
-    if runner.dataset.fingerprint != training["fingerprint"]:
-        sys.stderr.write("The data are not those that this program was scored on, so the scores will differ.\n")
-    evaluation = runner.evaluate(Path(file).read_text("utf-8"), hyperparameters)
+    try:
+        runner = Runner(
+            dataset=load_dataset(recipe),
+            contract=contract_named(training["contract"]),
+            sandbox=ThisProcess(),
+            epochs=training["epochs"],
+            seed=training["seed"],
+            max_parameters=training["max_parameters"],
+        )
+        if runner.dataset.fingerprint != training["fingerprint"]:
+            sys.stderr.write("The data are not those that this program was scored on, so its scores will differ.\n")
+        evaluation = runner.evaluate(Path(file).read_text("utf-8"), hyperparameters)
+    except TunewiseError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
     found = {"validation": evaluation.value, **evaluation.extra}
     for name, before in scores.items():
         sys.stdout.write(f"{name}: {found.get(name, float('nan')):.9g} (was {before:.9g})\n")

@@ -29,7 +29,8 @@ def next_step(tree: Tree, *, patience: int) -> Step:
 
     - Nothing stands yet: write a draft, or repair what was refused last.
     - A new program is tried with its defaults; if all its trials fail, it is repaired.
-    - After `patience` trials since the best value, and since the latest program came, the best program is improved.
+    - After `patience` trials since the best value, and since a program was last written, refused ones too, the best
+      program is improved.
     - Otherwise a program is tuned: the latest one if its defaults beat those of its parent, else the best one.
 
     Args:
@@ -37,7 +38,7 @@ def next_step(tree: Tree, *, patience: int) -> Step:
         patience: How many trials may go by without improvement.
     """
     if not tree.standing:
-        refused = tree.programs[-1] if tree.programs else None
+        refused = next((program for program in reversed(tree.programs) if program.code), None)
         return Step("repair" if refused else "draft", refused)
     latest = tree.standing[-1]
     history = tree.history_of(latest)
@@ -49,7 +50,7 @@ def next_step(tree: Tree, *, patience: int) -> Step:
     assert best is not None, "the latest program has a finished trial"
     record = tree.best_of(best)
     assert record is not None
-    since = max(record.number, history[0].number)
+    since = max(record.number, history[0].number, tree.programs[-1].trial)
     if sum(trial.number > since for trial in tree.history.told) >= patience:
         return Step("improve", best, best)
     return Step(tune=latest if is_promising(tree, latest) else best)

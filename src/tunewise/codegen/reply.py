@@ -32,7 +32,7 @@ def find_program(reply: ChatReply, function: str) -> tuple[str, str]:
     """
     if reply.finish_reason == "refusal":
         raise InvalidReply("The model refused. Only a program is asked for.")
-    text = reply.text.replace("\r\n", "\n").rpartition("</think>")[2]
+    text = reply.text.replace("\r\n", "\n").replace("\r", "\n").rpartition("</think>")[2]
     if len(text) > MAX_REPLY:
         raise InvalidReply(f"The reply has {len(text)} characters. Write one program of less than 20000.")
     found = list(candidates(text))

@@ -60,24 +60,14 @@ def write_program(
     for attempt in range(MAX_ATTEMPTS):
         request = program_request(runner, task, tree, parent, unreadable=unreadable, expert=expert)
         reply = complete(replace(request, temperature=max(temperature, TEMPERATURES[attempt])))
-        try:
-            code, reason = find_program(reply, runner.contract.function)
-        except InvalidReply as error:
-            unreadable = str(error)
-            continue
-        try:
-            refuse_repeats(code, tree)
-            runner.check(code)
-            objection, unreadable = "", ""
-        except InvalidReply as error:
-            objection, unreadable = clip(str(error), MAX_OBJECTION), ""
+        code, reason, objection = read_and_check(reply, tree, runner)
         program = tree.add(
             study,
             kind=kind,
             parent=parent.number if parent else None,
             code=code,
             reason=reason,
-            objection=objection,
+            objection=clip(objection, MAX_OBJECTION),
             contract=runner.contract.name,
             trial=trial,
             model=reply.model,
@@ -85,12 +75,26 @@ def write_program(
         if program.stands:
             return program
         tree = replace(tree, programs=(*tree.programs, program))
-        kind, parent = "repair", program
-    last = unreadable or (parent.objection if parent else "")
+        if code:
+            kind, parent, unreadable = "repair", program, ""
+        else:  # there is nothing to repair in it
+            unreadable = objection
     raise NoProgram(
-        f"The model wrote no program that can be used, in {MAX_ATTEMPTS} attempts. The last objection: {last} Choose "
-        "another model, or the other contract, and run the same again: it goes on where it is."
+        f"The model wrote no program that can be used, in {MAX_ATTEMPTS} attempts. The last objection: {objection} "
+        "Choose another model, or the other contract, and run the same again: it goes on where it is."
     )
+
+
+def read_and_check(reply: ChatReply, tree: Tree, runner: Runner) -> tuple[str, str, str]:
+    """The program in a reply, the words before it, and why it cannot be used; empty where it can."""
+    code = reason = ""
+    try:
+        code, reason = find_program(reply, runner.contract.function)
+        refuse_repeats(code, tree)
+        runner.check(code)
+    except InvalidReply as error:
+        return code, reason, str(error)
+    return code, reason, ""
 
 
 def refuse_repeats(code: str, tree: Tree) -> None:

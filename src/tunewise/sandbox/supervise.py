@@ -23,7 +23,7 @@ from tunewise.sandbox.folder import hidden_bytes, used_bytes
 
 __all__ = ["Child", "read_answer", "supervise"]
 
-LOOK_S = 0.05
+LOOK_S, SELDOM_S = 0.05, 0.5  # between two looks; a look at many files costs us too
 CHUNK = 1 << 16
 LONGEST_ERROR = 500  # characters
 DEEPEST = 64  # containers in containers, so that whoever writes the answer somewhere does not fail on it
@@ -111,7 +111,8 @@ def supervise(child: Child, streams: tuple[int, int, int], *, folder: str, limit
                     breach = f"the largest answer, {limits.result_kb} KiB"
                 elif now > look_at:
                     breach = usage_breach(child, folder, limits)
-                    look_at = time.monotonic() + max(LOOK_S, 4 * (time.monotonic() - now))  # a look costs us too
+                    cost = time.monotonic() - now
+                    look_at = now + cost + min(max(LOOK_S, 4 * cost), SELDOM_S)
         finally:
             child.kill()
         while drain(selector, 0):  # what was written before the end

@@ -490,7 +490,8 @@ def test_the_result_goes_to_standard_output_and_progress_to_standard_error(plain
 def test_show_of_several_objectives_names_the_front(tmp_path: Path, cli: InProcess) -> None:
     journal = tmp_path / "two.journal"
     study = optuna.create_study(storage=open_storage(journal), directions=["minimize", "maximize"], study_name="two")
-    study.optimize(lambda trial: (x := trial.suggest_float("x", 0, 1), x * (trial.number != 2)), n_trials=4)
+    for values in ((0.3, 0.3), (0.6, 0.6), (0.5, 0.0), (0.9, 0.9)):
+        study.tell(study.ask(), values)
     shown = cli("show", journal)
     assert shown.code == 0
     assert "The study has 2 objectives." in shown.out

@@ -43,6 +43,7 @@ class ProblemView:
         space: The search space.
         reasoning: Whether the reply begins with an analysis.
         batch: How many configurations a reply gives; 0: one alone.
+        bare: Whether the goal and the form of a reply are left to what follows.
     """
 
     template: ClassVar[str] = "problem.jinja"
@@ -50,6 +51,7 @@ class ProblemView:
     space: SearchSpace
     reasoning: bool = False
     batch: int = 0
+    bare: bool = False
 
     @property
     def may_leave_out(self) -> bool:

@@ -52,13 +52,10 @@ def read_evidence(history: History, options: AutoOptions) -> Evidence:
         if wasted := policy.get("wasted", 0.0):
             model.append((0.0, wasted))
         bar = policy.get("bar")
+        answers = trial.by_model or trial.source == "prior"  # where the surrogate is led by the model, the model is
         worthless = trial.value is None or not math.isfinite(trial.value)  # and that is a failure whatever was expected
-        if (
-            (bar is not None or worthless)
-            and trial.state != "running"
-            and (trial.by_model or trial.source == "acquisition")
-        ):
-            (model if trial.by_model else own).append((float(beats(trial, bar, history)), 1.0))
+        if (bar is not None or worthless) and trial.state != "running" and (answers or trial.source == "acquisition"):
+            (model if answers else own).append((float(beats(trial, bar, history)), 1.0))
     wins, losses = counted(model, options.memory)
     own_wins, own_losses = counted(own, options.memory)
     share = (options.trust + wins) / (options.trust + wins + losses)

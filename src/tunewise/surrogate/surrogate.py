@@ -53,6 +53,7 @@ class Surrogate:
         best: `k x d` points of the best finished trials, the best first.
         incumbent: The least value that the process expects at a finished or running trial, on the warped scale.
         rng: Randomness of `propose`.
+        prior: What somebody believes about where the optimum lies, as a further term of the acquisition.
     """
 
     lattice: Lattice
@@ -64,6 +65,7 @@ class Surrogate:
     best: Array
     incumbent: float
     rng: np.random.Generator
+    prior: Acquisition | None = None
 
     def score(self, configurations: Sequence[Mapping[str, Value]]) -> Array:
         """Logarithm of expected improvement times probability of success; `n` numbers that compare with each other."""
@@ -125,6 +127,8 @@ class Surrogate:
             terms.append(self.feasibility)
         if len(self.best):
             terms.append(self._nearby())
+        if self.prior is not None:
+            terms.append(self.prior)
         return Total(tuple(terms))
 
     def _nearby(self) -> Nearby:

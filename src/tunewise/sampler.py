@@ -9,12 +9,15 @@ from __future__ import annotations
 import logging
 import threading
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import replace
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
@@ -24,7 +27,7 @@ from tunewise.llm.base import ChatModel, ChatReply, ChatRequest
 from tunewise.llm.ledger import Call, Caps, Ledger, Totals
 from tunewise.llm.scripted import ScriptedModel
 from tunewise.prompts.views import show
-from tunewise.proposers import Ask, Proposal, Proposer, Proposing, auto, chat, compressed, default_first, random
+from tunewise.proposers import Ask, Meanwhile, Proposal, Proposer, auto, chat, compressed, default_first, random
 from tunewise.space import SearchSpace, Value, shorten
 from tunewise.task import Task
 
@@ -47,8 +50,10 @@ MAX_COLLISIONS = 3
 
 logger = logging.getLogger("tunewise")
 
+Result = TypeVar("Result")
 
-def drive(asking: Proposing, complete: Callable[[ChatRequest], ChatReply]) -> Proposal:
+
+def drive(asking: Generator[ChatRequest, ChatReply, Result], complete: Callable[[ChatRequest], ChatReply]) -> Result:
     """Run a proposer: call the model for each request that it yields, until it returns.
 
     What a proposer can answer (no reply now, a request that is too long) is thrown into it; every other error ends it.
@@ -63,7 +68,7 @@ def drive(asking: Proposing, complete: Callable[[ChatRequest], ChatReply]) -> Pr
             else:
                 request = asking.send(reply)
     except StopIteration as done:
-        return cast("Proposal", done.value)
+        return cast("Result", done.value)
     finally:
         asking.close()
 
@@ -92,6 +97,9 @@ class LLMSampler(BaseSampler):
         price: Of the model, where no list has it.
         max_fallbacks: After so many trials in a row that had to do without the model, the next one raises
             `ModelUnusable`; None: never.
+        ahead: Whether "auto" asks for its next candidates while a trial runs, in a thread, so that training hides the
+            model's latency. The trial ends when both have ended. What is proposed does not depend on how long a
+            call takes.
 
     Raises:
         UsageError: An argument breaks a rule.
@@ -112,6 +120,7 @@ class LLMSampler(BaseSampler):
         caps: Caps | None = None,
         price: Price | None = None,
         max_fallbacks: int | None = 3,
+        ahead: bool = True,
     ) -> None:
         self.task = task or Task()
         self.space = space
@@ -136,6 +145,8 @@ class LLMSampler(BaseSampler):
             "temperature": temperature,
             "model": model is not None,
         }
+        self.ahead = ahead and self.model.name != "manual"  # a person is not to be asked behind the progress display
+        self._calling: dict[tuple[str, int], Future[None]] = {}  # study and trial: the calls that run beside it
         self._seed = seed
         self._entropy = [int(word) for word in np.random.SeedSequence(seed).generate_state(4)]
         self._max_fallbacks = max_fallbacks
@@ -178,7 +189,7 @@ class LLMSampler(BaseSampler):
         waiting = (
             t.number for t in trials if t.state == TrialState.WAITING and not TrialRecord.from_optuna(t).configuration
         )
-        ask = self._ask(study, next(waiting, len(trials)), self.space, fixed={})
+        ask = replace(self._ask(study, next(waiting, len(trials)), self.space, fixed={}), ahead=False)
         try:
             return next(self._ask_model(ask))
         except StopIteration:
@@ -231,8 +242,10 @@ class LLMSampler(BaseSampler):
         return self._sample(study, trial, {param_name: param_distribution}, fixed=fixed)[param_name]
 
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
-        """End `study.optimize` gracefully where the model has not been of use for a while."""
-        del trial, state, values
+        """Wait for what is asked beside the trial; end `study.optimize` where the model was of no use for a while."""
+        del state, values
+        if calling := self._calling.get((study.study_name, trial.number)):
+            wait([calling])
         if self._max_fallbacks is not None and len(self._fallbacks) >= self._max_fallbacks:
             try:
                 study.stop()
@@ -257,11 +270,38 @@ class LLMSampler(BaseSampler):
             if space.accepts(planned.configuration):  # proposed before an interruption
                 return {name: planned.configuration[name] for name in space if name in planned.configuration}
             self.restore(study)
+            self._raise_late(study)
             if (study.study_name, trial.number) not in self._fallbacks:  # never halfway through a trial
                 self.check_fallbacks()
             proposal = self._find(study, trial, space, fixed=fixed)
             self._take(study, trial, planned, proposal)
+            if proposal.meanwhile and all(calling.done() for calling in self._calling.values()):
+                self._call_beside(study, trial, proposal.meanwhile)
         return dict(proposal.configuration)
+
+    def _call_beside(self, study: Study, trial: FrozenTrial, meanwhile: Meanwhile) -> None:
+        """Make calls in a thread; what they bring is stored with the trial, which is still running."""
+
+        def call() -> None:
+            learned = drive(meanwhile, lambda request: self._complete(study, trial, request))
+            if not learned:
+                return
+            stored = study._storage.get_trial(trial._trial_id).user_attrs[PROPOSAL_KEY]
+            with suppress(UpdateFinishedTrialError):  # told by another process: what was offered is lost, no more
+                policy = {**stored.get("policy", {}), **learned}
+                study._storage.set_trial_user_attr(trial._trial_id, PROPOSAL_KEY, {**stored, "policy": policy})
+
+        executor = ThreadPoolExecutor(1, "tunewise-ahead")
+        self._calling[study.study_name, trial.number] = executor.submit(call)
+        executor.shutdown(wait=False)
+
+    def _raise_late(self, study: Study) -> None:
+        """What ended the calls beside an earlier trial, if anything did, ends this one."""
+        for key, calling in list(self._calling.items()):
+            if key[0] == study.study_name and calling.done():
+                del self._calling[key]
+                if error := calling.exception():
+                    raise error
 
     def _find(self, study: Study, trial: FrozenTrial, space: SearchSpace, *, fixed: Mapping[str, Value]) -> Proposal:
         """Ask the proposer; once more where a worker in another process has meanwhile proposed the same."""
@@ -286,6 +326,7 @@ class LLMSampler(BaseSampler):
             seed=None if self._seed is None else self._seed + number,
             fixed=fixed,
             context_tokens=self.model.context_tokens,
+            ahead=self.ahead,
             **self._style,
         )
 
@@ -311,7 +352,10 @@ class LLMSampler(BaseSampler):
         def record(call: Call) -> None:
             self._counted.add((study.study_name, trial.number, key))
             entry = {**call.to_dict(), "prompt": request.messages[-1].content}
-            study._storage.set_trial_system_attr(trial._trial_id, key, entry)
+            try:
+                study._storage.set_trial_system_attr(trial._trial_id, key, entry)
+            except UpdateFinishedTrialError:
+                logger.warning("A call beside trial %d was not recorded: another process ended it.", trial.number)
 
         return self._ledger.complete(request, record)
 

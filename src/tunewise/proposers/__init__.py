@@ -1,7 +1,7 @@
 """Where configurations come from: generators that yield requests to a model and return a `Proposal`. No I/O."""
 
 from tunewise.proposers.auto import AutoOptions, auto, auto_with
-from tunewise.proposers.base import Ask, Proposal, Proposer, Proposing, Source
+from tunewise.proposers.base import Ask, Meanwhile, Proposal, Proposer, Proposing, Source
 from tunewise.proposers.chat import chat
 from tunewise.proposers.compressed import compressed
 from tunewise.proposers.plain import default_first, random
@@ -9,6 +9,7 @@ from tunewise.proposers.plain import default_first, random
 __all__ = [
     "Ask",
     "AutoOptions",
+    "Meanwhile",
     "Proposal",
     "Proposer",
     "Proposing",

@@ -11,15 +11,16 @@ The whole state stands in the history: what was offered, what was expected, what
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Generator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tunewise.history import TrialRecord
-from tunewise.llm.base import Message
+from tunewise.history import History, TrialRecord
+from tunewise.llm.base import ChatReply, ChatRequest, Message
 from tunewise.prompts.render import render
 from tunewise.prompts.state import StateView
 from tunewise.prompts.views import ProblemView
-from tunewise.proposers.base import Ask, Proposal, Proposer, Proposing, draw
+from tunewise.proposers.base import Ask, Meanwhile, Proposal, Proposer, Proposing, draw
 from tunewise.proposers.batch import Batch, Candidate, ask_for_batch, unused
 from tunewise.proposers.compressed import one_message
 from tunewise.proposers.credit import fair_value, policy_of, read_evidence, stale_for
@@ -122,23 +123,23 @@ def auto_with(options: AutoOptions) -> Proposer:
         """The policy, for one trial."""
         yield from nothing()
         standing = stand(ask, options)
-        listened = may_be_heard(ask, standing, options)
-        candidates = unused(ask, most=options.pool) if listened else ()
+        heard = may_be_heard(ask, standing, options)
+        candidates = unused(ask, most=options.pool) if heard else ()
         chosen, batch = choose(standing, candidates), Batch()
         policy: dict[str, Any] = {"credit": round(standing.credit, 3)} if ask.model else {}
-        if listened and chosen is None and (count := wanted(ask, options)):
-            stuck = plateau(ask, options)
-            if options.prior and not prior_asked(ask.history):
-                policy |= yield from ask_for_prior(ask, retries=options.retries)
-            batch = yield from ask_for_batch(
-                ask, state_messages(ask, standing, count, stuck), most=count, retries=options.retries
-            )
+        if heard and chosen is None and not (ask.ahead and standing.informed):
+            batch, left = yield from consult(ask, standing, options)
             chosen = choose(standing, batch.candidates)
-            policy |= account(batch, chosen, stuck, options)
+            policy |= left
         if chosen is not None:
             policy |= expectation(ask, standing, chosen.configuration)
-            return from_candidate(chosen, batch, policy | ({"alternative": standing.own} if standing.own else {}))
-        return classical(ask, standing, batch, policy, note=farewell(ask, standing, options))
+            policy |= {"alternative": standing.own} if standing.own else {}
+            proposal = from_candidate(chosen, batch, policy)
+        else:
+            proposal = classical(ask, standing, batch, policy, note=farewell(ask, standing, options))
+        if ask.ahead and ask.model and not ask.last and standing.credit >= options.least:
+            return replace(proposal, meanwhile=look_ahead(ask, proposal, options))
+        return proposal
 
     return auto
 
@@ -146,13 +147,35 @@ def auto_with(options: AutoOptions) -> Proposer:
 auto = auto_with(AutoOptions())
 
 
-def may_be_heard(ask: Ask, standing: Standing, options: AutoOptions) -> bool:
-    """Whether the model has a say in this trial.
+def look_ahead(ask: Ask, proposal: Proposal, options: AutoOptions) -> Meanwhile:
+    """What is asked while a trial runs: candidates for the next one, so that nobody waits for the model.
+
+    The request sees the trial as a running one. It depends on nothing else, so when the reply comes changes nothing.
+    """
+    running = TrialRecord(
+        number=ask.trial, state="running", configuration=proposal.configuration, proposal=proposal.to_dict()
+    )
+    ahead = replace(
+        ask,
+        history=History((*ask.history, running), ask.history.direction),
+        trial=ask.trial + 1,
+        rng=ask.rng.spawn(1)[0],
+        fixed={},
+    )
+    standing = stand(ahead, options)
+    if not may_be_heard(ahead, standing, options, soon=1) or choose(standing, unused(ahead, most=options.pool)):
+        return {}
+    _, left = yield from consult(ahead, standing, options)
+    return left
+
+
+def may_be_heard(ask: Ask, standing: Standing, options: AutoOptions, *, soon: int = 0) -> bool:
+    """Whether the model has a say in this trial; `soon` values more will be there by then.
 
     Without any value (no default, or it still runs) the surrogate has nothing to say, so the model has. What is partly
     fixed is completed by the surrogate: candidates are whole configurations.
     """
-    if not ask.model or ask.fixed or ask.exhausted or 0 < standing.observed < options.after:
+    if not ask.model or ask.fixed or ask.exhausted or 0 < standing.observed + soon < options.after:
         return False
     return standing.credit >= options.least
 
@@ -230,12 +253,30 @@ def plateau(ask: Ask, options: AutoOptions) -> int:
     return stale if stale >= options.plateau else 0
 
 
-def account(batch: Batch, chosen: Candidate | None, stuck: int, options: AutoOptions) -> dict[str, Any]:
-    """What a call leaves behind: what it offered, and what it cost in credit."""
-    call = "no reply" if batch.no_reply else "plateau" if stuck else "candidates"
-    wasted = options.wasted if not batch.candidates else options.unwanted if chosen is None else 0.0
-    offered = [c.to_dict() for c in batch.candidates]
-    return {"call": call, **({"offered": offered} if offered else {}), **({"wasted": wasted} if wasted else {})}
+def consult(
+    ask: Ask, standing: Standing, options: AutoOptions
+) -> Generator[ChatRequest, ChatReply, tuple[Batch, dict[str, Any]]]:
+    """Ask the model for candidates, unless it is to be left alone.
+
+    Returns:
+        What it offered, and what the call leaves behind: that, and what it cost in credit.
+    """
+    count = wanted(ask, options)
+    if not count:
+        return Batch(), {}
+    told = {}
+    if options.prior and not prior_asked(ask.history):
+        told = yield from ask_for_prior(ask, retries=options.retries)
+    stuck = plateau(ask, options)
+    messages = state_messages(ask, standing, count, stuck)
+    batch = yield from ask_for_batch(ask, messages, most=count, retries=options.retries)
+    left: dict[str, Any] = {"call": "no reply" if batch.no_reply else "plateau" if stuck else "candidates"}
+    if batch.candidates:
+        left["offered"] = [c.to_dict() for c in batch.candidates]
+    else:
+        left |= {"wasted": options.wasted, "failure": batch.failure}
+    refused = [*told.pop("refused", ()), *batch.refused]
+    return batch, told | left | ({"refused": refused} if refused else {})
 
 
 def expectation(ask: Ask, standing: Standing, configuration: Configuration) -> dict[str, Any]:
@@ -276,12 +317,17 @@ def classical(ask: Ask, standing: Standing, batch: Batch, policy: dict[str, Any]
         configuration=configuration,
         source="prior" if standing.guided else "acquisition" if known else "random",
         reason=reason if known else "",
-        fallback=batch.failure if policy.get("call") else "",
+        fallback=policy.get("failure", "") or failed_ahead(ask),
         refused=batch.refused,
         note=note,
         method="auto",
         policy=policy | expected,
     )
+
+
+def failed_ahead(ask: Ask) -> str:
+    """Why the call that ran beside the latest trial brought nothing, if so."""
+    return str(policy_of(ask.history[-1]).get("failure", "")) if ask.ahead and ask.history else ""
 
 
 def farewell(ask: Ask, standing: Standing, options: AutoOptions) -> str:

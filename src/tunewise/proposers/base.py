@@ -16,7 +16,7 @@ except StopIteration as done:
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Literal, Protocol
 
@@ -50,6 +50,9 @@ Source = Literal["default", "model", "repair", "acquisition", "prior", "random"]
 surrogate, where it expects most of another trial. "prior": the surrogate, led elsewhere by a prior that the model
 wrote."""
 
+Meanwhile = Generator[ChatRequest, ChatReply, dict[str, Any]]
+"""Like a proposer, but for what is worth knowing at the next trial."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
@@ -68,6 +71,7 @@ class Proposal:
         model: The model as the server names it; empty when none was asked.
         template: Hash of the prompt templates.
         policy: What the proposer will want to know about this trial later, as plain data.
+        meanwhile: Calls that may be made while the trial runs; what it returns is added to `policy`.
     """
 
     configuration: Configuration
@@ -82,11 +86,13 @@ class Proposal:
     model: str = ""
     template: str = field(default_factory=template_hash)
     policy: Mapping[str, Any] = field(default_factory=dict)
+    meanwhile: Meanwhile | None = field(default=None, compare=False, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for the storage; what is empty is left out."""
-        known = {key: value for key, value in asdict(self).items() if value not in ("", (), {})}
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in known.items()}
+        names = (f.name for f in fields(self) if f.name != "meanwhile")
+        known = {name: value for name in names if (value := getattr(self, name)) not in ("", (), {})}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in known.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +112,7 @@ class Ask:
         expert: Whether the system message gives the model the role of an expert.
         temperature: Of the first request for a trial [Zhang: 0]; those after a refusal are warmer.
         model: Whether there is a model to ask.
+        ahead: Whether calls may be made while the trial runs, so that nobody waits for them.
     """
 
     task: Task
@@ -120,6 +127,7 @@ class Ask:
     expert: bool = True
     temperature: float = 0.0
     model: bool = True
+    ahead: bool = False
 
     @property
     def last(self) -> bool:

@@ -37,9 +37,18 @@ class Candidate:
     model: str = ""
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Candidate:
-        """As stored with a trial."""
-        return cls(**{**data, "repairs": tuple(data.get("repairs", ()))})
+    def from_dict(cls, data: object) -> Candidate | None:
+        """As stored with a trial; None where somebody has tampered with it."""
+        match data:
+            case {"configuration": dict(configuration), **more}:
+                repairs = more.get("repairs")
+                return cls(
+                    configuration=configuration,
+                    reason=str(more.get("reason", "")),
+                    repairs=tuple(map(str, repairs)) if isinstance(repairs, list) else (),
+                    model=str(more.get("model", "")),
+                )
+        return None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data; what is empty is left out."""
@@ -129,6 +138,7 @@ def as_candidate(parsed: ParsedReply, model: str) -> Candidate:
 
 def unused(ask: Ask, *, most: int) -> tuple[Candidate, ...]:
     """What earlier calls offered and nobody has tried, the latest `most`, read from the history."""
-    offered = [Candidate.from_dict(data) for trial in ask.history for data in policy_of(trial).get("offered", ())]
+    stored = (data for trial in ask.history for data in policy_of(trial).get("offered", ()))
+    offered = [c for data in stored if (c := Candidate.from_dict(data))]
     fitting = [c for c in offered if ask.space.accepts(c.configuration) and set(c.configuration) <= set(ask.space)]
     return tuple(c for c in fitting if not ask.nearly(c.configuration))[-most:]

@@ -33,10 +33,29 @@ class Evidence:
     credit: float
 
 
+STORED: dict[str, type | tuple[type, ...]] = {
+    "credit": (int, float),  # the model's, at that moment
+    "bar": (int, float),  # what the surrogate expected of its own next point
+    "expected": dict,  # what it expected of the point that ran
+    "alternative": dict,  # its own next point, where the model's ran in its place
+    "call": str,  # that a call was made, and what was asked
+    "offered": list,  # what it brought
+    "wasted": (int, float),  # what it cost in credit
+    "failure": str,  # why it brought nothing
+    "refused": list,  # objections to what could not be used
+    "prior": dict,  # that the model was asked for a prior, and what it said of each hyperparameter
+    "trust": (int, float),  # in that prior, where it led the surrogate
+}
+"""What `auto` keeps with a trial, all of it optional."""
+
+
 def policy_of(trial: TrialRecord) -> Mapping[str, Any]:
-    """What `auto` has stored with a trial; empty for trials of others."""
-    stored = trial.proposal.get("policy", {})
-    return stored if isinstance(stored, Mapping) else {}
+    """What `auto` has stored with a trial; empty for trials of others. What somebody has tampered with is left out."""
+    stored = trial.proposal.get("policy")
+    if not isinstance(stored, Mapping):
+        return {}
+    known = {name: value for name, kind in STORED.items() if isinstance(value := stored.get(name), kind)}
+    return {name: value for name, value in known.items() if not isinstance(value, float) or math.isfinite(value)}
 
 
 def read_evidence(history: History, options: AutoOptions) -> Evidence:
@@ -49,18 +68,28 @@ def read_evidence(history: History, options: AutoOptions) -> Evidence:
     own: list[tuple[float, float]] = []
     for trial in history:
         policy = policy_of(trial)
-        if wasted := policy.get("wasted", 0.0):
+        if wasted := policy.get("wasted", 0.0) or options.unwanted * unwanted(trial, history):
             model.append((0.0, wasted))
         bar = policy.get("bar")
-        answers = trial.by_model or trial.source == "prior"  # where the surrogate is led by the model, the model is
         worthless = trial.value is None or not math.isfinite(trial.value)  # and that is a failure whatever was expected
-        if (bar is not None or worthless) and trial.state != "running" and (answers or trial.source == "acquisition"):
-            (model if answers else own).append((float(beats(trial, bar, history)), 1.0))
+        if (
+            (bar is not None or worthless)
+            and trial.state != "running"
+            and (trial.led_by_model or trial.source == "acquisition")
+        ):
+            (model if trial.led_by_model else own).append((float(beats(trial, bar, history)), 1.0))
     wins, losses = counted(model, options.memory)
     own_wins, own_losses = counted(own, options.memory)
     share = (options.trust + wins) / (options.trust + wins + losses)
     least = options.ambition * (1 + own_wins) / (2 + own_wins + own_losses)
     return Evidence((wins, losses), (own_wins, own_losses), max(0.0, (share - least) / (1 - least)))
+
+
+def unwanted(trial: TrialRecord, history: History) -> bool:
+    """Whether a call for a trial brought candidates, and no later decision found one of them good enough."""
+    offered = [c.get("configuration") for c in policy_of(trial).get("offered", ()) if isinstance(c, Mapping)]
+    later = [t for t in history if t.number >= trial.number]
+    return bool(offered) and len(later) > 1 and not any(t.by_model and t.configuration in offered for t in later)
 
 
 def counted(events: Iterable[tuple[float, float]], memory: float) -> tuple[float, float]:

@@ -83,7 +83,7 @@ def ask_for_prior(ask: Ask, *, retries: int) -> Generator[ChatRequest, ChatReply
             refused = (str(error),)
             request = asked_again(first, refused, room=request.max_output_tokens * (2 if cut_off(reply) else 1))
     kept = {name: guess.to_dict() for name, guess in guesses.items()}
-    return {"prior": kept, **({"prior_refused": list(refused)} if refused else {})}
+    return {"prior": kept, **({"refused": list(refused)} if refused else {})}
 
 
 def guide(
@@ -101,7 +101,7 @@ def guide(
         guesses: The prior.
         observed: Configurations and values, to be minimized.
         credit: The model's.
-        options: `beta` and `trust` are used.
+        options: The policy's numbers.
 
     Returns:
         The surrogate, itself where the prior has nothing to say, and the trust in it, in [0, 1].
@@ -109,7 +109,7 @@ def guide(
     from tunewise.surrogate import Opinion, make_prior
 
     power = options.beta / max(1, len(observed))
-    if not guesses or power < FAINT or credit < options.least:
+    if not guesses or len(observed) < options.after or power < FAINT or credit < options.least:
         return surrogate, 0.0
     space = surrogate.lattice.space
     opinions = {

@@ -28,6 +28,7 @@ def ask_one(storage: Storage, name: str, sampler: LLMSampler, space: SearchSpace
         load_if_exists=True,
     )
     check_same_study(study, space, sampler.task)
+    sampler.ahead = False  # nothing is trained in this process while it could wait for an answer
     trial = study.ask()
     try:
         configuration = space.suggest(trial)

@@ -1,9 +1,9 @@
 """What a language model added to a study over the surrogate, with its uncertainty.
 
-Each trial that the model proposed, or that its prior led to, took the place of the surrogate's own next point, which is stored beside it. What
-the model's points improved on the best so far is known; what the others would have improved is what a surrogate that
-has seen the whole study believes about them. Both are summed over the model's trials; the difference is the uplift.
-What later trials made of either is not part of it.
+Each trial that the model proposed, or that its prior led to, took the place of the surrogate's own next point, which is
+stored beside it. What the model's points improved on the best so far is known; what the others would have improved is
+what a surrogate that has seen the whole study believes about them. Both are summed over the model's trials; the
+difference is the uplift. What later trials made of either is not part of it.
 """
 
 from __future__ import annotations

@@ -208,7 +208,7 @@ def read_prompt(request: ChatRequest) -> Seen:
     asked = re.search(r"Give (one configuration that|(\d+) different configurations)", text)
     count = (int(asked[2] or 1) if asked else 1) if '"candidates"' in text else 0
     assert '"candidates"' not in text or asked, "the prompt does not say how many configurations it wants"
-    if prior := '{"prior": ' in text:
+    if prior := 'with the key "prior"' in text:
         return Seen(space, (), 0, prior)
     dialogue = any(m.role == "assistant" for m in request.messages)
     return Seen(space, tuple(read_dialogue(request) if dialogue else read_trials(text, space)), count)

@@ -21,7 +21,9 @@ def test_history_of_a_foreign_study() -> None:
     assert history.best == history[5]
     assert [(t.source, t.configuration) for t in history.running] == [("enqueued", {"x": 0.5})]
     assert [t.state for t in history.told][-1] == "pruned"
-    study.sampler = LLMSampler(ScriptedModel(['{"x": 0.25}']))  # the first trial is the enqueued one
+    study.sampler = LLMSampler(
+        ScriptedModel(['{"x": 0.25}']), proposer="compressed"
+    )  # the first trial is the enqueued one
     study.optimize(lambda t: t.suggest_float("x", 0, 1), n_trials=2)
     assert History.from_study(study)[-1].source == "model"
 

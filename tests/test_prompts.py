@@ -146,7 +146,8 @@ def test_dialogues(name: str, golden: Golden) -> None:
 
 
 def test_no_golden_file_is_left_over() -> None:
-    assert {file.stem for file in GOLDEN.iterdir()} == {*VIEWS, *DIALOGUES}
+    ours = {file.stem for file in GOLDEN.iterdir() if not file.stem.startswith("assistant-")}
+    assert ours == {*VIEWS, *DIALOGUES}
 
 
 def test_every_template_is_tested() -> None:

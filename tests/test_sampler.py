@@ -103,7 +103,7 @@ def proposal(trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
 
 
 def test_a_study_of_somebody_who_never_heard_of_tunewise(storage: Callable[[], BaseStorage]) -> None:
-    sampler = LLMSampler(good())
+    sampler = LLMSampler(good(), proposer="compressed")
     study = open_study(storage(), sampler)
     study.optimize(bowl, n_trials=3)
     asked = [list(r.schema["properties"]) for r in sampler.model.requests if r.schema]  # type: ignore[attr-defined]
@@ -116,7 +116,7 @@ def test_a_study_of_somebody_who_never_heard_of_tunewise(storage: Callable[[], B
 
 
 def test_parameters_that_exist_sometimes(storage: Callable[[], BaseStorage]) -> None:
-    sampler = LLMSampler(good())
+    sampler = LLMSampler(good(), proposer="compressed")
     study = open_study(storage(), sampler)
     study.optimize(branching, n_trials=6)
     assert all(t.state == TrialState.COMPLETE for t in study.trials)
@@ -126,7 +126,7 @@ def test_parameters_that_exist_sometimes(storage: Callable[[], BaseStorage]) -> 
 
 
 def test_a_space_with_conditions() -> None:
-    sampler = LLMSampler(good(), space=TREE)
+    sampler = LLMSampler(good(), space=TREE, proposer="compressed")
     study = open_study(None, sampler)
     study.optimize(lambda trial: float(len(TREE.suggest(trial))), n_trials=4)
     for trial in study.trials:
@@ -145,7 +145,7 @@ def test_a_pruner() -> None:
 
     model = good()
     pruner = optuna.pruners.MedianPruner(n_startup_trials=2)
-    study = optuna.create_study(sampler=LLMSampler(model), pruner=pruner)
+    study = optuna.create_study(sampler=LLMSampler(model, proposer="compressed"), pruner=pruner)
     study.optimize(learning, n_trials=8)
     assert {t.state for t in study.trials} == {TrialState.COMPLETE, TrialState.PRUNED}
     assert "stopped early after step" in model.requests[-1].messages[-1].content
@@ -153,7 +153,7 @@ def test_a_pruner() -> None:
 
 def test_two_at_a_time() -> None:
     model = good()
-    study = open_study(None, LLMSampler(model, space=SPACE))
+    study = open_study(None, LLMSampler(model, space=SPACE, proposer="compressed"))
     study.optimize(bowl, n_trials=8, n_jobs=2)
     assert [t.state for t in study.trials] == [TrialState.COMPLETE] * 8
     assert len(model.requests) == 8
@@ -162,7 +162,7 @@ def test_two_at_a_time() -> None:
 
 def test_pending_trials_are_told_when_asked_for_several() -> None:
     model = good()
-    study = open_study(None, LLMSampler(model, space=SPACE))
+    study = open_study(None, LLMSampler(model, space=SPACE, proposer="compressed"))
     trials = [study.ask(SPACE.distributions) for _ in range(3)]
     assert "Being evaluated now" not in model.requests[0].messages[-1].content
     assert model.requests[2].messages[-1].content.count('"x": 0.') == 2
@@ -173,7 +173,7 @@ def test_pending_trials_are_told_when_asked_for_several() -> None:
 
 def test_enqueued_trials() -> None:
     model = good()
-    study = open_study(None, LLMSampler(model, space=SPACE))
+    study = open_study(None, LLMSampler(model, space=SPACE, proposer="compressed"))
     study.enqueue_trial({"x": 0.25, "y": 0.75})
     study.enqueue_trial({"x": 0.25})
     study.optimize(bowl, n_trials=3)
@@ -187,7 +187,7 @@ def test_enqueued_trials() -> None:
 
 def test_what_is_enqueued_is_told_when_asked_one_by_one() -> None:
     model = good()
-    study = open_study(None, LLMSampler(model))
+    study = open_study(None, LLMSampler(model, proposer="compressed"))
     study.enqueue_trial({"y": 0.25})
     study.optimize(bowl, n_trials=1)
     (request,) = model.requests
@@ -196,14 +196,14 @@ def test_what_is_enqueued_is_told_when_asked_one_by_one() -> None:
 
 def test_what_is_enqueued_decides_what_is_asked() -> None:
     model = good()
-    study = open_study(None, LLMSampler(model, space=TREE))
+    study = open_study(None, LLMSampler(model, space=TREE, proposer="compressed"))
     study.enqueue_trial({"kernel": "linear"})
     assert TREE.suggest(study.ask()) == {"kernel": "linear"}
     assert not model.requests
 
 
 def test_nonsense_in_the_queue_disturbs_nobody_else() -> None:
-    study = open_study(None, LLMSampler(good(), space=SPACE))
+    study = open_study(None, LLMSampler(good(), space=SPACE, proposer="compressed"))
     study.enqueue_trial({"x": "abc", "y": [1]})
     waiting, free = study.ask(), study.ask(SPACE.distributions)
     assert (waiting.number, free.number) == (0, 1)
@@ -213,7 +213,7 @@ def test_nonsense_in_the_queue_disturbs_nobody_else() -> None:
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
 def test_the_direction_is_the_studys(direction: Direction) -> None:
     model = good()
-    study = open_study(None, LLMSampler(model), direction)
+    study = open_study(None, LLMSampler(model, proposer="compressed"), direction)
     study.optimize(bowl, n_trials=1)
     assert (
         f"The goal is the {'low' if direction == 'minimize' else 'high'}est" in model.requests[0].messages[-1].content
@@ -221,13 +221,15 @@ def test_the_direction_is_the_studys(direction: Direction) -> None:
 
 
 def test_two_directions_are_an_error() -> None:
-    study = open_study(None, LLMSampler(good(), space=SPACE, task=Task(direction="maximize")))
+    study = open_study(None, LLMSampler(good(), space=SPACE, task=Task(direction="maximize"), proposer="compressed"))
     with pytest.raises(StudyError, match="The task says maximize, but the study has direction minimize"):
         study.ask(SPACE.distributions)
 
 
 def test_two_objectives_are_an_error() -> None:
-    study = optuna.create_study(directions=["minimize", "maximize"], sampler=LLMSampler(good(), space=SPACE))
+    study = optuna.create_study(
+        directions=["minimize", "maximize"], sampler=LLMSampler(good(), space=SPACE, proposer="compressed")
+    )
     with pytest.raises(ValueError, match="multi-objective"):
         study.ask(SPACE.distributions)
     with pytest.raises(ValueError, match="multi-objective"):
@@ -250,11 +252,11 @@ def test_the_same_seed_gives_the_same_study(seed: int) -> None:
 def test_a_default_goes_first_and_costs_nothing() -> None:
     space = SearchSpace({"x": Float(0, 1, default=0.5), "y": Float(0, 1, default=0.25)})
     model = good()
-    study = open_study(None, LLMSampler(model, space=space))
+    study = open_study(None, LLMSampler(model, space=space, proposer="compressed"))
     study.optimize(bowl, n_trials=2)
     assert [proposal(t)["source"] for t in study.trials] == ["default", "model"]
     assert len(model.requests) == 1
-    study = open_study(None, LLMSampler(good(), space=space, default=False))
+    study = open_study(None, LLMSampler(good(), space=space, default=False, proposer="compressed"))
     study.optimize(bowl, n_trials=1)
     assert proposal(study.trials[0])["source"] == "model"
 
@@ -266,7 +268,7 @@ class Crash(BaseException):
 def test_what_was_paid_is_not_paid_again(storage: Callable[[], BaseStorage]) -> None:
     """Killed after a reply was recorded, and before it was read."""
     model = ScriptedModel(["Hello!", '{"x": 0.5, "y": 0.5}'])
-    sampler = LLMSampler(model, space=SPACE)
+    sampler = LLMSampler(model, space=SPACE, proposer="compressed")
     study = open_study(storage(), sampler)
 
     def crash(*args: object) -> None:
@@ -277,7 +279,7 @@ def test_what_was_paid_is_not_paid_again(storage: Callable[[], BaseStorage]) -> 
         study.ask(SPACE.distributions)
     assert len(model.requests) == 2
 
-    again = open_study(storage(), LLMSampler(ScriptedModel([], name="scripted"), space=SPACE))
+    again = open_study(storage(), LLMSampler(ScriptedModel([], name="scripted"), space=SPACE, proposer="compressed"))
     again._storage.set_trial_state_values(again.trials[0]._trial_id, state=TrialState.WAITING)
     trial = again.ask(SPACE.distributions)
     assert (trial.number, trial.params) == (0, {"x": 0.5, "y": 0.5})
@@ -287,9 +289,11 @@ def test_what_was_paid_is_not_paid_again(storage: Callable[[], BaseStorage]) -> 
 
 def test_what_was_proposed_is_not_proposed_again(storage: Callable[[], BaseStorage]) -> None:
     """Killed after the proposal was stored, and before or halfway through the parameters."""
-    study = open_study(storage(), LLMSampler(ScriptedModel(['{"x": 0.5, "y": 0.25}']), space=SPACE))
+    study = open_study(
+        storage(), LLMSampler(ScriptedModel(['{"x": 0.5, "y": 0.25}']), space=SPACE, proposer="compressed")
+    )
     study.ask().suggest_float("x", 0, 1)
-    again = open_study(storage(), LLMSampler(ScriptedModel([]), space=SPACE))
+    again = open_study(storage(), LLMSampler(ScriptedModel([]), space=SPACE, proposer="compressed"))
     again._storage.set_trial_state_values(again.trials[0]._trial_id, state=TrialState.WAITING)
     trial = again.ask()
     assert (trial.suggest_float("x", 0, 1), trial.suggest_float("y", 0, 1)) == (0.5, 0.25)
@@ -298,9 +302,9 @@ def test_what_was_proposed_is_not_proposed_again(storage: Callable[[], BaseStora
 
 
 def test_one_by_one_and_interrupted(storage: Callable[[], BaseStorage]) -> None:
-    study = open_study(storage(), LLMSampler(ScriptedModel(['{"x": 0.5}'])))
+    study = open_study(storage(), LLMSampler(ScriptedModel(['{"x": 0.5}']), proposer="compressed"))
     study.ask().suggest_float("x", 0, 1)
-    again = open_study(storage(), LLMSampler(ScriptedModel(['{"y": 0.25}'])))
+    again = open_study(storage(), LLMSampler(ScriptedModel(['{"y": 0.25}']), proposer="compressed"))
     again._storage.set_trial_state_values(again.trials[0]._trial_id, state=TrialState.WAITING)
     trial = again.ask()
     assert (trial.suggest_float("x", 0, 1), trial.suggest_float("y", 0, 1)) == (0.5, 0.25)
@@ -309,23 +313,25 @@ def test_one_by_one_and_interrupted(storage: Callable[[], BaseStorage]) -> None:
 
 def test_caps_are_the_studys(storage: Callable[[], BaseStorage]) -> None:
     for start in (0, 10):  # two processes
-        study = open_study(storage(), LLMSampler(good(start), space=SPACE, caps=Caps(max_calls=4)))
+        study = open_study(
+            storage(), LLMSampler(good(start), space=SPACE, caps=Caps(max_calls=4), proposer="compressed")
+        )
         study.optimize(bowl, n_trials=2)
     model = good()
-    sampler = LLMSampler(model, space=SPACE, caps=Caps(max_calls=4))
+    sampler = LLMSampler(model, space=SPACE, caps=Caps(max_calls=4), proposer="compressed")
     study = open_study(storage(), sampler)
     with pytest.raises(BudgetReached, match="4 is spent"):
         study.optimize(bowl, n_trials=1)
     assert not model.requests
     assert sampler.totals.calls == 4
-    study = open_study(storage(), LLMSampler(good(20), space=SPACE, caps=Caps(max_calls=5)))
+    study = open_study(storage(), LLMSampler(good(20), space=SPACE, caps=Caps(max_calls=5), proposer="compressed"))
     study.optimize(bowl, n_trials=1)
     assert sum(t.state == TrialState.COMPLETE for t in study.trials) == 5
 
 
 def test_a_failed_call_is_recorded_and_made_again() -> None:
     model = ScriptedModel([ModelUnavailable("503"), '{"x": 0.5, "y": 0.5}'])
-    study = open_study(None, LLMSampler(model, space=SPACE))
+    study = open_study(None, LLMSampler(model, space=SPACE, proposer="compressed"))
     study.optimize(bowl, n_trials=2)
     assert [proposal(t)["source"] for t in study.trials] == ["random", "model"]
     (call,) = (v for k, v in study.trials[0].system_attrs.items() if k.startswith(CALL_KEY))
@@ -334,7 +340,7 @@ def test_a_failed_call_is_recorded_and_made_again() -> None:
 
 
 def test_fallbacks_are_told_marked_and_end_optimize(caplog: pytest.LogCaptureFixture) -> None:
-    study = open_study(None, LLMSampler(useless(), space=SPACE, seed=0))
+    study = open_study(None, LLMSampler(useless(), space=SPACE, seed=0, proposer="compressed"))
     with caplog.at_level(logging.WARNING, "tunewise"):
         study.optimize(bowl, n_trials=10)
     assert len(study.trials) == 3
@@ -343,13 +349,13 @@ def test_fallbacks_are_told_marked_and_end_optimize(caplog: pytest.LogCaptureFix
     messages = [r.getMessage() for r in caplog.records]
     assert messages[0].startswith("Trial 0 is random, not the model's: 4 replies could not be used")
     assert "The study stops. The last 3 trials had to do without the model function" in messages[-1]
-    study.sampler = LLMSampler(good(), space=SPACE)
+    study.sampler = LLMSampler(good(), space=SPACE, proposer="compressed")
     study.optimize(bowl, n_trials=2)
     assert [t.state for t in study.trials] == [TrialState.COMPLETE] * 5
 
 
 def test_fallbacks_end_ask_and_tell_once() -> None:
-    sampler = LLMSampler(useless(), space=SPACE)
+    sampler = LLMSampler(useless(), space=SPACE, proposer="compressed")
     study = open_study(None, sampler)
     for _ in range(3):
         study.tell(study.ask(SPACE.distributions), 1.0)
@@ -361,7 +367,7 @@ def test_fallbacks_end_ask_and_tell_once() -> None:
 
 def test_fallbacks_are_counted_by_trial() -> None:
     """Three parameters asked for one by one are one trial, which is not broken off halfway."""
-    study = open_study(None, LLMSampler(useless(), max_fallbacks=2))
+    study = open_study(None, LLMSampler(useless(), max_fallbacks=2, proposer="compressed"))
     study.optimize(lambda t: sum(t.suggest_float(n, 0, 1) for n in "abcd"), n_trials=5)
     assert [t.state for t in study.trials] == [TrialState.COMPLETE] * 2
     assert proposal(study.trials[0])["configuration"] == study.trials[0].params
@@ -370,20 +376,20 @@ def test_fallbacks_are_counted_by_trial() -> None:
 def test_one_good_reply_ends_a_row_of_fallbacks() -> None:
     bad = ["no"] * 4
     replies = [*bad, *bad, '{"x": 0.1, "y": 0.1}', *bad, *bad, '{"x": 0.2, "y": 0.2}']
-    study = open_study(None, LLMSampler(ScriptedModel(replies), space=SPACE))
+    study = open_study(None, LLMSampler(ScriptedModel(replies), space=SPACE, proposer="compressed"))
     study.optimize(bowl, n_trials=6)
     assert [proposal(t)["source"] for t in study.trials] == ["random", "random", "model"] * 2
 
 
 def test_fallbacks_may_be_allowed() -> None:
-    study = open_study(None, LLMSampler(useless(), space=SPACE, max_fallbacks=None))
+    study = open_study(None, LLMSampler(useless(), space=SPACE, max_fallbacks=None, proposer="compressed"))
     study.optimize(bowl, n_trials=5)
     assert len(study.trials) == 5
 
 
 def test_a_sampler_may_serve_two_studies_of_one_name() -> None:
     model = good()
-    sampler = LLMSampler(model, space=SPACE)
+    sampler = LLMSampler(model, space=SPACE, proposer="compressed")
     open_study(None, sampler).optimize(bowl, n_trials=2)
     open_study(None, sampler).optimize(bowl, n_trials=1)
     assert "Give the first configuration" in model.requests[-1].messages[-1].content
@@ -395,7 +401,7 @@ def test_a_failed_objective_is_told() -> None:
         raise ValueError
 
     model = good()
-    study = open_study(None, LLMSampler(model, space=SPACE))
+    study = open_study(None, LLMSampler(model, space=SPACE, proposer="compressed"))
     study.optimize(broken, n_trials=2, catch=(ValueError,))
     assert "The latest trial failed" in model.requests[1].messages[-1].content
 
@@ -417,15 +423,15 @@ def test_an_own_proposer() -> None:
 
 def test_wrong_arguments() -> None:
     with pytest.raises(
-        StudyError, match=r"proposer = 'magic' is unknown\. The proposers are compressed, chat, auto, random"
+        StudyError, match=r"proposer = 'magic' is unknown\. The proposers are auto, compressed, chat, random"
     ):
         LLMSampler(good(), proposer="magic")
     with pytest.raises(StudyError, match=r"space = .* is no SearchSpace"):
-        LLMSampler(good(), space={"x": Float(0, 1)})  # type: ignore[arg-type]
+        LLMSampler(good(), space={"x": Float(0, 1)}, proposer="compressed")  # type: ignore[arg-type]
     with pytest.raises(StudyError, match="seed = -1 is not a whole number of at least 0"):
-        LLMSampler(good(), seed=-1)
+        LLMSampler(good(), seed=-1, proposer="compressed")
     with pytest.raises(StudyError, match="max_fallbacks = 0 is not a whole number of at least 1"):
-        LLMSampler(good(), max_fallbacks=0)
+        LLMSampler(good(), max_fallbacks=0, proposer="compressed")
     with pytest.raises(StudyError, match="No model was given"):
         LLMSampler()
 
@@ -448,7 +454,7 @@ def test_joining_what_was_asked_one_by_one() -> None:
 
 def test_a_preview_is_of_the_trial_that_waits() -> None:
     """After a cap was reached, the next trial is the one that is queued without a configuration."""
-    sampler = LLMSampler(good(), space=SPACE, task=Task(budget=2), seed=0)
+    sampler = LLMSampler(good(), space=SPACE, task=Task(budget=2), seed=0, proposer="compressed")
     study = open_study(None, sampler)
     study.tell(study.ask(SPACE.distributions), 1.0)
     waiting = study.ask()
@@ -457,7 +463,7 @@ def test_a_preview_is_of_the_trial_that_waits() -> None:
     assert request is not None
     assert "This is the last try." in request.messages[-1].content
     study._storage.set_trial_state_values(study.ask()._trial_id, state=TrialState.FAIL)
-    first = LLMSampler(good(), space=SPACE, task=Task(budget=3), seed=0)
+    first = LLMSampler(good(), space=SPACE, task=Task(budget=3), seed=0, proposer="compressed")
     again = first.preview(study)
     assert again is not None
     assert "This is the last try." in again.messages[-1].content
@@ -465,7 +471,7 @@ def test_a_preview_is_of_the_trial_that_waits() -> None:
 
 def test_what_is_no_model_is_refused_at_once() -> None:
     with pytest.raises(UsageError, match="model = 3 is neither a name nor a ChatModel"):
-        LLMSampler(3)  # type: ignore[arg-type]
+        LLMSampler(3, proposer="compressed")  # type: ignore[arg-type]
 
 
 def test_workers_that_are_asked_at_the_same_moment_do_not_collide() -> None:
@@ -484,7 +490,7 @@ def test_workers_that_are_asked_at_the_same_moment_do_not_collide() -> None:
             assert '{"x": 0.25, "y": 0.5}' in request.messages[-1].content
         return answer
 
-    study = open_study(None, LLMSampler(FunctionModel(reply), space=SPACE, seed=0))
+    study = open_study(None, LLMSampler(FunctionModel(reply), space=SPACE, seed=0, proposer="compressed"))
     trial = study.ask(distributions)
     assert trial.params == {"x": 0.75, "y": 0.5}
     assert study.trials[0].user_attrs[PROPOSAL_KEY]["source"] == "model"

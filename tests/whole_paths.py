@@ -58,12 +58,12 @@ def answering(propose: Callable[[int], Mapping[str, Any]] = nth) -> Behaviour:
 
 
 def write_study(folder: Path, *, objective: str | None = None, **parts: Any) -> Path:
-    """A study file in `folder`, with a Python objective when one is given as source."""
+    """A study file in `folder`, with a Python objective when one is given as source; the model alone proposes."""
     if objective is not None:
         (folder / "objective.py").write_text(objective)
         parts = {"evaluate": {"python": "objective.py:objective"}, **parts}
     file = folder / "study.yaml"
-    file.write_text(yaml.safe_dump({"space": SPACE, **parts}, sort_keys=False))
+    file.write_text(yaml.safe_dump({"space": SPACE, "proposer": "compressed", **parts}, sort_keys=False))
     return file
 
 

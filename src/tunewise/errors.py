@@ -13,6 +13,7 @@ TunewiseError
  │  ├ ModelUnusable            mend the model's name, key or address
  │  ├ ContextLimitExceeded     send less
  │  └ ReplayMiss               record again: the cassette does not hold this call
+ ├ SandboxUnavailable        install what the message names, or run the code without a sandbox, knowingly
  ├ TrialFailed               nothing: the trial is failed with this reason, the study goes on
  └ ObjectiveFailed           mend the objective: no trial of the study ever finished
 ```
@@ -27,6 +28,7 @@ __all__ = [
     "ModelUnusable",
     "ObjectiveFailed",
     "ReplayMiss",
+    "SandboxUnavailable",
     "SpaceError",
     "StudyError",
     "TaskError",
@@ -82,6 +84,10 @@ class ContextLimitExceeded(ModelError):
 
 class ReplayMiss(ModelError):
     """In replay mode, a call that was never recorded."""
+
+
+class SandboxUnavailable(TunewiseError):
+    """Nothing here holds a hostile program; the message names what is missing and how to install it."""
 
 
 class TrialFailed(TunewiseError):

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CALL_KEY",
+    "CHAT_CALL_KEY",
+    "CHAT_KEY",
     "MODEL_SOURCES",
     "PROPOSAL_KEY",
     "RESULT_KEY",
@@ -38,6 +40,10 @@ PROPOSAL_KEY = "tunewise:proposal"
 """User attribute of a trial: where its configuration came from, and why."""
 CALL_KEY = "tunewise:call:"
 """System attributes of a trial, numbered: each call to the model that was made for it, as billed."""
+CHAT_KEY = "tunewise:chat:"
+"""System attributes of a study: each turn of each conversation about it."""
+CHAT_CALL_KEY = "tunewise:chat-call:"
+"""System attributes of a study: each call to the model that was made for a conversation, as billed."""
 RESULT_KEY = "tunewise:result"
 """User attribute of a trial that tunewise evaluated: seconds, the reason of a failure, other numbers returned."""
 

@@ -22,9 +22,17 @@ from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
 from tunewise.errors import ContextLimitExceeded, ModelUnavailable, ModelUnusable, StudyError
-from tunewise.history import CALL_KEY, MODEL_SOURCES, PROPOSAL_KEY, HistoryReader, TrialRecord, direction_of
+from tunewise.history import (
+    CALL_KEY,
+    CHAT_CALL_KEY,
+    MODEL_SOURCES,
+    PROPOSAL_KEY,
+    HistoryReader,
+    TrialRecord,
+    direction_of,
+)
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest
-from tunewise.llm.ledger import Call, Caps, Ledger, Totals
+from tunewise.llm.ledger import Call, Caps, Ledger, Totals, masked
 from tunewise.llm.scripted import ScriptedModel
 from tunewise.prompts.views import show
 from tunewise.proposers import Ask, Meanwhile, Proposal, Proposer, auto, chat, compressed, default_first, random
@@ -40,7 +48,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PROPOSERS", "LLMSampler", "drive"]
 
-PROPOSERS: dict[str, Proposer] = {"compressed": compressed, "chat": chat, "auto": auto, "random": random}
+PROPOSERS: dict[str, Proposer] = {"auto": auto, "compressed": compressed, "chat": chat, "random": random}
 """Proposers by name."""
 MODEL_FREE = (random, auto)
 """Those that do without a model where none is given."""
@@ -87,7 +95,7 @@ class LLMSampler(BaseSampler):
         task: What is tuned. Its direction, if it has one, must be the study's.
         space: The search space. Without one it is inferred from the distributions of past trials, and the parameters
             of the first trial are asked for one by one.
-        proposer: "compressed", "chat", "auto", "random", or a function of your own.
+        proposer: "auto", "compressed", "chat", "random", or a function of your own.
         reasoning: Whether the model analyses before it proposes.
         expert: Whether a system message gives it the role of an expert.
         temperature: Of its sampling, 0 for its likeliest reply.
@@ -111,7 +119,7 @@ class LLMSampler(BaseSampler):
         *,
         task: Task | None = None,
         space: SearchSpace | None = None,
-        proposer: str | Proposer = "compressed",
+        proposer: str | Proposer = "auto",
         reasoning: bool = False,
         expert: bool = True,
         temperature: float = 0.0,
@@ -166,12 +174,14 @@ class LLMSampler(BaseSampler):
         return self._ledger.totals
 
     def restore(self, study: Study) -> None:
-        """Count what the study has spent in other processes."""
+        """Count what the study has spent in other processes, and in conversations about it."""
+        attrs = [(trial.number, trial.system_attrs) for trial in study.get_trials(deepcopy=False)]
+        about = study._storage.get_study_system_attrs(study._study_id)
         with self._lock:
-            for trial in study.get_trials(deepcopy=False):
-                for key, call in trial.system_attrs.items():
-                    mark = (study.study_name, trial.number, key)
-                    if key.startswith(CALL_KEY) and mark not in self._counted:
+            for number, entries in (*attrs, (-1, about)):
+                for key, call in entries.items():
+                    mark = (study.study_name, number, key)
+                    if key.startswith((CALL_KEY, CHAT_CALL_KEY)) and mark not in self._counted:
                         self._counted.add(mark)
                         self._ledger.restore([Call.from_dict(call)])
 
@@ -341,6 +351,7 @@ class LLMSampler(BaseSampler):
 
     def _complete(self, study: Study, trial: FrozenTrial, request: ChatRequest) -> ChatReply:
         """Call the model, unless this trial has made the same call before it was interrupted."""
+        request = masked(request)  # as the ledger sends it: its key and its words are stored
         known = study._storage.get_trial(trial._trial_id)
         request_key = request.key
         calls = [Call.from_dict(value) for key, value in known.system_attrs.items() if key.startswith(CALL_KEY)]

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from tunewise.errors import BudgetReached, ModelUnavailable, ModelUnusable, ReplayMiss, StudyError, UsageError
-from tunewise.llm.base import ChatReply, ChatRequest, Message
-from tunewise.llm.ledger import Call, Caps, Ledger, Totals, most_input_tokens
+from tunewise.llm.base import ChatReply, ChatRequest, Message, ToolCall
+from tunewise.llm.ledger import Call, Caps, Ledger, Totals, masked, most_input_tokens
 from tunewise.llm.prices import Price
 from tunewise.llm.scripted import FunctionModel, ScriptedModel
 
@@ -173,3 +173,22 @@ def test_a_model_that_cannot_be_reached_bills_nothing() -> None:
         ledger.complete(ASK, calls.append)
     assert (calls[0].cost_usd, calls[0].input_tokens) == (0.0, 0)
     assert ledger.totals.cost_usd == 0
+
+
+def test_secrets_reach_neither_the_model_nor_the_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_TOKEN", "correct-horse-battery")
+    call = ToolCall(name="trials", arguments='{"x": "correct-horse-battery"}', id="1")
+    told = Message("assistant", "sk-proj-Ab3dEf6hIj9kLmNoPqRs", tool_calls=(call,))
+    ask = replace(ASK, messages=(told, Message("user", "It says correct-horse-battery.")))
+    model = ScriptedModel([REPLY, ModelUnavailable("bad key correct-horse-battery")])
+    calls: list[Call] = []
+    ledger = Ledger(model)
+    ledger.complete(ask, calls.append)
+    with pytest.raises(ModelUnavailable):
+        next(ledger.stream(ask, calls.append))
+    for request in model.requests:
+        assert [m.content for m in request.messages] == ["***", "It says ***."]
+        assert request.messages[0].tool_calls[0].arguments == '{"x": "***"}'
+        assert request == masked(request)
+    assert calls[0].key == masked(ask).key
+    assert calls[1].error == "ModelUnavailable: bad key ***"

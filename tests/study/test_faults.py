@@ -102,7 +102,7 @@ def test_thirty_trials_with_every_fault_are_thirty_honest_trials(caplog: pytest.
     planned = plans(say)
     with FaultServer([played for behaviours, _, _ in planned for played in behaviours]) as server:
         model = OpenAIModel("every-fault-of-a-study", base_url=server.base_url, timeout_s=0.3, max_retries=1)
-        sampler = LLMSampler(model, space=space(), seed=1, max_fallbacks=None)
+        sampler = LLMSampler(model, space=space(), seed=1, max_fallbacks=None, proposer="compressed")
         with caplog.at_level("WARNING", "tunewise"):
             study = tune(total, space(), sampler=sampler, trials=30)
         model.close()
@@ -172,8 +172,8 @@ def test_a_problem_that_no_prompt_can_hold_ends_the_study_and_loses_nothing() ->
     with FaultServer([say(json.dumps(nth(0))), context_exceeded(), say(json.dumps(nth(1)))]) as server:
         model = OpenAIModel("tiny-memory", base_url=server.base_url, max_retries=0)
         with pytest.raises(ContextLimitExceeded):
-            tune(lambda c: c["C"], space(), model=model, trials=2, storage=storage)
-        study = tune(lambda c: c["C"], space(), model=model, trials=2, storage=storage)
+            tune(lambda c: c["C"], space(), model=model, trials=2, storage=storage, proposer="compressed")
+        study = tune(lambda c: c["C"], space(), model=model, trials=2, storage=storage, proposer="compressed")
         model.close()
     assert [(t.number, t.source, t.value) for t in History.from_study(study)] == [
         (0, "model", nth(0)["C"]),
@@ -226,8 +226,8 @@ def test_fallbacks_in_a_row_end_the_study_and_it_goes_on() -> None:
     with FaultServer([not_json()] * 3, then=answering()) as server:
         model = OpenAIModel("useless-at-first", base_url=server.base_url, max_retries=0)
         with pytest.raises(ModelUnusable, match="last 3 trials had to do without"):
-            tune(lambda c: c["C"], space(), model=model, trials=5, storage=storage)
-        study = tune(lambda c: c["C"], space(), model=model, trials=5, storage=storage)
+            tune(lambda c: c["C"], space(), model=model, trials=5, storage=storage, proposer="compressed")
+        study = tune(lambda c: c["C"], space(), model=model, trials=5, storage=storage, proposer="compressed")
         model.close()
     assert [t.source for t in History.from_study(study)] == ["random"] * 3 + ["model"] * 2
 
@@ -276,7 +276,7 @@ def test_what_an_objective_does_wrong_is_told_to_the_model(
 
     with FaultServer(then=answering()) as server:
         model = OpenAIModel(f"told-{fault.__name__}", base_url=server.base_url, max_retries=0)
-        study = tune(objective, space(), model=model, trials=4, timeout_s=timeout_s)
+        study = tune(objective, space(), model=model, trials=4, timeout_s=timeout_s, proposer="compressed")
         model.close()
         asked = [last_message(request) for request in server.received]
     trials = History.from_study(study).trials
@@ -322,7 +322,7 @@ def test_calls_are_recorded_with_the_trial_they_were_made_for() -> None:
     say = Answers()
     with FaultServer([say("no idea"), say(json.dumps(nth(0)))]) as server:
         model = OpenAIModel("recorded", base_url=server.base_url, max_retries=0)
-        study = tune(lambda c: c["C"], SPACE, model=model, trials=1)
+        study = tune(lambda c: c["C"], SPACE, model=model, trials=1, proposer="compressed")
         model.close()
         prompts = [last_message(request) for request in server.received]
     stored = study._storage.get_trial(study.trials[0]._trial_id).system_attrs

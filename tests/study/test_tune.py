@@ -52,7 +52,7 @@ def overlaps(trials: Iterator[TrialRecord]) -> int:
 
 def test_two_workers_run_at_the_same_time_and_the_model_knows() -> None:
     model = ScriptedModel(replies())
-    study = tune(span, space(), model=model, trials=4, workers=2)
+    study = tune(span, space(), model=model, trials=4, workers=2, proposer="compressed")
     assert overlaps(iter(History.from_study(study))) >= 2
     assert "Being evaluated now" not in model.requests[0].messages[-1].content
     assert 'Being evaluated now, with results not known yet:\n{"C": 0.02, "n": 1}' in (
@@ -68,7 +68,9 @@ def test_any_executor(kind: type[Executor]) -> None:
         else ProcessPoolExecutor(2, mp_context=__import__("multiprocessing").get_context("forkserver"))
     )
     with made as executor:
-        study = tune(span, space(), model=ScriptedModel(replies()), trials=4, workers=2, executor=executor)
+        study = tune(
+            span, space(), model=ScriptedModel(replies()), trials=4, workers=2, executor=executor, proposer="compressed"
+        )
         assert executor.submit(int, 3).result() == 3  # it is the caller's, and still open
     trials = History.from_study(study)
     assert [t.configuration for t in trials] == [nth(k) for k in range(4)]
@@ -89,14 +91,14 @@ def test_a_broken_executor_fails_trials_with_its_reason() -> None:
 def test_a_study_goes_on_with_more_trials(address: str | None, tmp_path: Path) -> None:
     storage: Any = address.format(tmp_path) if address else optuna.storages.InMemoryStorage()
     model = ScriptedModel(replies())
-    first = tune(value_of, space(), model=model, trials=3, storage=storage)
+    first = tune(value_of, space(), model=model, trials=3, storage=storage, proposer="compressed")
     before = History.from_study(first).trials
     assert len(before) == 3
-    study = tune(value_of, space(), model=model, trials=5, storage=storage)
+    study = tune(value_of, space(), model=model, trials=5, storage=storage, proposer="compressed")
     assert History.from_study(study).trials[:3] == before
     assert [t.configuration for t in History.from_study(study)] == [nth(k) for k in range(5)]
     assert '"C": 2.02' in model.requests[3].messages[-1].content
-    same = tune(value_of, space(), model=model, trials=4, storage=storage)
+    same = tune(value_of, space(), model=model, trials=4, storage=storage, proposer="compressed")
     assert len(same.trials) == 5
     assert len(model.requests) == 5  # as many as were asked for are there: nothing is run
 
@@ -125,7 +127,7 @@ def test_wrong_numbers(wrong: dict[str, Any]) -> None:
 
 def test_no_model_and_unknown_proposer() -> None:
     with pytest.raises(StudyError, match="No model was given"):
-        tune(value_of, space(), trials=1)
+        tune(value_of, space(), trials=1, proposer="compressed")
     with pytest.raises(StudyError, match="'guess' is unknown"):
         tune(value_of, space(), proposer="guess", trials=1)
 
@@ -176,7 +178,7 @@ def test_a_cap_stops_before_the_call_that_could_exceed_it(caps: Caps, higher: Ca
     storage = optuna.storages.InMemoryStorage()
 
     def limited(caps: Caps) -> LLMSampler:
-        return LLMSampler(model, space=space(), caps=caps, price=Price(1, 1), seed=0)
+        return LLMSampler(model, space=space(), caps=caps, price=Price(1, 1), seed=0, proposer="compressed")
 
     sampler = limited(caps)
     with pytest.raises(BudgetReached, match="It was not made"):
@@ -213,6 +215,7 @@ def test_running_trials_are_finished_before_a_cap_ends_the_study() -> None:
             trials=4,
             workers=2,
             storage=storage,
+            proposer="compressed",
         )
     kept = History.from_study(optuna.load_study(study_name="tunewise", storage=storage))
     assert [t.state for t in kept] == ["finished", "finished", "running"]
@@ -244,7 +247,7 @@ def test_enqueued_trials_are_honoured_whole_and_in_part() -> None:
     study.enqueue_trial({"C": 7.0, "n": 7})
     study.enqueue_trial({"C": 50.0})
     model = ScriptedModel(['{"n": 9}', *replies()])
-    told = tune(value_of, space(), model=model, trials=3, storage=storage)
+    told = tune(value_of, space(), model=model, trials=3, storage=storage, proposer="compressed")
     trials = History.from_study(told).trials
     assert [t.configuration for t in trials] == [{"C": 7.0, "n": 7}, {"C": 50.0, "n": 9}, nth(0)]
     assert [t.source for t in trials] == ["enqueued", "model", "model"]
@@ -280,7 +283,15 @@ def test_a_watch_is_told_of_everything(workers: int) -> None:
         return -float(configuration["C"])
 
     watch = Watching()
-    tune(objective, space(), model=ScriptedModel(replies()), trials=3, workers=workers, watch=watch)
+    tune(
+        objective,
+        space(),
+        model=ScriptedModel(replies()),
+        trials=3,
+        workers=workers,
+        watch=watch,
+        proposer="compressed",
+    )
     assert len(watch.events) == 6
     for k, state in enumerate(["failed", "finished", "finished"]):
         assert watch.events.index(("proposed", k, "model")) < watch.events.index(("told", k, state))
@@ -298,8 +309,8 @@ def test_a_watch_that_fails_leaves_the_trial_in_the_queue() -> None:
     storage = optuna.storages.InMemoryStorage()
     model = ScriptedModel(replies())
     with pytest.raises(OSError, match="no terminal"):
-        tune(value_of, space(), model=model, trials=2, storage=storage, watch=Broken())
-    study = tune(value_of, space(), model=model, trials=2, storage=storage)
+        tune(value_of, space(), model=model, trials=2, storage=storage, watch=Broken(), proposer="compressed")
+    study = tune(value_of, space(), model=model, trials=2, storage=storage, proposer="compressed")
     assert [t.configuration for t in History.from_study(study)] == [nth(0), nth(1)]
     assert len(model.requests) == 2
 
@@ -307,7 +318,7 @@ def test_a_watch_that_fails_leaves_the_trial_in_the_queue() -> None:
 def test_the_default_comes_first_and_the_budget_is_told() -> None:
     plain: dict[str, Any] = {name: {**part, "default": 1} for name, part in SPACE.items()}
     model = ScriptedModel(replies(1))
-    study = tune(value_of, plain, model=model, trials=2)
+    study = tune(value_of, plain, model=model, trials=2, proposer="compressed")
     assert [t.source for t in History.from_study(study)] == ["default", "model"]
     assert "There are 2 evaluations." in model.requests[0].messages[-1].content
     assert "This is the last try." in model.requests[0].messages[-1].content
@@ -338,7 +349,7 @@ def test_what_an_objective_changes_in_its_argument_changes_nothing() -> None:
         configuration.clear()
         return value
 
-    study = tune(greedy, space(), model=ScriptedModel(replies()), trials=2)
+    study = tune(greedy, space(), model=ScriptedModel(replies()), trials=2, proposer="compressed")
     assert [t.configuration for t in History.from_study(study)] == [nth(0), nth(1)]
 
 
@@ -346,7 +357,7 @@ def test_tokens_of_a_server_are_the_study_s() -> None:
     say = Answers()
     with FaultServer([say(json.dumps(nth(0))), reply(json.dumps(nth(1)), usage=False)]) as server:
         model = OpenAIModel("silent-on-usage", base_url=server.base_url, max_retries=0)
-        sampler = LLMSampler(model, space=space(), price=Price(1, 1))
+        sampler = LLMSampler(model, space=space(), price=Price(1, 1), proposer="compressed")
         tune(value_of, space(), sampler=sampler, trials=2)
         model.close()
     assert sampler.totals.uncounted_calls == 1
@@ -363,5 +374,5 @@ def test_a_missing_key_is_found_before_anything_is_trained(monkeypatch: pytest.M
         return 1.0
 
     with pytest.raises(ModelUnusable, match="OPENAI_API_KEY is not set"):
-        tune(objective, space(), model="gpt-5", storage=tmp_path / "study.journal")
+        tune(objective, space(), model="gpt-5", storage=tmp_path / "study.journal", proposer="compressed")
     assert not trained

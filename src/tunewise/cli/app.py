@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from tunewise.cli import ask, models, prompt, report, show, tell, tune
+from tunewise.cli import ask, chat, models, prompt, report, show, tell, tune
 from tunewise.errors import BudgetReached, ModelError, ObjectiveFailed, TunewiseError
 
 app = typer.Typer(
@@ -27,7 +27,9 @@ app = typer.Typer(
 
     - `tunewise show study.yaml`: who proposed what and why, what it cost, best against default
 
-        tunewise report study.yaml      the same and more as one page to look at
+    - `tunewise report study.yaml`: the same and more as one page to look at
+
+    - `tunewise chat study.yaml`: ask about it
 
     Exit codes: 0 done, 2 wrong usage, 3 budget reached, 4 model unusable, 5 objective failed throughout,
     130 interrupted.
@@ -55,6 +57,7 @@ def options(
 app.command("tune")(tune.tune)
 app.command("show")(show.show)
 app.command("report")(report.report)
+app.command("chat")(chat.chat)
 app.command("prompt")(prompt.prompt)
 app.command("ask")(ask.ask)
 app.command("tell")(tell.tell)

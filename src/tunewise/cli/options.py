@@ -31,9 +31,9 @@ NameOption = Annotated[str | None, typer.Option("--study", help="Name of the stu
 class ProposerName(StrEnum):
     """Proposers that a command line can name."""
 
+    auto = "auto"
     compressed = "compressed"
     chat = "chat"
-    auto = "auto"
     random = "random"
 
 

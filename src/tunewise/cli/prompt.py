@@ -24,7 +24,6 @@ def prompt(
     - `tunewise prompt study.yaml --proposer chat --reasoning`
     """
     import json
-    from dataclasses import asdict
 
     import optuna
 
@@ -48,7 +47,7 @@ def prompt(
         typer.echo("The next trial asks no model.", err=True)
         return
     if as_json:
-        typer.echo(json.dumps(asdict(request), indent=2))
+        typer.echo(json.dumps(request.to_dict(), indent=2))
         return
     for message in request.messages:
         typer.secho(f"--- {message.role} ---", bold=True)

@@ -3,7 +3,17 @@
 Importing this package imports no SDK; an adapter imports its own when it is used first.
 """
 
-from tunewise.llm.base import ChatModel, ChatReply, ChatRequest, FinishReason, Message, Role
+from tunewise.llm.base import (
+    ChatModel,
+    ChatReply,
+    ChatRequest,
+    FinishReason,
+    Message,
+    Role,
+    StreamingModel,
+    Tool,
+    ToolCall,
+)
 from tunewise.llm.cassette import RecordingModel, ReplayingModel
 from tunewise.llm.embedded import EmbeddedModel
 from tunewise.llm.ledger import Call, Caps, Ledger, Totals
@@ -12,6 +22,7 @@ from tunewise.llm.openai import OpenAIModel, list_models
 from tunewise.llm.prices import FREE, Price, find_price
 from tunewise.llm.resolve import closing, describe, resolve_model
 from tunewise.llm.scripted import FunctionModel, ScriptedModel
+from tunewise.llm.streaming import calls_tools, stream
 
 __all__ = [
     "FREE",
@@ -32,10 +43,15 @@ __all__ = [
     "ReplayingModel",
     "Role",
     "ScriptedModel",
+    "StreamingModel",
+    "Tool",
+    "ToolCall",
     "Totals",
+    "calls_tools",
     "closing",
     "describe",
     "find_price",
     "list_models",
     "resolve_model",
+    "stream",
 ]

@@ -7,22 +7,85 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Protocol, runtime_checkable
 
-__all__ = ["ChatModel", "ChatReply", "ChatRequest", "FinishReason", "Message", "Role"]
+__all__ = [
+    "ChatModel",
+    "ChatReply",
+    "ChatRequest",
+    "FinishReason",
+    "Message",
+    "Role",
+    "StreamingModel",
+    "Tool",
+    "ToolCall",
+]
 
-Role = Literal["system", "user", "assistant"]
-FinishReason = Literal["stop", "length", "refusal", "other"]
+Role = Literal["system", "user", "assistant", "tool"]
+FinishReason = Literal["stop", "length", "refusal", "interrupted", "other"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """What a model may ask to have called. Whether it is called is for whoever offers it.
+
+    Attributes:
+        name: Letters, digits, underscores.
+        description: What it does, for the model.
+        schema: JSON Schema of its arguments, an object.
+    """
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """A model's wish to have a tool called. Nothing in it is trusted.
+
+    Attributes:
+        name: Of a tool, perhaps of one that nobody offered.
+        arguments: JSON as the model wrote it, perhaps none.
+        id: What the answer refers to.
+    """
+
+    name: str
+    arguments: str
+    id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation."""
+    """One turn of a conversation.
+
+    Attributes:
+        role: Who speaks; "tool" for what a tool gave.
+        content: The text.
+        tool_calls: What an assistant wanted called.
+        tool_call_id: Of the call that a "tool" message answers.
+    """
 
     role: Role
     content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON. What only tools need is left out where there are none."""
+        return {name: value for name, value in asdict(self).items() if value or name in ("role", "content")}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Message:
+        """The inverse of `to_dict`.
+
+        Raises:
+            TypeError: It is not the record of a message.
+        """
+        calls = tuple(ToolCall(**call) for call in data.get("tool_calls", ()))
+        return cls(**{**data, "tool_calls": calls})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +99,7 @@ class ChatRequest:
         temperature: 0 for the likeliest reply; None leaves it to the server.
         seed: For servers that can repeat a sampled reply.
         max_output_tokens: Upper bound on the reply, thinking included.
+        tools: What the model may ask for, a wish too: servers that know no tools answer without.
     """
 
     messages: tuple[Message, ...]
@@ -43,12 +107,19 @@ class ChatRequest:
     temperature: float | None = 0.0
     seed: int | None = None
     max_output_tokens: int = 2048
+    tools: tuple[Tool, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON. Without tools it is what it was before there were any, and so is the key."""
+        parts = {field.name: getattr(self, field.name) for field in fields(self)}  # asdict would copy the schema
+        parts["messages"] = [message.to_dict() for message in self.messages]
+        parts["tools"] = [asdict(tool) for tool in self.tools]
+        return parts if self.tools else {name: part for name, part in parts.items() if name != "tools"}
 
     @property
     def key(self) -> str:
         """sha256 of the canonical form: equal requests have equal keys, on every machine."""
-        parts = {field.name: getattr(self, field.name) for field in fields(self)}  # asdict would copy the schema
-        canonical = json.dumps(parts, default=asdict, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        canonical = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
@@ -59,10 +130,12 @@ class ChatReply:
     Attributes:
         text: The reply; may be empty.
         model: The model as the server names it.
-        finish_reason: "length": cut off at `max_output_tokens`; "refusal": the model or a filter refused.
+        finish_reason: "length": cut off at `max_output_tokens`; "refusal": the model or a filter refused;
+            "interrupted": the reader has stopped it, and the text is what had come.
         input_tokens: As the server counts them; None when it does not say.
         output_tokens: Likewise.
         seconds: Wall time of the call, retries included.
+        tool_calls: What the model wants called before it goes on.
     """
 
     text: str
@@ -71,6 +144,22 @@ class ChatReply:
     input_tokens: int | None = None
     output_tokens: int | None = None
     seconds: float = 0.0
+    tool_calls: tuple[ToolCall, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON, without tool calls where there are none."""
+        parts = asdict(self)
+        return parts if self.tool_calls else {name: part for name, part in parts.items() if name != "tool_calls"}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ChatReply:
+        """The inverse of `to_dict`.
+
+        Raises:
+            TypeError: It is not the record of a reply.
+        """
+        calls = tuple(ToolCall(**call) for call in data.get("tool_calls", ()))
+        return cls(**{**data, "tool_calls": calls})
 
 
 @runtime_checkable
@@ -96,4 +185,16 @@ class ChatModel(Protocol):
 
     def complete(self, request: ChatRequest) -> ChatReply:
         """The reply to a request."""
+        ...
+
+
+@runtime_checkable
+class StreamingModel(Protocol):
+    """A language model that can be read while it writes."""
+
+    def stream(self, request: ChatRequest) -> Generator[str, None, ChatReply]:
+        """Yields the text piece by piece, and returns the reply that `complete` would give; raises what it raises.
+
+        Closing the generator stops the model.
+        """
         ...

@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from tunewise.errors import (
 )
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest
 from tunewise.llm.prices import Price, find_price
+from tunewise.llm.streaming import calls_tools, play, stream
 
 __all__ = ["RecordingModel", "ReplayingModel"]
 
@@ -37,7 +40,8 @@ error_types: dict[str, type[ModelError]] = {
 class RecordingModel:
     """Asks another model and writes every request with its reply or error to a file, before anyone reads the reply.
 
-    No key, header or address is written. An interrupted call is not written: it has no reply.
+    No key, header or address is written. An interrupted call is not written, unless it was streamed: then what had
+    come is the reply.
 
     Args:
         inner: Who is asked.
@@ -48,6 +52,7 @@ class RecordingModel:
         self.name = inner.name
         self.context_tokens = inner.context_tokens
         self.price = find_price(inner)
+        self.calls_tools = calls_tools(inner)
         self._inner = inner
         self._path = Path(path)
         self._lock = threading.Lock()
@@ -64,23 +69,51 @@ class RecordingModel:
                 self._append("\n")
         else:
             price = asdict(self.price) if self.price else None
-            self._write(
-                {"tunewise_cassette": FORMAT, "model": self.name, "context_tokens": self.context_tokens, "price": price}
-            )
+            facts = {"model": self.name, "context_tokens": self.context_tokens, "price": price}
+            self._write({"tunewise_cassette": FORMAT, **facts, "calls_tools": self.calls_tools})
 
     def complete(self, request: ChatRequest) -> ChatReply:
         """Ask, record, and return or raise what came."""
+        with self._taping(request) as call:
+            reply = self._inner.complete(request)
+            call["reply"] = reply.to_dict()
+        return reply
+
+    def stream(self, request: ChatRequest) -> Generator[str, None, ChatReply]:
+        """The same, as it comes. Of a reply that the reader stops, what had come is recorded."""
+        text, started = "", time.perf_counter()
+        with self._taping(request) as call:
+            reading = stream(self._inner, request)
+            try:
+                while True:
+                    piece = next(reading)
+                    text += piece
+                    yield piece
+            except StopIteration as done:
+                reply: ChatReply = done.value
+            except (GeneratorExit, KeyboardInterrupt):
+                reading.close()
+                partial = ChatReply(text=text, model=self.name, finish_reason="interrupted")
+                call["reply"] = replace(partial, seconds=time.perf_counter() - started).to_dict()
+                raise
+            call["reply"] = reply.to_dict()
+        return reply
+
+    @contextmanager
+    def _taping(self, request: ChatRequest) -> Iterator[dict[str, Any]]:
+        """A line to be completed with the reply; it is written before anybody has that."""
         with self._lock:
             repeat = self._asked[request.key]
             self._asked[request.key] += 1
-        call: dict[str, Any] = {"key": request.key, "repeat": repeat, "request": asdict(request)}
+        call: dict[str, Any] = {"key": request.key, "repeat": repeat, "request": request.to_dict()}
         try:
-            reply = self._inner.complete(request)
+            yield call
         except ModelError as error:
-            self._write(call | {"error": {"type": type(error).__name__, "message": str(error)}})
+            call["error"] = {"type": type(error).__name__, "message": str(error)}
             raise
-        self._write(call | {"reply": asdict(reply)})
-        return reply
+        finally:
+            if call.keys() & {"reply", "error"}:
+                self._write(call)
 
     def close(self) -> None:
         """Close the model that is asked."""
@@ -119,6 +152,7 @@ class ReplayingModel:
         self.name: str = header["model"]
         self.context_tokens: int | None = header["context_tokens"]
         self.price = Price(**header["price"]) if header["price"] else None
+        self.calls_tools: bool = header.get("calls_tools") is True
         self._asked: Counter[str] = Counter()
         self._lock = threading.Lock()
 
@@ -138,7 +172,11 @@ class ReplayingModel:
             raise ReplayMiss(self._explain(request, repeat, number))
         if "error" in call:
             raise error_types.get(call["error"]["type"], ModelError)(call["error"]["message"])
-        return ChatReply(**call["reply"])
+        return ChatReply.from_dict(call["reply"])
+
+    def stream(self, request: ChatRequest) -> Generator[str, None, ChatReply]:
+        """The same, word by word."""
+        return (yield from play(self.complete(request)))
 
     def _explain(self, request: ChatRequest, repeat: int, number: int) -> str:
         recorded = list(self._calls.values())
@@ -147,7 +185,7 @@ class ReplayingModel:
         elif number > len(recorded):
             reason = f"it holds {len(recorded)} calls"
         else:
-            reason = difference(recorded[number - 1]["request"], json.loads(json.dumps(asdict(request))))
+            reason = difference(recorded[number - 1]["request"], json.loads(json.dumps(request.to_dict())))
         return (
             f"Call {number} is not in the cassette {self._path}: {reason}. "
             "Run what was recorded, with the same seed and version, or record again."
@@ -199,7 +237,11 @@ def check_call(call: dict[str, Any]) -> dict[str, Any]:
     """Any other line, if it is one of ours; anything else raises."""
     if not (isinstance(call["key"], str) and isinstance(call["repeat"], int) and isinstance(call["request"], dict)):
         raise TypeError(call)
-    texts = (call["error"]["type"], call["error"]["message"]) if "error" in call else (ChatReply(**call["reply"]).text,)
+    texts = (
+        (call["error"]["type"], call["error"]["message"])
+        if "error" in call
+        else (ChatReply.from_dict(call["reply"]).text,)
+    )
     if not all(isinstance(text, str) for text in texts):
         raise TypeError(call)
     return call
@@ -207,13 +249,16 @@ def check_call(call: dict[str, Any]) -> dict[str, Any]:
 
 def difference(recorded: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
     """Where a request first departs from the one that was recorded at its place."""
-    for name, value in asked.items():
+    for name in dict.fromkeys([*asked, *recorded]):
+        value: Any = asked.get(name)
         before = recorded.get(name)
         if before == value:
             continue
         if name != "messages" or not isinstance(before, list) or len(before) != len(value):
             return f"{name} was {brief(before)} when it was recorded, and is {brief(value)}"
         for number, (old, new) in enumerate(zip(before, value, strict=True), start=1):
+            if old != new and old.get("content") == new["content"]:
+                return f"message {number} has other tool calls than when it was recorded"
             if old != new:
                 return f"message {number} {departure(str(old.get('content')), new['content'])}"
     return "it was recorded in another order"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
-from tunewise.llm.base import ChatRequest
+from tunewise.llm.base import ChatRequest, Message, ToolCall
 
 __all__ = ["Dialect", "clean", "recall", "remember"]
 
@@ -15,6 +16,8 @@ Structure = Literal["json_schema", "json_object", "text"]
 weaker_structure: dict[Structure, Structure] = {"json_schema": "json_object", "json_object": "text"}
 
 mentions = {
+    "tools": re.compile(r"\btools?\b|tool.(choice|use|call)|function.?call"),
+    "stream_options": re.compile(r"stream_options|include_usage"),
     "response_format": re.compile(r"response_format|json_schema|json_object|schema|structured|grammar|guided"),
     "temperature": re.compile(r"temperature"),
     "seed": re.compile(r"\bseed\b"),
@@ -33,6 +36,8 @@ class Dialect:
         structure: How a schema is enforced: by itself, as "some JSON", or not at all.
         temperature: Whether it is sent.
         seed: Whether it is sent.
+        tools: Whether they are offered; where not, what tools gave before stands in the conversation as text.
+        stream_options: Whether a stream is asked to end with the count of its tokens.
     """
 
     limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
@@ -40,14 +45,28 @@ class Dialect:
     structure: Structure = "json_schema"
     temperature: bool = True
     seed: bool = True
+    tools: bool = True
+    stream_options: bool = True
 
-    def arguments(self, model: str, request: ChatRequest) -> dict[str, Any]:
+    def arguments(self, model: str, request: ChatRequest, *, stream: bool = False) -> dict[str, Any]:
         """The request as the server wants it."""
         arguments: dict[str, Any] = {
             "model": model,
-            "messages": [{"role": m.role, "content": clean(m.content)} for m in request.messages],
+            "messages": list(map(on_the_wire, request.messages if self.tools else without_tools(request.messages))),
             self.limit: request.max_output_tokens,
         }
+        if stream:
+            arguments["stream"] = True
+        if stream and self.stream_options:
+            arguments["stream_options"] = {"include_usage": True}
+        if self.tools and request.tools:
+            arguments["tools"] = [
+                {
+                    "type": "function",
+                    "function": {"name": t.name, "description": t.description, "parameters": dict(t.schema)},
+                }
+                for t in request.tools
+            ]
         if self.temperature and request.temperature is not None:
             arguments["temperature"] = request.temperature
         if self.seed and request.seed is not None:
@@ -63,25 +82,66 @@ class Dialect:
         """The dialect without one thing; None when it cannot be given up."""
         if blamed == "response_format":
             return replace(self, structure=weaker_structure[self.structure])
-        if blamed == "temperature":
-            return replace(self, temperature=False)
-        if blamed == "seed":
-            return replace(self, seed=False)
+        if blamed in ("temperature", "seed", "tools", "stream_options"):
+            unsent: dict[str, Any] = {blamed: False}
+            return replace(self, **unsent)
         if blamed == self.limit and not self.renamed:
             other: Any = "max_tokens" if self.limit == "max_completion_tokens" else "max_completion_tokens"
             return replace(self, limit=other, renamed=True)
         return None
 
-    def after(self, request: ChatRequest, parameter: str | None, words: str) -> Self | None:
+    def after(self, request: ChatRequest, parameter: str | None, words: str, *, stream: bool = False) -> Self | None:
         """What to try after the server has refused the request; None when nothing is left to give up.
 
-        A server blames a parameter by field or in words; one that blames nothing may still dislike the schema.
+        A server blames a parameter by field or in words; one that blames nothing may still dislike the schema, the
+        way a stream ends, or tools.
         """
-        sent = self.arguments("", request).keys() & mentions.keys()
+        sent = self.arguments("", request, stream=stream).keys() & mentions.keys()
         found = {name: mentions[name].search(words.lower()) for name in sent}
         by_position = sorted((match.start(), name) for name, match in found.items() if match)
-        blamed = parameter if parameter in sent else by_position[0][1] if by_position else "response_format"
-        return self.without(blamed) if blamed in sent else None
+        suspects = [name for name in ("response_format", "stream_options", "tools") if name in sent]
+        blamed = [
+            *[name for name in (parameter,) if name in sent],
+            *[name for _, name in by_position],
+            *suspects,
+        ]
+        return self.without(blamed[0]) if blamed else None
+
+
+def on_the_wire(message: Message) -> dict[str, Any]:
+    """A message as the protocol has it."""
+    wire: dict[str, Any] = {"role": message.role, "content": clean(message.content)}
+    if message.tool_calls:
+        wire["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": an_object(call)}}
+            for call in message.tool_calls
+        ]
+    if message.role == "tool":
+        wire["tool_call_id"] = message.tool_call_id
+    return wire
+
+
+def without_tools(messages: tuple[Message, ...]) -> list[Message]:
+    """The same conversation in words; no two turns in a row have one speaker, which some servers refuse."""
+    told: list[Message] = []
+    for message in messages:
+        role = "user" if message.role == "tool" else message.role
+        calls = [f"(I look up: {call.name} {an_object(call)})" for call in message.tool_calls]
+        found = "What was looked up:\n" if message.role == "tool" else ""
+        content = "\n".join(part for part in (found + message.content, *calls) if part)
+        if told and told[-1].role == role != "system":
+            told[-1] = Message(role, f"{told[-1].content}\n\n{content}")
+        else:
+            told.append(Message(role, content))
+    return told
+
+
+def an_object(call: ToolCall) -> str:
+    """The arguments of a call if they are a JSON object, else an empty one: servers read them."""
+    try:
+        return clean(call.arguments) if isinstance(json.loads(call.arguments), dict) else "{}"
+    except (ValueError, RecursionError):
+        return "{}"
 
 
 known: dict[tuple[str, str], Dialect] = {}

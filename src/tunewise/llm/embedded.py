@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -68,9 +69,18 @@ class EmbeddedModel:
             ModelUnusable: The package is not installed, or the file is no model.
             ModelError: As for `OpenAIModel.complete`.
         """
-        bounded = replace(request, max_output_tokens=min(request.max_output_tokens, self._max_output_tokens))
         with self._lock:  # one at a time: it has one slot, and waiting must not count as silence
-            reply = self._start().complete(bounded)
+            reply = self._start().complete(self._bounded(request))
+        return replace(reply, model=self.name)
+
+    def stream(self, request: ChatRequest) -> Generator[str, None, ChatReply]:
+        """The same, as it comes.
+
+        Raises:
+            ModelError: As for `complete`.
+        """
+        with self._lock:
+            reply = yield from self._start().stream(self._bounded(request))
         return replace(reply, model=self.name)
 
     def close(self) -> None:
@@ -79,6 +89,9 @@ class EmbeddedModel:
             if self._client:
                 self._client.close()
             self._client = self._server = None  # the server stops when nothing refers to it
+
+    def _bounded(self, request: ChatRequest) -> ChatRequest:
+        return replace(request, max_output_tokens=min(request.max_output_tokens, self._max_output_tokens))
 
     def _start(self) -> OpenAIModel:
         if self._client is None:

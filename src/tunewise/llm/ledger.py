@@ -1,4 +1,7 @@
-"""What calls cost: every call is recorded before anything is read from it, and none is made that could exceed a cap."""
+"""What calls cost: every call is recorded before anything is read from it, and none is made that could exceed a cap.
+
+Every request of a study passes here on its way to a model and to a cassette, so this is where secrets are masked.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,20 @@ import json
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields, replace
 from math import ceil
 from typing import Any
 
 from tunewise.errors import BudgetReached, ModelUnavailable, ModelUnusable, ReplayMiss, StudyError, UsageError
-from tunewise.llm.base import ChatModel, ChatReply, ChatRequest, FinishReason
+from tunewise.llm.base import ChatModel, ChatReply, ChatRequest, FinishReason, ToolCall
 from tunewise.llm.prices import Price, find_price
+from tunewise.llm.streaming import stream
+from tunewise.secrets import mask
 from tunewise.tokens import estimate_tokens
 
-__all__ = ["Call", "Caps", "Ledger", "Totals", "most_input_tokens"]
+__all__ = ["Call", "Caps", "Ledger", "Totals", "masked", "most_input_tokens"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +32,7 @@ class Call:
     Attributes:
         key: Of the request.
         model: As the server names it; as asked for, when the call failed.
-        text: The reply, as it came.
+        text: The reply, as it came; of an interrupted one, what had come.
         finish_reason: As in `ChatReply`; "other" when the call failed.
         input_tokens: As the server counts them; None when unknown.
         output_tokens: Likewise.
@@ -35,6 +41,7 @@ class Call:
         cost_usd: None when unknown, which is not 0.
         seconds: Wall time, retries included.
         error: Why there is no reply; empty when there is one.
+        tool_calls: What the model wanted called.
     """
 
     key: str
@@ -48,6 +55,7 @@ class Call:
     cost_usd: float | None = None
     seconds: float = 0.0
     error: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
 
     def reply(self) -> ChatReply:
         """The reply as it was received.
@@ -64,11 +72,13 @@ class Call:
             input_tokens=self.input_tokens,
             output_tokens=self.output_tokens,
             seconds=self.seconds,
+            tool_calls=self.tool_calls,
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON."""
-        return asdict(self)
+        """Plain JSON, without tool calls where there are none."""
+        parts = asdict(self)
+        return parts if self.tool_calls else {name: part for name, part in parts.items() if name != "tool_calls"}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Call:
@@ -78,7 +88,8 @@ class Call:
             StudyError: It is not the record of a call.
         """
         try:
-            return cls(**{field.name: data[field.name] for field in fields(cls) if field.name in data})
+            known = {field.name: data[field.name] for field in fields(cls) if field.name in data}
+            return cls(**known | {"tool_calls": tuple(ToolCall(**call) for call in data.get("tool_calls", ()))})
         except TypeError as error:
             raise StudyError(
                 f"The record of a model's call is damaged: {error}. Take the study from a backup, or begin a new one."
@@ -179,22 +190,54 @@ class Ledger:
             BudgetReached: The call could exceed a cap; it was not made.
             ModelError: What the model raised; the call is recorded.
         """
+        request = masked(request)
+        with self._booked(request, record) as outcome:
+            reply = outcome["reply"] = self.model.complete(request)
+        return reply
+
+    def stream(self, request: ChatRequest, record: Callable[[Call], None]) -> Generator[str, None, ChatReply]:
+        """Ask the model and yield its text as it comes; returns the reply.
+
+        Closing the generator stops the model; the call is recorded as interrupted, with the text that had come.
+
+        Raises:
+            BudgetReached, ModelError: As for `complete`.
+        """
+        request = masked(request)
+        with self._booked(request, record) as outcome:
+            reading = stream(self.model, request)
+            try:
+                while True:
+                    piece = next(reading)
+                    outcome["text"] += piece
+                    yield piece
+            except StopIteration as done:
+                reply: ChatReply = done.value
+                outcome["reply"] = reply
+            finally:
+                reading.close()
+        return reply
+
+    @contextmanager
+    def _booked(self, request: ChatRequest, record: Callable[[Call], None]) -> Iterator[dict[str, Any]]:
+        """Reserve what a call may take, and record what became of it."""
         bound = self._reserve(request)
         started = time.perf_counter()
+        outcome: dict[str, Any] = {"text": ""}
         try:
-            reply = self.model.complete(request)
+            yield outcome
         except ReplayMiss:  # nobody was called
             self._release(bound)
             raise
         except BaseException as error:
-            failure = f"{type(error).__name__}: {error}" if isinstance(error, Exception) else "interrupted"
-            outcome: dict[str, Any] = {"error": failure, "model": self.model.name}
+            failure = mask(f"{type(error).__name__}: {error}") if isinstance(error, Exception) else "interrupted"
+            known: dict[str, Any] = {"error": failure, "model": self.model.name, "text": outcome["text"]}
             if isinstance(error, ModelUnusable):  # a server that is not there or does not serve us bills nothing
-                outcome |= {"input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0}
-            self._settle(bound, record, **outcome, seconds=time.perf_counter() - started)
+                known |= {"input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0}
+            self._settle(bound, record, **known, seconds=time.perf_counter() - started)
             raise
-        self._settle(bound, record, **asdict(reply))
-        return reply
+        reply = outcome["reply"]
+        self._settle(bound, record, **{field.name: getattr(reply, field.name) for field in fields(reply)})
 
     def restore(self, calls: Iterable[Call]) -> None:
         """Count the calls of an earlier session, so that caps and totals are the whole study's."""
@@ -263,8 +306,18 @@ class Ledger:
             self._pending = [pending for pending in self._pending if pending is not bound]
 
 
+def masked(request: ChatRequest) -> ChatRequest:
+    """The request as it is sent and recorded: without secrets that stand in its messages."""
+    calls = {m: tuple(replace(c, arguments=mask(c.arguments)) for c in m.tool_calls) for m in request.messages}
+    messages = tuple(replace(m, content=mask(m.content), tool_calls=calls[m]) for m in request.messages)
+    return replace(request, messages=messages)
+
+
 def most_input_tokens(request: ChatRequest) -> int:
-    """What a request takes at most, nearly: text, schema (some servers make it text), marks between turns."""
-    schema = 0 if request.schema is None else estimate_tokens(json.dumps(request.schema))
+    """What a request takes at most, nearly: text, schema and tools (servers make them text), marks between turns."""
+    shapes = [] if request.schema is None else [request.schema]
+    tools = [asdict(tool) for tool in request.tools]
+    calls = [asdict(call) for message in request.messages for call in message.tool_calls]
+    around = sum(estimate_tokens(json.dumps(shape)) for shape in (*shapes, *tools, *calls))
     turns = sum(estimate_tokens(message.content) + 16 for message in request.messages)
-    return 32 + ceil(1.1 * (schema + turns))
+    return 32 + ceil(1.1 * (around + turns))

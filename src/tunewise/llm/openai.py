@@ -9,13 +9,14 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tunewise.errors import ModelUnavailable, ModelUnusable, UsageError
-from tunewise.llm.base import ChatReply, ChatRequest, FinishReason
+from tunewise.llm.base import ChatReply, ChatRequest, FinishReason, ToolCall
 from tunewise.llm.dialect import clean, recall, remember
 from tunewise.llm.openai_errors import (
     Server,
@@ -27,8 +28,10 @@ from tunewise.llm.openai_errors import (
     words_of,
 )
 from tunewise.llm.prices import Price, list_price
+from tunewise.llm.streaming import Assembly, play
 
 if TYPE_CHECKING:
+    import httpx2
     import openai
 
 __all__ = ["MAX_REPLY_CHARACTERS", "OpenAIModel", "list_models"]
@@ -38,7 +41,11 @@ MAX_REPLY_CHARACTERS = 200_000
 
 OPENAI_URL = "https://api.openai.com/v1"
 
-finish_reasons: dict[str, FinishReason] = {"stop": "stop", "length": "length", "content_filter": "refusal"}
+finish_reasons: dict[str, FinishReason] = {
+    "stop": "stop",
+    "length": "length",
+    "content_filter": "refusal",
+}
 
 
 class OpenAIModel:
@@ -104,21 +111,47 @@ class OpenAIModel:
             ModelUnusable: No key or a wrong one, no credit, no such model, no such server.
             ContextLimitExceeded: The request is too long.
         """
+        started = time.perf_counter()
+        answer = self._ask(request)
+        reply = answer if isinstance(answer, ChatReply) else self._read(answer.content)
+        return replace(reply, seconds=time.perf_counter() - started)
+
+    def stream(self, request: ChatRequest) -> Generator[str, None, ChatReply]:
+        """The same, as it comes; nothing is retried once something has come. Closing the generator hangs up.
+
+        Raises:
+            ModelError: As for `complete`.
+        """
+        started = time.perf_counter()
+        answer = self._ask(request, stream=True)
+        if isinstance(answer, ChatReply):
+            reply = yield from play(answer)
+        else:
+            with closing(answer):
+                reply = yield from self._read_stream(answer)
+        return replace(reply, seconds=time.perf_counter() - started)
+
+    @property
+    def calls_tools(self) -> bool:
+        """Whether to offer it tools: until the server has refused them."""
+        return recall(self.base_url, self.name).tools
+
+    def _ask(self, request: ChatRequest, *, stream: bool = False) -> httpx2.Response | ChatReply:
+        """What the server answers with status 200, or the reply of a filter in front of it."""
         import openai
 
         client = self._connect()
-        started = time.perf_counter()
         dialect = recall(self.base_url, self.name)
         while True:
+            arguments = dialect.arguments(self.name, request, stream=stream)
             try:
-                raw = client.chat.completions.with_raw_response.create(**dialect.arguments(self.name, request))
+                raw = client.chat.completions.with_raw_response.create(**arguments)
             except openai.APIStatusError as error:
                 self._answered = True
+                words = words_of(error)
                 if is_refusal(error):
-                    words = self._server().redact(words_of(error))
-                    reply = ChatReply(text=words, model=self.name, finish_reason="refusal")
-                    break
-                weaker = dialect.after(request, parameter_of(error), words_of(error)) if is_picky(error) else None
+                    return ChatReply(text=self._server().redact(words), model=self.name, finish_reason="refusal")
+                weaker = dialect.after(request, parameter_of(error), words, stream=stream) if is_picky(error) else None
                 if weaker is None:
                     raise translate(error, self._server()) from None
                 dialect = weaker
@@ -126,10 +159,35 @@ class OpenAIModel:
                 raise translate(error, self._server()) from None
             else:
                 self._answered = True
-                reply = self._read(raw.http_response.content)
                 remember(self.base_url, self.name, dialect)
-                break
-        return replace(reply, seconds=time.perf_counter() - started)
+                return raw.http_response
+
+    def _read_stream(self, response: httpx2.Response) -> Generator[str, None, ChatReply]:
+        """The pieces of an answer, and the reply that they make."""
+        import httpx2
+        import openai
+
+        try:
+            if "event-stream" not in response.headers.get("content-type", ""):  # it knows no streams
+                return (yield from play(self._read(response.read())))
+            whole = Assembly(20 * MAX_REPLY_CHARACTERS)  # an event is much longer than its text
+            for line in response.iter_lines():
+                if piece := whole.add(line):
+                    yield clean(piece)
+                if whole.done:
+                    break
+        except httpx2.TimeoutException as error:
+            raise translate(openai.APITimeoutError(request=response.request), self._server()) from error
+        except httpx2.RequestError as error:
+            broken = openai.APIConnectionError(request=response.request)
+            broken.__cause__ = error
+            raise translate(broken, self._server()) from None
+        if whole.error or not whole.finished:
+            why = whole.error or "the stream ended before the reply did"
+            raise ModelUnavailable(
+                f"{show_address(self.base_url)} broke off a reply: {self._server().redact(why)}. Try later."
+            )
+        return self._read(json.dumps(whole.completion()).encode())
 
     def check(self) -> None:
         """Find out without a call what would make every call fail.
@@ -217,6 +275,7 @@ class OpenAIModel:
             choice = answer["choices"][0]
             message = choice["message"]
             text, refusal = join(message.get("content")), message.get("refusal")
+            calls = tuple(read_call(call, k) for k, call in enumerate(message.get("tool_calls") or ()))
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             beginning = self._server().redact(content[:300].decode("utf-8", "replace"))
             raise ModelUnavailable(
@@ -227,8 +286,10 @@ class OpenAIModel:
         finish_reason = finish_reasons.get(str(choice.get("finish_reason")), "other")
         if isinstance(refusal, str) and refusal:
             text, finish_reason = text or refusal, "refusal"
-        if len(text) > MAX_REPLY_CHARACTERS:
-            text, finish_reason = text[:MAX_REPLY_CHARACTERS], "length"
+        if calls and finish_reason == "other":
+            finish_reason = "stop"  # to have them called
+        if len(text) + sum(len(call.arguments) for call in calls) > MAX_REPLY_CHARACTERS:
+            text, calls, finish_reason = text[:MAX_REPLY_CHARACTERS], (), "length"
         named = answer.get("model")
         return ChatReply(
             text=clean(text),
@@ -236,6 +297,7 @@ class OpenAIModel:
             finish_reason=finish_reason,
             input_tokens=count(usage.get("prompt_tokens")),
             output_tokens=count(usage.get("completion_tokens")),
+            tool_calls=calls,
         )
 
 
@@ -261,6 +323,15 @@ def join(content: Any) -> str:
     if content is not None and not isinstance(content, str):
         raise TypeError(content)
     return content or ""
+
+
+def read_call(call: Any, number: int) -> ToolCall:
+    """A tool call; some servers give no id, or the arguments as an object."""
+    name, arguments = call["function"]["name"], call["function"].get("arguments")
+    if not isinstance(name, str):
+        raise TypeError(name)
+    text = arguments if isinstance(arguments, str) else json.dumps({} if arguments is None else arguments)
+    return ToolCall(name=clean(name), arguments=clean(text) or "{}", id=clean(str(call.get("id") or f"call_{number}")))
 
 
 def count(tokens: object) -> int | None:

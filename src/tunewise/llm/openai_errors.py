@@ -22,6 +22,7 @@ too_long = re.compile(
     r"|token count.{0,40}exceeds",
     re.IGNORECASE,
 )
+no_tools = re.compile(r"\btools?\b|tool_(choice|use|call)|function.?call", re.IGNORECASE)
 refused = re.compile(r"content[ _](filter|policy)|ResponsibleAIPolicyViolation", re.IGNORECASE)
 
 
@@ -131,8 +132,9 @@ def is_too_long(error: openai.APIStatusError) -> bool:
 
 
 def is_picky(error: openai.APIStatusError) -> bool:
-    """Whether the server may answer when a parameter is left out."""
-    return error.status_code in (400, 422) and not is_too_long(error)
+    """Whether the server may answer when a parameter is left out. Of tools, some say so with 404, 500 or 501."""
+    codes = (400, 404, 422, 500, 501) if no_tools.search(words_of(error)) else (400, 422)
+    return error.status_code in codes and not is_too_long(error)
 
 
 def is_refusal(error: openai.APIStatusError) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 from tunewise.errors import ModelError, ModelUnusable
 from tunewise.llm.base import ChatReply, ChatRequest
 from tunewise.llm.prices import FREE, Price
+from tunewise.llm.streaming import play
 
 __all__ = ["FunctionModel", "ScriptedModel"]
 
@@ -21,6 +22,7 @@ class ScriptedModel:
 
     price: Price | None = FREE
     context_tokens: int | None = None
+    calls_tools: bool = True
 
     def __init__(self, replies: Sequence[str | ChatReply | ModelError], *, name: str = "scripted") -> None:
         self.name = name
@@ -47,6 +49,10 @@ class ScriptedModel:
             raise reply
         return ChatReply(text=reply, model=self.name) if isinstance(reply, str) else reply
 
+    def stream(self, request: ChatRequest) -> Generator[str, None, ChatReply]:
+        """The same, word by word."""
+        return (yield from play(self.complete(request)))
+
 
 class FunctionModel:
     """Answers with a function of the request.
@@ -57,6 +63,7 @@ class FunctionModel:
 
     price: Price | None = FREE
     context_tokens: int | None = None
+    calls_tools: bool = True
 
     def __init__(self, function: Callable[[ChatRequest], str | ChatReply], *, name: str = "function") -> None:
         self.name = name
@@ -68,3 +75,7 @@ class FunctionModel:
         self.requests.append(request)
         reply = self._function(request)
         return ChatReply(text=reply, model=self.name) if isinstance(reply, str) else reply
+
+    def stream(self, request: ChatRequest) -> Generator[str, None, ChatReply]:
+        """The same, word by word."""
+        return (yield from play(self.complete(request)))

@@ -21,10 +21,9 @@ MAX_PROMPT_TOKENS = 2_000
 
 @cache
 def environment() -> jinja2.Environment:
-    """Templates are text files of this package; a name that a view lacks is an error."""
-    loader = jinja2.FunctionLoader(lambda name: (files(__package__) / "templates" / name).read_text("utf-8"))
+    """Templates are text files; a name that a view lacks is an error."""
     made = jinja2.Environment(
-        loader=loader,
+        loader=jinja2.FunctionLoader(load),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -32,6 +31,12 @@ def environment() -> jinja2.Environment:
     )
     made.filters["clip"] = clip
     return made
+
+
+def load(name: str) -> str:
+    """A template of this package, or of another: "package:name"."""
+    package, _, file = name.rpartition(":")
+    return (files(package or __package__) / "templates" / file).read_text("utf-8")
 
 
 class Context(dict[str, object]):

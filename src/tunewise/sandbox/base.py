@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-__all__ = ["Limits", "Outcome", "Sandbox"]
+__all__ = ["USUAL", "Limits", "Outcome", "Sandbox"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,9 +21,12 @@ class Limits:
     Attributes:
         wall_s: Seconds from start to end.
         cpu_s: Seconds of processor time, summed over the processes.
-        memory_mb: Address space of a process, MiB.
+        memory_mb: Address space, MiB.
         file_mb: Largest file, MiB.
-        processes: Processes and threads at the same time.
+        disk_mb: All files and folders together, MiB, each file counted with 4 KiB at least and each folder with
+            68. Looked after by the parent, about twenty times a second, so what is written between two looks comes on
+            top.
+        processes: Threads at the same time. No program may start a process.
         output_kb: What is kept of stdout and of stderr, KiB each, the end of it.
         result_kb: Largest answer, KiB of JSON.
     """
@@ -32,9 +35,14 @@ class Limits:
     cpu_s: float = 60.0
     memory_mb: int = 4096
     file_mb: int = 64
+    disk_mb: int = 256
     processes: int = 32
     output_kb: int = 16
     result_kb: int = 8192
+
+
+USUAL = Limits()
+"""What a run may use when nothing is said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from optuna.trial import TrialState
 from tunewise.errors import StudyError
 from tunewise.history import RESULT_KEY, History, TrialRecord
 from tunewise.sampler import LLMSampler
+from tunewise.secrets import mask
 from tunewise.space import SearchSpace, shorten
 from tunewise.study.storage import Storage, open_storage
 from tunewise.study.tune import ASKED_KEY, check_same_study, requeue
@@ -79,7 +80,7 @@ def tell_one(study: optuna.Study, report: object) -> dict[str, Any]:
         )
     trial_id = trials[number]._trial_id
     if "error" in report:
-        study._storage.set_trial_user_attr(trial_id, RESULT_KEY, {"error": str(report["error"])})
+        study._storage.set_trial_user_attr(trial_id, RESULT_KEY, {"error": mask(str(report["error"]))})
         study.tell(number, state=TrialState.FAIL)
     else:
         value = report["value"]

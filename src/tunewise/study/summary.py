@@ -11,7 +11,7 @@ from typing import Any
 import optuna
 
 from tunewise.errors import StudyError
-from tunewise.history import CALL_KEY, History, TrialRecord
+from tunewise.history import CALL_KEY, CHAT_CALL_KEY, History, TrialRecord
 from tunewise.llm.ledger import Call, Caps, Ledger, Totals
 from tunewise.llm.scripted import ScriptedModel
 
@@ -31,6 +31,7 @@ class Summary:
         history: Its trials.
         totals: What its calls took.
         calls: Each trial's calls, as billed.
+        chat_calls: Those of conversations about the study.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Summary:
     history: History
     totals: Totals
     calls: Mapping[int, tuple[Call, ...]]
+    chat_calls: tuple[Call, ...] = ()
 
     @property
     def default(self) -> TrialRecord | None:
@@ -160,7 +162,9 @@ def summarize(study: optuna.Study) -> Summary:
         trial.number: tuple(Call.from_dict(v) for k, v in trial.system_attrs.items() if k.startswith(CALL_KEY))
         for trial in study.get_trials(deepcopy=False)
     }
+    about_it = study._storage.get_study_system_attrs(study._study_id)
+    chat_calls = tuple(Call.from_dict(v) for k, v in about_it.items() if k.startswith(CHAT_CALL_KEY))
     ledger = Ledger(ScriptedModel([]), caps=Caps())
-    ledger.restore([call for made in calls.values() for call in made])
+    ledger.restore([*(call for made in calls.values() for call in made), *chat_calls])
     metric = about.get("task", {}).get("metric", "value")
-    return Summary(study.study_name, metric, History.from_study(study), ledger.totals, calls)
+    return Summary(study.study_name, metric, History.from_study(study), ledger.totals, calls, chat_calls)

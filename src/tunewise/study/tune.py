@@ -21,6 +21,7 @@ from tunewise.llm.base import ChatModel
 from tunewise.llm.ledger import Caps
 from tunewise.llm.resolve import check
 from tunewise.sampler import LLMSampler
+from tunewise.secrets import mask
 from tunewise.space import SearchSpace, Value
 from tunewise.study.storage import Storage, only_driver, open_storage
 from tunewise.study.summary import STUDY_KEY
@@ -53,7 +54,7 @@ def tune(
     task: Task | None = None,
     model: str | ChatModel | None = None,
     trials: int = 10,
-    proposer: str = "compressed",
+    proposer: str = "auto",
     reasoning: bool = False,
     workers: int = 1,
     executor: Executor | None = None,
@@ -79,7 +80,7 @@ def tune(
         task: What is tuned; its budget becomes `trials` when it has none.
         model: Who proposes: a `ChatModel` or a name (see `LLMSampler`).
         trials: How many evaluations the study is to have in all, failed ones included, earlier runs included.
-        proposer: "compressed", "chat", "auto" or "random".
+        proposer: "auto", "compressed", "chat" or "random".
         reasoning: Whether the model analyses before it proposes.
         workers: How many trials run at a time, each in a process of its own when there are several.
         executor: Runs the evaluations elsewhere (dask, Ray, ...); `workers` then says how many at a time.
@@ -256,9 +257,9 @@ def outcome(future: Future[Any]) -> tuple[dict[str, Any], float | None]:
     except StudyError:
         raise
     except Exception as error:  # noqa: BLE001 - a lost worker, a broken pool: recorded as the reason
-        return {"error": f"{type(error).__name__}: {error}"}, None
+        return {"error": mask(f"{type(error).__name__}: {error}")}, None
     if isinstance(evaluation, str):
-        return {"seconds": seconds, "error": evaluation}, None
+        return {"seconds": seconds, "error": mask(evaluation)}, None
     return {"seconds": seconds, **({"extra": dict(evaluation.extra)} if evaluation.extra else {})}, evaluation.value
 
 

@@ -11,10 +11,11 @@ Each request to `/v1/chat/completions` plays the next behaviour; when the list i
 from __future__ import annotations
 
 import json
+import re
 import socket
 import struct
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -37,6 +38,8 @@ __all__ = [
     "reply",
     "reset",
     "status",
+    "stream",
+    "tool_call",
     "truncated",
     "wrong_shape",
 ]
@@ -62,6 +65,7 @@ class FaultServer:
 
     Attributes:
         received: Every request to `/v1/chat/completions`, oldest first.
+        hung_up: Set when a client has left in the middle of a stream.
     """
 
     def __init__(
@@ -74,6 +78,7 @@ class FaultServer:
     ) -> None:
         self.received: list[Received] = []
         self.closing = threading.Event()
+        self.hung_up = threading.Event()
         self.models = tuple(models)
         self.api_key = api_key
         self._behaviours = tuple(behaviours)
@@ -181,6 +186,20 @@ class Exchange(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
+    def send_events(self, data: Iterable[str]) -> None:
+        """Send an event stream; a client that hangs up ends it, and `hung_up` is set."""
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.send_header("connection", "close")
+        self.end_headers()
+        self.close_connection = True
+        try:
+            for part in data:
+                self.wfile.write(f"data: {part}\n\n".encode())
+                self.wfile.flush()
+        except OSError:
+            self.fault_server.hung_up.set()
+
     def log_message(self, *args: object) -> None:
         """Say nothing."""
 
@@ -215,17 +234,75 @@ def error_body(message: str, **more: object) -> str:
 
 
 def reply(text: str | Callable[[Mapping[str, Any]], str], **more: Any) -> Behaviour:
-    """A proper reply: a text, or a function of the request's JSON. More is passed to `completion`."""
+    """A proper reply: a text, or a function of the request's JSON. More is passed to `completion`.
+
+    A request for a stream gets one, a word in each event.
+    """
 
     def play(exchange: Exchange, received: Received) -> None:
-        exchange.send(200, json.dumps(completion(text if isinstance(text, str) else text(received.json), **more)))
+        answer = completion(text if isinstance(text, str) else text(received.json), **more)
+        if received.json.get("stream"):
+            options = received.json.get("stream_options") or {}
+            exchange.send_events(events(answer, usage=options.get("include_usage") is True))
+        else:
+            exchange.send(200, json.dumps(answer))
 
     return play
 
 
-def body(text: str | bytes) -> Behaviour:
+def tool_call(name: str, arguments: object, *, number: int = 0) -> dict[str, Any]:
+    """A wish to have a tool called, for `reply("", tool_calls=[...])`. Arguments that are no text are made JSON."""
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments)
+    return {"id": f"call-{number}", "type": "function", "function": {"name": name, "arguments": text}}
+
+
+def events(answer: Mapping[str, Any], *, usage: bool) -> Iterator[str]:
+    """A completion as the data of an event stream."""
+    head = {"id": answer["id"], "object": "chat.completion.chunk", "created": 0, "model": answer["model"]}
+    choice = answer["choices"][0]
+    message = choice["message"]
+
+    def event(delta: Mapping[str, Any], finish_reason: str | None = None) -> str:
+        return json.dumps({**head, "choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]})
+
+    yield event({"role": "assistant"})
+    for word in re.findall(r"\s*\S+\s*|\s+", message["content"] or ""):
+        yield event({"content": word})
+    for index, call in enumerate(message.get("tool_calls") or ()):
+        written = call["function"]["arguments"]
+        begun = {"name": call["function"]["name"], "arguments": written[:3]}
+        yield event({"tool_calls": [{**call, "index": index, "function": begun}]})
+        yield event({"tool_calls": [{"index": index, "function": {"arguments": written[3:]}}]})
+    if message.get("refusal"):
+        yield event({"refusal": message["refusal"]})
+    yield event({}, choice["finish_reason"])
+    if usage and "usage" in answer:
+        yield json.dumps({**head, "choices": [], "usage": answer["usage"]})
+    yield "[DONE]"
+
+
+def stream(pieces: Iterable[str], *, pause_s: float = 0.0, end: bool = True) -> Behaviour:
+    """A stream of these pieces, with pauses; without an end, the connection is closed in the middle."""
+
+    def play(exchange: Exchange, _: Received) -> None:
+        def slowly() -> Iterator[str]:
+            first, *_, finish, done = events(completion(""), usage=False)
+            yield first
+            for piece in pieces:
+                yield from list(events(completion(piece), usage=False))[1:-2]
+                if exchange.fault_server.closing.wait(pause_s):
+                    return
+            if end:
+                yield from (finish, done)
+
+        exchange.send_events(slowly())
+
+    return play
+
+
+def body(text: str | bytes, content_type: str = "application/json") -> Behaviour:
     """Status 200 with this body, whatever it is."""
-    return lambda exchange, _: exchange.send(200, text)
+    return lambda exchange, _: exchange.send(200, text, {"content-type": content_type})
 
 
 def status(
@@ -253,7 +330,7 @@ def refusal(text: str = "I cannot help with that.") -> Behaviour:
 
 def not_json() -> Behaviour:
     """A page of a proxy in place of the answer."""
-    return lambda exchange, _: exchange.send(200, "<html>Sign in first</html>", {"content-type": "text/html"})
+    return body("<html>Sign in first</html>", "text/html")
 
 
 def wrong_shape() -> Behaviour:

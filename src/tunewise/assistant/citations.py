@@ -1,0 +1,41 @@
+"""What an answer says it rests on, and whether that exists."""
+
+from __future__ import annotations
+
+import re
+
+from tunewise.assistant.subject import Subject
+
+__all__ = ["doubts"]
+
+NUMBERS = r"#?\d{1,9}(?:\s?(?:,|and|&|-|\N{EN DASH}|to|or)\s?#?\d{1,9}){0,20}"
+reference = re.compile(
+    rf"\b(trial|log|line|script\d?)s?\s?(?:lines?|no\.?|number)?\s?({NUMBERS})(?![\d.]\d)", re.IGNORECASE
+)
+mark = re.compile(r"\[(?:general|user|study|trials?|log|script\d?)\b[^\]\n]{0,80}\]", re.IGNORECASE)
+LONG = 200
+"""Characters of an answer above which it has to say what it rests on."""
+SHOWN = 8
+
+
+def doubts(answer: str, subject: Subject) -> list[str]:
+    """What the user should know about an answer's references, a sentence each; empty when all is well."""
+    unknown: dict[str, list[int]] = {}
+    for label, numbers in reference.findall(answer):
+        name = label.lower()
+        name = "log" if name == "line" else name
+        if name == "trial" and subject.record is None:
+            continue  # a way to speak: there is no study whose trials could be meant
+        if name != "trial" and not any(source.label == name for source in subject.sources):
+            continue
+        wrong = [int(n) for n in re.findall(r"\d+", numbers) if not subject.knows(name, int(n))]
+        unknown.setdefault(name, []).extend(n for n in wrong if n not in unknown.get(name, []))
+    found = [
+        f"The answer cites {name} {', '.join(map(str, numbers[:SHOWN]))}, which does not exist. Do not rely on it."
+        for name, numbers in unknown.items()
+        if numbers
+    ]
+    asks = answer.rstrip().endswith("?")
+    if not mark.search(answer) and not reference.search(answer) and len(answer) > LONG and not asks:
+        found.append("The answer does not say what it rests on; take it as general knowledge.")
+    return found

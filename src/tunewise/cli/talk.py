@@ -1,0 +1,172 @@
+"""The terminal side of a conversation: questions are read, answers shown as they come, a yes asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from tunewise.assistant.conversation import Conversation, Looked, Notice, Said
+from tunewise.assistant.texts import Cleaner, clean
+from tunewise.errors import ModelUnavailable
+from tunewise.llm.resolve import describe
+from tunewise.prompts.views import clip
+from tunewise.study.progress import money
+
+if TYPE_CHECKING:
+    from tunewise.assistant.actions import Plan
+    from tunewise.assistant.store import Kept
+    from tunewise.assistant.subject import Subject
+    from tunewise.llm.base import ChatModel
+    from tunewise.llm.ledger import Ledger
+
+__all__ = ["Terminal"]
+
+
+class Terminal:
+    """Answers go to standard output, everything else to standard error, so that an answer can be piped on.
+
+    Args:
+        asks: Whether questions are read from standard input.
+        person: Whether a person is at both ends, who can say yes.
+    """
+
+    def __init__(self, *, asks: bool, person: bool) -> None:
+        self._asks = asks
+        self._person = person
+        self._out = Console(highlight=False, soft_wrap=True)
+        self._err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def list(self, kept: Sequence[Kept]) -> None:
+        """Conversations of a study, the latest last."""
+        for one in kept:
+            self._out.out(f"{one.id}  {one.began}  {one.messages:>3} messages  {clip(clean(one.question), 80)}")
+        if not kept:
+            self._note("There is no conversation about this study yet.")
+
+    def choose(self, kept: Sequence[Kept], *, resume: bool) -> str | None:
+        """Which conversation to go on with: the latest if that is wanted; a person is asked."""
+        if not kept or not (resume or (self._asks and self._person)):
+            return None
+        latest = kept[-1]
+        about = f"{latest.began}, {latest.messages} messages: {clip(clean(latest.question), 80)}"
+        if resume:
+            self._note(f"Going on with {latest.id} ({about})")
+            return latest.id
+        return latest.id if self._yes(f"There is an earlier conversation ({about}). Go on with it?") else None
+
+    def greet(self, subject: Subject, model: ChatModel) -> None:
+        """Say who answers and what is attached."""
+        if not (self._asks and self._person):
+            return
+        attached = [f"{source.label} {source.name} ({source.last} lines)" for source in subject.sources]
+        if subject.record is not None:
+            attached.insert(0, f"study {subject.record.summary.name} ({len(subject.trials)} trials)")
+        self._note(describe(model))
+        self._note(f"Attached: {', '.join(attached) or 'nothing'}. Ctrl-C stops an answer, Ctrl-D ends.")
+
+    def questions(self) -> Iterator[str]:
+        """Lines of standard input; of a person, until Ctrl-D or Ctrl-C twice."""
+        if not self._person:
+            yield from (line for line in map(str.strip, sys.stdin) if line)
+            return
+        with contextlib.suppress(ImportError):
+            import readline  # noqa: F401 - lets a person edit the line
+        interrupted = False
+        while True:
+            try:
+                line = input("\n> ")
+            except EOFError:
+                self._out.out("")
+                return
+            except KeyboardInterrupt:
+                if interrupted:
+                    self._out.out("")
+                    return
+                interrupted = True
+                self._note("\n(Ctrl-C again, or Ctrl-D, ends)")
+                continue
+            interrupted = False
+            if line.strip():
+                yield line
+
+    def run(self, talk: Conversation, questions: Iterable[str]) -> None:
+        """Ask each question and show its answer.
+
+        Raises:
+            BudgetReached, ModelError: The conversation cannot go on; a person may try again where that can help.
+        """
+        for question in questions:
+            try:
+                self._answer(talk, question)
+            except KeyboardInterrupt:
+                self._note("\n(stopped; what came is kept)")
+                if not (self._asks and self._person):
+                    raise typer.Exit(130) from None
+            except ModelUnavailable as error:
+                if not (self._asks and self._person):
+                    raise
+                self._note(f"\n{clean(str(error))}")
+
+    def agree(self, plan: Plan) -> bool:
+        """Show a proposal; True only when a person says yes to this one."""
+        self._out.out("")
+        self._err.print(Text(f"Proposal: {clean(plan.title)}", style="bold"))
+        for line in plan.difference:
+            style = {"-": "red", "+": "green"}.get(line[:1], "")
+            self._err.print(Text(f"  {clean(line)}", style=style))
+        self._note(f"Reason: {clean(plan.reason)}")
+        self._note(clean(plan.cost))
+        if not self._person:
+            self._note("Nothing was changed: only a person at a terminal can say yes.")
+            return False
+        agreed = self._yes("Do it?")
+        self._note("" if agreed else "Nothing was changed.")
+        return agreed
+
+    def part(self, talk: Conversation, ledger: Ledger, *, kept: bool) -> None:
+        """What the study has cost by now, and how to go on."""
+        if not (self._asks and self._person):
+            return
+        totals = ledger.totals
+        where = f" Kept with the study as {talk.id}; --resume goes on." if kept and talk.turns else ""
+        whole = "the study with its conversations" if kept else "the conversation"
+        self._note(f"Calls of {whole}: {totals.calls}, {money(totals)}.{where}")
+
+    def _answer(self, talk: Conversation, question: str) -> None:
+        cleaner, column = Cleaner(), 0
+        with contextlib.closing(talk.ask(question)) as events:
+            for event in events:
+                if isinstance(event, Said):
+                    shown = cleaner(event.text)
+                    self._out.out(shown, end="")
+                    column = len((" " * column + shown).rpartition("\n")[2])
+                    continue
+                if column:
+                    self._out.out("")
+                    column = 0
+                match event:
+                    case Looked(name, arguments):
+                        self._note(f"[looks up: {clean(name)} {clean(arguments)}]")
+                    case Notice(text):
+                        self._note(f"({clean(text)})")
+        self._out.out(cleaner.rest())
+
+    def _yes(self, question: str) -> bool:
+        """Ask a person. What was typed before the question is no answer to it."""
+        with contextlib.suppress(ImportError, OSError):
+            import termios
+
+            termios.tcflush(sys.stdin, termios.TCIFLUSH)
+        try:
+            return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+        except EOFError:
+            return False
+
+    def _note(self, text: str) -> None:
+        self._err.print(Text(text, style="dim"))

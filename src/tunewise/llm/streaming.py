@@ -1,0 +1,119 @@
+"""Reading a reply while it is written: for models that can stream, and for those that cannot."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Generator
+from typing import Any
+
+from tunewise.llm.base import ChatModel, ChatReply, ChatRequest, StreamingModel
+
+__all__ = ["Assembly", "calls_tools", "play", "stream"]
+
+word = re.compile(r"\s*\S+\s*|\s+")
+
+
+def stream(model: ChatModel, request: ChatRequest) -> Generator[str, None, ChatReply]:
+    """Yields the text of a reply as it comes, all at once where the model cannot stream; returns the reply.
+
+    Raises:
+        ModelError: As for `ChatModel.complete`.
+    """
+    if isinstance(model, StreamingModel):
+        return (yield from model.stream(request))
+    reply = model.complete(request)
+    if reply.text:
+        yield reply.text
+    return reply
+
+
+def play(reply: ChatReply) -> Generator[str, None, ChatReply]:
+    """A reply that is known already, word by word."""
+    yield from word.findall(reply.text)
+    return reply
+
+
+def calls_tools(model: ChatModel) -> bool:
+    """Whether to offer a model tools: it states so in its attribute `calls_tools`, and does not without one."""
+    return getattr(model, "calls_tools", False) is True
+
+
+class Assembly:
+    """Puts a completion together from the lines of an event stream.
+
+    Args:
+        most: How many characters it reads, thoughts and the protocol's own included; then the reply is cut off.
+
+    Attributes:
+        done: Whether nothing more is to be read.
+        error: What broke it off, in the server's words; empty when nothing did.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.done = False
+        self.error = ""
+        self._left = most
+        self._answer: dict[str, Any] = {}
+        self._message: dict[str, Any] = {"content": "", "refusal": ""}
+        self._calls: list[dict[str, Any]] = []
+        self._finish: object = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the reply has come to its end; some servers stop there without another word."""
+        return self.done or self._finish is not None
+
+    def add(self, line: str) -> str:
+        """Take a line of the stream; returns the text in it. What is no event is passed over."""
+        field, _, data = line.partition(":")
+        if field != "data" or self.done:
+            return ""
+        if data.strip() == "[DONE]":
+            self.done = True
+            return ""
+        self._left -= len(data)
+        if self._left < 0:
+            self.done, self._finish = True, "length"
+            return ""
+        try:
+            return self._take(json.loads(data))
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            self.done, self.error = True, f"an event is not of this protocol: {data[:200]!r}"
+            return ""
+
+    def completion(self) -> dict[str, Any]:
+        """What the server would have answered without a stream."""
+        message = self._message | {"tool_calls": self._calls}
+        return self._answer | {"choices": [{"message": message, "finish_reason": self._finish}]}
+
+    def _take(self, event: dict[str, Any]) -> str:
+        if event.get("error"):
+            self.done, self.error = True, json.dumps(event["error"], ensure_ascii=False)
+            return ""
+        self._answer |= {name: event[name] for name in ("model", "usage") if event.get(name)}
+        text = ""
+        for choice in event.get("choices") or ():
+            delta = choice.get("delta") or {}
+            text += delta.get("content") or ""
+            self._message["refusal"] += delta.get("refusal") or ""
+            for call in delta.get("tool_calls") or ():
+                self._take_call(call)
+            self._finish = choice.get("finish_reason") or self._finish
+        self._message["content"] += text
+        return text
+
+    def _take_call(self, part: dict[str, Any]) -> None:
+        """A call, or more of its arguments. Calls differ by index; where servers give none, or one to all, by id."""
+        index, id_ = part.get("index"), part.get("id")
+        known = [c for c in self._calls if c["index"] == index] or (self._calls[-1:] if index is None else [])
+        function = part.get("function") or {}
+        if known and not (id_ and known[-1]["id"] and id_ != known[-1]["id"]):
+            call = known[-1]
+        else:
+            call = {"index": index, "id": None, "function": {"name": "", "arguments": ""}}
+            self._calls.append(call)
+        call["id"] = call["id"] or id_
+        call["function"]["name"] += function.get("name") or ""
+        arguments = function.get("arguments") or ""
+        call["function"]["arguments"] += arguments if isinstance(arguments, str) else json.dumps(arguments)

@@ -1,0 +1,96 @@
+"""The backend that hides everything: namespaces and mounts by bubblewrap, system calls by our own filter."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tunewise.errors import SandboxUnavailable
+from tunewise.sandbox import launch
+from tunewise.sandbox.base import USUAL, Limits, Outcome
+from tunewise.sandbox.lockdown import SYSTEM
+from tunewise.sandbox.seccomp import known_machine
+
+__all__ = ["BubblewrapSandbox"]
+
+WALLS = [
+    *("--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
+    *("--die-with-parent", "--new-session", "--hostname", "sandbox"),
+]
+FOR_ROOT = ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_SETPCAP"]
+FOR_OTHERS = ["--unshare-user"]
+DEPTH = 2  # bwrap, and the first process of the namespace, which is bwrap too
+
+
+class BubblewrapSandbox:
+    """Runs each program in a Python of its own that sees an empty machine with that Python in it.
+
+    Root's bubblewrap makes no user namespace, and the process inside becomes another user, as everywhere.
+
+    Raises:
+        SandboxUnavailable: bubblewrap is not installed, or this machine's system calls are not known.
+    """
+
+    name = "bubblewrap+seccomp"
+
+    def __init__(self) -> None:
+        if sys.platform != "linux":
+            raise SandboxUnavailable("bubblewrap runs on Linux. Run in a Linux container or virtual machine.")
+        if not known_machine():
+            raise SandboxUnavailable(
+                f"The numbers of the system calls are known for x86_64 and aarch64, not for {os.uname().machine}."
+            )
+        found = shutil.which("bwrap")
+        if found is None:
+            raise SandboxUnavailable(
+                "bwrap is not installed: apt-get install bubblewrap, dnf install bubblewrap, or apk add bubblewrap."
+            )
+        self._bwrap = found
+
+    def run(
+        self,
+        program: str,
+        *,
+        arguments: Any = None,
+        files: Mapping[str, bytes] | None = None,
+        limits: Limits = USUAL,
+    ) -> Outcome:
+        """Run a program to its end or to a limit, see `Sandbox.run`."""
+
+        def start(folder: str, channel: launch.Channel) -> launch.Process:
+            inner = launch.interpreter("tunewise.sandbox.guest", channel.job, channel.answer)
+            command = [self._bwrap, *walls(folder), "--", *inner]
+            return launch.process(command, folder, channel, depth=DEPTH)
+
+        return launch.run(start, program, arguments, files or {}, limits, landlock=False)
+
+
+def walls(folder: str) -> list[str]:
+    """What bubblewrap is told: what can be seen inside, and that nothing but the work folder can be written."""
+    shown = outermost([*SYSTEM, *launch.readable(), str(launch.PACKAGE)])
+    above = sorted({str(parent) for path in (*shown, folder) for parent in Path(path).parents} - {"/"})
+    passages = [place for place in above if place not in shown and not within(place, shown)]
+    return [
+        *WALLS,
+        *(FOR_ROOT if os.geteuid() == 0 else FOR_OTHERS),
+        *(word for place in passages for word in ("--perms", "0755", "--dir", place)),
+        *(word for place in shown for word in ("--ro-bind-try", place, place)),
+        *("--dev-bind", "/dev/null", "/dev/null"),
+        *("--bind", folder, folder),
+        *("--remount-ro", "/"),
+        *("--chdir", "/"),
+    ]
+
+
+def outermost(paths: Sequence[str]) -> list[str]:
+    """Paths without those that lie in another one of them."""
+    return [path for path in sorted(set(paths)) if not within(path, paths)]
+
+
+def within(path: str, places: Sequence[str]) -> bool:
+    """Whether a path lies in one of these places."""
+    return any(path.startswith(place + "/") for place in places)

@@ -1,0 +1,145 @@
+"""The work folder of a run: made, measured while a hostile program fills it, and removed whatever is in it."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import stat
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from tunewise.errors import UsageError
+
+__all__ = ["clear_away", "hidden_bytes", "remove", "used_bytes", "work_folder"]
+
+logger = logging.getLogger("tunewise")
+
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+SMALLEST = 4096
+"""What a file or a link is counted with at least, bytes."""
+SMALLEST_FOLDER = 65536
+"""The same of a folder, which some file systems take milliseconds to remove."""
+
+
+@contextmanager
+def work_folder(files: Mapping[str, bytes], *, uid: int | None, within: str | None = None) -> Iterator[str]:
+    """A folder that holds these files, belongs to this user, and is gone afterwards.
+
+    Raises:
+        UsageError: A name is not a plain file name.
+    """
+    folder = os.path.realpath(tempfile.mkdtemp(prefix="tunewise-", dir=within))
+    try:
+        for name, content in files.items():
+            if name in {"", ".", ".."} or {"/", "\0"} & set(name):
+                raise UsageError(f"{name!r} cannot lie in a work folder. Give a plain file name, without a folder.")
+            path = Path(folder, name)
+            path.write_bytes(content)
+            if uid is not None:
+                os.chown(path, uid, uid)
+        if uid is not None:
+            os.chown(folder, uid, uid)
+        yield folder
+    finally:
+        clear_away(folder)
+
+
+def used_bytes(folder: str, most: int) -> int:
+    """What lies in a folder, without following links; counts on only until there is more than `most`.
+
+    Raises:
+        OSError: A part of it cannot be looked into: too deep, or barred. A program that makes such things is hiding.
+    """
+    total, folders = 0, [folder]
+    while folders and total <= most:
+        try:
+            with os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    total += max(SMALLEST, _blocks(entry))
+                    if entry.is_dir(follow_symlinks=False):
+                        total += SMALLEST_FOLDER
+                        folders.append(entry.path)
+                    if total > most:
+                        break
+        except OSError as error:
+            if error.errno not in {errno.ENOENT, errno.ENOTDIR}:  # removed or replaced while we look
+                raise
+    return total
+
+
+def _blocks(entry: os.DirEntry[str]) -> int:
+    with suppress(FileNotFoundError):
+        return entry.stat(follow_symlinks=False).st_blocks * 512
+    return 0
+
+
+def hidden_bytes(pid: int) -> int:
+    """What a process keeps in files that have no name any more, as far as we may look."""
+    total = 0
+    with suppress(OSError):
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):
+                found = descriptor.stat()
+                if stat.S_ISREG(found.st_mode) and not found.st_nlink:
+                    total += found.st_blocks * 512
+    return total
+
+
+def clear_away(folder: str) -> None:
+    """Remove a folder, with patience for the last moments of what ran there; what cannot be removed is told."""
+    for _ in range(50):
+        try:
+            return remove(folder)
+        except OSError as error:
+            reason = error
+            time.sleep(0.02)
+    logger.warning("The work folder %s cannot be removed (%s). Remove it by hand.", folder, reason)
+    return None
+
+
+def remove(folder: str) -> None:
+    """Remove a folder in which nothing runs any more: any names, permissions, links and depth.
+
+    One descriptor walks down and up again by "..": no path grows long and nothing recurses.
+    """
+    above, name = os.path.split(folder)
+    here = os.open(above, FOLDER)
+    try:
+        here, waiting = enter(here, name)
+        path = [(name, waiting)]
+        while path:
+            name, waiting = path[-1]
+            if waiting:
+                name = waiting.pop()
+                here, inside = enter(here, name)
+                path.append((name, inside))
+            else:
+                here = replace(here, os.open("..", FOLDER, dir_fd=here))
+                os.rmdir(name, dir_fd=here)
+                path.pop()
+    finally:
+        os.close(here)
+
+
+def enter(here: int, name: str) -> tuple[int, list[str]]:
+    """Go down into a folder and remove its files; where we are then, and the folders in it."""
+    os.chmod(name, 0o700, dir_fd=here)
+    here = replace(here, os.open(name, FOLDER | os.O_NOFOLLOW, dir_fd=here))
+    folders = []
+    with os.scandir(here) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.name)
+            else:
+                os.unlink(entry.name, dir_fd=here)
+    return here, folders
+
+
+def replace(old: int, new: int) -> int:
+    """Close one descriptor in favour of another."""
+    os.close(old)
+    return new

@@ -1,0 +1,66 @@
+"""The backend that needs nothing but a kernel: Landlock guards files and signals, seccomp the system calls."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from tunewise.errors import SandboxUnavailable
+from tunewise.sandbox import kernel, launch
+from tunewise.sandbox.base import USUAL, Limits, Outcome
+from tunewise.sandbox.seccomp import known_machine
+
+__all__ = ["LandlockSandbox", "require_landlock"]
+
+NEEDED_ABI = 4
+"""The first that rules on TCP: Linux 6.7."""
+
+
+class LandlockSandbox:
+    """Runs each program in a Python of its own that locks itself before it reads the program's first line.
+
+    Raises:
+        SandboxUnavailable: This kernel or machine does not do it.
+    """
+
+    name = "landlock+seccomp"
+
+    def __init__(self) -> None:
+        require_landlock()
+
+    def run(
+        self,
+        program: str,
+        *,
+        arguments: Any = None,
+        files: Mapping[str, bytes] | None = None,
+        limits: Limits = USUAL,
+    ) -> Outcome:
+        """Run a program to its end or to a limit, see `Sandbox.run`."""
+
+        def start(folder: str, channel: launch.Channel) -> launch.Process:
+            command = launch.interpreter("tunewise.sandbox.guest", channel.job, channel.answer)
+            return launch.process(command, folder, channel)
+
+        return launch.run(start, program, arguments, files or {}, limits, cover=True, parent=os.getpid())
+
+
+def require_landlock() -> None:
+    """Make sure that this kernel has what is needed.
+
+    Raises:
+        SandboxUnavailable: It has not.
+    """
+    if sys.platform != "linux":
+        raise SandboxUnavailable("Landlock is a part of Linux. Run in a Linux container or virtual machine.")
+    if not known_machine():
+        raise SandboxUnavailable(
+            f"The numbers of the system calls are known for x86_64 and aarch64, not for {os.uname().machine}."
+        )
+    if (abi := kernel.landlock_abi()) < NEEDED_ABI:
+        raise SandboxUnavailable(
+            f"Landlock has ABI {abi} here, {NEEDED_ABI} is needed: a kernel of Linux 6.7 or later that is started with "
+            "landlock among its security modules (see /sys/kernel/security/lsm), and a container that allows it."
+        )

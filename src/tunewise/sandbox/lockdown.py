@@ -1,0 +1,134 @@
+"""Locking this process down, once and for good: the same steps behind every backend.
+
+The order matters. Limits come first, because an unprivileged user may lower but not raise them; then the user is
+changed, which sheds the capabilities; then Landlock, which needs "no new privileges"; the filter of system calls comes
+last, because it forbids every one of the steps before it.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tunewise.sandbox import kernel
+from tunewise.sandbox.seccomp import assemble, known_machine
+
+__all__ = ["SYSTEM", "Lock", "lock_down", "reach"]
+
+SYSTEM = (
+    *("/usr", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime"),
+    *("/dev/zero", "/dev/random", "/dev/urandom"),
+    *("/sys/devices/system/cpu", "/proc/cpuinfo", "/proc/meminfo"),
+)
+"""What every program may read beside its Python: shared libraries, the clock's zone, randomness, the processor's kind.
+
+Of `/proc` nothing that belongs to a process: the parent's environment stands there.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """What is locked.
+
+    Attributes:
+        folder: The work folder: HOME, TMPDIR, working directory, and the only place that can be written.
+        readable: What can be read beside it and beside `SYSTEM`.
+        uid: The user and group to become, None to stay.
+        limits: Resource limits by their name without `RLIMIT_`.
+        landlock: Whether Landlock guards the files.
+        seccomp: Whether system calls are filtered.
+        cover: Whether to make what is readable reachable for that user first, see `reach`.
+        parent: The process whose end is ours too, 0 if something else sees to that.
+    """
+
+    folder: str
+    readable: Sequence[str] = ()
+    uid: int | None = None
+    limits: Mapping[str, int] = field(default_factory=dict)
+    landlock: bool = True
+    seccomp: bool = True
+    cover: bool = False
+    parent: int = 0
+
+
+def lock_down(lock: Lock) -> None:
+    """Lock this process, which must have one thread.
+
+    Raises:
+        OSError: The kernel does not do one of the steps; the process must not run anything then.
+    """
+    if lock.cover and lock.uid is not None:
+        reach([*lock.readable, lock.folder])
+    rules = None
+    if lock.landlock:
+        readable = dict.fromkeys((*SYSTEM, *lock.readable), kernel.READ)
+        rules = kernel.restrict({**readable, "/dev/null": kernel.READ | kernel.WRITE_FILE, lock.folder: kernel.WRITE})
+    for name, most in lock.limits.items():
+        limit(getattr(resource, f"RLIMIT_{name}", None), most)
+    if lock.uid is not None:
+        become(lock.uid)
+    os.umask(0o077)
+    os.chdir(lock.folder)
+    if lock.landlock or lock.seccomp:
+        kernel.gain_nothing()
+        if lock.parent:
+            kernel.die_with_parent(lock.parent)
+    if rules is not None:
+        kernel.enforce(rules)
+    if lock.seccomp:
+        kernel.filter_calls(assemble(known_machine(), os.getpid()))
+
+
+def limit(which: int | None, most: int) -> None:
+    """Set a limit, soft and hard, never above what is in force already; processor time has a second between them."""
+    if which is None:  # not on this system
+        return
+    _, ceiling = resource.getrlimit(which)
+    soft, hard = most, most + (which == resource.RLIMIT_CPU)
+    if ceiling != resource.RLIM_INFINITY:
+        soft, hard = min(soft, ceiling), min(hard, ceiling)
+    resource.setrlimit(which, (soft, hard))
+
+
+def become(uid: int) -> None:
+    """Become another user for good, without groups and without capabilities."""
+    kernel.empty_bounding_set()
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+    kernel.drop_capabilities()
+
+
+def reach(paths: Sequence[str]) -> None:
+    """Make these paths readable for users who may not pass a folder above them (a Python below /root).
+
+    In a mount namespace of its own, each folder that bars the way is covered with an empty one, in which only these
+    paths appear: whatever else was in it is out of reach for root as well.
+    """
+    wanted = dict.fromkeys(Path(path).resolve() for path in paths if Path(path).exists())
+    barred = [(path, barrier) for path in wanted if (barrier := _barrier(path))]
+    if not barred:
+        return
+    os.umask(0o022)
+    kernel.private_mounts()
+    places = [(path, os.open(path, os.O_PATH | os.O_CLOEXEC)) for path, _ in barred]  # in the new namespace
+    for barrier in {barrier for _, barrier in barred}:
+        kernel.mount_tmpfs(barrier)
+    for path, place in places:
+        if Path(f"/proc/self/fd/{place}").is_dir():
+            path.mkdir(parents=True, exist_ok=True)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        kernel.bind(place, str(path))
+        os.close(place)
+    for barrier in {barrier for _, barrier in barred}:
+        kernel.seal_tmpfs(barrier)
+
+
+def _barrier(path: Path) -> str:
+    """The topmost folder above a path that others may not pass, or "" if there is none."""
+    return next((str(folder) for folder in reversed(path.parents) if not folder.stat().st_mode & 0o001), "")

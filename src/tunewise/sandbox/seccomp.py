@@ -1,0 +1,95 @@
+"""The filter of system calls, assembled by us, so that nothing need be installed for it.
+
+A filter is a classic BPF program that the kernel runs at each system call of the thread and of whatever it starts. It
+cannot be taken off again. `syscalls.py` says which calls it lets pass.
+"""
+
+from __future__ import annotations
+
+import errno
+import platform
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+
+from tunewise.sandbox import syscalls
+
+__all__ = ["assemble", "known_machine"]
+
+Instruction = tuple[int, int, int, int]
+"""Operation, steps to skip if true, steps to skip if false, operand: `struct sock_filter`."""
+
+LOAD, AND, EQUAL, AT_LEAST, RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
+NUMBER, MACHINE = 0, 4  # offsets in `struct seccomp_data`
+ALLOW, KILL, ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
+AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+X32 = 0x40000000  # numbers from here on are x86_64's second table
+
+CLONE_THREAD = 0x00010000
+CLONE_NEW = 0x7E020080  # any new namespace: time, mount, cgroup, uts, ipc, user, pid, net
+FCNTL_REFUSED = [8, 10, 15, 1024, 1026]  # F_SETOWN, F_SETSIG, F_SETOWN_EX, F_SETLEASE, F_NOTIFY send signals
+IOCTL_ALLOWED = [0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451]  # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIO(N)CLEX
+PRCTL_ALLOWED = [3, 15, 16, 23, 39]  # GET_DUMPABLE, SET_NAME, GET_NAME, CAPBSET_READ, GET_NO_NEW_PRIVS
+
+
+def known_machine() -> str:
+    """This machine's name among `syscalls.MACHINES`, or "" when we have no numbers for it."""
+    return platform.machine() if platform.machine() in syscalls.MACHINES else ""
+
+
+def assemble(machine: str, pid: int) -> bytes:
+    """The filter, as an array of `struct sock_filter`.
+
+    Args:
+        machine: One of `syscalls.MACHINES`.
+        pid: Of the process that will be filtered, as it sees itself: it may send signals to this one only.
+    """
+    table = {name: entry for part in (syscalls.ALLOWED, syscalls.FILTERED) for name, entry in part.items()}
+
+    def number(name: str) -> int:
+        (found,) = syscalls.numbers({name: table[name]}, machine)
+        return found
+
+    program: list[Instruction] = [
+        (LOAD, 0, 0, MACHINE),
+        (EQUAL, 1, 0, AUDIT_ARCH[machine]),
+        (RETURN, 0, 0, KILL),
+        (LOAD, 0, 0, NUMBER),
+        *((AT_LEAST, 0, 1, X32), (RETURN, 0, 0, KILL)),
+    ]
+    for call in syscalls.numbers(syscalls.ALLOWED, machine):
+        program += [(EQUAL, 0, 1, call), (RETURN, 0, 0, ALLOW)]
+    program += judged(number("clone"), when(0, mask=CLONE_THREAD | CLONE_NEW, equal=[CLONE_THREAD]))
+    program += judged(number("kill"), when(0, equal=[pid]))
+    program += judged(number("tgkill"), when(0, equal=[pid]))
+    program += judged(number("prctl"), when(0, equal=PRCTL_ALLOWED))
+    program += judged(number("ioctl"), when(1, equal=IOCTL_ALLOWED), otherwise=ERRNO | errno.ENOTTY)
+    program += judged(number("fcntl"), when(1, equal=FCNTL_REFUSED, verdict=ERRNO | errno.EPERM), otherwise=ALLOW)
+    program += judged(number("prlimit64"), [*unless(0, [0, pid]), *unless(2, [0], high=True), *when(2, equal=[0])])
+    for verdict, part in ((ERRNO | errno.EPERM, syscalls.REFUSED), (KILL, syscalls.KILLED)):
+        for call in syscalls.numbers(part, machine):
+            program += [(EQUAL, 0, 1, call), (RETURN, 0, 0, verdict)]
+    program += [(RETURN, 0, 0, ERRNO | errno.ENOSYS)]
+    return b"".join(struct.pack("HBBI", *instruction) for instruction in program)
+
+
+def judged(call: int, rules: Iterable[Instruction], *, otherwise: int = ERRNO | errno.EPERM) -> list[Instruction]:
+    """One call that is judged by its arguments; any other call goes on with its number still loaded."""
+    rules = list(rules)
+    return [(EQUAL, 0, len(rules) + 1, call), *rules, (RETURN, 0, 0, otherwise)]
+
+
+def when(argument: int, *, equal: Sequence[int], mask: int = 0xFFFFFFFF, verdict: int = ALLOW) -> Iterator[Instruction]:
+    """A verdict when the lower half of an argument, masked, is one of these; that half is what the kernel reads too."""
+    yield (LOAD, 0, 0, 16 + 8 * argument)
+    if mask != 0xFFFFFFFF:
+        yield (AND, 0, 0, mask)
+    for value in equal:
+        yield from ((EQUAL, 0, 1, value), (RETURN, 0, 0, verdict))
+
+
+def unless(argument: int, equal: Sequence[int], *, high: bool = False) -> Iterator[Instruction]:
+    """EPERM unless half of an argument is one of these."""
+    yield (LOAD, 0, 0, 16 + 8 * argument + (4 if high else 0))
+    for i, value in enumerate(equal):
+        yield (EQUAL, len(equal) - i, 0, value)
+    yield (RETURN, 0, 0, ERRNO | errno.EPERM)

@@ -1,0 +1,105 @@
+"""Programs that try everything, on every backend, as root and as an ordinary user: none gets out."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.hostile_programs import ENDS, PROGRAMS
+from sandbox.hostile_witness import ENVIRONMENT_SECRET, WITHOUT_WALLS
+from tunewise.sandbox.launch import PACKAGE, readable, spare_user
+
+HERE = Path(__file__).parent
+ROOT = os.geteuid() == 0
+USERS = ["root", "ordinary"] if ROOT else ["ordinary"]
+BACKENDS = ["landlock", "zygote", *(["bubblewrap"] if shutil.which("bwrap") else [])]
+BECOME = """
+import json, os, sys
+uid, places, command = json.loads(sys.argv[1])
+from tunewise.sandbox.lockdown import become, reach
+reach(places)
+become(uid)
+os.execv(command[0], command)
+"""
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder that other users may use; pytest's own is barred for them."""
+    with tempfile.TemporaryDirectory(prefix="hostile-") as folder:
+        Path(folder).chmod(0o777)
+        yield Path(folder)
+
+
+def run(backend: str, user: str, place: Path) -> dict[str, Any]:
+    """What the runner tells, run with a secret in its environment, as root or as somebody else."""
+    command = [sys.executable, str(HERE / "hostile_witness.py"), backend]
+    if ROOT and user == "ordinary":
+        places = [*readable(), str(PACKAGE.parent), str(HERE), str(place)]
+        command = [sys.executable, "-c", BECOME, json.dumps([spare_user(), places, command])]
+    done = subprocess.run(
+        command,
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": f"{PACKAGE.parent}:{HERE.parent}",
+            "HOME": str(place),
+            "TMPDIR": str(place),
+            ENVIRONMENT_SECRET: secrets.token_hex(16),
+        },
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    assert (told["uid"] == 0) == (user == "root")
+    return told
+
+
+@pytest.mark.parametrize("user", USERS)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_nothing_escapes(backend: str, user: str, place: Path) -> None:
+    told = run(backend, user, place)
+
+    assert told["programs"].keys() == PROGRAMS.keys()
+    assert {name: end["escapes"] for name, end in told["programs"].items() if end["escapes"]} == {}
+    assert {name: end["error"] for name, end in told["programs"].items() if not end["clear"]} == {}
+    assert told["leftovers"] == []
+    assert max(end["kept"] for end in told["programs"].values()) <= 2 * 16 * 1024  # of endless output
+
+
+def test_the_witness_notices_what_escapes_without_a_sandbox(place: Path) -> None:
+    told = run("unsafe", USERS[0], place)
+
+    assert {name for name, end in told["programs"].items() if not end["escapes"]} == set()
+    assert len(told["programs"]) == len(WITHOUT_WALLS) >= 35
+
+
+def test_there_are_enough_of_them() -> None:
+    assert len(PROGRAMS) >= 150
+    assert ENDS.keys() <= PROGRAMS.keys()
+    assert PROGRAMS.keys() >= WITHOUT_WALLS
+
+
+def test_bubblewrap_is_tried_where_it_can_be() -> None:
+    """Without bwrap its backend must say how to get it, and the others carry the load of this file."""
+    from tunewise.errors import SandboxUnavailable
+    from tunewise.sandbox.bubblewrap import BubblewrapSandbox
+
+    if "bubblewrap" in BACKENDS:
+        assert BubblewrapSandbox().name == "bubblewrap+seccomp"
+    else:
+        print("bwrap is not installed here: the hostile programs were not run in bubblewrap")
+        with pytest.raises(SandboxUnavailable, match="apt-get install bubblewrap"):
+            BubblewrapSandbox()

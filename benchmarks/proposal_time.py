@@ -78,7 +78,7 @@ def main() -> None:
     ours = median_ms(time_tunewise, 30, repeats)
     print(f"30 trials, 10 dimensions: tunewise {ours:.1f} ms (limit 50)")
     if find_spec("torch"):
-        import torch  # type: ignore[import-not-found]  # installed only where it is compared
+        import torch  # installed only where it is compared
 
         torch.set_num_threads(1)
         theirs = median_ms(time_optuna, 30, repeats)

@@ -211,7 +211,7 @@ def run_optuna(startup: int) -> Callable[[Problem, int, int], list[float]]:
 def run_smac(problem: Problem, budget: int, seed: int) -> list[float]:
     """SMAC3's BlackBoxFacade with the start in its initial design."""
     import ConfigSpace
-    from smac import BlackBoxFacade, Scenario  # type: ignore[import-not-found]  # installed only where it is compared
+    from smac import BlackBoxFacade, Scenario  # installed only where it is compared
 
     space = ConfigSpace.ConfigurationSpace(seed=seed)
     for name, hyperparameter in problem.space.items():

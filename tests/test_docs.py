@@ -45,7 +45,11 @@ def test_commands_exist(page: Path) -> None:
         if words[1].startswith("-"):
             continue
         assert words[1] in commands, line
-        options = {name for parameter in commands[words[1]].params for name in parameter.opts}
+        command = commands[words[1]]
+        if hasattr(command, "commands"):  # a group
+            assert len(words) < 3 or words[2] in command.commands, line
+            command = command.commands[words[2]] if len(words) > 2 else command
+        options = {name for parameter in command.params for name in [*parameter.opts, *parameter.secondary_opts]}
         assert {word for word in words if word.startswith("--")} <= options | {"--help"}, line
 
 

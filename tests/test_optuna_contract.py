@@ -10,8 +10,8 @@ import optuna
 import pytest
 from optuna.testing.pytest_samplers import (
     BasicSamplerTestCase,
+    MultiObjectiveSamplerTestCase,
     RelativeSamplerTestCase,
-    SingleOnlySamplerTestCase,
 )
 
 from tunewise import ChatRequest, FunctionModel, LLMSampler
@@ -71,7 +71,7 @@ SAMPLERS = {
 }
 
 
-class TestLLMSampler(BasicSamplerTestCase, RelativeSamplerTestCase, SingleOnlySamplerTestCase):
+class TestLLMSampler(BasicSamplerTestCase, RelativeSamplerTestCase):
     @pytest.fixture(params=SAMPLERS)
     def sampler(self, request: pytest.FixtureRequest) -> Callable[[], optuna.samplers.BaseSampler]:
         return SAMPLERS[request.param]
@@ -80,7 +80,16 @@ class TestLLMSampler(BasicSamplerTestCase, RelativeSamplerTestCase, SingleOnlySa
 AUTO = {"good": answering(good, "auto"), "garbage": lambda: garbage("auto")}
 
 
-class TestAuto(BasicSamplerTestCase, RelativeSamplerTestCase, SingleOnlySamplerTestCase):
+class TestAuto(BasicSamplerTestCase, RelativeSamplerTestCase):
     @pytest.fixture(params=AUTO)
     def sampler(self, request: pytest.FixtureRequest) -> Callable[[], optuna.samplers.BaseSampler]:
         return AUTO[request.param]
+
+
+SEVERAL = {"compressed": SAMPLERS["good"], "auto": AUTO["good"]}
+
+
+class TestSeveralObjectives(MultiObjectiveSamplerTestCase):
+    @pytest.fixture(params=SEVERAL)
+    def sampler(self, request: pytest.FixtureRequest) -> Callable[[], optuna.samplers.BaseSampler]:
+        return SEVERAL[request.param]

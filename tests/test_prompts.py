@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jinja2
 import pytest
 
 from tunewise import Categorical, DataCard, Float, History, Int, SearchSpace, Task, TrialRecord
+from tunewise.objectives import Aim, Objective
 from tunewise.prompts.prior import PriorView
+from tunewise.prompts.program import ProgramTuningView, ProgramView
 from tunewise.prompts.render import MAX_PROMPT_TOKENS, environment, render, template_hash
 from tunewise.prompts.schema import batch_schema, reply_schema
 from tunewise.prompts.state import StateView
@@ -90,12 +92,43 @@ FULL = SearchSpace({**SVC, "cache": Int(100, 1000, step=100, default=200), "shar
 
 def state(space: SearchSpace, history: History, **fields: object) -> StateView:
     """What `auto` tells the model."""
-    known = {"most_wanted": 3, "task": TASK, "space": space, "history": history}
-    problem = render(ProblemView(TASK, space, batch=3))
+    task = replace(TASK, metric=history.aim.measure) if history.aim else TASK
+    known = {"most_wanted": 3, "task": task, "space": space, "history": history}
+    problem = render(ProblemView(TASK, space, batch=3, objectives=history.objectives))
     return StateView(problem=problem, **(known | fields))  # type: ignore[arg-type]
 
 
+OBJECTIVES = (Objective("error"), Objective("images a second", "maximize"))
+AIM = Aim(objectives=OBJECTIVES, weights=(0.8, 0.2), ideal=(0.125, 90.0), nadir=(0.375, 25.0))
+TRADED = tuple(
+    replace(t, values=(t.value, speed)) if t.value is not None and t.state == "finished" else t
+    for t, speed in zip(HISTORY, (30.0, 25.0, 0, 0, 0, 90.0, 0), strict=True)
+)
+REFUSED = trial(7, 0.0625, values=(0.0625, 120.0), constraints={"memory in GB": 1.5, "1": 0.001})
+FRONT = History((*TRADED, REFUSED)).toward(AIM)
+UNMET = History((trial(0, 0.25, values=(0.25,), constraints={"0": 3.0}), REFUSED)).toward(
+    Aim(objectives=OBJECTIVES[:1])
+)
+CONSTRAINED = History((trial(0, 0.25), replace(REFUSED, values=(0.0625,))))
+
+PROGRAM: dict[str, Any] = {
+    "task": TASK,
+    "function": "make_estimator",
+    "returns": "an unfitted scikit-learn regressor",
+    "trained": "It is fitted once.",
+    "imports": "numpy, sklearn",
+    "outputs": 1,
+    "regression": True,
+    "about": ("target price: from 1 to 9", "place: category with 3 values"),
+    "limits": ("Training must take less than 60 s.",),
+}
+
 VIEWS: dict[str, View] = {
+    "problem-objectives": ProblemView(TASK, SVC, objectives=OBJECTIVES),
+    "feedback-objectives": FeedbackView(FRONT[7], TASK, objectives=OBJECTIVES),
+    "request-objectives": RequestView(FRONT, dialogue=True),
+    "auto-objectives": state(FULL, FRONT, beliefs=BELIEFS[:2], next_try={"kernel": "rbf", "C": 3.14159}),
+    "auto-unmet": state(FULL, UNMET),
     "problem-batch": ProblemView(TASK, SVC, batch=4),
     "problem-batch-reasoning": ProblemView(TASK, FULL, reasoning=True, batch=4),
     "auto-first": state(FULL, History(), most_wanted=4),
@@ -120,6 +153,25 @@ VIEWS: dict[str, View] = {
     "feedback-other": FeedbackView(HISTORY[0], TASK, by_other=True),
     "feedback-repaired": FeedbackView(HISTORY[1], TASK),
     "feedback-failed": FeedbackView(HISTORY[2], TASK),
+    "program-draft": ProgramView(**PROGRAM),
+    "program-refused": ProgramView(
+        **PROGRAM,
+        tree=("p1 draft: refused. It imports os.",),
+        parent=1,
+        code="import os",
+        objection="The program breaks the contract: it imports os (line 1).",
+        unreadable="The reply holds no Python program.",
+    ),
+    "program-improve": ProgramView(
+        **{**PROGRAM, "regression": False, "outputs": 10, "limits": ()},
+        tree=("p1 draft: best 0.25 in trial 1, 3 trials. Ridge.",),
+        parent=1,
+        code="def make_estimator():\n    ...",
+        trials=('trial 1: {"alpha": 1} -> validation error = 2.5000e-01; average training loss of each epoch: 0.2',),
+    ),
+    "program-repair": ProgramView(**PROGRAM, parent=2, code="...", trials=("trial 1: failed: diverged",), repair=True),
+    "program-tuning": ProgramTuningView(code="def make_estimator():\n    ..."),
+    "program-tuning-calls": ProgramTuningView(code="...", curves=("trial 1: 0.9, 0.5",), tool="make_estimator"),
     "wrong-reply": WrongReplyView(("The reply holds no JSON object.", "It repeats trial 0, which has been evaluated.")),
 }
 
@@ -130,6 +182,10 @@ DIALOGUES = {
     "compressed-last-failed": (Ask(task=TASK, space=SVC, history=FAILED_LAST, trial=9), compressed_messages),
     "compressed-reasoning": (Ask(task=TASK, space=SVC, history=HISTORY, reasoning=True), compressed_messages),
     "compressed-long": (Ask(task=Task(direction="maximize"), space=SVC, history=LONG, trial=1000), compressed_messages),
+    "compressed-objectives": (Ask(task=TASK, space=SVC, history=FRONT), compressed_messages),
+    "compressed-constraint": (Ask(task=TASK, space=SVC, history=CONSTRAINED), compressed_messages),
+    "compressed-unmet": (Ask(task=TASK, space=SVC, history=UNMET), compressed_messages),
+    "chat-objectives": (Ask(task=TASK, space=SVC, history=FRONT), chat_messages),
     "chat-first": (Ask(task=TASK, space=SVC), chat_messages),
     "chat": (Ask(task=TASK, space=SVC, history=HISTORY, trial=7), chat_messages),
 }

@@ -226,16 +226,6 @@ def test_two_directions_are_an_error() -> None:
         study.ask(SPACE.distributions)
 
 
-def test_two_objectives_are_an_error() -> None:
-    study = optuna.create_study(
-        directions=["minimize", "maximize"], sampler=LLMSampler(good(), space=SPACE, proposer="compressed")
-    )
-    with pytest.raises(ValueError, match="multi-objective"):
-        study.ask(SPACE.distributions)
-    with pytest.raises(ValueError, match="multi-objective"):
-        study.ask().suggest_float("z", 0, 1)
-
-
 @pytest.mark.parametrize("seed", [0, 12345, np.int64(7)])
 def test_the_same_seed_gives_the_same_study(seed: int) -> None:
     def run(seed: int | None, trials: int) -> list[dict[str, Any]]:
@@ -433,7 +423,7 @@ def test_wrong_arguments() -> None:
     with pytest.raises(StudyError, match="max_fallbacks = 0 is not a whole number of at least 1"):
         LLMSampler(good(), max_fallbacks=0, proposer="compressed")
     with pytest.raises(StudyError, match="No model was given"):
-        LLMSampler()
+        LLMSampler(proposer="compressed")
 
 
 def test_joining_what_was_asked_one_by_one() -> None:

@@ -40,6 +40,7 @@ def test_keys_are_masked_by_their_shape(secret: str, around: str) -> None:
         ("WANDB_API_KEY=" + HEX, "WANDB_API_KEY=***"),
         ("os.environ['DB_PASSWORD'] = 'hunter2!!'", "os.environ['DB_PASSWORD'] = '***'"),
         ('{"access_key": "abc123def456ghi"}', '{"access_key": "***"}'),
+        ("DB_PASSWORD=hunter2\nx=1", "DB_PASSWORD=***\nx=1"),
         ("password: 'p@ss:word'", "password: '***'"),
         ("client_secret=abcdef123456xyz", "client_secret=***"),
         ("train.py --api-key abcdef123456xyz --lr 0.1", "train.py --api-key *** --lr 0.1"),
@@ -68,6 +69,8 @@ def test_secrets_are_masked_by_what_stands_around_them(text: str, masked: str) -
         "key = jax.random.PRNGKey(0)",
         'api_key = os.environ["OPENAI_API_KEY"]',
         "password = getpass()",
+        "password = settings.password",
+        "password: Optional[str] = None",
         "sk-learn-contrib-packages",
         "a basic regularization",
         "task-1234567890123456789",
@@ -102,7 +105,7 @@ def test_masking_twice_changes_nothing_more(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["token=", "a", "sk-", "://a:", "-----BEGIN PRIVATE KEY-----", "--key", "bearer ", "eyJ", "'"]
+    "unit", ["token=", "password=x", "a", "sk-", "://a:", "-----BEGIN PRIVATE KEY-----", "--key", "bearer ", "eyJ", "'"]
 )
 def test_long_texts_take_no_time(unit: str) -> None:
     began = time.perf_counter()

@@ -117,3 +117,24 @@ def test_draws_agree_with_the_prediction() -> None:
     assert draws.shape == (20_000, 3)
     np.testing.assert_allclose(middle, median, atol=0.03 * np.ptp([1.0, 0.2]))
     np.testing.assert_allclose((high - low) / 2, half, rtol=0.05, atol=1e-3)
+
+
+def test_show_tells_it(capsys: pytest.CaptureFixture[str]) -> None:
+    import optuna
+    from rich.console import Console
+
+    from tunewise.cli.show import print_summary
+    from tunewise.study.summary import summarize
+    from tunewise.study.tune import tune
+
+    optimum = {"x": 0.1, "y": 0.9}
+    space = SearchSpace({n: Float(0, 1, default=0.5) for n in "xy"})
+    study = tune(
+        lambda c: sum((c[n] - v) ** 2 for n, v in optimum.items()), space, model=expert(optimum, seed=1), trials=6
+    )
+    assert isinstance(study, optuna.Study)
+    summary = summarize(study)
+    assert summary.uplift is not None
+    assert summary.to_dict()["uplift"]["trials"]
+    print_summary(Console(width=200), summary)
+    assert "Added over the surrogate: " in capsys.readouterr().out

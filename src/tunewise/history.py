@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
 from optuna.trial import TrialState
 
+from tunewise.objectives import as_costs, non_dominated
 from tunewise.space import Configuration
 
 if TYPE_CHECKING:
@@ -20,13 +21,16 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
 
+    from tunewise.objectives import Aim, Objective
     from tunewise.task import Direction
 
 __all__ = [
     "CALL_KEY",
     "CHAT_CALL_KEY",
     "CHAT_KEY",
+    "GENERATION_KEY",
     "MODEL_SOURCES",
+    "PROGRAM_KEY",
     "PROPOSAL_KEY",
     "RESULT_KEY",
     "Failure",
@@ -46,6 +50,11 @@ CHAT_CALL_KEY = "tunewise:chat-call:"
 """System attributes of a study: each call to the model that was made for a conversation, as billed."""
 RESULT_KEY = "tunewise:result"
 """User attribute of a trial that tunewise evaluated: seconds, the reason of a failure, other numbers returned."""
+
+GENERATION_KEY = "tunewise:generation"
+"""User attribute of a study of programs: contract, data, sandbox, limits."""
+PROGRAM_KEY = "tunewise:program:"
+"""User attributes of a study, numbered from 1: each program that was written, refused ones too."""
 
 MODEL_SOURCES = ("model", "repair")
 """Sources of trials that the language model proposed."""
@@ -69,12 +78,15 @@ class TrialRecord:
         number: From 0, in order of creation.
         state: "running" counts what is queued too.
         configuration: The hyperparameters that exist in it.
-        value: The metric when finished; the last intermediate value when pruned; else None.
+        value: The metric when finished; the last intermediate value when pruned; else None. Of several objectives the
+            first, unless the history has an aim.
         error: Why it failed.
         proposal: Where it came from, as stored by the sampler: source, reason, reply, ...
         curve: Intermediate values, as (step, value).
         seconds: Wall time of the evaluation; None when unknown.
         extra: Other numbers that the objective returned.
+        values: All that the objective returned as its values, in the order of the study's directions.
+        constraints: Values of the constraints, as far as they are known; above 0 is violated.
     """
 
     number: int
@@ -86,6 +98,23 @@ class TrialRecord:
     curve: tuple[tuple[int, float], ...] = ()
     seconds: float | None = None
     extra: dict[str, float] = field(default_factory=dict)
+    values: tuple[float, ...] = ()
+    constraints: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def violations(self) -> dict[str, float]:
+        """The constraints that it does not meet, and by how much."""
+        return {name: value for name, value in self.constraints.items() if value > 0}
+
+    @property
+    def violation(self) -> float:
+        """By how much it violates the constraints, in all."""
+        return sum(self.violations.values())
+
+    @property
+    def feasible(self) -> bool:
+        """Whether it meets every constraint that is known of it."""
+        return not self.violations
 
     @property
     def source(self) -> str:
@@ -122,6 +151,8 @@ class TrialRecord:
             curve=tuple(sorted(trial.intermediate_values.items())),
             seconds=result.get("seconds", trial.duration.total_seconds() if trial.duration else None),
             extra=dict(result.get("extra", {})),
+            values=tuple(trial.values or ()),
+            constraints=trial.constraints if trial.state.is_finished() else {},
         )
 
 
@@ -140,10 +171,12 @@ class History(Sequence[TrialRecord]):
     Attributes:
         trials: `n` records, oldest first.
         direction: Whether small or large values are good.
+        aim: What each trial's value is, where it is not the study's one metric: what the next proposal aims at.
     """
 
     trials: tuple[TrialRecord, ...] = ()
     direction: Direction = "minimize"
+    aim: Aim | None = None
 
     def __len__(self) -> int:
         return len(self.trials)
@@ -176,9 +209,44 @@ class History(Sequence[TrialRecord]):
 
     @cached_property
     def ranked(self) -> tuple[TrialRecord, ...]:
-        """Finished trials, best first; the earlier one where values are equal."""
+        """Finished trials that count, best first; the earlier one where values are equal.
+
+        Of several objectives those on the front come first; the best for the aim is one of them.
+        """
         sign = 1.0 if self.direction == "minimize" else -1.0
-        return tuple(sorted(self.finished, key=lambda t: sign * (t.value or 0.0)))
+        counted = (t for t in self.finished if self.counts(t))
+        return tuple(sorted(counted, key=lambda t: (t.number not in self.front, sign * (t.value or 0.0))))
+
+    @cached_property
+    def front(self) -> frozenset[int]:
+        """Numbers of the trials that no other beats in every objective; empty where there is one objective."""
+        if len(self.objectives) < 2:
+            return frozenset()
+        trials = [t for t in self.finished if t.feasible and len(t.values) == len(self.objectives)]
+        kept = non_dominated(as_costs(trials, self.objectives))
+        return frozenset(t.number for t, keep in zip(trials, kept, strict=True) if keep)
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """Those of the aim."""
+        return self.aim.objectives if self.aim else ()
+
+    def counts(self, trial: TrialRecord) -> bool:
+        """Whether a trial may be the best: it meets the constraints, unless that itself is the aim."""
+        return trial.feasible or (self.aim is not None and self.aim.feasibility)
+
+    def limiting(self, trial: TrialRecord) -> dict[str, float]:
+        """The constraints of a trial beside its value; none where to meet them is all that its value is about."""
+        return {} if self.aim and self.aim.feasibility else trial.constraints
+
+    def while_running(self, trial: TrialRecord) -> History:
+        """What the next proposal will see while a further trial runs, with an aim of its own."""
+        history = replace(self, trials=(*self.trials, trial))
+        return history.toward(replace(self.aim, weights=self.aim.following)) if self.aim else history
+
+    def toward(self, aim: Aim) -> History:
+        """The same trials, each with the value that it has for an aim."""
+        return History(tuple(replace(t, value=aim.value(t)) for t in self.trials), "minimize", aim)
 
     @property
     def best(self) -> TrialRecord | None:
@@ -197,7 +265,7 @@ class History(Sequence[TrialRecord]):
 
     @classmethod
     def from_study(cls, study: optuna.Study) -> History:
-        """Read all trials of a study with one objective."""
+        """Read all trials of a study."""
         trials = tuple(map(TrialRecord.from_optuna, study.get_trials(deepcopy=False)))
         return cls(trials, direction_of(study))
 
@@ -209,7 +277,7 @@ class HistoryReader:
         self._seen: WeakKeyDictionary[BaseStorage, dict[tuple[int, datetime | None], TrialRecord]] = WeakKeyDictionary()
 
     def read(self, study: optuna.Study, *, skip: int | None = None) -> History:
-        """All trials of a study with one objective, but for the one with the number `skip`."""
+        """All trials of a study, but for the one with the number `skip`."""
         seen = self._seen.setdefault(study._storage, {})
         records = []
         for trial in study.get_trials(deepcopy=False):
@@ -223,5 +291,5 @@ class HistoryReader:
 
 
 def direction_of(study: optuna.Study) -> Direction:
-    """Whether a study with one objective minimizes or maximizes."""
-    return "maximize" if study.direction.name == "MAXIMIZE" else "minimize"
+    """Whether a study minimizes or maximizes; of several objectives the first."""
+    return "maximize" if study.directions[0].name == "MAXIMIZE" else "minimize"

@@ -19,21 +19,16 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import numpy as np
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.samplers import BaseSampler
+from optuna.samplers._base import _process_constraints_after_trial
 from optuna.trial import TrialState
 
+from tunewise.account import Account
 from tunewise.errors import ContextLimitExceeded, ModelUnavailable, ModelUnusable, StudyError
-from tunewise.history import (
-    CALL_KEY,
-    CHAT_CALL_KEY,
-    MODEL_SOURCES,
-    PROPOSAL_KEY,
-    HistoryReader,
-    TrialRecord,
-    direction_of,
-)
+from tunewise.history import MODEL_SOURCES, PROPOSAL_KEY, History, HistoryReader, TrialRecord
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest
-from tunewise.llm.ledger import Call, Caps, Ledger, Totals, masked
+from tunewise.llm.ledger import Caps, Ledger, Totals
 from tunewise.llm.scripted import ScriptedModel
+from tunewise.objectives import draw_weights, find_aim, objectives_of
 from tunewise.prompts.views import show
 from tunewise.proposers import (
     Ask,
@@ -126,6 +121,11 @@ class LLMSampler(BaseSampler):
         ahead: Whether "auto" asks for its next candidates while a trial runs, in a thread, so that training hides the
             model's latency. The trial ends when both have ended. What is proposed does not depend on how long a
             call takes.
+        constraints_func: Gives the constraints of a finished trial, as with Optuna's samplers: above 0 is violated.
+            `trial.set_constraint` in the objective says the same without it.
+
+    A study may have several directions: each proposal then aims at a trade-off of its own, and the model is shown the
+    Pareto front. Constraints are those that Optuna stores; a trial that violates one is never the best.
 
     Raises:
         UsageError: An argument breaks a rule.
@@ -147,6 +147,7 @@ class LLMSampler(BaseSampler):
         price: Price | None = None,
         max_fallbacks: int | None = 3,
         ahead: bool = True,
+        constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None,
     ) -> None:
         self.task = task or Task()
         self.space = space
@@ -164,7 +165,7 @@ class LLMSampler(BaseSampler):
         chosen = find_proposer(proposer)
         self._ask_model = chosen
         self._propose = default_first(chosen) if default else chosen
-        self._ledger = Ledger(find_model(model, chosen), caps=caps or Caps(), price=price)
+        self._account = Account(Ledger(find_model(model, chosen), caps=caps or Caps(), price=price))
         self._style: dict[str, Any] = {
             "reasoning": reasoning,
             "expert": expert,
@@ -176,32 +177,37 @@ class LLMSampler(BaseSampler):
         self._seed = seed
         self._entropy = [int(word) for word in np.random.SeedSequence(seed).generate_state(4)]
         self._max_fallbacks = max_fallbacks
+        self._constraints_func = constraints_func
         self._fallbacks: dict[tuple[str, int], str] = {}  # study and trial in a row, up to now: why
-        self._counted: set[tuple[str, int, str]] = set()
         self._reader = HistoryReader()
         self._lock = threading.RLock()
 
     @property
     def model(self) -> ChatModel:
         """Who is asked."""
-        return self._ledger.model
+        return self._account.ledger.model
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """How its proposals come to be, as plain data to be kept with a study."""
+        chosen = self._ask_model
+        return {
+            "proposer": getattr(chosen, "__name__", type(chosen).__name__),
+            **self._style,
+            "model": self.model.name if self._style["model"] else None,
+            "default": self._propose is not chosen,
+            "seed": self._seed,
+        }
 
     @property
     def totals(self) -> Totals:
         """What the study's calls took, as far as this process has seen."""
-        return self._ledger.totals
+        return self._account.ledger.totals
 
     def restore(self, study: Study) -> None:
         """Count what the study has spent in other processes, and in conversations about it."""
-        attrs = [(trial.number, trial.system_attrs) for trial in study.get_trials(deepcopy=False)]
-        about = study._storage.get_study_system_attrs(study._study_id)
         with self._lock:
-            for number, entries in (*attrs, (-1, about)):
-                for key, call in entries.items():
-                    mark = (study.study_name, number, key)
-                    if key.startswith((CALL_KEY, CHAT_CALL_KEY)) and mark not in self._counted:
-                        self._counted.add(mark)
-                        self._ledger.restore([Call.from_dict(call)])
+            self._account.restore(study)
 
     def preview(self, study: Study) -> ChatRequest | None:
         """The request that a next trial would send first, as far as is known now; None if it would send none.
@@ -252,7 +258,6 @@ class LLMSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Ask for all parameters at once."""
-        self._raise_error_if_multi_objective(study)
         fixed = fixed_in(trial)
         wanted = {
             name: distribution
@@ -265,15 +270,16 @@ class LLMSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         """Ask for one parameter that no earlier trial had."""
-        self._raise_error_if_multi_objective(study)
         fixed = {name: value for name, value in fixed_in(trial).items() if name != param_name}
         return self._sample(study, trial, {param_name: param_distribution}, fixed=fixed)[param_name]
 
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
-        """Wait for what is asked beside the trial; end `study.optimize` where the model was of no use for a while."""
-        del state, values
+        """Store constraints, wait for what is asked beside the trial; end `study.optimize` without a useful model."""
+        del values
         if calling := self._calling.get((study.study_name, trial.number)):
             wait([calling])
+        if self._constraints_func:
+            _process_constraints_after_trial(self._constraints_func, study, trial, state)
         if self._max_fallbacks is not None and len(self._fallbacks) >= self._max_fallbacks:
             try:
                 study.stop()
@@ -311,7 +317,7 @@ class LLMSampler(BaseSampler):
         """Make calls in a thread; what they bring is stored with the trial, which is still running."""
 
         def call() -> None:
-            learned = drive(meanwhile, lambda request: self._complete(study, trial, request))
+            learned = drive(meanwhile, lambda request: self._account.complete(study, trial, request))
             if not learned:
                 return
             stored = study._storage.get_trial(trial._trial_id).user_attrs[PROPOSAL_KEY]
@@ -335,20 +341,22 @@ class LLMSampler(BaseSampler):
         """Ask the proposer; once more where a worker in another process has meanwhile proposed the same."""
         for _ in range(MAX_COLLISIONS):
             ask = self._ask(study, trial.number, space, fixed=fixed)
-            proposal = drive(self._propose(ask), lambda request: self._complete(study, trial, request))
+            proposal = drive(self._propose(ask), lambda request: self._account.complete(study, trial, request))
             known = {t.number for t in ask.history if t.configuration}
             since = [
                 t for t in self._reader.read(study, skip=trial.number) if t.configuration and t.number not in known
             ]
             if not any(ask.near(t.configuration, proposal.configuration) for t in since):
                 break
-        return proposal
+        aim = ask.history.aim
+        return replace(proposal, policy={**proposal.policy, "aim": aim.to_dict()}) if aim else proposal
 
     def _ask(self, study: Study, number: int, space: SearchSpace, *, fixed: Mapping[str, Value]) -> Ask:
+        task, history = self._aimed(study, number)
         return Ask(
-            task=self._task(study),
+            task=task,
             space=space,
-            history=self._reader.read(study, skip=number),
+            history=history,
             trial=number,
             rng=np.random.default_rng([*self._entropy, number, zlib.crc32("|".join(space).encode())]),
             seed=None if self._seed is None else self._seed + number,
@@ -358,35 +366,21 @@ class LLMSampler(BaseSampler):
             **self._style,
         )
 
-    def _task(self, study: Study) -> Task:
-        direction = direction_of(study)
-        if self.task.direction not in (None, direction):
+    def _aimed(self, study: Study, number: int) -> tuple[Task, History]:
+        """The task and the trials so far, with values as this proposal aims: at the one metric, or at an `Aim`."""
+        objectives = objectives_of(study, self.task.metric)
+        known = sorted({o.direction for o in objectives})
+        if self.task.direction and known != [self.task.direction]:
             raise StudyError(
-                f"The task says {self.task.direction}, but the study has direction {direction}. Make them agree: "
-                f'create_study(direction="{self.task.direction}"), or leave the direction out of the task.'
+                f"The task says {self.task.direction}, but the study has direction {' and '.join(known)}. Make them "
+                f'agree: create_study(direction="{self.task.direction}"), or leave the direction out of the task.'
             )
-        return replace(self.task, direction=direction)
-
-    def _complete(self, study: Study, trial: FrozenTrial, request: ChatRequest) -> ChatReply:
-        """Call the model, unless this trial has made the same call before it was interrupted."""
-        request = masked(request)  # as the ledger sends it: its key and its words are stored
-        known = study._storage.get_trial(trial._trial_id)
-        request_key = request.key
-        calls = [Call.from_dict(value) for key, value in known.system_attrs.items() if key.startswith(CALL_KEY)]
-        for call in calls:
-            if call.key == request_key and not call.error:
-                return call.reply()
-        key = f"{CALL_KEY}{len(calls)}"
-
-        def record(call: Call) -> None:
-            self._counted.add((study.study_name, trial.number, key))
-            entry = {**call.to_dict(), "prompt": request.messages[-1].content}
-            try:
-                study._storage.set_trial_system_attr(trial._trial_id, key, entry)
-            except UpdateFinishedTrialError:
-                logger.warning("A call beside trial %d was not recorded: another process ended it.", trial.number)
-
-        return self._ledger.complete(request, record)
+        history = self._reader.read(study, skip=number)
+        weights, following = (draw_weights(len(objectives), k, self._entropy) for k in (number, number + 1))
+        aim = find_aim(history, objectives, weights, following=following)
+        if aim is None:
+            return replace(self.task, direction=history.direction), history
+        return replace(self.task, metric=aim.measure, direction="minimize"), history.toward(aim)
 
     def _take(self, study: Study, trial: FrozenTrial, planned: TrialRecord, proposal: Proposal) -> None:
         """Store where the configuration came from, before anybody evaluates it."""

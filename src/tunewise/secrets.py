@@ -51,6 +51,9 @@ bare = re.compile(
     rf"(?={sign}{{0,80}}\d)(?={sign}{{0,80}}[a-z]){sign}{{12,400}}+(?![\w.(\[])",
     re.IGNORECASE,
 )
+password = re.compile(
+    r"(passw(?:or)?d[\w-]{0,30}[\"']?\s?[:=]\s?)(?![\"'<\[{$%*])[^\s\"',;(){}.\[\]]{6,400}+(?![\w.(\[])", re.IGNORECASE
+)
 """Every repetition is bounded or consumed at once: a log of any content is searched in linear time."""
 
 
@@ -69,6 +72,7 @@ def mask(text: str) -> str:
     text = in_address.sub(MASK, text)
     text = header.sub(rf"\1{MASK}", text)
     text = quoted.sub(rf"\1\2{MASK}\2", text)
+    text = password.sub(rf"\1{MASK}", text)
     return bare.sub(rf"\1{MASK}", text)
 
 

@@ -27,7 +27,7 @@ def weigh(part: str) -> float:
     if part.isspace():
         return 0 if part == " " else 1 + part.count("\n") / 4
     if not part.isascii():
-        return len(part.encode()) * (0.6 if part.isalpha() else 0.75)
+        return len(part.encode("utf-8", "replace")) * (0.6 if part.isalpha() else 0.75)
     if part.isupper():
         return max(1, len(part) / 2)
     return max(1, len(part) / 4)

@@ -12,6 +12,7 @@ import optuna
 import pytest
 
 from talks import SPACE, TASK, events, said, study, talk, wants
+from tunewise.account import Account
 from tunewise.assistant.actions import Plan
 from tunewise.assistant.conversation import Conversation, Looked, Notice
 from tunewise.assistant.sources import read_log, read_script
@@ -426,7 +427,7 @@ def test_a_conversation_counts_towards_the_budget_of_the_study() -> None:
     sampler.restore(about)
     assert sampler.totals.calls == 1
     capped = Conversation(Ledger(ScriptedModel(["no"]), caps=Caps(max_calls=1)), Subject(about))
-    capped._ledger.restore(Conversations(about).spent())
+    Account(capped._ledger).restore(about)
     with pytest.raises(BudgetReached):
         said(capped)
 
@@ -454,7 +455,7 @@ def test_a_conversation_is_replayed_from_its_cassette(tmp_path: Path) -> None:
         ("See trials 1, 3 and 77.", "cites trial 77,"),
         ("See trial #12.", "cites trial 12,"),
         ("See [log 9].", "cites log 9,"),
-        ("See line 8 of the log.", "cites log 8,"),
+        ("See line 8 of the log.", "cites line 8,"),
         ("See [trial 1] and [log 2], trials 0-4.", ""),
         ("Use 3 trials of 10 each.", ""),
         ("x" * 300, "does not say what it rests on"),
@@ -512,3 +513,48 @@ def test_an_answer_that_goes_round_in_circles_is_stopped() -> None:
     assert seen[-1] == Notice("The answer began to repeat itself and was stopped.")
     assert len(seen) < 400
     assert conversation.turns[-1].interrupted
+
+
+def test_a_turn_of_many_long_lookups_fits_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_text("".join(f"step {k} {'word ' * 40}\n" for k in range(500)))
+    asks = [wants("lines", json.dumps({"source": "log", "first": 1 + 9 * k, "count": 200})) for k in range(7)]
+    model = ScriptedModel([*asks, "Done [log 3]."])
+    model.context_tokens = 8_000
+    conversation = Conversation(Ledger(model), Subject(logs=(read_log(str(tmp_path / "a.log")),)))
+    assert said(conversation) == "Done [log 3]."
+    told = [m.content for m in model.requests[-1].messages if m.role == "tool"]
+    assert told[0] == "(left out, because it was long)"
+    assert told[-1].startswith("log 55|")
+
+
+def test_nothing_of_a_replay_is_kept() -> None:
+    about = study()
+    said(Conversation(Ledger(ScriptedModel(["fine"])), Subject(about), keep=False))
+    assert Conversations(about).kept() == []
+    assert summarize(about).totals.calls == 0
+
+
+def test_a_database_keeps_conversations_too(tmp_path: Path) -> None:
+    address = f"sqlite:///{tmp_path}/s.db"
+    conversation, _ = talk(
+        [wants("propose_configuration", PROPOSE), "ok"], Subject(study(address)), agree=lambda _: True
+    )
+    said(conversation, "x" * 30_000)
+    about = open_study(address)
+    assert [t.message.role for t in Conversations(about).turns(conversation.id)] == [
+        "user",
+        "assistant",
+        "tool",
+        "assistant",
+    ]
+    assert about.trials[6].system_attrs["fixed_params"] == NEXT
+
+
+def test_bytes_that_are_no_text_do_no_harm() -> None:
+    about = study()
+    about.add_trial(
+        optuna.trial.create_trial(state=optuna.trial.TrialState.FAIL, user_attrs={RESULT_KEY: {"error": "bad \udcff"}})
+    )
+    conversation, _ = talk([wants("trial", '{"number": 6}'), "an answer \udcff"], Subject(about))
+    assert said(conversation, "h\udcff?") == "an answer \udcff"
+    assert [t.message.content for t in conversation.turns if t.message.role != "tool"] == ["h??", "", "an answer ?"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import signal
 import subprocess
@@ -34,7 +35,7 @@ from whole_paths import (
     write_study,
 )
 
-COMMANDS = ["tune", "show", "prompt", "ask", "tell", "report", "models"]
+COMMANDS = ["tune", "show", "prompt", "ask", "tell", "report", "models", "generate", "export"]
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
 """Characters that command a terminal."""
 
@@ -258,7 +259,9 @@ def test_values_that_only_optuna_allows_are_strict_json(tmp_path: Path, cli: InP
     study = optuna.create_study(study_name="inf", storage=f"sqlite:///{tmp_path}/inf.db")
     study.add_trial(optuna.trial.create_trial(params={}, distributions={}, value=float("inf")))
     study.enqueue_trial({"x": float("nan")})
-    assert strictly(cli("show", f"sqlite:///{tmp_path}/inf.db", "--json").out)["best"]["value"] is None
+    shown = strictly(cli("show", f"sqlite:///{tmp_path}/inf.db", "--json").out)
+    assert shown["best"] is None
+    assert shown["trials"][0]["error"] == "its value is inf, which is no result"
     assert cli("show", f"sqlite:///{tmp_path}/inf.db").code == 0
 
 
@@ -484,9 +487,37 @@ def test_the_result_goes_to_standard_output_and_progress_to_standard_error(plain
     assert max(map(len, cli("show", plain).out.split("Best:")[0].splitlines())) <= 80
 
 
-def test_show_of_several_objectives_says_what_to_do(tmp_path: Path, cli: InProcess) -> None:
+def test_show_of_several_objectives_names_the_front(tmp_path: Path, cli: InProcess) -> None:
     journal = tmp_path / "two.journal"
-    optuna.create_study(storage=open_storage(journal), directions=["minimize", "maximize"], study_name="two")
+    study = optuna.create_study(storage=open_storage(journal), directions=["minimize", "maximize"], study_name="two")
+    study.optimize(lambda trial: (x := trial.suggest_float("x", 0, 1), x * (trial.number != 2)), n_trials=4)
     shown = cli("show", journal)
-    assert shown.code == 2
-    assert "has 2 objectives" in shown.err
+    assert shown.code == 0
+    assert "The study has 2 objectives." in shown.out
+    assert "no other beats 3 in everything (trial 0, 1, 3)" in " ".join(shown.out.split())
+    front = json.loads(cli("show", journal, "--json").out)["front"]
+    assert [entry["trial"] for entry in front["trials"]] == [0, 1, 3]
+    assert [objective["direction"] for objective in front["objectives"]] == ["minimize", "maximize"]
+
+
+def test_show_of_a_damaged_study_says_what_was_left_out(tmp_path: Path, cli: InProcess) -> None:
+    journal = tmp_path / "odd.journal"
+    study = optuna.create_study(storage=open_storage(journal), study_name="odd")
+    study.set_user_attr("tunewise:study", {"space": 3, "task": ["x"]})
+
+    def objective(trial: optuna.Trial) -> float:
+        trial.suggest_categorical("x", [None, "a"])
+        for key in ("proposal", "result"):
+            trial.set_user_attr(f"tunewise:{key}", [["no mapping"], {"repairs": 3, "seconds": "x"}][trial.number % 2])
+        if trial.number == 4:
+            trial.set_user_attr("tunewise:result", {"seconds": math.nan})
+        trial.storage.set_trial_system_attr(trial._trial_id, "tunewise:call:0", {"key": [1]})
+        return [0.5, math.inf, -math.inf, math.nan, 0.25][trial.number]
+
+    study.optimize(objective, n_trials=5)
+    shown = cli("show", journal)
+    assert shown.code == 0, shown
+    assert "Best: value 0.25 in trial 4" in shown.out
+    assert "What tunewise:study says about the study is damaged and was left out." in shown.out
+    assert "its value is inf, which is no result" in " ".join(shown.out.split())
+    json.loads(cli("show", journal, "--json").out, parse_constant=lambda word: pytest.fail(word))

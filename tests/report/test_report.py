@@ -180,13 +180,13 @@ def test_hostile_markdown_shows_as_text() -> None:
 @pytest.mark.parametrize("form", FORMS)
 def test_secrets_are_masked(form: Format, monkeypatch: pytest.MonkeyPatch) -> None:
     planted = "correct-horse-battery"
-    known = "sk-abcdefghijklmnopqrstuvwx"
+    known = "sk-abcdefghijklmnopqrstuvwx12"
     monkeypatch.setenv("MY_API_KEY", planted)
     address = "postgresql://me:hunter22@localhost/studies"
     text = report(tuned(9, mark=f" {planted} {known} {address}"), form=form, address=address)
     for secret in (planted, known, "hunter22"):
         assert secret not in text
-    assert "(masked)" in text
+    assert re.search(r"\*\*\*|\\\*\\\*\\\*", text)
 
 
 def test_every_format_has_the_same_facts(study: optuna.Study) -> None:

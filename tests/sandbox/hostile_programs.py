@@ -285,6 +285,7 @@ if os.fork() == 0:
         socket.create_connection(("127.0.0.1", a["tcp"]), 2)
         time.sleep(1)
     os._exit(0)
+time.sleep(0.5)
 ### own_session
 os.setsid(); escaped()
 ### own_group
@@ -365,7 +366,9 @@ f = os.open("f", os.O_CREAT | os.O_WRONLY)
 for _ in range(64): os.write(f, bytes(1 << 20)); done = os.fstat(f).st_size
 escaped() if done > 9 << 20 else None
 ### many_files
-for i in range(10 ** 7): open(f"f{i}", "w").close()
+for i in range(10 ** 7):
+    open(f"f{i}", "w").close()
+    if i > 7000 and i % 100 == 0: time.sleep(0.01)
 ### many_large_files
 for i in range(1000):
     with open(f"f{i}", "wb") as f: f.write(bytes(4 << 20))
@@ -375,7 +378,9 @@ for i in range(200):
     f = open("f", "wb"); os.unlink("f"); f.write(bytes(4 << 20)); f.flush(); kept.append(f)
 time.sleep(0.5)
 ### deep_folders
-for _ in range(100_000): os.mkdir("d"); os.chdir("d")
+for i in range(100_000):
+    os.mkdir("d"); os.chdir("d")
+    if i > 400 and i % 10 == 0: time.sleep(0.01)  # or removing them takes longer than all the rest
 ### barred_folders
 os.mkdir("d", 0o300); os.chdir("d")
 for i in range(1000):

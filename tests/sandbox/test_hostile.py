@@ -35,8 +35,13 @@ os.execv(command[0], command)
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """A folder that other users may use; pytest's own is barred for them."""
-    with tempfile.TemporaryDirectory(prefix="hostile-") as folder:
+    """A folder that other users may use; pytest's own is barred for them.
+
+    It is in memory if there is room: a file system may make new files slowly after thousands were removed.
+    """
+    memory = Path("/dev/shm")
+    roomy = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 1 << 30
+    with tempfile.TemporaryDirectory(prefix="hostile-", dir=memory if roomy else None) as folder:
         Path(folder).chmod(0o777)
         yield Path(folder)
 

@@ -23,12 +23,12 @@ def doubts(answer: str, subject: Subject) -> list[str]:
     unknown: dict[str, list[int]] = {}
     for label, numbers in reference.findall(answer):
         name = label.lower()
-        name = "log" if name == "line" else name
-        if name == "trial" and subject.record is None:
-            continue  # a way to speak: there is no study whose trials could be meant
-        if name != "trial" and not any(source.label == name for source in subject.sources):
-            continue
-        wrong = [int(n) for n in re.findall(r"\d+", numbers) if not subject.knows(name, int(n))]
+        meant = [source.label for source in subject.sources if name in ("line", source.label)]
+        meant += ["trial"] if name == "trial" and subject.record is not None else []
+        if not meant:
+            continue  # a way to speak: nothing is attached that could be meant
+        cited = map(int, re.findall(r"\d+", numbers))
+        wrong = [n for n in cited if not any(subject.knows(known, n) for known in meant)]
         unknown.setdefault(name, []).extend(n for n in wrong if n not in unknown.get(name, []))
     found = [
         f"The answer cites {name} {', '.join(map(str, numbers[:SHOWN]))}, which does not exist. Do not rely on it."

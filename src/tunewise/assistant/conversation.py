@@ -18,6 +18,7 @@ from tunewise.assistant.subject import Subject
 from tunewise.assistant.tools import cut, lookups, read_arguments, tool_for
 from tunewise.errors import InvalidReply, UsageError
 from tunewise.llm.base import ChatReply, ChatRequest, Message, Tool, ToolCall
+from tunewise.llm.dialect import clean
 from tunewise.llm.ledger import Call, Ledger
 from tunewise.llm.streaming import calls_tools
 from tunewise.prompts.render import render
@@ -32,6 +33,8 @@ MAX_ROUNDS = 8
 """How often a model may call tools before it has to answer."""
 MAX_CALLS = 6
 """Calls of one reply that are answered."""
+MAX_ARGUMENTS = 2_000
+"""Characters of a call's arguments that are told to the model again."""
 MAX_PLANS = 3
 """Proposals in one turn: a model that was led astray must not wear anybody down."""
 MAX_QUESTION = 40_000
@@ -76,6 +79,7 @@ class Conversation:
         agree: Shows a plan to the person; True only for a yes. Without it nobody agrees to anything.
         write_space: As for `plan_for`.
         resume: Id of a conversation of the study to go on with.
+        keep: Whether turns and calls are kept with the study; not those of a replay, which have been kept and paid.
     """
 
     def __init__(
@@ -86,16 +90,17 @@ class Conversation:
         agree: Callable[[Plan], bool] | None = None,
         write_space: Callable[[SearchSpace], str] | None = None,
         resume: str | None = None,
+        keep: bool = True,
     ) -> None:
         self._ledger = ledger
         self._subject = subject
         self._agree = agree or (lambda _: False)
         self._write_space = write_space
-        self._store = Conversations(subject.study)
+        self._store = Conversations(subject.study if keep else None)
         self._tools = calls_tools(ledger.model)
         self._plans = 0
         self.id = resume or self._store.new_id()
-        self.turns: list[Turn] = self._store.turns(self.id) if resume else []
+        self.turns: list[Turn] = Conversations(subject.study).turns(self.id) if resume else []
         self._number = len(self.turns)
 
     def ask(self, question: str) -> Generator[Event, None, None]:
@@ -107,7 +112,7 @@ class Conversation:
             UsageError: The question is empty or too long.
             BudgetReached, ModelError: As for `Ledger.complete`.
         """
-        question = mask(question.strip())
+        question = question.strip()
         if not question or len(question) > MAX_QUESTION:
             raise UsageError(
                 f"The question has {len(question)} characters; write 1 to {MAX_QUESTION}. Give a log with --log, and a "
@@ -123,7 +128,7 @@ class Conversation:
             calls = reply.tool_calls
             for call in calls:
                 yield Looked(call.name, clip(call.arguments, 200))
-                self._keep(Message("tool", mask(cut(self._answer(call))), tool_call_id=call.id))
+                self._keep(Message("tool", cut(self._answer(call)), tool_call_id=call.id))
             if not calls:
                 yield from self._conclude(reply)
                 return
@@ -194,18 +199,17 @@ class Conversation:
 
     def _request(self) -> ChatRequest:
         """Rules and facts as they are now, the data, and as much of the conversation as fits."""
-        room = (self._ledger.model.context_tokens or CONTEXT) - min(MAX_OUTPUT, CONTEXT // 4)
+        context = self._ledger.model.context_tokens or CONTEXT
+        most = min(MAX_OUTPUT, context // 4)
         said = [turn.message.content for turn in self.turns if turn.message.role == "user"]
         facts = gather(self._subject, [text for text in said if not text.startswith(PROGRAM)])
         rules = render(RulesView(self._subject, facts, self._tools))
         offered = self._offered() if self._tools else ()
-        room -= estimate_tokens(rules) + sum(60 + estimate_tokens(str(tool.schema)) for tool in offered)
+        room = context - most - estimate_tokens(rules) - sum(60 + estimate_tokens(str(tool.schema)) for tool in offered)
         data = data_for(self._subject, max(200, min(4_000, room / 2)))
         kept = recent(self.turns, max(500, room - estimate_tokens(data)))
         first = Message("user", f"{data}\n\n{kept[0].content}" if data else kept[0].content)
-        return ChatRequest(
-            messages=(Message("system", rules), first, *kept[1:]), tools=offered, max_output_tokens=MAX_OUTPUT
-        )
+        return ChatRequest(messages=(Message("system", rules), first, *kept[1:]), tools=offered, max_output_tokens=most)
 
     def _offered(self) -> tuple[Tool, ...]:
         found = [
@@ -216,7 +220,7 @@ class Conversation:
         return tuple(found)
 
     def _keep(self, message: Message, *, interrupted: bool = False) -> None:
-        message = Message(message.role, mask(message.content), message.tool_calls, message.tool_call_id)
+        message = replace(message, content=mask(clean(message.content)))
         turn = Turn(message, datetime.now(UTC).isoformat(timespec="seconds"), interrupted)
         self.turns.append(turn)
         self._store.add(self.id, self._number, turn)
@@ -228,7 +232,7 @@ class Conversation:
 
 def repeats(text: str) -> bool:
     """Whether a text goes round in circles, as small models do until their greatest length."""
-    return len(text) > 1_500 and text[-1_500:].count(text[-50:]) >= 6
+    return len(text) > 800 and text[-800:].count(text[-50:]) >= 6
 
 
 def recent(turns: Sequence[Turn], room: float) -> list[Message]:
@@ -239,15 +243,20 @@ def recent(turns: Sequence[Turn], room: float) -> list[Message]:
     ]
     starts = [number for number, message in enumerate(messages) if message.role == "user"]
     begin = next((start for start in starts if sum(sizes[start:]) <= room), starts[-1])
+    excess = sum(sizes[begin:]) - room
+    for number in range(begin, len(messages) - MAX_CALLS):  # a turn with many lookups: the latest ones stay
+        if messages[number].role == "tool" and excess > 0:
+            messages[number] = replace(messages[number], content="(left out, because it was long)")
+            excess -= sizes[number]
     return complete(merged(messages[begin:]))
 
 
 def as_sent(turn: Turn) -> Message:
     """A turn as the model is told of it."""
     message = turn.message
-    if not turn.interrupted:
-        return message
-    return Message(message.role, f"{message.content}\n(the user stopped this answer here)")
+    calls = tuple(c if len(c.arguments) <= MAX_ARGUMENTS else replace(c, arguments="{}") for c in message.tool_calls)
+    stopped = "\n(the user stopped this answer here)" if turn.interrupted else ""
+    return replace(message, content=message.content + stopped, tool_calls=calls)
 
 
 def merged(messages: Sequence[Message]) -> list[Message]:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tunewise.errors import UsageError
-from tunewise.history import CALL_KEY, CHAT_CALL_KEY, CHAT_KEY
+from tunewise.history import CHAT_CALL_KEY, CHAT_KEY
 from tunewise.llm.base import Message
 from tunewise.llm.ledger import Call
 
@@ -66,14 +66,8 @@ class Conversations:
     def add_call(self, conversation: str, call: Call) -> None:
         """Keep what a call took. Its text is in the turns."""
         entry = call.to_dict() | {"text": ""}
-        self._write(f"{CHAT_CALL_KEY}{conversation}:{secrets.token_hex(6)}", entry)
-
-    def spent(self) -> list[Call]:
-        """Every call that was made for the study, for its trials or for a conversation."""
-        trials = () if self._study is None else self._study.get_trials(deepcopy=False)
-        attrs = (*(trial.system_attrs for trial in trials), self._attrs())
-        keys = (CALL_KEY, CHAT_CALL_KEY)
-        return [Call.from_dict(entry) for part in attrs for key, entry in part.items() if key.startswith(keys)]
+        at = f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"  # sorted by time; the rest keeps two processes apart
+        self._write(f"{CHAT_CALL_KEY}{conversation}:{at}-{secrets.token_hex(3)}", entry)
 
     def kept(self) -> list[Kept]:
         """All conversations, the latest last."""

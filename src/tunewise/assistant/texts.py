@@ -38,6 +38,11 @@ class Cleaner:
         self._held = text[begun.start() :] if begun and len(text) - begun.start() < MAX_COMMAND else ""
         return clean(text[: len(text) - len(self._held)])
 
+    @property
+    def held(self) -> bool:
+        """Whether something waits."""
+        return bool(self._held)
+
     def rest(self) -> str:
         """What has waited in vain."""
         held, self._held = self._held, ""

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from tunewise.cli import ask, chat, models, prompt, report, show, tell, tune
+from tunewise.cli import ask, bench, chat, dashboard, export, generate, models, prompt, report, show, tell, tune
 from tunewise.errors import BudgetReached, ModelError, ObjectiveFailed, TunewiseError
 
 app = typer.Typer(
@@ -29,7 +29,11 @@ app = typer.Typer(
 
     - `tunewise report study.yaml`: the same and more as one page to look at
 
+    - `tunewise dashboard study.yaml`: live, in optuna-dashboard
+
     - `tunewise chat study.yaml`: ask about it
+
+    - `tunewise bench list`: problems and methods, which `tunewise bench run` compares
 
     Exit codes: 0 done, 2 wrong usage, 3 budget reached, 4 model unusable, 5 objective failed throughout,
     130 interrupted.
@@ -57,11 +61,15 @@ def options(
 app.command("tune")(tune.tune)
 app.command("show")(show.show)
 app.command("report")(report.report)
+app.command("dashboard")(dashboard.dashboard)
 app.command("chat")(chat.chat)
 app.command("prompt")(prompt.prompt)
 app.command("ask")(ask.ask)
 app.command("tell")(tell.tell)
 app.command("models")(models.models)
+app.add_typer(bench.app, name="bench")
+app.command("generate")(generate.generate)
+app.command("export")(export.export)
 
 
 def exit_code(error: TunewiseError) -> int:

@@ -59,6 +59,7 @@ def chat(
     """
     import sys
 
+    from tunewise.account import Account
     from tunewise.assistant.conversation import Conversation
     from tunewise.assistant.sources import read_log, read_script
     from tunewise.assistant.store import Conversations
@@ -100,17 +101,19 @@ def chat(
             caps=Caps(**planned | {key: cap for key, cap in caps.items() if cap is not None}),
             price=Price(**price.model_dump()) if price else None,
         )
-        ledger.restore(store.spent())
+        if opened:
+            Account(ledger).restore(opened)
         talk = Conversation(
             ledger,
             subject,
             agree=terminal.agree,
             write_space=space_writer(spec) if spec else None,
             resume=conversation or terminal.choose(store.kept(), resume=resume),
+            keep=replay is None,
         )
         terminal.greet(subject, chat_model)
         terminal.run(talk, (once,) if once is not None else terminal.questions())
-        terminal.part(talk, ledger, kept=opened is not None)
+        terminal.part(talk, ledger, kept=opened is not None and replay is None)
 
 
 def connect(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,14 +10,18 @@ import typer
 from tunewise.cli.options import NameOption, StudyArgument
 
 if TYPE_CHECKING:
+    import optuna
     from rich.console import Console
 
+    from tunewise.codegen.tree import Tree
     from tunewise.history import TrialRecord
     from tunewise.study.summary import Summary
 
 
 MIN_WIDTH = 60
 """Columns below which rich would leave out the configuration; a narrower terminal wraps lines itself."""
+MAX_NOTES = 5
+"""Sentences about what could not be read."""
 
 
 def show(
@@ -37,16 +42,29 @@ def show(
     from tunewise.cli.options import find
     from tunewise.study.summary import summarize
 
-    summary = summarize(find(study, name))
+    found = find(study, name)
+    summary, programs = summarize(found), programs_of(found)
     if as_json:
         import json
 
-        typer.echo(json.dumps(summary.to_dict(), indent=2))
+        more = {"programs": [asdict(program) for program in programs.programs]} if programs else {}
+        typer.echo(json.dumps(summary.to_dict() | more, indent=2))
     else:
-        print_summary(Console(highlight=False), summary)
+        print_summary(Console(highlight=False), summary, programs)
 
 
-def print_summary(console: Console, summary: Summary) -> None:
+def programs_of(study: optuna.Study) -> Tree | None:
+    """The programs of a study, where it is one of programs."""
+    from tunewise.history import GENERATION_KEY
+
+    if GENERATION_KEY not in study.user_attrs:
+        return None
+    from tunewise.codegen.tree import Tree
+
+    return Tree.from_study(study)
+
+
+def print_summary(console: Console, summary: Summary, programs: Tree | None = None) -> None:
     """The table and the facts below it."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
@@ -77,8 +95,17 @@ def print_summary(console: Console, summary: Summary) -> None:
         )
     console.width = max(console.width, MIN_WIDTH)
     console.print(table)
-    for line in facts(summary):
+    for line in [*told_programs(programs), *facts(summary)]:
         console.print(Text(printable(line)), soft_wrap=not console.is_terminal)
+
+
+def told_programs(programs: Tree | None) -> list[str]:
+    """The tree of programs, and a word of warning where nothing held them."""
+    if not programs:
+        return []
+    unsafe = programs.sandbox.startswith("none")
+    warning = ["They ran without a sandbox, with all rights of the user."] if unsafe else []
+    return ["Programs:", *programs.lines(), *warning, ""]
 
 
 def result_of(trial: TrialRecord) -> str:
@@ -104,13 +131,18 @@ def facts(summary: Summary) -> list[str]:
     from tunewise.study.progress import money
 
     best = summary.history.best
-    lines = []
+    lines = list(summary.notes[:MAX_NOTES])
+    if (more := len(summary.notes) - MAX_NOTES) > 0:
+        lines.append(f"... and {more} more of this kind.")
     if best:
         where = f"trial {best.number} ({best.source})"
         lines.append(f"Best: {summary.metric} {best.value:.6g} in {where}: {in_json(best.configuration)}")
     else:
-        lines.append("No trial has finished yet.")
+        some = bool(summary.history.finished)
+        lines.append("No trial meets the constraints yet." if some else "No trial has finished yet.")
     lines.append(summary.verdict())
+    if summary.uplift:
+        lines.append(summary.uplift.in_words(summary.metric))
     if summary.fallbacks:
         numbers = ", ".join(f"{t.number} ({t.source})" for t in summary.fallbacks)
         lines.append(f"Without the model, although it was asked: trial {numbers}.")

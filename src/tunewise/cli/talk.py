@@ -11,9 +11,10 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from tunewise.assistant.actions import ACTIONS
 from tunewise.assistant.conversation import Conversation, Looked, Notice, Said
 from tunewise.assistant.texts import Cleaner, clean
-from tunewise.errors import ModelUnavailable
+from tunewise.errors import ContextLimitExceeded, ModelUnavailable
 from tunewise.llm.resolve import describe
 from tunewise.prompts.views import clip
 from tunewise.study.progress import money
@@ -105,17 +106,18 @@ class Terminal:
             try:
                 self._answer(talk, question)
             except KeyboardInterrupt:
-                self._note("\n(stopped; what came is kept)")
+                self._out.out("")  # what the interruption has left in the buffer goes out too
+                self._note("(stopped; what came is kept)")
                 if not (self._asks and self._person):
                     raise typer.Exit(130) from None
-            except ModelUnavailable as error:
+            except (ModelUnavailable, ContextLimitExceeded) as error:
                 if not (self._asks and self._person):
                     raise
-                self._note(f"\n{clean(str(error))}")
+                self._out.out("")
+                self._note(clean(str(error)))
 
     def agree(self, plan: Plan) -> bool:
         """Show a proposal; True only when a person says yes to this one."""
-        self._out.out("")
         self._err.print(Text(f"Proposal: {clean(plan.title)}", style="bold"))
         for line in plan.difference:
             style = {"-": "red", "+": "green"}.get(line[:1], "")
@@ -151,11 +153,12 @@ class Terminal:
                     self._out.out("")
                     column = 0
                 match event:
-                    case Looked(name, arguments):
+                    case Looked(name, arguments) if name not in ACTIONS:
                         self._note(f"[looks up: {clean(name)} {clean(arguments)}]")
                     case Notice(text):
                         self._note(f"({clean(text)})")
-        self._out.out(cleaner.rest())
+        if column or cleaner.held:
+            self._out.out(cleaner.rest())
 
     def _yes(self, question: str) -> bool:
         """Ask a person. What was typed before the question is no answer to it."""

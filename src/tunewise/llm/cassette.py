@@ -45,7 +45,8 @@ class RecordingModel:
 
     Args:
         inner: Who is asked.
-        path: The cassette. If it exists, it is continued, provided that it is a cassette of the same model.
+        path: The cassette; also an attribute. If it exists, it is continued, provided that it is a cassette of the same
+            model.
     """
 
     def __init__(self, inner: ChatModel, path: str | Path) -> None:
@@ -54,18 +55,18 @@ class RecordingModel:
         self.price = find_price(inner)
         self.calls_tools = calls_tools(inner)
         self._inner = inner
-        self._path = Path(path)
+        self.path = Path(path)
         self._lock = threading.Lock()
         self._asked: Counter[str] = Counter()
-        if self._path.exists() and self._path.stat().st_size:
-            header, calls = load(self._path)
+        if self.path.exists() and self.path.stat().st_size:
+            header, calls = load(self.path)
             if header["model"] != self.name:
                 raise StudyError(
-                    f"The cassette {self._path} holds calls of the model {header['model']!r}, not of {self.name!r}. "
+                    f"The cassette {self.path} holds calls of the model {header['model']!r}, not of {self.name!r}. "
                     "Record into another file."
                 )
             self._asked.update(key for key, _ in calls)
-            if not self._path.read_bytes().endswith(b"\n"):
+            if not self.path.read_bytes().endswith(b"\n"):
                 self._append("\n")
         else:
             price = asdict(self.price) if self.price else None
@@ -126,13 +127,13 @@ class RecordingModel:
 
     def _append(self, text: str) -> None:
         try:
-            with self._lock, self._path.open("a", encoding="ascii") as file:
+            with self._lock, self.path.open("a", encoding="ascii") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
             raise StudyError(
-                f"The cassette {self._path} cannot be written: {error.strerror}. Choose another path or make room."
+                f"The cassette {self.path} cannot be written: {error.strerror}. Choose another path or make room."
             ) from None
 
 
@@ -140,15 +141,15 @@ class ReplayingModel:
     """Answers from a cassette as the recorded model did: name, replies, tokens, times, errors and price are its.
 
     Args:
-        path: The cassette.
+        path: The cassette; also an attribute.
 
     Raises:
         StudyError: It is none, or a line of it is damaged.
     """
 
     def __init__(self, path: str | Path) -> None:
-        self._path = Path(path)
-        header, self._calls = load(self._path)
+        self.path = Path(path)
+        header, self._calls = load(self.path)
         self.name: str = header["model"]
         self.context_tokens: int | None = header["context_tokens"]
         self.price = Price(**header["price"]) if header["price"] else None
@@ -187,7 +188,7 @@ class ReplayingModel:
         else:
             reason = difference(recorded[number - 1]["request"], json.loads(json.dumps(request.to_dict())))
         return (
-            f"Call {number} is not in the cassette {self._path}: {reason}. "
+            f"Call {number} is not in the cassette {self.path}: {reason}. "
             "Run what was recorded, with the same seed and version, or record again."
         )
 

@@ -35,6 +35,8 @@ class EmbeddedModel:
     """
 
     price: Price | None = FREE
+    calls_tools = False
+    """The templates of many small models drop tools without a word, and the models do not call them sensibly."""
 
     def __init__(
         self,

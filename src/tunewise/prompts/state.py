@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from tunewise.history import History, TrialRecord
-from tunewise.prompts.views import BOLDNESS, CompressedView, RequestView, outcome, show, show_value
+from tunewise.prompts.aim import describe_aim
+from tunewise.prompts.views import BOLDNESS, CompressedView, RequestView, mark, outcome, show, show_value
 from tunewise.space import SearchSpace, Value
 from tunewise.task import Task
 
@@ -82,9 +83,10 @@ class StateView:
 
     @property
     def shown(self) -> list[TrialRecord]:
-        """Finished and pruned trials, best first; of many the best."""
+        """Finished and pruned trials, best first; of many the best. A few that do not count come last."""
         known = [*self.history.ranked, *(t for t in self.history.told if t.state == "pruned")]
-        return known[: self.most]
+        refused = [t for t in self.history.finished if not self.history.counts(t)][-max(1, self.most // 4) :]
+        return [*known[: max(1, self.most - len(refused))], *refused]
 
     @property
     def left_out(self) -> int:
@@ -94,7 +96,27 @@ class StateView:
     @property
     def lines(self) -> list[str]:
         """A line for each trial shown."""
-        return [f"{t.number}. {self._short(t)} -> {outcome(t, self.metric)} ({t.source})" for t in self.shown]
+        objectives = self.history.objectives
+        return [
+            f"{t.number}. {self._short(t)} -> {outcome(t, self.metric, objectives)} ({t.source})"
+            + (mark(t, self.history) if self.history.aim else "")
+            for t in self.shown
+        ]
+
+    @property
+    def aims(self) -> list[str]:
+        """What it should be good at, where that is not the one metric alone."""
+        return describe_aim(self.history)
+
+    @property
+    def front(self) -> bool:
+        """Whether there is a Pareto front."""
+        return bool(self.history.front)
+
+    @property
+    def feasibility(self) -> bool:
+        """Whether the constraints have to be met first of all."""
+        return self.history.aim is not None and self.history.aim.feasibility
 
     @property
     def failures(self) -> list[str]:

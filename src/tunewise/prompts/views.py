@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, Protocol
@@ -11,12 +11,15 @@ from typing import ClassVar, Protocol
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from tunewise.history import History, TrialRecord
+from tunewise.objectives import Objective
+from tunewise.prompts.aim import describe_aim, describe_front, goal_of
 from tunewise.space import NO_DEFAULT, Hyperparameter, SearchSpace, Value
 from tunewise.task import Task
 
 MAX_ERROR = 300
 MAX_DESCRIPTION = 240
 MAX_PENDING = 1_000
+MAX_VIOLATIONS = 3
 BOLDNESS = ("cautious", "balanced", "bold")
 """How far a candidate goes from what is known to work; a batch has some of each."""
 
@@ -44,6 +47,7 @@ class ProblemView:
         reasoning: Whether the reply begins with an analysis.
         batch: How many configurations a reply gives; 0: one alone.
         bare: Whether the goal and the form of a reply are left to what follows.
+        objectives: What is measured, where it is not the task's metric alone.
     """
 
     template: ClassVar[str] = "problem.jinja"
@@ -52,6 +56,17 @@ class ProblemView:
     reasoning: bool = False
     batch: int = 0
     bare: bool = False
+    objectives: tuple[Objective, ...] = ()
+
+    @property
+    def several(self) -> str:
+        """What is wanted of several objectives; empty where there is one."""
+        return goal_of(self.objectives) if len(self.objectives) > 1 else ""
+
+    @property
+    def measured(self) -> Objective:
+        """The objective, where there is one."""
+        return self.objectives[0] if self.objectives else Objective(self.task.metric, self.task.direction or "minimize")
 
     @property
     def may_leave_out(self) -> bool:
@@ -83,6 +98,12 @@ class RequestView:
     reasoning: bool = False
     last: bool = False
     fixed: Mapping[str, Value] | None = None
+    dialogue: bool = False
+
+    @property
+    def aims(self) -> list[str]:
+        """What it should be good at, where that is not the one metric alone; the front where no line is marked so."""
+        return (describe_front(self.history) if self.dialogue else []) + describe_aim(self.history)
 
     @property
     def first(self) -> bool:
@@ -109,6 +130,7 @@ class FeedbackView:
     trial: TrialRecord
     task: Task
     by_other: bool = False
+    objectives: tuple[Objective, ...] = ()
 
     @property
     def configuration(self) -> str:
@@ -123,7 +145,7 @@ class FeedbackView:
     @property
     def outcome(self) -> str:
         """The metric in scientific notation, or the reason why there is none."""
-        return outcome(self.trial, self.task.metric)
+        return outcome(self.trial, self.task.metric, self.objectives)
 
 
 @dataclass(frozen=True)
@@ -165,11 +187,10 @@ class CompressedView:
     @property
     def lines(self) -> list[str]:
         """A numbered line for each trial shown; who proposed it where it was not the model."""
-        best = self.history.best
         return [
-            f"{t.number}. {show(t.configuration)} -> {outcome(t, self.task.metric)}"
+            f"{t.number}. {show(t.configuration)} -> {outcome(t, self.task.metric, self.history.objectives)}"
             + (f" ({t.source})" if t.source not in ("model", "repair", "unknown") else "")
-            + (" (best)" if best and t.number == best.number and len(self.history.finished) > 1 else "")
+            + mark(t, self.history)
             for t in self.shown
         ]
 
@@ -198,7 +219,15 @@ class WrongReplyView:
     objections: tuple[str, ...]
 
 
-def outcome(trial: TrialRecord, metric: str) -> str:
+def mark(trial: TrialRecord, history: History) -> str:
+    """Whether a trial is the best, or one of those on the front."""
+    if history.aim:
+        return " (on the front)" if trial.number in history.front else ""
+    best = history.best
+    return " (best)" if best and trial.number == best.number and len(history.finished) > 1 else ""
+
+
+def outcome(trial: TrialRecord, metric: str, objectives: Sequence[Objective] = ()) -> str:
     """What became of a trial, in a few words."""
     if trial.state == "failed":
         return f"failed: {clip(trial.error, MAX_ERROR)}"
@@ -208,7 +237,15 @@ def outcome(trial: TrialRecord, metric: str) -> str:
         return f"stopped early{at}{last}"
     if trial.value is None:
         return "not known yet"
-    return f"{metric} = {trial.value:.4e}"
+    named = zip(objectives, trial.values, strict=False) if objectives else [(Objective(metric), trial.value)]
+    measured = ", ".join(f"{objective.name} = {value:.4e}" for objective, value in named)
+    return measured + (f", but violates {violated(trial)}" if trial.violations else "")
+
+
+def violated(trial: TrialRecord) -> str:
+    """The constraints that a trial violates most, and by how much; without a name they have numbers."""
+    worst = sorted(trial.violations.items(), key=lambda item: -item[1])[:MAX_VIOLATIONS]
+    return ", ".join(f"{f'constraint {n}' if n.isdigit() else clip(exactly(n), 60)} by {by:.2e}" for n, by in worst)
 
 
 def show(configuration: Mapping[str, Value]) -> str:

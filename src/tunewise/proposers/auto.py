@@ -15,7 +15,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tunewise.history import History, TrialRecord
+from tunewise.history import TrialRecord
 from tunewise.llm.base import ChatReply, ChatRequest, Message
 from tunewise.prompts.render import render
 from tunewise.prompts.state import StateView
@@ -158,7 +158,7 @@ def look_ahead(ask: Ask, proposal: Proposal, options: AutoOptions) -> Meanwhile:
     )
     ahead = replace(
         ask,
-        history=History((*ask.history, running), ask.history.direction),
+        history=ask.history.while_running(running),
         trial=ask.trial + 1,
         rng=ask.rng.spawn(1)[0],
         fixed={},
@@ -194,6 +194,7 @@ def stand(ask: Ask, options: AutoOptions) -> Standing:
         failed=failed,
         pending=pending,
         rng=ask.rng,
+        constraints=[ask.history.limiting(t) for t, _ in observed],
     )
     evidence = read_evidence(ask.history, options)
     credit = evidence.credit if ask.model else 0.0
@@ -342,14 +343,14 @@ def farewell(ask: Ask, standing: Standing, options: AutoOptions) -> str:
 def state_messages(ask: Ask, standing: Standing, count: int, stuck: int) -> tuple[Message, ...]:
     """The optimizer's state in one message of bounded size."""
     view = StateView(
-        problem=render(ProblemView(ask.task, ask.space, ask.reasoning, batch=count)),
+        problem=render(ProblemView(ask.task, ask.space, ask.reasoning, batch=count, objectives=ask.history.objectives)),
         history=ask.history,
         task=ask.task,
         space=ask.space,
         most_wanted=count,
         beliefs=standing.surrogate.beliefs() if standing.informed else (),
         next_try=standing.own if standing.informed else None,
-        expected=standing.bar,
+        expected=None if ask.history.aim else standing.bar,
         plateau=stuck,
         last=ask.last,
     )

@@ -31,13 +31,15 @@ def chat(ask: Ask) -> Proposing:
 
 def chat_messages(ask: Ask) -> tuple[Message, ...]:
     """The problem, then for each known trial what the model said and what came of it, then the request."""
-    turns: list[tuple[Role, str]] = [("user", render(ProblemView(ask.task, ask.space, ask.reasoning)))]
+    objectives = ask.history.objectives
+    problem = ProblemView(ask.task, ask.space, ask.reasoning, objectives=objectives)
+    turns: list[tuple[Role, str]] = [("user", render(problem))]
     for trial in ask.history.told:
         own = is_own(trial)
         if own:
             turns.append(("assistant", trial.proposal["reply"]))
-        turns.append(("user", render(FeedbackView(trial, ask.task, by_other=not own))))
-    turns.append(("user", render(RequestView(ask.history, ask.reasoning, ask.last, ask.fixed))))
+        turns.append(("user", render(FeedbackView(trial, ask.task, by_other=not own, objectives=objectives))))
+    turns.append(("user", render(RequestView(ask.history, ask.reasoning, ask.last, ask.fixed, dialogue=True))))
     return (*system(ask), *merged(turns))
 
 

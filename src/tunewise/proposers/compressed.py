@@ -22,7 +22,7 @@ def compressed(ask: Ask) -> Proposing:
 
 def compressed_messages(ask: Ask) -> tuple[Message, ...]:
     """What is sent; below 2,000 tokens as long as the problem itself is."""
-    problem = render(ProblemView(ask.task, ask.space, ask.reasoning))
+    problem = render(ProblemView(ask.task, ask.space, ask.reasoning, objectives=ask.history.objectives))
     request = render(RequestView(ask.history, ask.reasoning, ask.last, ask.fixed))
     return one_message(ask, CompressedView(problem, request, ask.history, ask.task))
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tunewise.history import History, TrialRecord
+from tunewise.objectives import norm
 
 if TYPE_CHECKING:
     from tunewise.proposers.auto import AutoOptions
@@ -45,6 +46,7 @@ STORED: dict[str, type | tuple[type, ...]] = {
     "refused": list,  # objections to what could not be used
     "prior": dict,  # that the model was asked for a prior, and what it said of each hyperparameter
     "trust": (int, float),  # in that prior, where it led the surrogate
+    "aim": dict,  # what it aimed at, where that was not the one metric
 }
 """What `auto` keeps with a trial, all of it optional."""
 
@@ -62,8 +64,11 @@ def read_evidence(history: History, options: AutoOptions) -> Evidence:
     """Count what each side achieved, measured with one yardstick.
 
     The yardstick of a trial is the value that the surrogate expected of its own best point at that moment: a model's
-    pick that beats it was worth the evaluation that it took, whatever the model thought.
+    pick that beats it was worth the evaluation that it took, whatever the model thought. Of several objectives the
+    yardstick is whatever trial was the best before for the same trade-off: an expectation would be on the scale of the
+    front at that moment, on which all that widens the front looks bad.
     """
+    better = improving(history)
     model: list[tuple[float, float]] = []
     own: list[tuple[float, float]] = []
     for trial in history:
@@ -77,7 +82,7 @@ def read_evidence(history: History, options: AutoOptions) -> Evidence:
             and trial.state != "running"
             and (trial.led_by_model or trial.source == "acquisition")
         ):
-            (model if trial.led_by_model else own).append((float(beats(trial, bar, history)), 1.0))
+            (model if trial.led_by_model else own).append((float(beats(trial, bar, history, better)), 1.0))
     wins, losses = counted(model, options.memory)
     own_wins, own_losses = counted(own, options.memory)
     share = (options.trust + wins) / (options.trust + wins + losses)
@@ -100,16 +105,48 @@ def counted(events: Iterable[tuple[float, float]], memory: float) -> tuple[float
     return wins, losses
 
 
-def beats(trial: TrialRecord, bar: float | None, history: History) -> bool:
-    """Whether a trial did better than a value; a failed one never does."""
+def beats(trial: TrialRecord, bar: float | None, history: History, better: frozenset[int]) -> bool:
+    """Whether a trial did better than a value, by what it aimed at; one that failed or does not count never does."""
     if trial.state != "finished" or trial.value is None or bar is None:
+        return False
+    if aim := policy_of(trial).get("aim"):
+        return trial.number in better if aim.get("weights") else trial.violation < bar
+    if not trial.feasible:
         return False
     return trial.value < bar if history.direction == "minimize" else trial.value > bar
 
 
+def improving(history: History) -> frozenset[int]:
+    """Numbers of the trials that were better than all before them for the trade-off that each aimed at."""
+    if not history.aim or history.aim.feasibility:
+        return frozenset()
+    aim, found = history.aim, set()
+    trials = [t for t in history.finished if t.feasible and len(t.values) == len(aim.objectives)]
+    costs = aim.scaled(trials)
+    for row, trial in enumerate(trials):
+        weights = policy_of(trial).get("aim", {}).get("weights")
+        if is_weights(weights, len(aim.objectives)):
+            numbers = norm(costs[: row + 1] * weights)
+            if numbers[-1] < numbers[:-1].min(initial=math.inf):
+                found.add(trial.number)
+    return frozenset(found)
+
+
+def is_weights(stored: object, count: int) -> bool:
+    """Whether what is stored are the weights of so many objectives."""
+    return (
+        isinstance(stored, list)
+        and len(stored) == count
+        and all(isinstance(weight, int | float) and 0 <= weight <= 1 for weight in stored)
+    )
+
+
 def stale_for(history: History) -> int:
-    """How many trials have ended since the best one."""
-    return len(history.told) - 1 - history.told.index(history.best) if history.best else 0
+    """How many trials have ended since the best one, or since the front moved."""
+    if not history.best:
+        return 0
+    newest = max(history.front, default=history.best.number)
+    return sum(t.number > newest for t in history.told)
 
 
 def fair_value(trial: TrialRecord, history: History) -> float | None:
@@ -121,7 +158,7 @@ def fair_value(trial: TrialRecord, history: History) -> float | None:
     Returns:
         A value in the metric's unit; None while nothing has finished to compare it with.
     """
-    finals = [t.value for t in history.finished if t.value is not None and math.isfinite(t.value)]
+    finals = [t.value for t in history.ranked if t.value is not None and math.isfinite(t.value)]
     if not finals:
         return None
     sign = 1.0 if history.direction == "minimize" else -1.0

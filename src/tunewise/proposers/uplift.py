@@ -75,15 +75,16 @@ def measure_uplift(history: History, space: SearchSpace, *, seed: int = 0) -> Up
         seed: Of the draws from the surrogate.
 
     Returns:
-        None where nothing can be compared: no such trial, or fewer than three values in the study.
+        None where nothing can be compared: no such trial, fewer than three values in the study; several
+        objectives, or a trial that violated a constraint, so that the best value does not tell all.
     """
     from tunewise.surrogate import fit_surrogate
 
     sign = 1.0 if history.direction == "minimize" else -1.0
-    told = [t for t in history.finished if t.value is not None and math.isfinite(t.value)]
+    told = [t for t in history.finished if t.value is not None and math.isfinite(t.value) and len(t.values) <= 1]
     told = [t for t in told if space.accepts(t.configuration)]
     compared = [t for t in history.told if t.led_by_model and alternative_of(t, space) and best_before(t, told, sign)]
-    if len(told) < LEAST or not compared:
+    if len(told) < LEAST or not compared or not all(t.feasible for t in told):
         return None
     surrogate = fit_surrogate(
         space,

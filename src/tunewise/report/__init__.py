@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING, Literal
 
 from tunewise.report.records import read
@@ -29,7 +28,7 @@ def report(study: optuna.Study, *, form: Format = "html", address: str = "STUDY"
     Raises:
         UsageError: The page needs plotly, and it is not installed.
     """
-    clean = Cleaner(os.environ)
+    clean = Cleaner()
     record = read(study)
     if form == "json":
         return json.dumps(clean.data(record.to_dict()), indent=2, default=str, allow_nan=False)

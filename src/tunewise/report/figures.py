@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from itertools import accumulate, groupby
 from typing import Any
 
-from tunewise.history import TrialRecord
+from tunewise.history import History, TrialRecord
+from tunewise.proposers.auto import AutoOptions
+from tunewise.proposers.credit import policy_of
 from tunewise.report.records import Record, best_and_latest
 from tunewise.report.texts import number, value
 
-__all__ = ["Figure", "curves", "progress", "spending", "style"]
+__all__ = ["Figure", "added", "credit", "curves", "front", "progress", "spending", "style", "value_axis"]
 
 MAX_CURVES = 60
 """Learning curves in one figure."""
@@ -111,24 +113,14 @@ def progress(record: Record) -> Figure:
     title = "Best value so far"
     if not history.finished:
         return Figure("progress", title, "No trial has finished yet.")
-    better = min if history.direction == "minimize" else max
-    values = [t.value for t in history.finished if t.value is not None]
-    records = list(zip(history.finished, accumulate(values, better), strict=True))
-    steps = [pair for before, pair in zip([(None, None), *records], records, strict=False) if before[1] != pair[1]]
-    best = {
-        "type": "scatter",
-        "mode": "lines",
-        "name": "best so far",
-        "x": [*(t.number for t, _ in steps), history[-1].number],
-        "y": [*(value for _, value in steps), better(values)],
-        "line": {"shape": "hv", "width": 2, "color": NEUTRAL},
-        "hoverinfo": "skip",
-    }
     shown = [t for t in best_and_latest(history, MAX_POINTS) if t.state == "finished"]
     short = len(history.finished) > MAX_TOLD
-    by_source = sorted(shown, key=lambda t: list(STYLES).index(t.source) if t.source in STYLES else 99)
+    counted = [t for t in shown if history.counts(t)]
+    by_source = sorted(counted, key=lambda t: list(STYLES).index(t.source) if t.source in STYLES else 99)
     groups = [(source, list(trials)) for source, trials in groupby(by_source, key=lambda t: t.source)]
-    data = [best, *default_line(record), *(points(ts, source, short=short) for source, ts in groups)]
+    data = [best_line(history), *default_line(record), *(points(ts, source, short=short) for source, ts in groups)]
+    violating = points([t for t in shown if not history.counts(t)], "violates constraints", short=short)
+    data.append(violating | {"marker": {"color": NEUTRAL, "symbol": "circle-open", "size": 10}})
     data += [on_axis(record, state) for state in ("failed", "pruned")]
     axes = layout("trial", record.summary.metric)
     axes["yaxis2"] = {"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True}
@@ -136,10 +128,35 @@ def progress(record: Record) -> Figure:
     caption += " Failed and pruned trials stand at the bottom."
     if len(shown) < len(history.finished):
         caption += f" {len(shown)} of {len(history.finished)} trials are shown, the best and the latest."
-    if history.direction == "minimize" and 0 < 100 * min(values) < max(values):
-        axes["yaxis"]["type"] = "log"
+    if scale := value_axis(record):
+        axes["yaxis"] |= scale
         caption += " The scale is logarithmic."
     return Figure("progress", title, caption, {"data": [d for d in data if d["x"]], "layout": axes}, 440)
+
+
+def best_line(history: History) -> dict[str, Any]:
+    """The best value so far, a step for each that was better than all before; of trials that may be the best."""
+    better = min if history.direction == "minimize" else max
+    counted = [t for t in history.finished if history.counts(t)]
+    records = list(zip(counted, accumulate((t.value or 0.0 for t in counted), better), strict=True))
+    steps = [pair for before, pair in zip([(None, None), *records], records, strict=False) if before[1] != pair[1]]
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": "best so far",
+        "x": [*(t.number for t, _ in steps), *([history[-1].number] if steps else [])],
+        "y": [*(value for _, value in steps), *([steps[-1][1]] if steps else [])],
+        "line": {"shape": "hv", "width": 2, "color": NEUTRAL},
+        "hoverinfo": "skip",
+    }
+
+
+def value_axis(record: Record) -> dict[str, Any]:
+    """Logarithmic where one bad value would press all others together."""
+    values = [t.value for t in record.history.finished if t.value is not None]
+    if record.history.direction == "maximize" or not values or not 0 < 10 * min(values) < max(values):
+        return {}
+    return {"type": "log", "dtick": "D2" if max(values) < 1000 * min(values) else 1}
 
 
 def default_line(record: Record) -> list[dict[str, Any]]:
@@ -201,6 +218,121 @@ def curve(trial: TrialRecord, *, best: bool) -> dict[str, Any]:
     }
 
 
+def added(record: Record) -> Figure:
+    """What the model added over the surrogate's own points, with its uncertainty."""
+    title = "What the model added over the surrogate"
+    uplift = record.summary.uplift
+    if uplift is None:
+        return Figure("added", title, record.added() or "No language model was called.")
+    rows = [
+        ("added by the model", uplift.added, "#0072B2"),
+        ("the surrogate's own points", uplift.surrogate, "#56B4E9"),
+        ("the model's trials", (uplift.model,) * 3, "#E69F00"),
+    ]
+    marks = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [middle for _, (middle, _, _), _ in rows],
+        "y": [name for name, _, _ in rows],
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "array": [high - middle for _, (middle, _, high), _ in rows],
+            "arrayminus": [middle - low for _, (middle, low, _), _ in rows],
+            "color": NEUTRAL,
+        },
+        "text": [f"{number(middle)} ({number(low)} to {number(high)})" for _, (middle, low, high), _ in rows],
+        "hovertemplate": "%{y}: %{text}<extra></extra>",
+        "marker": {"size": 12, "color": [colour for _, _, colour in rows]},
+    }
+    axes = layout(f"improvement of the best {record.summary.metric}", "", showlegend=False)
+    axes["yaxis"] |= {"automargin": True, "type": "category"}
+    axes["xaxis"] |= {"rangemode": "tozero", "zeroline": True}
+    caption = f"{record.added()} The bars are 90 % intervals."
+    return Figure("added", title, caption, {"data": [marks], "layout": axes}, 240)
+
+
+CALLS = {
+    "candidates": ("asked for configurations", "circle"),
+    "plateau": ("asked what is stuck", "diamond"),
+    "no reply": ("asked, no reply", "x"),
+}
+"""What `auto` asks the model for, and how it looks."""
+
+
+def credit(record: Record) -> Figure:
+    """How much the proposer `auto` thinks of the model, and when it asks."""
+    title = "The model's credit"
+    told = [(t, policy) for t in record.history if (policy := policy_of(t)).get("credit") is not None]
+    if not told:
+        return Figure("credit", title, "Only the proposer auto with a model keeps one.")
+    least = AutoOptions().least
+    told = told[-MAX_POINTS:]
+    numbers = [t.number for t, _ in told]
+    steps = {"mode": "lines", "hoverinfo": "skip", "type": "scatter"}
+    data: list[dict[str, Any]] = [
+        {**steps, "name": "credit", "x": numbers, "y": [p["credit"] for _, p in told], "line": {"color": "#0072B2"}},
+        {**steps, "name": "not asked below", "x": [numbers[0], numbers[-1]], "y": [least] * 2}
+        | {"line": {"color": NEUTRAL, "dash": "dash", "width": 1.5}},
+    ]
+    for call, (name, symbol) in CALLS.items():
+        own = [(t, policy) for t, policy in told if policy.get("call") == call]
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": name,
+                "x": [t.number for t, _ in own],
+                "y": [policy["credit"] for _, policy in own],
+                "text": [
+                    f"trial {t.number}: {len(policy.get('offered', []))} offered, {t.source} ran" for t, policy in own
+                ],
+                "hovertemplate": "%{text}<extra></extra>",
+                "marker": {"symbol": symbol, "size": 11, "color": "#E69F00", "line": {"width": 1, "color": "#ffffff"}},
+            }
+        )
+    axes = layout("trial", "credit")
+    axes["yaxis"] |= {"range": [-0.05, 1.1]}
+    caption = "1 is full trust. It falls when the model's picks do worse than the surrogate expected of its own."
+    return Figure("credit", title, caption, {"data": [d for d in data if d["x"]], "layout": axes}, 300)
+
+
+def front(record: Record) -> Figure | None:
+    """The trials by two objectives, of a study that has several."""
+    known = record.summary.front
+    if known is None:
+        return None
+    title = "The front"
+    if not known.best:
+        return Figure("front", title, "No trial has finished with a value for each objective.")
+    trials = [t for t in best_and_latest(record.history, MAX_POINTS) if t.number in known.values]
+    trials += [record.history[n] for n in known.best if n not in {t.number for t in trials}]
+    data: list[dict[str, Any]] = []
+    for name, chosen in (("on the front", True), ("beaten", False)):
+        own = sorted((t for t in trials if (t.number in known.best) == chosen), key=lambda t: known.values[t.number])
+        look = {"color": [style(t.source).colour for t in own], "symbol": [style(t.source).symbol for t in own]}
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers" if chosen and len(known.names) == 2 else "markers",
+                "name": name,
+                "x": [known.values[t.number][0] for t in own],
+                "y": [known.values[t.number][1] for t in own],
+                "text": [hover(t, short=len(trials) > MAX_TOLD) for t in own],
+                "hovertemplate": "%{text}<extra></extra>",
+                "line": {"color": NEUTRAL, "width": 1, "shape": "hv"},
+                "marker": {**look, "size": 11 if chosen else 8, "opacity": 1 if chosen else 0.5},
+            }
+        )
+    first, second = (
+        f"{name} ({direction})" for name, direction in list(zip(known.names, known.directions, strict=True))[:2]
+    )
+    caption = "No other trial is at least as good as one of the front in every objective and better in one."
+    if len(known.names) > 2:
+        caption += f" Of {len(known.names)} objectives the first two are drawn."
+    return Figure("front", title, caption, {"data": [d for d in data if d["x"]], "layout": layout(first, second)}, 420)
+
+
 def spending(record: Record) -> Figure:
     """Tokens and dollars over the trials, added up."""
     title = "Tokens and money"
@@ -229,10 +361,11 @@ def spending(record: Record) -> Figure:
         data.append(line("US dollars (right)", thin(numbers), thin(dollars), "#009E73", "dot") | {"yaxis": "y2"})
         axes["yaxis2"] = {"overlaying": "y", "side": "right", "title": {"text": "US dollars"}, "showgrid": False}
         axes["yaxis2"] |= {"rangemode": "tozero", "zeroline": False}
-    axes["yaxis"]["rangemode"] = "tozero"
+    axes["yaxis"] |= {"rangemode": "tozero", "exponentformat": "none", "separatethousands": True}
     totals = record.summary.totals
     unknown = f" {totals.uncounted_calls} calls of unknown size are not in it." if totals.uncounted_calls else ""
     unknown += " The cost of some calls is unknown and not in it." if totals.cost_usd is None else ""
+    unknown += " Conversations about the study are not in it." if record.summary.chat_calls else ""
     return Figure("spending", title, f"Added up over the trials.{unknown}", {"data": data, "layout": axes}, 320)
 
 

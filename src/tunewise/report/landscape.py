@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import json
 import warnings
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ import optuna
 
 from tunewise.errors import UsageError
 from tunewise.history import TrialRecord
-from tunewise.report.figures import Figure, style
+from tunewise.report.figures import Figure, style, value_axis
 from tunewise.report.records import ENOUGH_FOR_IMPORTANCE, Record, best_first
 
 __all__ = ["contour", "importances", "parallel", "rank", "slices"]
@@ -50,15 +51,20 @@ def visualization() -> Any:
 
 
 def guarded(figure: Callable[[], Figure], name: str, title: str) -> Figure:
-    """A figure, or why Optuna cannot draw it: hyperparameters of other people change their type within a study."""
+    """A figure, or why it cannot be drawn: hyperparameters of other people change their type within a study."""
+    return guarded_list(lambda: [figure()], name, title)[0]
+
+
+def guarded_list(figures: Callable[[], list[Figure]], name: str, title: str) -> list[Figure]:
+    """Figures, or why they cannot be drawn."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return figure()
-    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            return figures()
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         if isinstance(error, UsageError):
             raise
-        return Figure(name, title, f"Optuna cannot draw it for this study: {error}")
+        return [Figure(name, title, f"It cannot be drawn for this study: {error}")]
 
 
 def plain(figure: Any) -> dict[str, Any]:
@@ -86,11 +92,13 @@ def unpacked(data: Any) -> Any:
 def part_of(record: Record, trials: Sequence[TrialRecord]) -> optuna.Study:
     """A study of some of its trials, which get new numbers."""
     storage = optuna.storages.InMemoryStorage()
-    copied = storage.create_new_study(record.study.directions)
+    copied = storage.create_new_study(record.study.directions, record.study.study_name)
     known = record.study.get_trials(deepcopy=False)
     for trial in trials:
-        storage.create_new_trial(copied, template_trial=known[trial.number])
-    return optuna.load_study(study_name=None, storage=storage)
+        bare = copy.copy(known[trial.number])
+        bare.system_attrs = {}  # Optuna would draw what violates a constraint apart from the rest
+        storage.create_new_trial(copied, template_trial=bare)
+    return optuna.load_study(study_name=record.study.study_name, storage=storage)
 
 
 def rank(record: Record) -> dict[str, float]:
@@ -167,6 +175,7 @@ def slices(record: Record, order: Sequence[str]) -> list[Figure]:
     def one(index: int, name: str) -> Figure:
         plot = plain(visualization().plot_slice(part, params=[name], target_name=record.summary.metric))
         plot["data"] = [points for trace in plot["data"] for points in by_source(trace, trials)]
+        plot["layout"]["yaxis"] |= value_axis(record)
         return Figure(f"slice-{index}", name, of_many, plot, 300)
 
     tried = [name for name in order if any(name in trial.configuration for trial in trials)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from tunewise.report.records import Record, best_and_latest
+from tunewise.report.records import Record, best_and_latest, commands, front_rows, sessions
 from tunewise.report.texts import Cleaner, fit, number, took, value
 from tunewise.study.progress import money, said
 
@@ -54,6 +54,10 @@ def markdown(record: Record, clean: Cleaner, address: str) -> str:
     summary, history = record.summary, record.history
     lines = [f"# {write.inline(summary.name)}", "", write.inline(summary.verdict(), 2_000), ""]
     lines += [f"- {write.inline(fact, 2_000)}" for fact in facts(record)]
+    if front := summary.front:
+        heads = ["trial", *(f"{name} ({to})" for name, to in zip(front.names, front.directions, strict=True))]
+        found = [[trial.number, *map(number, values)] for trial, values in front_rows(record)]
+        lines += ["", "## The front", "", *(write.table(heads, found) if found else ["There is none yet."])]
     lines += ["", "## Trials", ""]
     shown = best_and_latest(history, MAX_ROWS)
     if len(shown) < len(history):
@@ -76,8 +80,17 @@ def markdown(record: Record, clean: Cleaner, address: str) -> str:
         for failure in history.failures[:50]:
             numbers = fit(", ".join(str(t.number) for t in failure.trials), 200)
             lines.append(f"- {len(failure.trials)} (trial {write.inline(numbers)}): {write.inline(failure.reason)}")
+    if record.programs:
+        lines += ["", "## Programs"]
+        for line, code in record.programs[:MAX_TALK]:
+            lines += ["", write.inline(line, 600), "", write.block(code)]
     lines += talk(record, write)
-    lines += ["", "## How to reproduce it", "", write.block(f"tunewise show {address}"), ""]
+    lines += ["", "## How to reproduce it", "", write.block("\n".join(commands(record, address))), ""]
+    made = [
+        f"- from trial {first}: {write.inline(who)} ({write.inline(using)})" for first, who, using in sessions(record)
+    ]
+    lines += made or ["The study does not say with which proposer, seed and versions it was made."]
+    lines.append("")
     return "\n".join(lines)
 
 
@@ -100,6 +113,7 @@ def facts(record: Record) -> list[str]:
         lines.append(
             f"Calls to a model: {summary.totals.calls} ({summary.totals.failed_calls} failed); {tokens}; cost {cost}"
         )
+    lines += [added] if (added := record.added()) else []
     return [*lines, *record.notes]
 
 

@@ -17,11 +17,12 @@ from typing import Any
 
 import jinja2
 from markupsafe import Markup, escape
+from threadpoolctl import threadpool_limits
 
 from tunewise.history import TrialRecord
-from tunewise.report import figures, landscape
+from tunewise.report import beliefs, figures, landscape
 from tunewise.report.figures import Figure
-from tunewise.report.records import Exchange, Record, best_and_latest
+from tunewise.report.records import Exchange, Record, best_and_latest, commands, front_rows, sessions
 from tunewise.report.texts import Cleaner, fit, number, took, value
 from tunewise.study.progress import money, said
 
@@ -65,7 +66,8 @@ class Row:
 def page(record: Record, clean: Cleaner, address: str) -> str:
     """The whole page."""
     scripts = [library(), asset("page.js")]
-    made = draw(record)
+    with threadpool_limits(1):  # small matrices: on a busy machine two threads were ten times slower than one
+        made = draw(record)
     plots = {f.name: {**f.plot, "height": f.height} for f in every(made) if f.plot}
     environment = jinja2.Environment(
         autoescape=True,
@@ -82,7 +84,7 @@ def page(record: Record, clean: Cleaner, address: str) -> str:
         template.render,
         record=record,
         summary=record.summary,
-        address=address,
+        commands=commands(record, address),
         policy=policy(scripts),
         css=Markup(asset("page.css")),  # noqa: S704 - our own file
         scripts=[Markup(script) for script in scripts],  # noqa: S704 - our own, and plotly's
@@ -92,6 +94,8 @@ def page(record: Record, clean: Cleaner, address: str) -> str:
         rows=list(rows(record, clean)),
         space=list(choices(record)),
         money=money(record.summary.totals).removeprefix("cost "),
+        sessions=list(sessions(record)),
+        front=list(front_rows(record)),
         versions={"tunewise": version("tunewise"), "optuna": version("optuna"), "Python": platform.python_version()},
     )
     shown, left_out = talk(record, clean, room=MAX_BYTES - len(render(talk=[], left_out=0).encode()))
@@ -99,7 +103,7 @@ def page(record: Record, clean: Cleaner, address: str) -> str:
 
 
 def draw(record: Record) -> dict[str, Any]:
-    """Every figure, by name; the slices are a list."""
+    """Every figure, by name; slices and the surrogate's views are lists."""
     ranked = landscape.rank(record)
     order = [*ranked, *(name for name in record.names if name not in ranked)]
     parallel = partial(landscape.parallel, record, order)
@@ -112,6 +116,10 @@ def draw(record: Record) -> dict[str, Any]:
         "importances": landscape.importances(ranked),
         "parallel": landscape.guarded(parallel, "parallel", "Parallel coordinates"),
         "contour": landscape.guarded(contour, "contour", "Contour and trajectory") if contour else None,
+        "views": landscape.guarded_list(partial(beliefs.surrogate_views, record, order), "surrogate", beliefs.TITLE),
+        "added": figures.added(record),
+        "credit": figures.credit(record),
+        "front": figures.front(record),
         "slices": slices,
         "more_slices": order[landscape.MAX_SLICES :] if len(slices) == landscape.MAX_SLICES else [],
     }
@@ -119,7 +127,7 @@ def draw(record: Record) -> dict[str, Any]:
 
 def every(made: dict[str, Any]) -> Iterator[Figure]:
     """The figures one after the other."""
-    for figure in [*made.values(), *made["slices"]]:
+    for figure in [*made.values(), *made["slices"], *made["views"]]:
         if isinstance(figure, Figure):
             yield figure
 
@@ -139,7 +147,7 @@ def rows(record: Record, clean: Cleaner) -> Iterator[Row]:
             values=[trial.configuration.get(name, "") for name in columns],
             others=fit(clean(", ".join(f"{name} = {value(given)}" for name, given in others.items())), room),
             why=[(label, fit(clean(text), room)) for label, text in why],
-            cost="" if not has_calls else "unknown" if cost is None else f"{cost:.6g}",
+            cost="" if not has_calls else "unknown" if cost is None else f"{cost:.3g}",
         )
 
 

@@ -1,72 +1,27 @@
-"""Reading a study of any origin once, at the border: what is damaged is left out, and said."""
+"""A study as the report sees it, and what is missing in it."""
 
 from __future__ import annotations
 
-import copy
-import math
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from tunewise.history import CALL_KEY, PROPOSAL_KEY, RESULT_KEY, History, TrialRecord
+from tunewise.history import PROGRAM_KEY, History, TrialRecord
 from tunewise.llm.ledger import Call
-from tunewise.study.summary import STUDY_KEY, Summary, finite, summarize
+from tunewise.study.sound import Form, calls_of, sound_copy
+from tunewise.study.sound import sound as sound_attribute
+from tunewise.study.summary import Summary, finite, summarize_sound
 
-__all__ = ["Exchange", "Record", "read"]
+__all__ = ["Exchange", "Record", "commands", "front_rows", "read", "sessions"]
 
 ENOUGH_FOR_IMPORTANCE = 4
 """Finished trials below which a ranking of hyperparameters would be noise."""
-
-
-class Form(BaseModel):
-    """What of a stored attribute has to be as it should; other keys are as they are."""
-
-    model_config = ConfigDict(extra="allow")
-
-
-class ProposalForm(Form):
-    """A stored proposal."""
-
-    source: str = "unknown"
-    reason: str = ""
-    fallback: str = ""
-    note: str = ""
-    repairs: list[str] = []
-    refused: list[str] = []
-    configuration: dict[str, Any] = {}
-
-
-class ResultForm(Form):
-    """A stored result."""
-
-    error: str = ""
-    seconds: float | None = None
-    extra: dict[str, float] = {}
-
-
-class TaskForm(Form):
-    """A stored task."""
-
-    metric: str = "value"
-
-
-class AboutForm(Form):
-    """A study's own attribute."""
-
-    space: dict[str, dict[str, Any]] = {}
-    task: TaskForm = TaskForm()
-
-
-class FixedForm(Form):
-    """What a person enqueued."""
-
-
-CALL: TypeAdapter[Call] = TypeAdapter(Call)
+MAX_FRONT = 100
+"""Trials of the front that are listed."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +39,17 @@ class Exchange:
     call: Call
 
 
+class ProgramForm(Form):
+    """A program that a model wrote, as far as a report shows it."""
+
+    number: int
+    kind: Literal["draft", "repair", "improve"]
+    parent: int | None = None
+    code: str = ""
+    reason: str = ""
+    objection: str = ""
+
+
 @dataclass(frozen=True)
 class Record:
     """A study as the report sees it.
@@ -94,6 +60,7 @@ class Record:
         exchanges: Every call, oldest first.
         notes: What is missing or could not be read, a sentence each.
         about: Space and task, where tunewise stored them.
+        programs: Of a study of programs: each one's line in the tree, and its text.
     """
 
     study: optuna.Study
@@ -101,6 +68,7 @@ class Record:
     exchanges: tuple[Exchange, ...]
     notes: tuple[str, ...]
     about: Mapping[str, Any]
+    programs: tuple[tuple[str, str], ...] = ()
 
     @property
     def history(self) -> History:
@@ -129,11 +97,24 @@ class Record:
         numeric = [name for name, form in self.space.items() if form.get("type") in ("float", "int")]
         return (numeric[0], numeric[1]) if len(self.space) == len(numeric) == 2 else None
 
+    def added(self) -> str:
+        """The same in words, or why it is not known."""
+        if self.summary.uplift:
+            return self.summary.uplift.in_words(self.summary.metric)
+        if not self.summary.totals.calls:
+            return ""
+        return (
+            "What the model added over a surrogate alone is not known: the proposer auto stores in whose place each "
+            "trial of the model ran, and at least three trials must have finished."
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Everything as strict JSON."""
         calls = [{"trial": e.trial, "prompt": e.prompt, **asdict(e.call)} for e in self.exchanges]
         curves = {str(t.number): t.curve for t in self.history if t.curve}
         more = {"curves": curves, "space": self.space, "exchanges": calls, "notes": list(self.notes)}
+        more |= {"programs": [{"about": line, "code": code} for line, code in self.programs]} if self.programs else {}
+        more["sessions"] = list(self.about.get("sessions", ()))
         return self.summary.to_dict() | {key: finite(value) for key, value in more.items()}
 
 
@@ -151,80 +132,69 @@ def plain(distribution: optuna.distributions.BaseDistribution) -> dict[str, Any]
 
 def read(study: optuna.Study) -> Record:
     """Read a study by anybody, in any state, without changing it."""
-    notes: list[str] = []
-    if len(study.directions) > 1:
-        notes.append(f"The study has {len(study.directions)} objectives; this report is about the first one only.")
-    storage = optuna.storages.InMemoryStorage()
-    # a direction that was never set is Optuna's way to say that no trial has ended yet
-    direction = optuna.study.StudyDirection.MAXIMIZE
-    if study.directions[0] != direction:
-        direction = optuna.study.StudyDirection.MINIMIZE
-    copied = storage.create_new_study([direction], study.study_name)
-    about = sound(study.user_attrs, STUDY_KEY, AboutForm, notes, "the study") or {}
-    storage.set_study_user_attr(copied, STUDY_KEY, about)
-    for trial in study.get_trials(deepcopy=False):
-        storage.create_new_trial(copied, template_trial=readable(trial, notes))
-    readable_study = optuna.load_study(study_name=study.study_name, storage=storage)
-    summary = summarize(readable_study)
+    sound = sound_copy(study)
+    summary = summarize_sound(sound)
     exchanges = tuple(
         Exchange(trial.number, text_of(entry.get("prompt")), Call.from_dict(entry))
-        for trial in readable_study.get_trials(deepcopy=False)
+        for trial in sound.study.get_trials(deepcopy=False)
         for entry in calls_of(trial).values()
     )
-    return Record(readable_study, summary, exchanges, (*notes, *missing(summary)), about)
+    notes = list(sound.notes)
+    programs = programs_of(study, summary.history, notes)
+    return Record(sound.study, summary, exchanges, (*notes, *missing(summary)), sound.about, programs)
 
 
-def readable(trial: FrozenTrial, notes: list[str]) -> FrozenTrial:
-    """A copy with one finite value or none, and only attributes that can be read."""
-    known = copy.copy(trial)
-    where = f"trial {trial.number}"
-    known.user_attrs = {}
-    for key, form in ((PROPOSAL_KEY, ProposalForm), (RESULT_KEY, ResultForm)):
-        if (entry := sound(trial.user_attrs, key, form, notes, where)) is not None:
-            known.user_attrs[key] = entry
-    known.system_attrs = {}
-    if fixed := sound(trial.system_attrs, "fixed_params", FixedForm, notes, where):
-        known.system_attrs["fixed_params"] = fixed
-    for key, entry in calls_of(trial).items():
-        try:
-            CALL.validate_python(entry)
-            known.system_attrs[key] = entry
-        except ValidationError:
-            note(notes, key, where)
-    value = trial.values[0] if trial.values else None
-    known.values = None if value is None else [value]
-    if trial.state == TrialState.COMPLETE and (value is None or not math.isfinite(value)):
-        known.values, known.state = None, TrialState.FAIL
-        error = f"its value is {value}, which is no result"
-        known.user_attrs[RESULT_KEY] = {**known.user_attrs.get(RESULT_KEY, {}), "error": error}
-    return known
+def programs_of(study: optuna.Study, history: History, notes: list[str]) -> tuple[tuple[str, str], ...]:
+    """The programs of a study of programs, each after its parent."""
+    from tunewise.codegen.tree import Program, Tree
 
-
-def sound(attrs: Mapping[str, Any], key: str, form: type[Form], notes: list[str], where: str) -> dict[str, Any] | None:
-    """An attribute that has its form; None when it is absent or damaged, which is noted."""
-    if key not in attrs:
-        return None
-    try:
-        return form.model_validate(attrs[key]).model_dump(exclude_unset=True)
-    except ValidationError:
-        note(notes, key, where)
-        return None
-
-
-def note(notes: list[str], key: str, where: str) -> None:
-    """Say that something cannot be read."""
-    notes.append(f"What {key} says about {where} is damaged and was left out.")
-
-
-def calls_of(trial: FrozenTrial) -> dict[str, Any]:
-    """The calls that were made for a trial, in their order."""
-    keys = [key for key in trial.system_attrs if key.startswith(CALL_KEY)]
-    return {key: trial.system_attrs[key] for key in sorted(keys, key=lambda key: (len(key), key))}
+    keys = [key for key in study.user_attrs if key.startswith(PROGRAM_KEY)]
+    found = [sound_attribute(study.user_attrs, key, ProgramForm, notes, "the study") for key in keys]
+    known = [{name: one[name] for name in ProgramForm.model_fields if name in one} for one in found if one]
+    tree = Tree(tuple(sorted((Program(**one) for one in known), key=lambda p: p.number)), history)
+    codes = [program.code for program, _ in tree.ordered()]
+    return tuple(zip(tree.lines(), codes, strict=True))
 
 
 def text_of(entry: Any) -> str:
     """A text, where there is one."""
     return entry if isinstance(entry, str) else ""
+
+
+def commands(record: Record, address: str) -> list[str]:
+    """What to type to look at the study again, and to run its like where there is a study file.
+
+    Args:
+        record: The study.
+        address: What means the study in a shell, quoted where needed.
+    """
+    lines = [f"tunewise show {address}", f"tunewise report {address} -o report.html"]
+    file = next((word for word in shlex.split(address) if word.endswith((".yaml", ".yml"))), None)
+    if file is None:
+        return lines
+    last: Mapping[str, Any] = next(reversed(record.about.get("sessions", ())), {})
+    options = {"--proposer": last.get("proposer"), "--seed": last.get("seed"), "--replay": last.get("cassette")}
+    given = [str(word) for option, chosen in options.items() if chosen is not None for word in (option, chosen)]
+    return [shlex.join(["tunewise", "tune", file, *given]), *lines]
+
+
+def sessions(record: Record) -> Iterator[tuple[int, str, str]]:
+    """How trials came to be: from which trial on, who proposed and how, and under which versions."""
+    for session in record.about.get("sessions", ()):
+        who = str(session.get("proposer", session.get("sampler", "unknown")))
+        how = [f"{key} {session[key]}" for key in ("seed", "model", "cassette") if session.get(key) is not None]
+        how += [f"temperature {session['temperature']}"] if session.get("temperature") else []
+        how += ["with reasoning"] if session.get("reasoning") else []
+        how += ["without the default configuration"] if session.get("default") is False else []
+        versions = ", ".join(f"{name} {number}" for name, number in session.get("versions", {}).items())
+        yield session.get("first", 0), ", ".join([who, *how]), versions
+
+
+def front_rows(record: Record) -> Iterator[tuple[TrialRecord, list[float]]]:
+    """The trials of the front with their values; none where there is one objective."""
+    if front := record.summary.front:
+        for number in front.best[:MAX_FRONT]:
+            yield record.history[number], list(front.values[number])
 
 
 def missing(summary: Summary) -> list[str]:
@@ -240,6 +210,10 @@ def missing(summary: Summary) -> list[str]:
         notes.append(
             f"Only {few} trial{'s' * (few > 1)} finished: figures over many trials say little or are left out."
         )
+    if violating := [t for t in history.finished if not history.counts(t)]:
+        few = len(violating)
+        none = "; no trial meets them, so there is no best value" if few == len(history.finished) else ""
+        notes.append(f"{few} finished trial{'s' * (few > 1)} violated constraints and cannot be the best{none}.")
     if history.trials and all(not trial.proposal for trial in history):
         notes.append("No trial says who proposed it: the study was not made by tunewise.")
     if waiting := [t for t in history if t.state == "running"]:

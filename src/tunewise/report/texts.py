@@ -4,44 +4,30 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from tunewise.llm.manual import printable
+from tunewise.secrets import mask
 from tunewise.study.progress import duration
 
 __all__ = ["Cleaner", "fit", "number", "took", "value"]
 
-MASK = "(masked)"
-
-KEYS = re.compile(
-    r"(?<![\w-])(?:sk-[\w-]{16,}|gh[a-z]_\w{20,}|github_pat_\w{20,}|hf_\w{20,}|AKIA[0-9A-Z]{16}|AIza[\w-]{35}"
-    r"|xox[a-z]-[\w-]{10,})|(?<=Bearer )[\w.~+/-]{16,}=*|(?<=://)[^/\s:@]{0,200}:[^/\s@]{1,200}(?=@)"
-    r"|-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[\w+/=\s\\]*(?:-----END [A-Z ]{0,40}PRIVATE KEY-----)?"
-)
-"""What keys of well-known services, passwords in addresses and private keys look like."""
-SECRET_NAME = re.compile(r"(?i)(?:key|token|secret|passw(?:or)?d|credentials?)$")
-MIN_SECRET = 8
-"""Characters below which the value of a variable is taken for a word."""
+SHORT = 2_000
+"""Characters up to which a cleaned text is remembered: names, sources and values come again and again."""
 
 
 class Cleaner:
-    """Makes control and direction characters visible and masks what looks like a secret.
+    """Makes control and direction characters visible and masks what is or looks like a secret."""
 
-    Args:
-        environment: Values of variables whose name says that they are secret are masked wherever they stand.
-    """
-
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        values = {v for k, v in environment.items() if SECRET_NAME.search(k) and len(v) >= MIN_SECRET}
-        longest_first = sorted(map(re.escape, values), key=len, reverse=True)
-        self._planted = re.compile("|".join(longest_first) or r"(?!)")
+    def __init__(self) -> None:
+        self._remembered = lru_cache(maxsize=10_000)(cleaned)
 
     def __call__(self, text: object) -> str:
         """A text that is safe to be looked at; it still has to be escaped."""
-        masked = KEYS.sub(MASK, self._planted.sub(MASK, str(text)))
-        return printable(masked.replace("\r\n", "\n"))
+        given = str(text)
+        return self._remembered(given) if len(given) <= SHORT else cleaned(given)
 
     def data(self, data: Any) -> Any:
         """Plain data with every text in it cleaned, keys too."""
@@ -53,6 +39,11 @@ class Cleaner:
             case list() | tuple():
                 return [self.data(value) for value in data]
         return data
+
+
+def cleaned(text: str) -> str:
+    """The text without what only a machine would see, and without secrets."""
+    return printable(mask(text).replace("\r\n", "\n"))
 
 
 def number(given: float | None) -> str:

@@ -78,12 +78,17 @@ def walls(folder: str) -> list[str]:
         *WALLS,
         *(FOR_ROOT if os.geteuid() == 0 else FOR_OTHERS),
         *(word for place in passages for word in ("--perms", "0755", "--dir", place)),
-        *(word for place in shown for word in ("--ro-bind-try", place, place)),
+        *(word for place in shown for word in (how(place), place, place)),
         *("--dev-bind", "/dev/null", "/dev/null"),
         *("--bind", folder, folder),
         *("--remount-ro", "/"),
         *("--chdir", "/"),
     ]
+
+
+def how(place: str) -> str:
+    """How a place is shown: devices, which a usual mount would disable, as such."""
+    return "--dev-bind-try" if place.startswith("/dev/") else "--ro-bind-try"
 
 
 def outermost(paths: Sequence[str]) -> list[str]:

@@ -11,6 +11,7 @@ import site
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
@@ -120,7 +121,7 @@ def resource_limits(limits: Limits, *, own_user: bool, seccomp: bool) -> dict[st
         "CPU": max(1, round(limits.cpu_s + 0.499)),
         "FSIZE": limits.file_mb << 20,
         "NOFILE": OPEN_FILES,
-        "CORE": 0,
+        "CORE": 1,  # less than any; and 0 would still start a handler of core dumps, as root
         "MEMLOCK": 0,
         "MSGQUEUE": 0,
     }
@@ -196,25 +197,34 @@ class Process:
         self._pids: list[int] = []
 
     def poll(self) -> int | None:
-        """Its exit code; programs that make walls hand on a signal as 128 and its number."""
-        code = self._popen.poll()
-        return 128 - code if code is not None and self._depth and code > 128 else code
+        """Its exit code; programs that make walls hand on a signal as 128 and its number.
+
+        It is not waited for yet, so that its number stays its own until `kill` has used it.
+        """
+        if sys.platform != "linux" or self._popen.returncode is not None:
+            return self._popen.poll()
+        ended = os.waitid(os.P_PID, self._popen.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if ended is None:
+            return None
+        code = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
+        return 128 - code if self._depth and code > 128 else code
 
     def kill(self) -> None:
-        """End the group; a child of ours keeps its number until it is waited for, so nobody else is hit.
+        """End the group.
 
         Within walls the first process is killed, with which the kernel ends all others before whoever waits for it
         hears of it; so nothing runs any more when the command has ended.
         """
-        if self._popen.poll() is None and self._depth:
-            for first in children(self._popen.pid):
+        if self._popen.returncode is not None:
+            return
+        if self._depth and (first := children(self._popen.pid)):
+            for pid in first:
                 with suppress(ProcessLookupError, PermissionError):
-                    os.kill(first, signal.SIGKILL)
-            with suppress(subprocess.TimeoutExpired):
-                self._popen.wait(LAST_MOMENTS_S)
-        self._popen.kill()
+                    os.kill(pid, signal.SIGKILL)
+            await_end(self, LAST_MOMENTS_S)
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._popen.pid, signal.SIGKILL)
+        self._popen.kill()
         self._popen.wait()
 
     def pids(self) -> list[int]:
@@ -224,6 +234,13 @@ class Process:
             for _ in range(self._depth):
                 self._pids = [child for pid in self._pids for child in children(pid)]
         return self._pids
+
+
+def await_end(child: Child, most_s: float) -> None:
+    """Wait until a child has ended, or for so long."""
+    deadline = time.monotonic() + most_s
+    while child.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.002)
 
 
 def children(pid: int) -> list[int]:

@@ -20,6 +20,7 @@ __all__ = ["SYSTEM", "Lock", "lock_down", "reach"]
 
 SYSTEM = (
     *("/usr", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime"),
+    *("/nix/store", "/gnu/store"),
     *("/dev/zero", "/dev/random", "/dev/urandom"),
     *("/sys/devices/system/cpu", "/proc/cpuinfo", "/proc/meminfo"),
 )
@@ -113,7 +114,14 @@ def reach(paths: Sequence[str]) -> None:
     if not barred:
         return
     os.umask(0o022)
-    kernel.private_mounts()
+    try:
+        kernel.private_mounts()
+    except OSError as error:
+        path, barrier = barred[0]
+        raise PermissionError(
+            f"{path} lies below {barrier}, which an unprivileged user may not pass, and it cannot be shown elsewhere "
+            f"({error}). Install Python and its packages outside of it, or do not run as root."
+        ) from error
     places = [(path, os.open(path, os.O_PATH | os.O_CLOEXEC)) for path, _ in barred]  # in the new namespace
     for barrier in {barrier for _, barrier in barred}:
         kernel.mount_tmpfs(barrier)

@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
@@ -51,25 +52,34 @@ def main() -> None:
     Nursery(control).serve()
 
 
+@dataclass(frozen=True, slots=True)
+class Spare:
+    """A child that waits for its job; forked ahead, because a fork of much memory takes longer than all the rest."""
+
+    pid: int
+    post: socket.socket
+
+
 class Nursery:
     """Children by the socket on which their fate is told."""
 
     def __init__(self, control: socket.socket) -> None:
         self.control = control
         self.children: dict[socket.socket, int] = {}
+        self.spare: Spare | None = None
         self.selector = selectors.DefaultSelector()
-        self.alarm, ring = socket.socketpair()
-        for end in (self.alarm, ring):
+        self.alarm, self.ring = socket.socketpair()
+        for end in (self.alarm, self.ring):
             end.setblocking(False)
-        self.ring = ring
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(ring.fileno(), warn_on_full_buffer=False)
+        signal.set_wakeup_fd(self.ring.fileno(), warn_on_full_buffer=False)
         for end in (control, self.alarm):
             self.selector.register(end, selectors.EVENT_READ)
 
     def serve(self) -> None:
         """Until the owner is gone."""
         while True:
+            self.spare = self.spare or fork_spare()
             for key, _ in self.selector.select():
                 if key.fileobj is self.control:
                     if not self.receive():
@@ -90,18 +100,19 @@ class Nursery:
             return False
         *streams, fate = descriptors
         teller = socket.socket(fileno=fate)
-        with suppress(OSError):  # no more processes: the teller is closed without a word
-            child = os.fork()
-            if child == 0:
-                begin(*streams)
-            self.children[teller] = child
+        spare, self.spare = self.spare or fork_spare(), None
+        if spare is None:
+            teller.close()  # no more processes; the owner hears that by the silence
+        else:
+            with suppress(OSError):  # it has died meanwhile: the end is told soon
+                socket.send_fds(spare.post, [b"job"], streams)
+            spare.post.close()
+            self.children[teller] = spare.pid
             self.selector.register(teller, selectors.EVENT_READ)
             with suppress(OSError):
-                teller.send(str(child).encode())
+                teller.send(str(spare.pid).encode())
         for descriptor in streams:
             os.close(descriptor)
-        if teller not in self.children:
-            teller.close()
         return True
 
     def bury(self) -> None:
@@ -115,14 +126,35 @@ class Nursery:
                     self.selector.unregister(teller)
                 teller.close()
                 del self.children[teller]
+        if self.spare and os.waitpid(self.spare.pid, os.WNOHANG)[0]:
+            self.spare.post.close()
+            self.spare = None
 
 
-def begin(job: int, answer: int, stdout: int, stderr: int) -> NoReturn:
-    """The life of a child."""
+def fork_spare() -> Spare | None:
+    """Fork a child that waits for a job; None when there can be no more processes."""
+    post, theirs = socket.socketpair()
+    with theirs:
+        try:
+            pid = os.fork()
+        except OSError:
+            post.close()
+            return None
+        if pid == 0:
+            wait_for_job(theirs)
+        return Spare(pid, post)
+
+
+def wait_for_job(post: socket.socket) -> NoReturn:
+    """The life of a child; without a job it ends when its parent does."""
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.setsid()
+        os.closerange(post.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
+        os.closerange(3, post.fileno())
+        _, descriptors, _, _ = socket.recv_fds(post, 16, DESCRIPTORS)
+        job, answer, stdout, stderr = descriptors
         os.dup2(stdout, 1)
         os.dup2(stderr, 2)
         work(job, answer)

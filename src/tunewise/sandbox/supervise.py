@@ -23,9 +23,10 @@ from tunewise.sandbox.folder import hidden_bytes, used_bytes
 
 __all__ = ["Child", "read_answer", "supervise"]
 
-LOOK_S = 0.05
+LOOK_S, SELDOM_S = 0.05, 0.5  # between two looks; a look at many files costs us too
 CHUNK = 1 << 16
 LONGEST_ERROR = 500  # characters
+DEEPEST = 64  # containers in containers, so that whoever writes the answer somewhere does not fail on it
 
 
 class Child(Protocol):
@@ -100,7 +101,7 @@ def supervise(child: Child, streams: tuple[int, int, int], *, folder: str, limit
             os.set_blocking(descriptor, False)
             selector.register(descriptor, selectors.EVENT_READ, sink)
         try:
-            looked = began
+            look_at = began
             while (code := child.poll()) is None and not breach:
                 drain(selector, LOOK_S if selector.get_map() else 0.001)
                 now = time.monotonic()
@@ -108,8 +109,10 @@ def supervise(child: Child, streams: tuple[int, int, int], *, folder: str, limit
                     breach = f"its limit of {limits.wall_s:g} s"
                 elif answers.too_long:
                     breach = f"the largest answer, {limits.result_kb} KiB"
-                elif now - looked > LOOK_S:
-                    breach, looked = usage_breach(child, folder, limits), time.monotonic()
+                elif now > look_at:
+                    breach = usage_breach(child, folder, limits)
+                    cost = time.monotonic() - now
+                    look_at = now + cost + min(max(LOOK_S, 4 * cost), SELDOM_S)
         finally:
             child.kill()
         while drain(selector, 0):  # what was written before the end
@@ -193,6 +196,19 @@ def one_line(text: str) -> str:
     return " ".join(shown.split())[-LONGEST_ERROR:]
 
 
+def deeper(value: Any, levels: int) -> bool:
+    """Whether containers are nested deeper than this."""
+    layer = [value]
+    for _ in range(levels):
+        layer = [
+            inner
+            for outer in layer
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return any(isinstance(value, dict | list) for value in layer)
+
+
 def read_answer(line: bytes) -> Any:
     """Read an answer that may be anything.
 
@@ -219,4 +235,6 @@ def read_answer(line: bytes) -> Any:
         raise ValueError("The answer is not JSON.") from None
     except ValueError as error:
         raise ValueError(one_line(str(error))) from None
+    if deeper(value, DEEPEST):
+        raise ValueError("The answer is nested too deeply.")
     return value

@@ -128,13 +128,14 @@ def shown(text: str) -> str:
 
 
 def said(trial: TrialRecord) -> list[tuple[str, str]]:
-    """What is worth knowing about where a trial came from, with labels."""
+    """What is worth knowing about where a trial came from and what it violates, with labels."""
     proposal = trial.proposal
     labelled = [
         ("fallback", proposal.get("fallback", "")),
         ("reason", proposal.get("reason", "")),
         ("repaired", "; ".join(proposal.get("repairs", []))),
         ("note", proposal.get("note", "")),
+        ("violates", "; ".join(f"{name} by {value:.4g}" for name, value in trial.violations.items())),
     ]
     return [(label, text) for label, text in labelled if text]
 

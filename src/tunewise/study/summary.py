@@ -5,20 +5,23 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import optuna
+from threadpoolctl import threadpool_limits
 
-from tunewise.errors import StudyError
-from tunewise.history import CALL_KEY, CHAT_CALL_KEY, History, TrialRecord
+from tunewise.errors import SpaceError
+from tunewise.history import History, TrialRecord
 from tunewise.llm.ledger import Call, Caps, Ledger, Totals
 from tunewise.llm.scripted import ScriptedModel
+from tunewise.proposers.credit import policy_of
+from tunewise.proposers.uplift import Uplift, measure_uplift
+from tunewise.space import SearchSpace
+from tunewise.study.sound import STUDY_KEY, Front, Sound, calls_of, sound_copy
 
-__all__ = ["STUDY_KEY", "Summary", "summarize"]
-
-STUDY_KEY = "tunewise:study"
-"""User attribute of a study: the space and the task that it was made with."""
+__all__ = ["STUDY_KEY", "Summary", "summarize", "summarize_sound"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,9 @@ class Summary:
         totals: What its calls took.
         calls: Each trial's calls, as billed.
         chat_calls: Those of conversations about the study.
+        front: Where there are several objectives; everything else is about the first one then.
+        notes: What could not be read, a sentence each.
+        space: Plain form of the search space; empty where tunewise did not store it.
     """
 
     name: str
@@ -40,6 +46,20 @@ class Summary:
     totals: Totals
     calls: Mapping[int, tuple[Call, ...]]
     chat_calls: tuple[Call, ...] = ()
+    front: Front | None = None
+    notes: tuple[str, ...] = ()
+    space: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def uplift(self) -> Uplift | None:
+        """What the model added over the surrogate's own points; None where nothing can be compared."""
+        if self.front or not any(t.by_model and "alternative" in policy_of(t) for t in self.history):
+            return None
+        try:
+            with threadpool_limits(1):
+                return measure_uplift(self.history, SearchSpace.from_dict(self.space))
+        except (SpaceError, ArithmeticError, ValueError):  # a study file is anybody's
+            return None
 
     @property
     def default(self) -> TrialRecord | None:
@@ -78,7 +98,8 @@ class Summary:
         if best is None and not self.totals.calls:
             return "No language model was asked."
         if best is None:
-            return "No trial that the language model proposed has finished, so there is nothing to credit it with."
+            ended = "meets the constraints" if any(t.by_model for t in self.history.finished) else "has finished"
+            return f"No trial that the language model proposed {ended}, so there is nothing to credit it with."
         if default is None:
             return f"The language model reached {metric} {best.value:.6g} (trial {best.number}); no default to compare."
         gain = self.gain(best, default)
@@ -95,6 +116,14 @@ class Summary:
             "One study, one seed: no more than a hint."
         )
 
+    def _front(self) -> dict[str, Any]:
+        assert self.front is not None
+        objectives = zip(self.front.names, self.front.directions, strict=True)
+        return {
+            "objectives": [{"name": name, "direction": direction} for name, direction in objectives],
+            "trials": [{"trial": number, "values": self.front.values[number]} for number in self.front.best],
+        }
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for programs: strict JSON, in which a number that is not finite is null."""
         best = self.history.best
@@ -105,6 +134,8 @@ class Summary:
             "best": plain(best) if best else None,
             "default": plain(self.default) if self.default else None,
             "verdict": self.verdict(),
+            "uplift": self.uplift.to_dict() if self.uplift else None,
+            "front": self._front() if self.front else None,
             "sources": dict(self.sources),
             "fallbacks": [t.number for t in self.fallbacks],
             "calls": self.totals.calls,
@@ -143,28 +174,36 @@ def plain(trial: TrialRecord) -> dict[str, Any]:
         "error": trial.error,
         "seconds": trial.seconds,
         "extra": trial.extra,
+        "constraints": trial.constraints,
     }
 
 
 def summarize(study: optuna.Study) -> Summary:
-    """Read a study.
+    """Read a study by anybody, in any state."""
+    return summarize_sound(sound_copy(study))
 
-    Raises:
-        StudyError: It has several objectives.
-    """
-    if len(study.directions) > 1:
-        raise StudyError(
-            f"The study {study.study_name!r} has {len(study.directions)} objectives, and only one can be summed up. "
-            "`tunewise report` shows the first."
-        )
-    about = study.user_attrs.get(STUDY_KEY, {})
+
+def summarize_sound(sound: Sound) -> Summary:
+    """The same of a study that has been read."""
+    study = sound.study
     calls = {
-        trial.number: tuple(Call.from_dict(v) for k, v in trial.system_attrs.items() if k.startswith(CALL_KEY))
+        trial.number: tuple(Call.from_dict(entry) for entry in calls_of(trial).values())
         for trial in study.get_trials(deepcopy=False)
     }
-    about_it = study._storage.get_study_system_attrs(study._study_id)
-    chat_calls = tuple(Call.from_dict(v) for k, v in about_it.items() if k.startswith(CHAT_CALL_KEY))
     ledger = Ledger(ScriptedModel([]), caps=Caps())
-    ledger.restore([*(call for made in calls.values() for call in made), *chat_calls])
-    metric = about.get("task", {}).get("metric", "value")
-    return Summary(study.study_name, metric, History.from_study(study), ledger.totals, calls, chat_calls)
+    ledger.restore([*(call for made in calls.values() for call in made), *sound.chat_calls])
+    metric = sound.about.get("task", {}).get("metric", "value")
+    if sound.front:
+        metric = sound.front.names[0]
+    history = History.from_study(study)
+    return Summary(
+        name=study.study_name,
+        metric=metric,
+        history=history,
+        totals=ledger.totals,
+        calls=calls,
+        chat_calls=sound.chat_calls,
+        front=sound.front,
+        notes=sound.notes,
+        space=sound.about.get("space", {}),
+    )

@@ -23,8 +23,9 @@ from tunewise.llm.resolve import check
 from tunewise.sampler import LLMSampler
 from tunewise.secrets import mask
 from tunewise.space import SearchSpace, Value
+from tunewise.study.sessions import extended
+from tunewise.study.sound import STUDY_KEY
 from tunewise.study.storage import Storage, only_driver, open_storage
-from tunewise.study.summary import STUDY_KEY
 from tunewise.task import Task
 
 __all__ = ["Watch", "tune"]
@@ -157,13 +158,21 @@ class Inline(Executor):
         return future
 
 
+class Suggests(Protocol):
+    """A search space, or what stands in its place where each trial has its own."""
+
+    def suggest(self, trial: optuna.Trial) -> Mapping[str, Value]:
+        """Ask a trial for its configuration."""
+        ...
+
+
 class Driver:
     """The one process that asks and tells, so that the model has one history."""
 
     def __init__(
         self,
         study: optuna.Study,
-        space: SearchSpace,
+        space: Suggests,
         evaluator: Evaluator,
         executor: Executor,
         workers: int,
@@ -278,17 +287,23 @@ def requeue_running(study: optuna.Study) -> None:
 
 
 def check_same_study(study: optuna.Study, space: SearchSpace, task: Task) -> None:
-    """Store what the study is about, or compare it with what was stored.
+    """Store what the study is about and how it is run, or compare it with what was stored.
 
     Raises:
         StudyError: The stored study minimizes and this one maximizes, or a hyperparameter changed its type or choices.
     """
+    if len(study.directions) > 1:
+        raise StudyError(
+            f"The study {study.study_name!r} has {len(study.directions)} objectives, and tune knows one. Use another "
+            "storage or name, or go on in Python: study.optimize with an LLMSampler."
+        )
     if task.direction not in (None, direction_of(study)):
         raise StudyError(
             f"The study {study.study_name!r} was begun with direction {direction_of(study)}, and the task says "
             f"{task.direction}. Correct the task, or use another storage or name."
         )
-    before = study.user_attrs.get(STUDY_KEY, {}).get("space", {})
+    stored = study.user_attrs.get(STUDY_KEY, {})
+    before = stored.get("space", {})
     for name, plain in space.to_dict().items():
         then = before.get(name, plain)
         if any(then.get(key) != plain.get(key) for key in ("type", "choices")):
@@ -296,6 +311,7 @@ def check_same_study(study: optuna.Study, space: SearchSpace, task: Task) -> Non
                 f"The study {study.study_name!r} was begun with another {name}: {then} then, {plain} now. "
                 "Type and choices of a hyperparameter cannot change within a study. Use another storage or name."
             )
-    about = {"space": space.to_dict(), "task": task.to_dict()}
-    if study.user_attrs.get(STUDY_KEY) != about:
+    sessions = extended(stored.get("sessions", ()), study.sampler, first=len(study.get_trials(deepcopy=False)))
+    about = {"space": space.to_dict(), "task": task.to_dict(), "sessions": sessions}
+    if stored != about:
         study.set_user_attr(STUDY_KEY, about)

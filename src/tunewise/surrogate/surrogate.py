@@ -18,6 +18,7 @@ from tunewise.surrogate.explain import Belief, explain
 from tunewise.surrogate.feasibility import Feasibility, fit_feasibility
 from tunewise.surrogate.gp import GP
 from tunewise.surrogate.lattice import Lattice
+from tunewise.surrogate.limits import Limit, are_met, fit_limits, likely_met
 from tunewise.surrogate.subset import LIMIT, select
 from tunewise.surrogate.warp import Warp, fit_warped_gp
 
@@ -50,10 +51,11 @@ class Surrogate:
         believed: The same, which also knows where trials failed and run.
         feasibility: Where trials fail; None when none did.
         tried: `m x d` points of all trials, finished, failed and pending.
-        best: `k x d` points of the best finished trials, the best first.
-        incumbent: The least value that the process expects at a finished or running trial, on the warped scale.
+        best: `k x d` points of the best finished trials that meet the constraints, the best first.
+        incumbent: The least value that the process expects at one of those or at a running trial, on the warped scale.
         rng: Randomness of `propose`.
         prior: What somebody believes about where the optimum lies, as a further term of the acquisition.
+        limits: Where each constraint is met.
     """
 
     lattice: Lattice
@@ -66,6 +68,7 @@ class Surrogate:
     incumbent: float
     rng: np.random.Generator
     prior: Acquisition | None = None
+    limits: tuple[Limit, ...] = ()
 
     def score(self, configurations: Sequence[Mapping[str, Value]]) -> Array:
         """Logarithm of expected improvement times probability of success; `n` numbers that compare with each other."""
@@ -107,7 +110,8 @@ class Surrogate:
         for _ in range(n):
             acquisition = self._acquisition(gp, incumbent)
             x = maximize(acquisition, self.lattice, self.rng, best=self.best, avoid=tried, candidates=extra)
-            incumbent = min(incumbent, float(gp.predict(x[None])[0][0]))
+            if likely_met(self.limits, x[None])[0]:
+                incumbent = min(incumbent, float(gp.predict(x[None])[0][0]))
             gp, tried = gp.condition(x[None]), np.vstack([tried, x])
             chosen.append(self.lattice.space.decode(x))
         return chosen
@@ -122,7 +126,7 @@ class Surrogate:
         return explain(self.gp, self.lattice, self.lattice.snap(sample))
 
     def _acquisition(self, gp: GP, incumbent: float) -> Acquisition:
-        terms: list[Acquisition] = [LogExpectedImprovement(gp, incumbent)]
+        terms: list[Acquisition] = [LogExpectedImprovement(gp, incumbent), *self.limits]
         if self.feasibility is not None:
             terms.append(self.feasibility)
         if len(self.best):
@@ -154,6 +158,7 @@ def fit_surrogate(
     pending: Sequence[Mapping[str, Value]] = (),
     rng: np.random.Generator,
     earlier: Surrogate | None = None,
+    constraints: Sequence[Mapping[str, float]] = (),
 ) -> Surrogate:
     """Fit a surrogate to the trials of a study.
 
@@ -164,6 +169,7 @@ def fit_surrogate(
         failed: Trials that gave no value.
         pending: Trials that are still running.
         rng: Randomness of the proposals.
+        constraints: Of each finished trial, as far as they are known: above 0 is violated. Empty where there are none.
         earlier: A surrogate of the same space with fewer trials: its hyperparameters are where the fit begins.
 
     Raises:
@@ -180,12 +186,16 @@ def fit_surrogate(
         raise UsageError(f"The value {bad} is not finite. Give such a trial as `failed`.")
     lattice = Lattice(space)
     finished, broken, running = (space.encode_all(c) for c in (configurations, failed, pending))
-    kept = select(finished, numbers)
+    limiting = constraints or [{}] * len(numbers)
+    allowed = are_met(limiting)
+    kept = select(finished, np.where(allowed, numbers, numbers.max(initial=-np.inf)))
     X, y = finished[kept], np.clip(numbers[kept], -LARGEST, LARGEST)
     warp, gp = fit_warped_gp(
         X, y, groups=lattice.groups, start=earlier.gp.hyperparameters if earlier is not None else None
     )
-    expected = gp.predict(np.vstack([X, running]))[0]
+    limits = fit_limits(X, [limiting[row] for row in kept], groups=lattice.groups)
+    good = np.flatnonzero(allowed[kept])
+    expected = gp.predict(np.vstack([X[good], running[likely_met(limits, running)]]))[0]
     return Surrogate(
         lattice=lattice,
         warp=warp,
@@ -193,9 +203,10 @@ def fit_surrogate(
         believed=believe(gp, broken[-LIMIT // 4 :], running[-LIMIT // 4 :]),
         feasibility=fit_feasibility(X, broken[-LIMIT // 2 :], groups=lattice.groups) if len(broken) else None,
         tried=np.vstack([finished, broken, running]),
-        best=X[np.argsort(y, kind="stable")[:NEIGHBOURHOODS]],
-        incumbent=float(expected.min()) if len(y) else 0.0,
+        best=X[good[np.argsort(y[good], kind="stable")]][:NEIGHBOURHOODS],
+        incumbent=float(expected.min()) if len(y) and len(expected) else 0.0,
         rng=rng,
+        limits=limits,
     )
 
 

@@ -240,9 +240,13 @@ def read_dialogue(request: ChatRequest) -> list[tuple[Configuration, float | Non
 
 
 def value_in(outcome: str) -> float | None:
-    """The number in `loss = 1.2e-01`."""
+    """The number in `loss = 1.2e-01`; the first of several."""
     match = re.search(r"= (-?\d\.\d+e[+-]\d+)", outcome)
-    return float(match[1]) if match and not outcome.startswith(("failed", "stopped")) else None
+    return (
+        float(match[1])
+        if match and not outcome.startswith(("failed", "stopped")) and "violates" not in outcome
+        else None
+    )
 
 
 def read_hyperparameter(kind: str, facts: str) -> Any:

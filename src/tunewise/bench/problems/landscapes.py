@@ -12,19 +12,36 @@ the optimum lies gains nothing; and two quadratics whose optimum is no round num
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from math import cos, e, exp, pi, sqrt
 from typing import Final
 
 from tunewise.evaluate.base import Evaluation
 from tunewise.space import Float, SearchSpace, Value
+from tunewise.task import Task
 
-__all__ = ["LANDSCAPES", "SHIFT", "Landscape", "Point"]
+__all__ = ["LANDSCAPES", "PROMPTS", "SHIFT", "Landscape", "Point"]
 
 Point = tuple[float, float]
 
 SHIFT: Final[Point] = (0.93, 0.59)
 """By how much the shifted landscapes are moved: f(x - SHIFT)."""
+
+
+BLACK_BOX: Final = Task(
+    model="black-box function of two inputs",
+    metric="value of the function",
+    direction="minimize",
+    facts=("No model is trained: x1 and x2 are the inputs, and the value of the function is to be minimized.",),
+)
+
+LOSS: Final = Task(model="machine-learning model with two hyperparameters", metric="loss", direction="minimize")
+
+CERTAIN: Final = replace(LOSS, facts=("Training is deterministic, and the loss is not negative.",))
+
+PROMPTS: Final[tuple[Task, ...]] = (BLACK_BOX, BLACK_BOX, LOSS, CERTAIN)
+"""What is told under the prompts 0 to 3 of [Zhang]. 0 differs from 1 by not telling the number of evaluations."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +54,7 @@ class Landscape:
         box: The range of x1 and that of x2, bounds included.
         optima: Every place inside the box at which the least value is taken.
         best: The least value in the box.
+        prompt: Which of `PROMPTS` describes it.
     """
 
     name: str
@@ -44,6 +62,17 @@ class Landscape:
     box: tuple[Point, Point]
     optima: tuple[Point, ...]
     best: float
+    prompt: int = 2
+
+    @property
+    def task(self) -> Task:
+        """What is told of it: never its name."""
+        return PROMPTS[self.prompt]
+
+    @property
+    def protocol(self) -> str:
+        """How its values are made."""
+        return "formula"
 
     @property
     def space(self) -> SearchSpace:
@@ -62,11 +91,16 @@ class Landscape:
         moved = [(x1 + SHIFT[0], x2 + SHIFT[1]) for x1, x2 in self.optima]
         return Landscape(
             name=f"{self.name}_shifted",
-            function=lambda x1, x2: self.function(x1 - SHIFT[0], x2 - SHIFT[1]),
+            function=partial(moved_by_shift, self.function),
             box=self.box,
             optima=tuple(x for x in moved if all(low <= v <= high for v, (low, high) in zip(x, self.box, strict=True))),
             best=self.best,
         )
+
+
+def moved_by_shift(function: Callable[[float, float], float], x1: float, x2: float) -> float:
+    """A function moved by `SHIFT`."""
+    return function(x1 - SHIFT[0], x2 - SHIFT[1])
 
 
 def rosenbrock(x1: float, x2: float) -> float:

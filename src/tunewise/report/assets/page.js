@@ -19,7 +19,7 @@
     });
     for (const [key, axis] of Object.entries(layout)) {
       if (/^[xy]axis\d*$/.test(key)) {
-        Object.assign(axis, { gridcolor: line, linecolor: line, zerolinecolor: line, automargin: true, exponentformat: "e" });
+        Object.assign(axis, { gridcolor: line, linecolor: line, zerolinecolor: line, automargin: true, exponentformat: axis.exponentformat ?? "e" });
       }
     }
     for (const note of layout.annotations ?? []) Object.assign(note, { font: { ...note.font, color: ink }, bgcolor: back, opacity: 0.85 });

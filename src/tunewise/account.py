@@ -1,0 +1,60 @@
+"""What a study's calls cost, kept in its storage with the trials that they were made for."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from optuna.exceptions import UpdateFinishedTrialError
+
+from tunewise.history import CALL_KEY, CHAT_CALL_KEY
+from tunewise.llm.base import ChatReply, ChatRequest
+from tunewise.llm.ledger import Call, Ledger, masked
+
+if TYPE_CHECKING:
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial
+
+__all__ = ["Account"]
+
+logger = logging.getLogger("tunewise")
+
+
+class Account:
+    """A ledger whose calls are kept in the study, with the trials that they were made for."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self._counted: set[tuple[str, int, str]] = set()
+
+    def restore(self, study: Study) -> None:
+        """Count what the study has spent in other processes, and in conversations about it."""
+        about = study._storage.get_study_system_attrs(study._study_id)
+        attrs = [(trial.number, trial.system_attrs) for trial in study.get_trials(deepcopy=False)]
+        for number, entries in (*attrs, (-1, about)):
+            for key, call in entries.items():
+                mark = (study.study_name, number, key)
+                if key.startswith((CALL_KEY, CHAT_CALL_KEY)) and mark not in self._counted:
+                    self._counted.add(mark)
+                    self.ledger.restore([Call.from_dict(call)])
+
+    def complete(self, study: Study, trial: FrozenTrial, request: ChatRequest) -> ChatReply:
+        """Call the model, unless this trial has made the same call before it was interrupted."""
+        request = masked(request)  # as the ledger sends it: its key and its words are stored
+        known = study._storage.get_trial(trial._trial_id)
+        request_key = request.key
+        calls = [Call.from_dict(value) for key, value in known.system_attrs.items() if key.startswith(CALL_KEY)]
+        for call in calls:
+            if call.key == request_key and not call.error:
+                return call.reply()
+        key = f"{CALL_KEY}{len(calls)}"
+
+        def record(call: Call) -> None:
+            self._counted.add((study.study_name, trial.number, key))
+            entry = {**call.to_dict(), "prompt": request.messages[-1].content}
+            try:
+                study._storage.set_trial_system_attr(trial._trial_id, key, entry)
+            except UpdateFinishedTrialError:
+                logger.warning("A call beside trial %d was not recorded: another process ended it.", trial.number)
+
+        return self.ledger.complete(request, record)

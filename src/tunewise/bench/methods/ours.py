@@ -1,0 +1,162 @@
+"""tunewise's own methods and those of the base paper: proposers in a real study in memory."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from tunewise.bench.methods.base import Method, Offer, Offering, Setting, needs_default
+from tunewise.bench.methods.optuna import quiet_study, tell
+from tunewise.errors import ModelUnavailable
+from tunewise.history import CALL_KEY, TrialRecord
+from tunewise.llm.ledger import Call
+from tunewise.proposers import Ask, Proposer, Proposing, auto, chat, compressed
+
+if TYPE_CHECKING:
+    import optuna
+
+__all__ = ["METHODS", "llm_then_bo"]
+
+N = TypeVar("N", int, float)
+
+WARM = 10
+"""Evaluations by the language model before Bayesian optimization goes on [Zhang]."""
+MAX_SILENCE = 3
+"""So many trials in a row without any reply end the run: nothing would be measured but random search."""
+
+
+def proposing(
+    proposer: Proposer, *, default: bool, asks: bool = True, reasoning: bool = False
+) -> Callable[[Setting], Offering]:
+    """A proposer, driven by `LLMSampler`."""
+
+    def start(setting: Setting) -> Offering:
+        from tunewise.sampler import LLMSampler
+
+        logging.getLogger("tunewise").setLevel(logging.ERROR)  # each record says who made it
+        space = setting.problem.space
+        sampler = LLMSampler(
+            setting.model if asks else None,
+            task=setting.task,
+            space=space,
+            proposer=proposer,
+            reasoning=reasoning,
+            default=default,
+            seed=setting.entropy,
+            max_fallbacks=None,
+        )
+        study = quiet_study(sampler)
+        billed: set[tuple[int, str]] = set()
+        silent = 0
+        for _ in range(setting.budget):
+            trial = study.ask()
+            configuration = space.suggest(trial)
+            offer = offered(study, trial.number, billed)
+            silent = silent + 1 if offer.fallback.startswith("the model gave no reply") else 0
+            if silent == MAX_SILENCE:
+                raise ModelUnavailable(
+                    f"The model {sampler.model.name} gave no reply for {MAX_SILENCE} trials in a row: {offer.fallback} "
+                    "The run is not kept. Mend the model and run the same command again: it goes on."
+                )
+            outcome = yield replace(offer, configuration=configuration)
+            tell(study, trial, outcome.value)
+
+    return start
+
+
+def offered(study: optuna.Study, number: int, billed: set[tuple[int, str]]) -> Offer:
+    """What the sampler has stored about a trial, with the calls since the last one: some are made beside training."""
+    trials = study.get_trials(deepcopy=False)
+    record = TrialRecord.from_optuna(trials[number])
+    made = {
+        (trial.number, key): Call.from_dict(value)
+        for trial in trials
+        for key, value in trial.system_attrs.items()
+        if key.startswith(CALL_KEY) and (trial.number, key) not in billed
+    }
+    billed.update(made)
+    calls = made.values()
+    return Offer(
+        configuration=record.configuration,
+        source=record.source,
+        reason=str(record.proposal.get("reason", "")) if record.by_model else "",
+        fallback=str(record.proposal.get("fallback", "")),
+        refused=len(record.proposal.get("refused", ())),
+        calls=len(calls),
+        input_tokens=total(call.input_tokens for call in calls),
+        output_tokens=total(call.output_tokens for call in calls),
+        cost_usd=total(call.cost_usd for call in calls),
+    )
+
+
+def total(numbers: Iterable[N | None]) -> N | int | None:
+    """The sum; None as soon as one is unknown."""
+    listed = list(numbers)
+    known = [number for number in listed if number is not None]
+    return sum(known) if len(known) == len(listed) else None
+
+
+def llm_then_bo(ask: Ask) -> Proposing:
+    """The language model alone for ten evaluations, then the Gaussian process alone: the warm-start experiment."""
+    if len(ask.tried) < WARM:
+        return (yield from compressed(ask))
+    return (yield from auto(replace(ask, model=False)))
+
+
+def paper(name: str, proposer: Proposer, description: str) -> list[Method]:
+    """A method of the base paper, with and without reasoning, with and without the default first."""
+    found = []
+    for default in (False, True):
+        for reasoning in (False, True):
+            first = "the default configuration, then " if default else ""
+            after = ", asked to reason before it proposes" if reasoning else ""
+            found.append(
+                Method(
+                    name=f"{'default+' if default else ''}{name}{'+reasoning' if reasoning else ''}",
+                    description=f"{first}{description}{after}",
+                    start=proposing(proposer, default=default, reasoning=reasoning),
+                    group="paper",
+                    refuses=needs_default if default else lambda _: "",
+                    planned=True,
+                    asks=True,
+                )
+            )
+    return found
+
+
+METHODS = [
+    Method(
+        name="default+gp",
+        description="auto without a model: the default configuration where there is one, then our Gaussian process",
+        start=proposing(auto, default=True, asks=False),
+        group="ours",
+        packages=("scikit-learn", "scipy"),
+    ),
+    Method(
+        name="gp",
+        description="our Gaussian process from a random first trial",
+        start=proposing(auto, default=False, asks=False),
+        group="ours",
+        packages=("scikit-learn", "scipy"),
+    ),
+    *paper("chat", chat, "the model alone, in one dialogue"),
+    *paper("compressed", compressed, "the model alone, with all trials in one message"),
+    Method(
+        name="llm-then-bo",
+        description=f"the model alone for {WARM} evaluations (as compressed), then our Gaussian process on all of them",
+        start=proposing(llm_then_bo, default=False),
+        group="ours",
+        planned=True,
+        asks=True,
+    ),
+    Method(
+        name="auto",
+        description="the default configuration, then the model proposes, our Gaussian process vets, and credit decides",
+        start=proposing(auto, default=True),
+        group="ours",
+        planned=True,
+        asks=True,
+    ),
+]

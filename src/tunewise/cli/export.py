@@ -1,0 +1,51 @@
+"""`tunewise export`: the winner of a study of programs as a Python file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tunewise.cli.options import NameOption, StudyArgument
+
+
+def export(
+    study: StudyArgument,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.py", help="Where to.")] = Path("program.py"),
+    trial: Annotated[int | None, typer.Option(min=0, help="Number of the trial; the best one by default.")] = None,
+    name: NameOption = None,
+) -> None:
+    """Write the winner of a study of programs as a Python file that trains it again and compares its scores.
+
+    The file holds what a model wrote: read it before you run it.
+
+    **Examples**
+
+    - `tunewise export trips.journal -o best.py`
+    """
+    from tunewise.cli.options import find
+
+    write(find(study, name), output, trial)
+    typer.echo(f"{output}")
+
+
+def write(study: object, output: Path, trial: int | None = None) -> None:
+    """Write a program to a file.
+
+    Raises:
+        UsageError: The file does not end as Python does, or cannot be written.
+    """
+    import optuna
+
+    from tunewise.codegen.export import export_program
+    from tunewise.errors import UsageError
+
+    assert isinstance(study, optuna.Study), "an Optuna study"
+    if output.suffix != ".py":
+        raise UsageError(f"{output} does not end in .py, and other files are not overwritten. Name a Python file.")
+    text = export_program(study, trial=trial, file=output.name)
+    try:
+        output.write_text(text, "utf-8")
+    except OSError as error:
+        raise UsageError(f"{output} cannot be written: {error.strerror}. Name another file.") from None

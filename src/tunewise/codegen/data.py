@@ -1,0 +1,261 @@
+"""Data for generated programs: read, split, scaled, and described from the training rows alone.
+
+Rows are split 60 / 20 / 20 into training, validation and test: by time where a column says when, the latest rows last;
+otherwise at random. Labels of the last two parts stay in this process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tunewise.codegen.encode import Encoded, encode_column, numbers_of, quantiles
+from tunewise.codegen.score import TaskKind
+from tunewise.codegen.table import check_columns, read_table
+from tunewise.errors import StudyError
+from tunewise.space import shorten
+from tunewise.task import DataCard
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+__all__ = ["Dataset", "Part", "Recipe", "load_dataset", "make_dataset"]
+
+SHARES = (0.6, 0.2, 0.2)
+LEAST_ROWS = 50
+MOST_INPUTS = 2_000
+MOST_CLASSES = 100
+MOST_TOLD = 40
+"""Columns that the card describes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How data become arrays; the same recipe and file give the same arrays.
+
+    Attributes:
+        path: CSV or parquet file, or a folder of parquet files.
+        target: Name of the column to predict.
+        task: Whether that is a number or a class.
+        time: Name of the column that orders the rows; None: they are shuffled.
+        drop: Names of columns that nobody may use.
+        rows: So many rows at most, drawn at random; None: all.
+        seed: Of the drawing and the shuffling.
+    """
+
+    path: str
+    target: str
+    task: TaskKind = "regression"
+    time: str | None = None
+    drop: tuple[str, ...] = ()
+    rows: int | None = None
+    seed: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return {**asdict(self), "drop": list(self.drop)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Recipe:
+        """The reverse of `to_dict`."""
+        return cls(**{**data, "drop": tuple(data.get("drop", ()))})
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows for one purpose: inputs `n x d`, and targets `n` (standardized numbers, or classes from 0)."""
+
+    x: NDArray[np.float32]
+    y: NDArray[Any]
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Everything about the data.
+
+    Attributes:
+        name: As others would know it.
+        recipe: How it was made.
+        inputs: Names of the `d` inputs.
+        train: What programs may see.
+        validation: Scores trials; its labels never enter a sandbox.
+        test: Scores the winner; likewise.
+        classes: Names of the classes; empty for regression.
+        unit: Standard deviation of the target in the training rows, 1 for classification.
+        about: Lines of the card.
+    """
+
+    name: str
+    recipe: Recipe
+    inputs: tuple[str, ...]
+    train: Part
+    validation: Part
+    test: Part
+    classes: tuple[str, ...] = ()
+    unit: float = 1.0
+    about: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def task(self) -> TaskKind:
+        """Regression or classification."""
+        return self.recipe.task
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers a torch model gives for a row."""
+        return len(self.classes) or 1
+
+    @property
+    def metric(self) -> str:
+        """What a trial's value is called."""
+        return "validation loss" if self.task == "regression" else "validation error"
+
+    @property
+    def card(self) -> DataCard:
+        """For the task of a study; the columns are described by `about`."""
+        return DataCard(
+            name=self.name, rows=len(self.train), features=len(self.inputs), classes=len(self.classes) or None
+        )
+
+    @cached_property
+    def files(self) -> Mapping[str, bytes]:
+        """What the sandbox is given: training rows with labels, the other rows without."""
+        ahead = np.concatenate([self.validation.x, self.test.x])
+        arrays = {"train_x": self.train.x, "train_y": self.train.y, "eval_x": ahead}
+        return {f"{name}.npy": as_bytes(array) for name, array in arrays.items()}
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Twelve hexadecimal digits that change with any number in the data."""
+        digest = hashlib.sha256()
+        for part in (self.train, self.validation, self.test):
+            digest.update(as_bytes(part.x) + as_bytes(part.y))
+        return digest.hexdigest()[:12]
+
+
+def as_bytes(array: NDArray[Any]) -> bytes:
+    """An array as a file of numpy's."""
+    file = io.BytesIO()
+    np.save(file, array, allow_pickle=False)
+    return file.getvalue()
+
+
+def load_dataset(recipe: Recipe) -> Dataset:
+    """Read a file and make a data set of it.
+
+    Raises:
+        StudyError: There is no such file or column, or too little in it.
+    """
+    path = Path(recipe.path)
+    return make_dataset(read_table(path), recipe, name=path.stem)
+
+
+def make_dataset(table: pa.Table, recipe: Recipe, *, name: str) -> Dataset:
+    """Make a data set of a table.
+
+    Raises:
+        StudyError: A column is missing or cannot be encoded, there are too few rows, or the target is constant.
+    """
+    import pyarrow.compute as pc
+
+    check_columns(table, [recipe.target, *([recipe.time] if recipe.time else []), *recipe.drop], name)
+    table = table.filter(pc.is_valid(table[recipe.target]))
+    table, train, validation, test = split(table, recipe, name)
+    y, classes, unit, told = encode_target(table[recipe.target], recipe, train)
+    left = [column for column in table.column_names if column not in (recipe.target, *recipe.drop)]
+    encoded = {column: encode_column(column, table[column], train) for column in left}
+    inputs = {key: values for one in encoded.values() for key, values in one.inputs.items()}
+    if not inputs:
+        raise StudyError(f"{name} has no column beside {shorten(recipe.target)} to predict from. Give features.")
+    if len(inputs) > MOST_INPUTS:
+        raise StudyError(f"{name} has {len(inputs)} inputs; {MOST_INPUTS} are allowed. Leave columns out with --drop.")
+    x = np.column_stack(list(inputs.values()))
+    return Dataset(
+        name,
+        recipe,
+        tuple(inputs),
+        train=Part(x[train], y[train]),
+        validation=Part(x[validation], y[validation]),
+        test=Part(x[test], y[test]),
+        classes=classes,
+        unit=unit,
+        about=(told, *lines(encoded)),
+    )
+
+
+def lines(encoded: Mapping[str, Encoded]) -> list[str]:
+    """What the card says about the columns."""
+    told = [" ".join(one.about.split())[:300] for one in encoded.values()]
+    more = [f"and {len(told) - MOST_TOLD} more columns"] if len(told) > MOST_TOLD else []
+    return told[:MOST_TOLD] + more
+
+
+def split(
+    table: pa.Table, recipe: Recipe, name: str
+) -> tuple[pa.Table, NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
+    """The rows in order, and which of them are for training, validation and test."""
+    rng = np.random.default_rng(recipe.seed)
+    order = rng.permutation(table.num_rows)[: recipe.rows]
+    if recipe.time:
+        import pyarrow.compute as pc
+
+        table = table.take(np.sort(order))
+        try:
+            order = pc.sort_indices(table, sort_keys=[(recipe.time, "ascending")]).to_numpy()
+        except (TypeError, NotImplementedError):  # pyarrow's own errors are of these kinds
+            raise StudyError(f"The column {shorten(recipe.time)} cannot be sorted. Name one with dates.") from None
+    table = table.take(order)
+    count = table.num_rows
+    if count < LEAST_ROWS:
+        raise StudyError(f"{name} has {count} rows with a target; at least {LEAST_ROWS} are needed. Give more data.")
+    at = np.arange(count) / count
+    train, validation = at < SHARES[0], (at >= SHARES[0]) & (at < SHARES[0] + SHARES[1])
+    return table, train, validation, ~train & ~validation
+
+
+def encode_target(
+    column: pa.ChunkedArray, recipe: Recipe, train: NDArray[np.bool_]
+) -> tuple[NDArray[Any], tuple[str, ...], float, str]:
+    """Targets, names of the classes, unit, and what the card says.
+
+    A class that the training rows do not have becomes -1, which no program can predict.
+    """
+    if recipe.task == "classification":
+        cells = np.array([str(cell) for cell in column.to_pylist()], dtype=object)
+        classes, counts = np.unique(cells[train].astype(str), return_counts=True)
+        if not 2 <= len(classes) <= MOST_CLASSES:
+            raise StudyError(
+                f"The target {shorten(recipe.target)} has {len(classes)} different values in the training rows; a "
+                f"class has 2 to {MOST_CLASSES}. Choose another target, or --task regression."
+            )
+        number = {name: i for i, name in enumerate(classes)}
+        shares = ", ".join(
+            f"{shorten(c, 30)} {k / train.sum():.1%}" for c, k in zip(classes[:10], counts, strict=False)
+        )
+        told = f"target {recipe.target}: {len(classes)} classes: {shares}"
+        return np.array([number.get(c, -1) for c in cells], np.int64), tuple(map(str, classes)), 1.0, told
+    try:
+        numbers = numbers_of(column)
+    except (ValueError, NotImplementedError):  # pyarrow's own errors are of these kinds
+        numbers = np.full(len(column), np.nan)
+    if np.isnan(numbers).any():
+        raise StudyError(
+            f"The target {shorten(recipe.target)} has values that are no finite numbers. Clean it, or say --task "
+            "classification."
+        )
+    mean, std = float(numbers[train].mean()), float(numbers[train].std())
+    if not std > 0:
+        raise StudyError(f"The target {shorten(recipe.target)} is constant in the training rows. Choose another.")
+    told = f"target {recipe.target}: {quantiles(numbers[train])}, mean {mean:.4g}, standard deviation {std:.4g}"
+    return (numbers - mean) / std, (), std, told

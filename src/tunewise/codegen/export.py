@@ -1,0 +1,170 @@
+"""The winner as a Python file that stands by itself, says what it achieved, and proves it by training again."""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import pprint
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tunewise.codegen.contract import contract_named
+from tunewise.codegen.data import Recipe, load_dataset
+from tunewise.codegen.evaluate import CURVE, Runner
+from tunewise.codegen.tree import Tree, own_names, program_of
+from tunewise.errors import StudyError, TunewiseError
+from tunewise.history import GENERATION_KEY
+from tunewise.prompts.views import clip
+from tunewise.sandbox.base import Limits, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import optuna
+
+__all__ = ["ThisProcess", "export_program", "reproduce"]
+
+TOLERANCE = 1e-6
+HEADER = '''"""{title}
+
+Written by a language model ({model}), tuned and scored by tunewise: {scores}.
+Running this file trains it again on the same data, without a sandbox, and compares: read it before you do.
+
+    python {file} [DATA]
+"""
+
+from __future__ import annotations
+
+N_INPUTS, N_OUTPUTS, N_ROWS, SEED = {constants}
+
+'''
+FOOTER = """
+
+HYPERPARAMETERS = {hyperparameters}
+SCORES = {scores}
+TRAINING = {training}
+
+if __name__ == "__main__":
+    from tunewise.codegen.export import reproduce
+
+    raise SystemExit(reproduce(__file__, hyperparameters=HYPERPARAMETERS, scores=SCORES, training=TRAINING))
+"""
+
+
+def export_program(study: optuna.Study, *, trial: int | None = None, file: str = "program.py") -> str:
+    """The best trial of a study of programs, or another one, as the text of a Python file.
+
+    Raises:
+        StudyError: It is not a study of programs, or the trial has not finished.
+    """
+    about = study.user_attrs.get(GENERATION_KEY)
+    tree = Tree.from_study(study)
+    if not about or not tree:
+        raise StudyError(
+            f"The study {study.study_name!r} holds no programs. Name one that `tunewise generate` has made."
+        )
+    finished = {t.number: t for t in tree.history.finished}
+    best = tree.history.best
+    chosen = finished.get(trial) if trial is not None else best
+    if chosen is None:
+        raise StudyError(
+            f"Trial {trial} of the study has not finished. Finished are: {', '.join(map(str, finished)) or 'none'}."
+        )
+    program = tree[program_of(chosen)]
+    scores = {"validation": chosen.value, **{k: v for k, v in chosen.extra.items() if not k.startswith(CURVE)}}
+    told = ", ".join(f"{name} {value:.6g}" for name, value in scores.items() if value is not None)
+    title = clip(program.reason or f"Program {program.number} of a study.", 100).replace("\\", "/").replace('"', "'")
+    header = HEADER.format(
+        title=title,
+        model=clip(program.model or "unknown", 60).replace("\\", "/").replace('"', "'"),
+        scores=told,
+        file=Path(file).name,
+        constants=f"{about['inputs']}, {about['outputs']}, {about['rows']}, {about['seed']}",
+    )
+    training = {key: about[key] for key in ("contract", "data", "fingerprint", "epochs", "seed", "max_parameters")}
+    footer = FOOTER.format(
+        hyperparameters=pretty(own_names(chosen.configuration)), scores=pretty(scores), training=pretty(training)
+    )
+    return header + without_future(program.code).strip("\n") + "\n" + footer
+
+
+def pretty(value: object) -> str:
+    """Plain data as Python, keys in their order."""
+    return pprint.pformat(json.loads(json.dumps(value)), sort_dicts=False, width=110)
+
+
+def without_future(code: str) -> str:
+    """The program without imports of the future, which stand at the top of the file."""
+    lines = code.split("\n")
+    for node in ast.parse(code).body:
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+            for number in range(node.lineno - 1, node.end_lineno or node.lineno):
+                lines[number] = ""
+    return "\n".join(lines)
+
+
+def reproduce(
+    file: str, *, hyperparameters: Mapping[str, Any], scores: Mapping[str, float], training: Mapping[str, Any]
+) -> int:
+    """Train an exported program again, here and without a sandbox, and compare its scores.
+
+    Args:
+        file: The exported file. A path on the command line takes the place of the data's.
+        hyperparameters: As exported.
+        scores: As exported.
+        training: As exported.
+
+    Returns:
+        Exit code: 0 when the validation score is the same to 1e-6, 1 when it is not, 2 when it could not be found.
+    """
+    import sys
+
+    recipe = Recipe.from_dict({**training["data"], **({"path": sys.argv[1]} if sys.argv[1:] else {})})
+    try:
+        runner = Runner(
+            dataset=load_dataset(recipe),
+            contract=contract_named(training["contract"]),
+            sandbox=ThisProcess(),
+            epochs=training["epochs"],
+            seed=training["seed"],
+            max_parameters=training["max_parameters"],
+        )
+        if runner.dataset.fingerprint != training["fingerprint"]:
+            sys.stderr.write("The data are not those that this program was scored on, so its scores will differ.\n")
+        evaluation = runner.evaluate(Path(file).read_text("utf-8"), hyperparameters)
+    except TunewiseError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    found = {"validation": evaluation.value, **evaluation.extra}
+    for name, before in scores.items():
+        sys.stdout.write(f"{name}: {found.get(name, float('nan')):.9g} (was {before:.9g})\n")
+    return 0 if abs(evaluation.value - scores["validation"]) <= TOLERANCE else 1
+
+
+class ThisProcess:
+    """Runs the harness here, for a program that its owner trusts: there is no protection at all."""
+
+    name = "none: this process"
+
+    def run(
+        self,
+        program: str,
+        *,
+        arguments: Any = None,
+        files: Mapping[str, bytes] | None = None,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+    ) -> Outcome:
+        """Train at once; limits are not enforced."""
+        import numpy as np
+        import threadpoolctl
+
+        from tunewise.codegen import harness
+
+        del program, limits  # the harness itself is called, not its text
+        arrays = {
+            name.removesuffix(".npy"): np.load(io.BytesIO(content), allow_pickle=False)
+            for name, content in (files or {}).items()
+        }
+        with threadpoolctl.threadpool_limits(1):  # as in a sandbox
+            return Outcome(result=harness.run(arguments, arrays))

@@ -1,0 +1,197 @@
+"""`generate`: from a table and a goal to a study whose models and optimizers a language model wrote."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import asdict
+from importlib.util import find_spec
+from typing import Any
+
+import optuna
+from optuna.trial import TrialState
+
+from tunewise.codegen.contract import contract_named
+from tunewise.codegen.data import Dataset
+from tunewise.codegen.evaluate import TRAIN, Runner
+from tunewise.codegen.sampler import Options, ProgramSampler, ProgramSpaces
+from tunewise.codegen.tree import Tree, split_name
+from tunewise.errors import ObjectiveFailed, StudyError
+from tunewise.evaluate import Evaluation
+from tunewise.history import GENERATION_KEY, TrialRecord
+from tunewise.llm.base import ChatModel
+from tunewise.llm.ledger import Caps, Ledger
+from tunewise.llm.prices import Price
+from tunewise.llm.resolve import check
+from tunewise.sandbox.base import Limits, Sandbox
+from tunewise.space import Value
+from tunewise.study.storage import Storage, only_driver, open_storage
+from tunewise.study.summary import STUDY_KEY
+from tunewise.study.tune import Driver, Inline, Watch, requeue_running
+from tunewise.task import Task
+
+__all__ = ["Generation", "generate"]
+
+logger = logging.getLogger("tunewise")
+
+
+class Generation:
+    """A study of programs, before it runs.
+
+    Args:
+        dataset: The data.
+        sandbox: Where programs run.
+        model: Who writes them.
+        contract: "torch" or "sklearn".
+        trials: How many evaluations the study is to have in all.
+        epochs: Passes over the training rows, for torch.
+        seed: Of everything random.
+        limits: Of one evaluation.
+        options: How programs are sought.
+        caps: What the model's calls may cost.
+        price: Of the model, where no list has it.
+
+    Raises:
+        UsageError: An argument breaks a rule.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        *,
+        sandbox: Sandbox,
+        model: ChatModel,
+        contract: str = "torch",
+        trials: int = 5,
+        epochs: int = 10,
+        seed: int = 0,
+        limits: Limits = TRAIN,
+        options: Options | None = None,
+        caps: Caps | None = None,
+        price: Price | None = None,
+    ) -> None:
+        for name, value in (("trials", trials), ("epochs", epochs)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise StudyError(f"{name} = {value!r} is not a whole number of at least 1. Correct it.")
+        chosen = contract_named(contract)
+        if find_spec(contract) is None:  # contracts are named after what programs import
+            raise StudyError(f"Programs of contract {contract} need {chosen.library}: pip install 'tunewise[codegen]'.")
+        self.trials = trials
+        self.runner = Runner(
+            dataset=dataset,
+            contract=chosen,
+            sandbox=sandbox,
+            epochs=epochs,
+            seed=seed,
+            limits=limits,
+        )
+        self.task = Task(
+            library=chosen.library,
+            data=dataset.card,
+            metric=dataset.metric,
+            direction="minimize",
+            budget=trials,
+            facts=tuple(f"{line}." for line in dataset.about[:1]),
+        )
+        ledger = Ledger(model, caps=caps or Caps(), price=price)
+        self.sampler = ProgramSampler(ledger, runner=self.runner, task=self.task, options=options or Options(seed=seed))
+
+    def run(self, *, storage: Storage = None, name: str = "tunewise", watch: Watch | None = None) -> optuna.Study:
+        """Run the study, or go on where an interrupted run of the same ended.
+
+        Raises:
+            StudyError: The storage holds a study of something else under that name.
+            BudgetReached: A cap was reached; the same with a higher cap goes on.
+            ModelError: The model cannot be reached, or wrote no program that can be used. Likewise.
+            ObjectiveFailed: Not one trial finished.
+        """
+        check(self.sampler.model)
+        with ExitStack() as stack:
+            orphaned = stack.enter_context(only_driver(storage))
+            study = optuna.create_study(
+                study_name=name,
+                storage=open_storage(storage),
+                direction="minimize",
+                sampler=self.sampler,
+                load_if_exists=True,
+            )
+            self._check_same(study)
+            if orphaned:
+                requeue_running(study)
+            evaluator = ProgramEvaluator(study, self.runner)
+            Driver(study, ProgramSpaces(), evaluator, Inline(), 1, watch).run(self.trials)
+        if not any(t.state == TrialState.COMPLETE for t in study.get_trials(deepcopy=False)):
+            last = TrialRecord.from_optuna(study.get_trials(deepcopy=False)[-1])
+            raise ObjectiveFailed(
+                f"None of the {self.trials} trials of study {name!r} finished. The last one failed with: {last.error} "
+                "Choose another model, or raise the limits of an evaluation, and start a new study."
+            )
+        return study
+
+    def about(self) -> dict[str, Any]:
+        """What is stored with the study, so that it can be continued and its winner exported."""
+        runner = self.runner
+        return {
+            "contract": runner.contract.name,
+            "data": runner.dataset.recipe.to_dict(),
+            "fingerprint": runner.dataset.fingerprint,
+            "epochs": runner.epochs,
+            "seed": runner.seed,
+            "max_parameters": runner.max_parameters,
+            "limits": asdict(runner.limits),
+            "sandbox": runner.sandbox.name,
+            "inputs": len(runner.dataset.inputs),
+            "outputs": runner.dataset.outputs,
+            "rows": len(runner.dataset.train),
+        }
+
+    def _check_same(self, study: optuna.Study) -> None:
+        """Store what the study is about, or compare it with what was stored."""
+        about = self.about()
+        before = study.user_attrs.get(GENERATION_KEY)
+        if before is None and study.get_trials(deepcopy=False):
+            raise StudyError(f"The study {study.study_name!r} is not one of programs. Use another storage or --study.")
+        for key in ("contract", "fingerprint", "epochs", "seed"):
+            if before is not None and before.get(key) != about[key]:
+                what = "other data" if key == "fingerprint" else f"{key} {before.get(key)}, not {about[key]}"
+                raise StudyError(
+                    f"The study {study.study_name!r} was begun with {what}, and its scores could not be compared. Use "
+                    "the same, or another storage or --study."
+                )
+        if before is not None and before.get("sandbox") != about["sandbox"]:
+            logger.warning(
+                "The study was begun in the sandbox %s, and goes on in %s.", before["sandbox"], about["sandbox"]
+            )
+        if before != about:
+            study.set_user_attr(GENERATION_KEY, about)
+        if study.user_attrs.get(STUDY_KEY) is None:
+            study.set_user_attr(STUDY_KEY, {"space": {}, "task": self.task.to_dict()})
+
+
+class ProgramEvaluator:
+    """Evaluates a configuration with the program that its names begin with."""
+
+    def __init__(self, study: optuna.Study, runner: Runner) -> None:
+        self._study = study
+        self._runner = runner
+
+    def evaluate(self, configuration: Mapping[str, Value]) -> Evaluation:
+        """Train and score it; see `Evaluator`."""
+        number, _ = split_name(next(iter(configuration)))
+        own = {split_name(name)[1]: value for name, value in configuration.items()}
+        return self._runner.evaluate(Tree.from_study(self._study)[number].code, own)
+
+
+def generate(
+    dataset: Dataset,
+    *,
+    sandbox: Sandbox,
+    model: ChatModel,
+    storage: Storage = None,
+    name: str = "tunewise",
+    watch: Watch | None = None,
+    **options: Any,
+) -> optuna.Study:
+    """Run a `Generation` with these options; see there."""
+    return Generation(dataset, sandbox=sandbox, model=model, **options).run(storage=storage, name=name, watch=watch)

@@ -1,0 +1,160 @@
+"""Having a program written: asked for, read, checked, and asked for again with what was wrong, at most five times."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from tunewise.codegen.contract import MAX_HYPERPARAMETERS, parsed
+from tunewise.codegen.evaluate import Runner
+from tunewise.codegen.policy import Step
+from tunewise.codegen.reply import find_program
+from tunewise.codegen.tell import trial_lines
+from tunewise.codegen.tree import Program, Tree
+from tunewise.errors import InvalidReply, TunewiseError
+from tunewise.llm.base import ChatReply, ChatRequest, Message
+from tunewise.prompts.program import ProgramView
+from tunewise.prompts.render import render
+from tunewise.prompts.views import SystemView, clip
+from tunewise.task import Task
+
+if TYPE_CHECKING:
+    import optuna
+
+__all__ = ["MAX_ATTEMPTS", "NoProgram", "program_request", "write_program"]
+
+MAX_ATTEMPTS = 5
+"""How often a program is asked for in one trial."""
+TEMPERATURES = (0.0, 0.4, 0.7, 0.7, 1.0)
+"""Of these requests at least: at temperature 0 a model makes the same mistake again."""
+MOST_OUTPUT_TOKENS = 8_192
+MAX_OBJECTION = 900
+
+
+class NoProgram(TunewiseError):
+    """The model wrote nothing that passes the checks."""
+
+
+def write_program(
+    study: optuna.Study,
+    tree: Tree,
+    step: Step,
+    *,
+    runner: Runner,
+    task: Task,
+    trial: int,
+    expert: bool,
+    temperature: float,
+    complete: Callable[[ChatRequest], ChatReply],
+) -> Program:
+    """Ask until a program passes all checks; every attempt is stored in the tree.
+
+    Raises:
+        NoProgram: None of five did.
+        ModelError: What the model raised.
+    """
+    kind, parent, unreadable = step.write or "draft", step.parent, ""
+    for attempt in range(MAX_ATTEMPTS):
+        request = program_request(runner, task, tree, parent, unreadable=unreadable, expert=expert)
+        reply = complete(replace(request, temperature=max(temperature, TEMPERATURES[attempt])))
+        code, reason, objection = read_and_check(reply, tree, runner)
+        program = tree.add(
+            study,
+            kind=kind,
+            parent=parent.number if parent else None,
+            code=code,
+            reason=reason,
+            objection=clip(objection, MAX_OBJECTION),
+            contract=runner.contract.name,
+            trial=trial,
+            model=reply.model,
+        )
+        if program.stands:
+            return program
+        tree = replace(tree, programs=(*tree.programs, program))
+        if code:
+            kind, parent, unreadable = "repair", program, ""
+        else:  # there is nothing to repair in it
+            unreadable = objection
+    raise NoProgram(
+        f"The model wrote no program that can be used, in {MAX_ATTEMPTS} attempts. The last objection: {objection} "
+        "Choose another model, or the other contract, and run the same again: it goes on where it is."
+    )
+
+
+def read_and_check(reply: ChatReply, tree: Tree, runner: Runner) -> tuple[str, str, str]:
+    """The program in a reply, the words before it, and why it cannot be used; empty where it can."""
+    code = reason = ""
+    try:
+        code, reason = find_program(reply, runner.contract.function)
+        refuse_repeats(code, tree)
+        runner.check(code)
+    except InvalidReply as error:
+        return code, reason, str(error)
+    return code, reason, ""
+
+
+def refuse_repeats(code: str, tree: Tree) -> None:
+    """A program that is there already teaches nothing, whatever its comments and white space.
+
+    Raises:
+        InvalidReply: It is.
+    """
+    written = essence(code)
+    for program in tree.programs:
+        if written and essence(program.code) == written:
+            refused = f", which was refused: {program.objection}" if program.objection else ". Write a different one."
+            raise InvalidReply(f"It repeats program p{program.number}{refused}")
+
+
+@lru_cache(maxsize=256)
+def essence(code: str) -> str:
+    """What two texts of one program share; empty for what is none."""
+    try:
+        return ast.dump(parsed(code))
+    except (InvalidReply, RecursionError):
+        return ""
+
+
+def program_request(
+    runner: Runner, task: Task, tree: Tree, parent: Program | None, *, unreadable: str = "", expert: bool = True
+) -> ChatRequest:
+    """The request for a program."""
+    dataset, contract = runner.dataset, runner.contract
+    loss = "mean squared error" if dataset.task == "regression" else "cross entropy of logits"
+    failed = parent is not None and parent.stands and not tree.history_of(parent).finished
+    view = ProgramView(
+        task=task,
+        function=contract.function,
+        returns=contract.returns.format(task="regressor" if dataset.task == "regression" else "classifier"),
+        trained=contract.trained.format(epochs=runner.epochs, loss=loss),
+        imports=", ".join(package for package in contract.imports if package != "__future__"),
+        outputs=dataset.outputs,
+        regression=dataset.task == "regression",
+        about=dataset.about,
+        limits=limits_of(runner),
+        most_hyperparameters=MAX_HYPERPARAMETERS,
+        tree=tuple(tree.lines()[-12:]),
+        parent=parent.number if parent else 0,
+        code=parent.code if parent else "",
+        trials=tuple(trial_lines(tree.history_of(parent), task.metric)) if parent and parent.stands else (),
+        repair=failed,
+        objection=parent.objection if parent else "",
+        unreadable=unreadable,
+    )
+    system = (Message("system", render(SystemView())),) if expert else ()
+    return ChatRequest(messages=(*system, Message("user", render(view))), max_output_tokens=MOST_OUTPUT_TOKENS)
+
+
+def limits_of(runner: Runner) -> tuple[str, ...]:
+    """What a program may use, a sentence each."""
+    limits = runner.limits
+    told = [
+        f"Training runs on one processor core, and must take less than {limits.wall_s:g} s and {limits.memory_mb} MiB."
+    ]
+    if runner.contract.name == "torch":
+        told.append(f"At most {runner.max_parameters:,} parameters.")
+    return tuple(told)

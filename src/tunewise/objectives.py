@@ -1,0 +1,190 @@
+"""Several objectives, and constraints, as one number to be minimized: what one proposal aims at.
+
+With several objectives each proposal has weights of its own, by which the objectives, each on its range, become one
+number [ParEGO]; over many proposals every part of the Pareto front has its turn. While no trial meets the constraints,
+that number is the violation alone. Proposers and the surrogate see nothing but a metric that should be small; what a
+proposal aimed at is stored with it, so that its outcome is judged by the same yardstick.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import optuna
+
+    from tunewise.history import History, TrialRecord
+    from tunewise.task import Direction
+
+__all__ = ["Aim", "Objective", "draw_weights", "find_aim", "non_dominated", "objectives_of"]
+
+MAX_NAME = 60
+LARGEST = 1e100
+"""Values beyond are cut off: their differences still are finite."""
+SUM_SHARE = 0.05
+"""Share of the weighted sum beside the weighted maximum, as in [ParEGO]: of two trials with the same maximum the one
+that is better elsewhere wins, so that the best trial of any weights is on the front."""
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """One of the numbers that a trial returns.
+
+    Attributes:
+        name: As told to the model.
+        direction: Whether it should be small or large.
+    """
+
+    name: str
+    direction: Direction = "minimize"
+
+    @property
+    def sign(self) -> float:
+        """Turns it into something to minimize."""
+        return 1.0 if self.direction == "minimize" else -1.0
+
+    @property
+    def wish(self) -> str:
+        """What is wanted, in two words."""
+        return f"{'low' if self.direction == 'minimize' else 'high'} {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aim:
+    """What one proposal tries to make small.
+
+    Attributes:
+        objectives: The study's, one or more.
+        weights: Of each, 1 in all; none: to meet the constraints comes first.
+        ideal: The best value of each so far, where the scale of that objective is 0.
+        nadir: The worst on the front so far, where it is 1; never equal to the best.
+        following: The weights of the proposal after it.
+    """
+
+    objectives: tuple[Objective, ...]
+    weights: tuple[float, ...] = ()
+    ideal: tuple[float, ...] = ()
+    nadir: tuple[float, ...] = ()
+    following: tuple[float, ...] = ()
+
+    @property
+    def feasibility(self) -> bool:
+        """Whether nothing counts yet but to meet the constraints."""
+        return not self.weights
+
+    @property
+    def measure(self) -> str:
+        """Name of the number."""
+        return "constraint violation" if self.feasibility else "trade-off"
+
+    def value(self, trial: TrialRecord) -> float | None:
+        """The number, 0 at best: the violation, or the augmented Chebyshev norm of the weighted distances to the ideal.
+
+        Returns:
+            None where a trial has no values; infinity where one of them is not finite.
+        """
+        if not trial.values:
+            return None
+        if self.feasibility:
+            return trial.violation
+        if len(trial.values) != len(self.weights):
+            return math.inf
+        return float(norm(self.scaled([trial]) * self.weights)[0])
+
+    def scaled(self, trials: Sequence[TrialRecord]) -> NDArray[np.float64]:
+        """`n x k` values, 0 at the ideal and 1 at the nadir; infinite where one is not finite."""
+        values = np.array([t.values for t in trials], dtype=float).reshape(len(trials), len(self.objectives))
+        shares = (np.clip(values, -LARGEST, LARGEST) - self.ideal) / np.subtract(self.nadir, self.ideal)
+        return np.where(np.isfinite(values), shares, np.inf)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, as stored with a proposal."""
+        return {key: list(value) for key, value in asdict(self).items() if value and key != "following"}
+
+
+def objectives_of(study: optuna.Study, metric: str) -> tuple[Objective, ...]:
+    """A study's objectives: a single one under the metric's name, several as the study names them, or Optuna would."""
+    count = len(study.directions)
+    names = [metric] if count == 1 else study.metric_names or [f"objective {k}" for k in range(count)]
+    directions: list[Direction] = ["maximize" if d.name == "MAXIMIZE" else "minimize" for d in study.directions]
+    shown = (" ".join(str(name).split())[:MAX_NAME] for name in names)
+    return tuple(Objective(name, direction) for name, direction in zip(shown, directions, strict=True))
+
+
+def draw_weights(count: int, number: int, entropy: Sequence[int]) -> tuple[float, ...]:
+    """The weights of one trial: a random point of the simplex.
+
+    Independent draws leave gaps among few trials, so that the study draws once, and each trial goes a step on in a
+    Kronecker sequence: any run of trials covers the simplex evenly.
+
+    Args:
+        count: Of objectives.
+        number: Of the trial, from 0; its weights are the same in every process.
+        entropy: The study's randomness.
+    """
+    ratio = 2.0
+    for _ in range(30):  # the golden ratio for two objectives, its kin in more dimensions
+        ratio = (1 + ratio) ** (1 / count)
+    steps = ratio ** -np.arange(1.0, count)
+    cuts = (np.random.default_rng([*entropy, count]).random(count - 1) + number * steps) % 1
+    return tuple(round(float(weight), 6) for weight in np.diff([0.0, *sorted(cuts), 1.0]))
+
+
+def find_aim(
+    history: History,
+    objectives: tuple[Objective, ...],
+    weights: tuple[float, ...],
+    *,
+    following: tuple[float, ...] = (),
+) -> Aim | None:
+    """What the next proposal aims at; None: at the one metric, as it is.
+
+    Args:
+        history: The study's trials.
+        objectives: Its objectives.
+        weights: Of this proposal.
+        following: Of the next one.
+    """
+    feasible = [t for t in history.finished if t.feasible]
+    if history.finished and not feasible:
+        return Aim(objectives=objectives)
+    if len(objectives) == 1:
+        return None
+    costs = as_costs(feasible, objectives)
+    costs = costs[np.isfinite(costs).all(axis=1)]
+    if not len(costs):
+        costs = np.zeros((1, len(objectives)))
+    ideal, nadir = costs.min(axis=0), costs[non_dominated(costs)].max(axis=0)
+    nadir = np.where(nadir > ideal, nadir, costs.max(axis=0))  # one trial is best in everything
+    nadir = np.where(nadir > ideal, nadir, ideal + np.maximum(np.abs(ideal), 1.0))
+    signs = [o.sign for o in objectives]
+    return Aim(
+        objectives=objectives,
+        weights=weights,
+        ideal=tuple((ideal * signs).tolist()),
+        nadir=tuple((nadir * signs).tolist()),
+        following=following,
+    )
+
+
+def as_costs(trials: Sequence[TrialRecord], objectives: Sequence[Objective]) -> NDArray[np.float64]:
+    """Their values, `n x k`, each to be minimized."""
+    values = np.array([t.values for t in trials], dtype=float).reshape(len(trials), len(objectives))
+    return np.clip(values, -LARGEST, LARGEST, where=np.isfinite(values), out=values) * [o.sign for o in objectives]
+
+
+def non_dominated(costs: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which of `n` points in `n x k` costs no other beats: is no worse in everything and better in something."""
+    return np.array([not ((costs <= p).all(axis=1) & (costs < p).any(axis=1)).any() for p in costs], dtype=bool)
+
+
+def norm(parts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The augmented Chebyshev norm of each row of weighted costs, `n x k`."""
+    result: NDArray[np.float64] = parts.max(axis=1) + SUM_SHARE * parts.sum(axis=1)
+    return result

@@ -1,0 +1,235 @@
+"""optuna-dashboard on a study, live: each trial's source and reason as its note, the report as an artifact.
+
+Nothing is written into the study. Notes and artifact are laid over the storage while it is read, so they are always
+those of the moment, a journal is as long after the hundredth look as before the first, and no page, whoever made it,
+can change or delete a study through the dashboard's address.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+import threading
+import warnings
+from collections.abc import Callable, Container, Iterable, Sequence
+from datetime import datetime
+from socketserver import ThreadingMixIn
+from typing import Any, BinaryIO
+from uuid import uuid4
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
+from optuna.study._frozen import FrozenStudy
+from optuna.trial import FrozenTrial, TrialState
+
+from tunewise.errors import StudyError, UsageError
+from tunewise.history import TrialRecord
+from tunewise.report import report
+from tunewise.report.markdown import Writer
+from tunewise.report.texts import Cleaner
+from tunewise.study.progress import said
+from tunewise.study.sound import readable
+
+__all__ = ["LOOPBACK", "ReadOnly", "serve"]
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+def refuse(*_: Any, **__: Any) -> Any:
+    """What stands in the place of everything that would write."""
+    raise StudyError("The dashboard of tunewise only reads. Change the study with tunewise or Optuna.")
+
+
+writing: Any = refuse
+
+
+class ReadOnly(BaseStorage):
+    """A storage that can only be read, with notes and an artifact laid over one of its studies.
+
+    Args:
+        storage: Where the study is.
+        study: Its id.
+        artifact: Id of the report.
+    """
+
+    create_new_study = delete_study = set_study_user_attr = set_study_system_attr = writing
+    create_new_trial = set_trial_param = set_trial_state_values = set_trial_intermediate_value = writing
+    set_trial_user_attr = set_trial_system_attr = writing
+
+    def __init__(self, storage: BaseStorage, study: int, artifact: str) -> None:
+        self._storage = storage
+        self._study = study
+        self._artifact = artifact
+        self._write = Writer(Cleaner())
+        self._notes: dict[tuple[int, datetime | None], str] = {}
+
+    def get_study_id_from_name(self, study_name: str) -> int:
+        """As the storage has it."""
+        return self._storage.get_study_id_from_name(study_name)
+
+    def get_study_name_from_id(self, study_id: int) -> str:
+        """As the storage has it."""
+        return self._storage.get_study_name_from_id(study_id)
+
+    def get_study_directions(self, study_id: int) -> list[StudyDirection]:
+        """As the storage has them."""
+        return self._storage.get_study_directions(study_id)
+
+    def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
+        """As the storage has them."""
+        return self._storage.get_study_user_attrs(study_id)
+
+    def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
+        """As the storage has them, with notes and artifact where there are none."""
+        known = self._storage.get_study_system_attrs(study_id)
+        return self._laid_over(known) if study_id == self._study else known
+
+    def get_all_studies(self) -> list[FrozenStudy]:
+        """The one study: others of the same storage are nobody's business here."""
+        (study,) = (copy.copy(s) for s in self._storage.get_all_studies() if s._study_id == self._study)
+        study.system_attrs = self._laid_over(study.system_attrs)
+        return [study]
+
+    def get_trial(self, trial_id: int) -> FrozenTrial:
+        """As the storage has it."""
+        return self._storage.get_trial(trial_id)
+
+    def get_all_trials(
+        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        """As the storage has them."""
+        return self._storage.get_all_trials(study_id, deepcopy, states)
+
+    def _laid_over(self, known: dict[str, Any]) -> dict[str, Any]:
+        """A person's notes stay; the keys are those that optuna-dashboard's `save_note` and `upload_artifact` write."""
+        file = {"artifact_id": self._artifact, "filename": "report.html", "mimetype": "text/html", "encoding": None}
+        added: dict[str, Any] = {f"artifacts:{self._artifact}": json.dumps(file)}
+        if "dashboard:note_ver" not in known:
+            link = f"[Report](/artifacts/{self._study}/{self._artifact}): who proposed what and why, and what it cost."
+            added |= {"dashboard:note_ver": 1, "dashboard:note_str:0": link}
+        for trial in self._storage.get_all_trials(self._study, deepcopy=False):
+            prefix = f"dashboard:{trial._trial_id}"
+            if f"{prefix}:note_ver" not in known and (note := self._note(trial)):
+                added |= {f"{prefix}:note_ver": 1, f"{prefix}:note_str:0": note}
+        return {**known, **added}
+
+    def _note(self, trial: FrozenTrial) -> str:
+        key = (trial._trial_id, trial.datetime_complete)
+        if key not in self._notes or not trial.state.is_finished():
+            self._notes[key] = note_of(TrialRecord.from_optuna(readable(trial, [])), self._write)
+        return self._notes[key]
+
+
+def note_of(trial: TrialRecord, write: Writer) -> str:
+    """Where a trial came from, in Markdown; empty where nobody said."""
+    if not trial.proposal and not trial.error:
+        return ""
+    lines = [f"Proposed by **{write.inline(trial.source)}**"]
+    lines += [f"{label}: {write.inline(text, 2_000)}" for label, text in said(trial)]
+    lines += [f"error: {write.inline(trial.error, 2_000)}"] if trial.error else []
+    return "\n\n".join(lines)
+
+
+class ReportStore:
+    """An artifact store whose only artifact is the report, made when it is asked for."""
+
+    def __init__(self, study: optuna.Study, address: str) -> None:
+        self._study = study
+        self._address = address
+        self._lock = threading.Lock()
+
+    def open_reader(self, artifact_id: str) -> BinaryIO:
+        """The page as it would be written now."""
+        del artifact_id
+        with self._lock:
+            return io.BytesIO(report(self._study, address=self._address).encode())
+
+    def write(self, artifact_id: str, content_body: BinaryIO) -> None:
+        """Refused."""
+        refuse(artifact_id, content_body)
+
+    def remove(self, artifact_id: str) -> None:
+        """Refused."""
+        refuse(artifact_id)
+
+
+class Server(ThreadingMixIn, WSGIServer):
+    """Answers while a report is being made."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A browser that went away is no event."""
+
+
+class Quiet(WSGIRequestHandler):
+    """Writes no line for each request."""
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its parent's name for it
+        """Nothing."""
+
+
+def reading_only(app: App, hosts: Sequence[str] | None) -> App:
+    """Refuses what is not reading, and requests under other names: a page elsewhere may have made one mean this place.
+
+    Args:
+        app: The dashboard.
+        hosts: Names that it may be asked under; None: any.
+    """
+
+    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        name = str(environ.get("HTTP_HOST", "")).rpartition(":")[0].strip("[]") or str(environ.get("HTTP_HOST", ""))
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD") or (hosts is not None and name not in hosts):
+            start_response("403 Forbidden", [("Content-Type", "application/json")])
+            return [json.dumps({"reason": "tunewise's dashboard only reads, and only under its own address"}).encode()]
+        return app(environ, start_response)
+
+    return answer
+
+
+def serve(
+    study: optuna.Study,
+    *,
+    host: str,
+    port: int,
+    address: str,
+    ready: Callable[[str], object],
+) -> None:
+    """Serve until interrupted.
+
+    Args:
+        study: In any storage; it is only read.
+        host: Where to listen.
+        port: 0 for any that is free.
+        address: What a person types into a shell to mean this study, for the report.
+        ready: Is told the study's page once it can be opened.
+
+    Raises:
+        UsageError: The extra is missing, or the place is taken.
+    """
+    try:
+        import optuna_dashboard
+    except ImportError:
+        raise UsageError(
+            "The dashboard needs optuna-dashboard, which is not installed. Run pip install 'tunewise[dashboard]', or "
+            "look at tunewise report."
+        ) from None
+    artifact = str(uuid4())
+    storage = ReadOnly(study._storage, study._study_id, artifact)
+    app = optuna_dashboard.wsgi(storage, artifact_store=ReportStore(study, address))
+    hosts = LOOPBACK if host in LOOPBACK else None
+    try:
+        server = make_server(host, port, reading_only(app, hosts), server_class=Server, handler_class=Quiet)
+    except (OSError, OverflowError) as error:
+        raise UsageError(
+            f"{host}, port {port}, cannot be listened on: {getattr(error, 'strerror', None) or error}. Name another "
+            "port with --port, or --port 0 for any that is free."
+        ) from None
+    with server, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of importances that rest on few trials, for each look again
+        ready(f"http://{host}:{server.server_port}/dashboard/studies/{study._study_id}")
+        server.serve_forever()

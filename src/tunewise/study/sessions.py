@@ -1,0 +1,36 @@
+"""How a study came to be: who proposed, with which seed and versions, kept with the study and appended to on resume."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+from optuna.samplers import BaseSampler
+
+from tunewise.llm.cassette import RecordingModel, ReplayingModel
+from tunewise.sampler import LLMSampler
+
+__all__ = ["extended"]
+
+
+def extended(sessions: Sequence[dict[str, Any]], sampler: BaseSampler, *, first: int) -> list[dict[str, Any]]:
+    """The sessions of a study, and one more where something is another than it was.
+
+    Args:
+        sessions: Those before, as stored.
+        sampler: Who proposes from now on.
+        first: Number of the first trial that does not exist yet.
+
+    Returns:
+        Plain data, oldest first: `first`, `sampler`, an `LLMSampler`'s settings, and `versions`. A session without a
+        trial of its own is replaced.
+    """
+    settings = sampler.settings if isinstance(sampler, LLMSampler) else {}
+    if isinstance(sampler, LLMSampler) and isinstance(sampler.model, RecordingModel | ReplayingModel):
+        settings["cassette"] = str(sampler.model.path)
+    versions = {name: version(name) for name in ("tunewise", "optuna", "numpy")} | {"python": platform.python_version()}
+    now = {"first": first, "sampler": type(sampler).__name__, **settings, "versions": versions}
+    before = [session for session in sessions if session.get("first", 0) < first]
+    return before if before and before[-1] | {"first": first} == now else [*before, now]

@@ -1,0 +1,133 @@
+"""Everything at once, small: two tasks of each model, two seeds, a simulated model behind a real server, the report."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tunewise.bench.problems.tables import FOLDER
+from tunewise.bench.records import read_runs
+from tunewise.bench.report import write_report
+from tunewise.bench.suites import suites
+from tunewise.llm.base import ChatRequest, Message
+from tunewise.testing.server import Behaviour, Exchange, FaultServer, Received, reply
+from tunewise.testing.simulated import Simulated, rambler
+from whole_paths import InProcess, assert_paragraph
+
+METHODS = "random,default+random,tpe,default+tpe-4,cmaes,default+gp,gp,compressed,chat+reasoning,llm-then-bo,auto"
+
+
+SHIPPED = [n for n in suites()["smoke"] if not n.startswith("rf:") or (FOLDER / "rf.npz").exists()]
+"""The suite; the table of rf takes hours to compute, and joins when it is there."""
+
+
+def behind_a_server(model: Simulated) -> Behaviour:
+    """The simulated model as a server's."""
+
+    def play(exchange: Exchange, received: Received) -> None:
+        messages = tuple(Message(m["role"], m["content"]) for m in received.json["messages"])
+        reply(model.complete(ChatRequest(messages=messages)).text)(exchange, received)
+
+    return play
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file that the smoke run fills."""
+    return tmp_path_factory.mktemp("smoke") / "smoke.jsonl"
+
+
+def test_smoke(records: Path, cli: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    with FaultServer(then=behind_a_server(rambler(seed=1))) as server:
+        words = [",".join(SHIPPED), "--methods", METHODS, "--model", "simulated", "--base-url", server.base_url]
+        ran = cli(
+            "bench", "run", *words, "--budget", "12", "--seeds", 2, "--pool", 40, "--jobs", 2, "--records", records
+        )
+        asked = len(server.received)
+    assert ran.code == 0, ran
+    runs = read_runs([records])
+    assert len({key.problem for key in runs}) == len(SHIPPED)
+    assert {(key.method, len(run.steps)) for key, run in runs.items() if key.method != "random"} == {
+        (method, 12) for method in METHODS.split(",")[1:]
+    }
+    asking = {key: run for key, run in runs.items() if key.model}
+    assert sum(step.calls for run in asking.values() for step in run.steps) == asked > 0
+    sources = Counter(step.source for run in asking.values() for step in run.steps)
+    assert sources["model"] > 0
+    assert sources["acquisition"] > 0
+    assert all(step.fallback for run in asking.values() for step in run.steps if step.source == "random")
+
+    wrote = cli("bench", "report", records, "-o", records.parent / "report")
+    assert wrote.code == 0, wrote
+
+
+def test_the_report_is_whole(records: Path) -> None:
+    folder = records.parent / "report"
+    text = (folder / "report.md").read_text()
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        assert (folder / target).stat().st_size > 100
+    for line in ("GPT-4 Turbo, reasoning", "81.25 %", "| default+gp |", "## Landscapes", "Tokens, money"):
+        assert line in text
+    figures = sorted(path.name for path in (folder / "figures").glob("*.png"))
+    assert [name for name in figures if name.startswith("landscape-")] == [
+        "landscape-branin.png",
+        "landscape-rosenbrock.png",
+    ]
+    assert len([name for name in figures if name.startswith("task-")]) == len(SHIPPED)
+    task = (folder / "tasks/svm-credit-g.md").read_text()
+    assert "what it said" in task
+    assert "rambler" in task  # the model's reason
+    page = (folder / "index.html").read_text()
+    assert "<script" not in page
+    assert not re.findall(r"(?:src|href)=\"(?!data:|#)", page)
+    assert page.count("<figure>") == len(figures)
+
+
+def test_the_short_report_holds_the_main_part_alone(records: Path, tmp_path: Path) -> None:
+    assert write_report([records], tmp_path / "classical.md") == [tmp_path / "classical.md"]
+    text = (tmp_path / "classical.md").read_text()
+    assert "## Each task" not in text
+    assert "classical/regret-tasks.svg" in text
+    assert (tmp_path / "classical/regret-tasks.svg").exists()
+    assert not list((tmp_path / "classical").glob("task-*"))
+
+
+def test_a_report_is_the_same_each_time(records: Path, tmp_path: Path) -> None:
+    write_report([records], tmp_path / "a.md")
+    first = {path.name: path.read_bytes() for path in (tmp_path / "a").iterdir()}
+    write_report([records], tmp_path / "a.md")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "a").iterdir()} == first
+
+
+def test_what_a_report_cannot_be_made_of_is_said(records: Path, tmp_path: Path, cli: InProcess) -> None:
+    assert_paragraph(cli("bench", "report", tmp_path / "none.jsonl"), 2, "cannot be read", "none.jsonl")
+    (tmp_path / "empty").touch()
+    assert_paragraph(cli("bench", "report", tmp_path / "empty"), 2, "holds no whole run")
+    without = [line for line in records.read_text().splitlines() if '"method":"random"' not in line]
+    (tmp_path / "poor").write_text("\n".join(without) + "\n")
+    assert_paragraph(cli("bench", "report", tmp_path / "poor", "-o", tmp_path / "r"), 2, "no random configurations")
+    (tmp_path / "file").touch()
+    ran = cli("bench", "report", records, "-o", tmp_path / "file")
+    assert_paragraph(ran, 2, "cannot be written")
+    (tmp_path / "README.md").write_text("# Something else\n")
+    ran = cli("bench", "report", records, "-o", tmp_path / "README.md")
+    assert_paragraph(ran, 2, "is not overwritten")
+
+
+def test_a_reason_cannot_break_the_page(records: Path, tmp_path: Path) -> None:
+    hostile = "<img src=x onerror=alert(1)> | [a](b) `c`\\u0007"
+    one = [line for line in records.read_text().splitlines() if '"problem":"svm:credit-g"' in line]
+    text = "\n".join(one).replace('"reason":"rambler"', f'"reason":"{hostile}"')
+    (tmp_path / "h.jsonl").write_text(text + "\n")
+    write_report([tmp_path / "h.jsonl"], tmp_path / "r")
+    page = (tmp_path / "r/index.html").read_text()
+    assert "<img src=x" not in page
+    assert "&lt;img src=x" in page
+    task = (tmp_path / "r/tasks/svm-credit-g.md").read_text()
+    assert "<img" not in task
+    assert "\\[a](b)" in task
+    assert not re.search(r"(?<!\\)\[a\]", task)

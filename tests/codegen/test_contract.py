@@ -1,0 +1,161 @@
+"""Programs are read by their text: what the space is, and every way in which a program breaks the contract."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codegen.programs import MLP, TREES_REGRESSOR, fenced
+from tunewise.codegen.contract import CONTRACTS, contract_named, read_space
+from tunewise.codegen.reply import find_program
+from tunewise.errors import InvalidReply, StudyError
+from tunewise.llm import ChatReply
+from tunewise.space import Categorical, Float, Int
+
+TORCH, SKLEARN = CONTRACTS["torch"], CONTRACTS["sklearn"]
+
+
+def test_the_signature_is_the_space() -> None:
+    space = read_space(MLP, TORCH)
+    assert space.to_dict() == {
+        "width": {"type": "int", "low": 4, "high": 128, "log": True, "default": 32, "description": "hidden units"},
+        "learning_rate": {
+            "type": "float",
+            "low": 1e-4,
+            "high": 1e-1,
+            "log": True,
+            "default": 1e-2,
+            "description": "step size of Adam",
+        },
+        "activation": {"type": "categorical", "choices": ["relu", "tanh"], "default": "relu"},
+        "batch_size": {"type": "int", "low": 8, "high": 256, "log": True, "default": 16},
+    }
+
+
+def test_every_form_of_annotation() -> None:
+    code = """
+import typing
+def make_estimator(
+    a: typing.Annotated[int, Range(low=1, high=9, step=2)] = 3,
+    b: "Annotated[float, Range(0, 1)]" = 0.5,
+):
+    return 1
+"""
+    with pytest.raises(InvalidReply, match="hyperparameter b: its type must be"):
+        read_space(code, SKLEARN)
+    good = code.replace('"Annotated[float, Range(0, 1)]"', "Annotated[float, Range(0, 1)]").replace(
+        "\n):", "\n    c: bool = True,\n    *,\n    d: Literal[None, 3, -0.5] = None,\n):"
+    )
+    assert dict(read_space(good, SKLEARN)) == {
+        "a": Int(1, 9, step=2, default=3),
+        "b": Float(0, 1, default=0.5),
+        "c": Categorical([True, False], default=True),
+        "d": Categorical([None, 3, -0.5], default=None),
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (("def make_estimator", "def make_model"), "exactly one function make_estimator"),
+        (("return Hist", "Hist"), "returns nothing"),
+        (("import Hist", "imort Hist"), "not valid Python"),
+        (("sklearn.ensemble", "os"), "it imports os (line 2)"),
+        (("sklearn.ensemble", ".ensemble"), "it imports .ensemble"),
+        (("return Hist", "eval('1')\n    return Hist"), "it uses eval (line 8)"),
+        ((" = 3,", ","), "hyperparameter depth: it has no default"),
+        (("= 0.1", "= 10"), "hyperparameter learning_rate: default 10 is above the upper bound 1"),
+        (("= 0.1", "= 10**-1"), "its default is computed"),
+        (("Range(1e-2, 1.0, log=True)", "Range(1e-2)"), "Range needs a low and a high bound"),
+        (("Range(1e-2, 1.0, log=True)", "Range(0, 1.0, log=True)"), "a logarithm needs low above 0"),
+        (("Range(1e-2, 1.0, log=True)", "Range(0.1, 1, scale=2)"), "Range has no scale"),
+        (("Annotated[int, Range(1, 8)]", "int"), "hyperparameter depth: its type must be"),
+        (("depth: Annotated[int, Range(1, 8)] = 3", "*depth"), "its arguments must be plain"),
+    ],
+)
+def test_broken_contracts_are_named(change: tuple[str, str], complaint: str) -> None:
+    assert change[0] in TREES_REGRESSOR
+    with pytest.raises(InvalidReply) as caught:
+        read_space(TREES_REGRESSOR.replace(*change), SKLEARN)
+    assert complaint in str(caught.value)
+
+
+def test_all_problems_are_named_at_once() -> None:
+    with pytest.raises(InvalidReply) as caught:
+        read_space("import os\nopen('x')\ndef make_estimator(a, b: int = 3): pass", SKLEARN)
+    for problem in ("imports os", "uses open", "a: it has no default", "b: its type", "returns nothing"):
+        assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "code", ["\0", "x" * 20_001, "(" * 5000, "-" * 15_000 + "1", "def make_estimator(): return 1", "\ud800 = 1"]
+)
+def test_nothing_crashes_the_reading(code: str) -> None:
+    with pytest.raises(InvalidReply):
+        read_space(code, SKLEARN)
+
+
+@given(st.text(max_size=300))
+def test_reading_raises_its_own_error_only(text: str) -> None:
+    for made in (text, f"def make_estimator(a: {text} = 1): return 1"):
+        with contextlib.suppress(InvalidReply):
+            read_space(made, SKLEARN)
+    with contextlib.suppress(InvalidReply):
+        find_program(ChatReply(text=text, model="m"), "make_estimator")
+
+
+def test_an_unknown_contract() -> None:
+    with pytest.raises(StudyError, match="torch and sklearn"):
+        contract_named("jax")
+
+
+CODE = TREES_REGRESSOR.strip()
+BARE = CODE.replace("\n\n", "\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        fenced(CODE),
+        f"<think>```python\nwrong\n```</think>\n{fenced(CODE)}\nI hope that this helps!",
+        f"First the imports:\n```\nimport os\n```\nThen all:\n~~~py\n{CODE}\n~~~",
+        f"{fenced(CODE)}\nYou can try it:\n```python\nmake_estimator(depth=2)\n```",
+        f"Here is the program.\n\n{CODE}\n\nIt uses boosting, which is what I'd expect to work.",
+        f"```python\n{CODE}",
+        CODE.replace("\n", "\r\n"),
+    ],
+    ids=["fence", "thoughts", "two fences", "usage below", "no fence", "open fence", "windows"],
+)
+def test_programs_are_found_in_prose(text: str) -> None:
+    code, _ = find_program(ChatReply(text=text, model="m"), "make_estimator")
+    assert code.strip() == CODE
+
+
+def test_programs_are_found_in_json() -> None:
+    import json
+
+    text = json.dumps({"idea": "boosting", "code": CODE})
+    assert find_program(ChatReply(text=text, model="m"), "make_estimator") == (CODE, "boosting")
+
+
+def test_the_idea_is_kept() -> None:
+    _, idea = find_program(ChatReply(text=fenced(CODE, "**Boosting** of\nshallow trees."), model="m"), "make_estimator")
+    assert idea == "Boosting of shallow trees."
+
+
+@pytest.mark.parametrize(
+    ("reply", "complaint"),
+    [
+        (ChatReply(text="", model="m"), "no Python program"),
+        (ChatReply(text="I would use boosting.", model="m"), "no Python program"),
+        (ChatReply(text="```python\nimport to", model="m", finish_reason="length"), "cut off"),
+        (ChatReply(text="No.", model="m", finish_reason="refusal"), "refused"),
+        (ChatReply(text="def " * 30_000, model="m"), "characters"),
+    ],
+)
+def test_replies_without_a_program(reply: ChatReply, complaint: str) -> None:
+    with pytest.raises(InvalidReply, match=complaint):
+        find_program(reply, "make_estimator")

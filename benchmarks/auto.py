@@ -265,7 +265,8 @@ def command(arguments: argparse.Namespace) -> str:
     chosen = {name: getattr(arguments, name) for name, names in standard.items() if getattr(arguments, name) != names}
     narrowed = "".join(f" --{name} {' '.join(names)}" for name, names in chosen.items())
     page = arguments.write.name if arguments.write else "auto.md"
-    return f"python benchmarks/auto.py {seeds}{data}{narrowed} --write docs/results/{page}"
+    options = f" --options '{json.dumps(arguments.options)}'" if arguments.options else ""
+    return f"python benchmarks/auto.py {seeds}{data}{narrowed}{options} --write docs/results/{page}"
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import pytest
 
 from tunewise import Categorical, DataCard, Float, History, Int, SearchSpace, Task, TrialRecord
 from tunewise.objectives import Aim, Objective
+from tunewise.prompts.prior import PriorView
 from tunewise.prompts.program import ProgramTuningView, ProgramView
 from tunewise.prompts.render import MAX_PROMPT_TOKENS, environment, render, template_hash
 from tunewise.prompts.schema import batch_schema, reply_schema
@@ -136,6 +137,8 @@ VIEWS: dict[str, View] = {
     ),
     "auto-no-default": state(SVC, HISTORY, most_wanted=1, last=True),
     "auto-plateau": state(FULL, HISTORY, most_wanted=5, beliefs=BELIEFS[:1], plateau=7),
+    "prior": PriorView(render(ProblemView(TASK, SVC, bare=True)), TASK, SVC),
+    "prior-numbers": PriorView(render(ProblemView(Task(), PLAIN, bare=True)), Task(direction="maximize"), PLAIN),
     "system": SystemView(),
     "problem": ProblemView(TASK, SVC),
     "problem-reasoning": ProblemView(TASK, SVC, reasoning=True),

@@ -126,6 +126,11 @@ class TrialRecord:
         """Whether the language model proposed it, repaired or not."""
         return self.source in MODEL_SOURCES
 
+    @property
+    def led_by_model(self) -> bool:
+        """Whether the language model proposed it, or wrote the prior that led the surrogate there."""
+        return self.by_model or self.source == "prior"
+
     @classmethod
     def from_optuna(cls, trial: FrozenTrial) -> TrialRecord:
         """Read an Optuna trial, by tunewise or by anybody else."""

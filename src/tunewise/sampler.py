@@ -30,7 +30,18 @@ from tunewise.llm.ledger import Caps, Ledger, Totals
 from tunewise.llm.scripted import ScriptedModel
 from tunewise.objectives import draw_weights, find_aim, objectives_of
 from tunewise.prompts.views import show
-from tunewise.proposers import Ask, Meanwhile, Proposal, Proposer, auto, chat, compressed, default_first, random
+from tunewise.proposers import (
+    Ask,
+    Meanwhile,
+    Proposal,
+    Proposer,
+    auto,
+    auto_prior,
+    chat,
+    compressed,
+    default_first,
+    random,
+)
 from tunewise.space import SearchSpace, Value, shorten
 from tunewise.task import Task
 
@@ -43,9 +54,15 @@ if TYPE_CHECKING:
 
 __all__ = ["PROPOSERS", "LLMSampler", "drive"]
 
-PROPOSERS: dict[str, Proposer] = {"auto": auto, "compressed": compressed, "chat": chat, "random": random}
+PROPOSERS: dict[str, Proposer] = {
+    "auto": auto,
+    "compressed": compressed,
+    "chat": chat,
+    "random": random,
+    "auto+prior": auto_prior,
+}
 """Proposers by name."""
-MODEL_FREE = (random, auto)
+MODEL_FREE = (random, auto, auto_prior)
 """Those that do without a model where none is given."""
 
 MAX_COLLISIONS = 3
@@ -90,7 +107,8 @@ class LLMSampler(BaseSampler):
         task: What is tuned. Its direction, if it has one, must be the study's.
         space: The search space. Without one it is inferred from the distributions of past trials, and the parameters
             of the first trial are asked for one by one.
-        proposer: "auto", "compressed", "chat", "random", or a function of your own.
+        proposer: "auto", "compressed", "chat", "random", or a function of your own; "auto+prior" is "auto" that first
+            asks the model where it expects the best values.
         reasoning: Whether the model analyses before it proposes.
         expert: Whether a system message gives it the role of an expert.
         temperature: Of its sampling, 0 for its likeliest reply.

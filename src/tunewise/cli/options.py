@@ -35,6 +35,7 @@ class ProposerName(StrEnum):
     compressed = "compressed"
     chat = "chat"
     random = "random"
+    auto_prior = "auto+prior"
 
 
 ProposerOption = Annotated[ProposerName | None, typer.Option(help="How configurations are found.")]

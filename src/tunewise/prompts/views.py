@@ -46,6 +46,7 @@ class ProblemView:
         space: The search space.
         reasoning: Whether the reply begins with an analysis.
         batch: How many configurations a reply gives; 0: one alone.
+        bare: Whether the goal and the form of a reply are left to what follows.
         objectives: What is measured, where it is not the task's metric alone.
     """
 
@@ -54,6 +55,7 @@ class ProblemView:
     space: SearchSpace
     reasoning: bool = False
     batch: int = 0
+    bare: bool = False
     objectives: tuple[Objective, ...] = ()
 
     @property

@@ -1,6 +1,6 @@
 """Where configurations come from: generators that yield requests to a model and return a `Proposal`. No I/O."""
 
-from tunewise.proposers.auto import AutoOptions, auto, auto_with
+from tunewise.proposers.auto import AutoOptions, auto, auto_prior, auto_with
 from tunewise.proposers.base import Ask, Meanwhile, Proposal, Proposer, Proposing, Source
 from tunewise.proposers.chat import chat
 from tunewise.proposers.compressed import compressed
@@ -15,6 +15,7 @@ __all__ = [
     "Proposing",
     "Source",
     "auto",
+    "auto_prior",
     "auto_with",
     "chat",
     "compressed",

@@ -25,12 +25,13 @@ from tunewise.proposers.batch import Batch, Candidate, ask_for_batch, unused
 from tunewise.proposers.compressed import one_message
 from tunewise.proposers.credit import fair_value, policy_of, read_evidence, stale_for
 from tunewise.proposers.plain import nothing
+from tunewise.proposers.prior import ask_for_prior, guesses_in, guide, led, prior_asked
 from tunewise.space import Configuration
 
 if TYPE_CHECKING:
     from tunewise.surrogate import Surrogate
 
-__all__ = ["AutoOptions", "auto", "auto_with"]
+__all__ = ["AutoOptions", "auto", "auto_prior", "auto_with"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,9 @@ class AutoOptions:
         plateau: After so many trials without improvement the model is asked what is stuck [METHOD 4.8].
         rest: For so many trials after that question, or after no reply came, no call is made.
         pool: So many unused candidates are remembered, the latest.
+        prior: Whether the model is first asked where it expects the best value of each hyperparameter, to weight the
+            acquisition [METHOD 4.5]. Off, because it takes a further call, and no capable model has been measured yet.
+        beta: Weight of that prior, divided by the number of values [piBO].
     """
 
     warm: int = 4
@@ -78,6 +82,8 @@ class AutoOptions:
     plateau: int = 6
     rest: int = 4
     pool: int = 12
+    prior: bool = False
+    beta: float = 3.0
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,8 @@ class Standing:
         observed: How many values there are.
         credit: The model's.
         beat: The log acquisition that a candidate must reach.
+        guided: The surrogate's next point where a prior of the model's leads it elsewhere; else None.
+        trust: In that prior.
     """
 
     surrogate: Surrogate
@@ -99,6 +107,8 @@ class Standing:
     observed: int
     credit: float
     beat: float
+    guided: Configuration | None = None
+    trust: float = 0.0
 
     @property
     def informed(self) -> bool:
@@ -135,6 +145,7 @@ def auto_with(options: AutoOptions) -> Proposer:
 
 
 auto = auto_with(AutoOptions())
+auto_prior = auto_with(AutoOptions(prior=True))
 
 
 def look_ahead(ask: Ask, proposal: Proposal, options: AutoOptions) -> Meanwhile:
@@ -192,10 +203,15 @@ def stand(ask: Ask, options: AutoOptions) -> Standing:
     (own,) = surrogate.propose()
     if not observed:
         return Standing(surrogate, own, None, 0, credit, -math.inf)
-    best = float(surrogate.score([own])[0])
     bar = sign * float(surrogate.predict([own])[0][0])
+    known = [(t.configuration, sign * value) for t, value in observed]
+    guesses = guesses_in(ask.history, ask.space) if options.prior and ask.model else {}
+    surrogate, trust = guide(surrogate, guesses, known, credit=credit, options=options)
+    aim = surrogate.propose()[0] if trust else own
+    best = float(surrogate.score([aim])[0])
     margin = credit * (options.margin + options.praise * evidence.model[0]) / len(observed) ** options.fade
-    return Standing(surrogate, own, bar, len(observed), credit, best - margin)
+    guided = aim if led(ask.space, own, aim) else None
+    return Standing(surrogate, own, bar, len(observed), credit, best - margin, guided, trust)
 
 
 def sorted_out(ask: Ask) -> tuple[list[tuple[TrialRecord, float]], list[Configuration], list[Configuration]]:
@@ -250,6 +266,9 @@ def consult(
     count = wanted(ask, options)
     if not count:
         return Batch(), {}
+    told = {}
+    if options.prior and not prior_asked(ask.history):
+        told = yield from ask_for_prior(ask, retries=options.retries)
     stuck = plateau(ask, options)
     messages = state_messages(ask, standing, count, stuck)
     batch = yield from ask_for_batch(ask, messages, most=count, retries=options.retries)
@@ -258,7 +277,8 @@ def consult(
         left["offered"] = [c.to_dict() for c in batch.candidates]
     else:
         left |= {"wasted": options.wasted, "failure": batch.failure}
-    return batch, left | ({"refused": list(batch.refused)} if batch.refused else {})
+    refused = [*told.pop("refused", ()), *batch.refused]
+    return batch, told | left | ({"refused": refused} if refused else {})
 
 
 def expectation(ask: Ask, standing: Standing, configuration: Configuration) -> dict[str, Any]:
@@ -285,16 +305,19 @@ def from_candidate(candidate: Candidate, batch: Batch, policy: dict[str, Any]) -
 
 
 def classical(ask: Ask, standing: Standing, batch: Batch, policy: dict[str, Any], *, note: str) -> Proposal:
-    """The surrogate's own point; a random one while there is nothing at all to fit."""
+    """The surrogate's point, its own or where a prior leads it; a random one while there is nothing at all to fit."""
     known = standing.own is not None
-    configuration = standing.own if standing.own is not None else draw(ask)
+    configuration = standing.guided or (standing.own if standing.own is not None else draw(ask))
     expected = expectation(ask, standing, configuration) if known else {}
     reason = "where the surrogate expects most of another trial"
+    if standing.guided:
+        reason = "where the surrogate, weighted by the model's prior, expects most of another trial"
+        policy |= {"alternative": standing.own, "trust": round(standing.trust, 3)}
     if "expected" in expected:
         reason += f": {ask.task.metric} {expected['expected']['mean']:.4g} ± {expected['expected']['std']:.2g}"
     return Proposal(
         configuration=configuration,
-        source="acquisition" if known else "random",
+        source="prior" if standing.guided else "acquisition" if known else "random",
         reason=reason if known else "",
         fallback=policy.get("failure", "") or failed_ahead(ask),
         refused=batch.refused,

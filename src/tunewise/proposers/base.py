@@ -45,9 +45,10 @@ MAX_ROOM = 16_384
 MAX_KEPT = 2_000
 """Characters of a reply that are kept for the dialogue; of a longer one the two ends."""
 
-Source = Literal["default", "model", "repair", "acquisition", "random"]
+Source = Literal["default", "model", "repair", "acquisition", "prior", "random"]
 """Who made a configuration. "repair": the model, but a value had to be moved to its bound or grid. "acquisition": the
-surrogate, where it expects most of another trial."""
+surrogate, where it expects most of another trial. "prior": the surrogate, led elsewhere by a prior that the model
+wrote."""
 
 Meanwhile = Generator[ChatRequest, ChatReply, dict[str, Any]]
 """Like a proposer, but for what is worth knowing at the next trial."""

@@ -44,6 +44,8 @@ STORED: dict[str, type | tuple[type, ...]] = {
     "wasted": (int, float),  # what it cost in credit
     "failure": str,  # why it brought nothing
     "refused": list,  # objections to what could not be used
+    "prior": dict,  # that the model was asked for a prior, and what it said of each hyperparameter
+    "trust": (int, float),  # in that prior, where it led the surrogate
     "aim": dict,  # what it aimed at, where that was not the one metric
 }
 """What `auto` keeps with a trial, all of it optional."""
@@ -78,9 +80,9 @@ def read_evidence(history: History, options: AutoOptions) -> Evidence:
         if (
             (bar is not None or worthless)
             and trial.state != "running"
-            and (trial.by_model or trial.source == "acquisition")
+            and (trial.led_by_model or trial.source == "acquisition")
         ):
-            (model if trial.by_model else own).append((float(beats(trial, bar, history, better)), 1.0))
+            (model if trial.led_by_model else own).append((float(beats(trial, bar, history, better)), 1.0))
     wins, losses = counted(model, options.memory)
     own_wins, own_losses = counted(own, options.memory)
     share = (options.trust + wins) / (options.trust + wins + losses)

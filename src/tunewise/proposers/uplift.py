@@ -1,9 +1,9 @@
 """What a language model added to a study over the surrogate, with its uncertainty.
 
-Each trial that the model proposed took the place of the surrogate's own next point, which is stored beside it. What
-the model's points improved on the best so far is known; what the others would have improved is what a surrogate that
-has seen the whole study believes about them. Both are summed over the model's trials; the difference is the uplift.
-What later trials made of either is not part of it.
+Each trial that the model proposed, or that its prior led to, took the place of the surrogate's own next point, which is
+stored beside it. What the model's points improved on the best so far is known; what the others would have improved is
+what a surrogate that has seen the whole study believes about them. Both are summed over the model's trials; the
+difference is the uplift. What later trials made of either is not part of it.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def measure_uplift(history: History, space: SearchSpace, *, seed: int = 0) -> Up
     sign = 1.0 if history.direction == "minimize" else -1.0
     told = [t for t in history.finished if t.value is not None and math.isfinite(t.value) and len(t.values) <= 1]
     told = [t for t in told if space.accepts(t.configuration)]
-    compared = [t for t in history.told if t.by_model and alternative_of(t, space) and best_before(t, told, sign)]
+    compared = [t for t in history.told if t.led_by_model and alternative_of(t, space) and best_before(t, told, sign)]
     if len(told) < LEAST or not compared or not all(t.feasible for t in told):
         return None
     surrogate = fit_surrogate(

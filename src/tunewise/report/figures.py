@@ -42,6 +42,7 @@ STYLES = {
     "repair": Style("#E69F00", "diamond", "\N{BLACK DIAMOND}"),
     "random": Style("#D55E00", "x", "\N{HEAVY MULTIPLICATION X}"),
     "acquisition": Style("#56B4E9", "square", "\N{BLACK SQUARE}"),
+    "prior": Style("#F0E442", "pentagon", "\N{BLACK PENTAGON}"),
     "enqueued": Style("#CC79A7", "triangle-up", "\N{BLACK UP-POINTING TRIANGLE}"),
 }
 """The palette of Okabe and Ito, which colour-blind readers can tell apart."""

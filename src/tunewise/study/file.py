@@ -124,7 +124,7 @@ class StudyFile(Part):
     space: dict[str, Any]
     evaluate: EvaluatePart
     model: ModelPart | None = None
-    proposer: Literal["auto", "compressed", "chat", "random"] = "auto"
+    proposer: Literal["auto", "compressed", "chat", "random", "auto+prior"] = "auto"
     reasoning: bool = False
     expert: bool = True
     temperature: float = Field(default=0.0, ge=0, le=2)

@@ -26,6 +26,7 @@ STYLES = {
     "model": "green",
     "repair": "yellow",
     "acquisition": "bright_blue",
+    "prior": "bright_green",
     "random": "magenta",
     "enqueued": "blue",
 }

@@ -81,7 +81,7 @@ def tune(
         task: What is tuned; its budget becomes `trials` when it has none.
         model: Who proposes: a `ChatModel` or a name (see `LLMSampler`).
         trials: How many evaluations the study is to have in all, failed ones included, earlier runs included.
-        proposer: "auto", "compressed", "chat" or "random".
+        proposer: "auto", "compressed", "chat", "random" or "auto+prior" (see `LLMSampler`).
         reasoning: Whether the model analyses before it proposes.
         workers: How many trials run at a time, each in a process of its own when there are several.
         executor: Runs the evaluations elsewhere (dask, Ray, ...); `workers` then says how many at a time.

@@ -12,6 +12,7 @@ Values are minimized. Everything below the facade works on points of the unit cu
 """
 
 from tunewise.surrogate.explain import Belief
+from tunewise.surrogate.prior import Opinion, Prior, make_prior
 from tunewise.surrogate.surrogate import Surrogate, fit_surrogate
 
-__all__ = ["Belief", "Surrogate", "fit_surrogate"]
+__all__ = ["Belief", "Opinion", "Prior", "Surrogate", "fit_surrogate", "make_prior"]

@@ -54,6 +54,7 @@ class Surrogate:
         best: `k x d` points of the best finished trials that meet the constraints, the best first.
         incumbent: The least value that the process expects at one of those or at a running trial, on the warped scale.
         rng: Randomness of `propose`.
+        prior: What somebody believes about where the optimum lies, as a further term of the acquisition.
         limits: Where each constraint is met.
     """
 
@@ -66,6 +67,7 @@ class Surrogate:
     best: Array
     incumbent: float
     rng: np.random.Generator
+    prior: Acquisition | None = None
     limits: tuple[Limit, ...] = ()
 
     def score(self, configurations: Sequence[Mapping[str, Value]]) -> Array:
@@ -129,6 +131,8 @@ class Surrogate:
             terms.append(self.feasibility)
         if len(self.best):
             terms.append(self._nearby())
+        if self.prior is not None:
+            terms.append(self.prior)
         return Total(tuple(terms))
 
     def _nearby(self) -> Nearby:

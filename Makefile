@@ -21,8 +21,8 @@ demo: $(READY)   ## Tune a real model with a small language model, two minutes a
 	@rm -f examples/demo.journal*
 	@printf '%s\n' \
 	  'A support vector classifier is tuned on the breast-cancer data: 10 trials, the default configuration first,' \
-	  'then a language model with 135 million parameters that runs on this machine. Such a model is a stand-in: it' \
-	  'repeats itself and hardly understands; what it could not answer is run at random and marked as such.' ''
+	  'then a language model with 135 million parameters that runs on this machine proposes, and a Gaussian process' \
+	  'vets. Such a model is a stand-in that hardly understands: see how its credit falls and the process takes over.' ''
 	@$(BIN)/tunewise tune examples/demo.yaml
 	@printf '%s\n' '' \
 	  'A capable model is one option away:' \

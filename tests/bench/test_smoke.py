@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tunewise.bench.problems.tables import FOLDER
 from tunewise.bench.records import read_runs
 from tunewise.bench.report import write_report
 from tunewise.bench.suites import suites
@@ -18,10 +17,6 @@ from tunewise.testing.simulated import Simulated, rambler
 from whole_paths import InProcess, assert_paragraph
 
 METHODS = "random,default+random,tpe,default+tpe-4,cmaes,default+gp,gp,compressed,chat+reasoning,llm-then-bo,auto"
-
-
-SHIPPED = [n for n in suites()["smoke"] if not n.startswith("rf:") or (FOLDER / "rf.npz").exists()]
-"""The suite; the table of rf takes hours to compute, and joins when it is there."""
 
 
 def behind_a_server(model: Simulated) -> Behaviour:
@@ -43,14 +38,14 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_smoke(records: Path, cli: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     with FaultServer(then=behind_a_server(rambler(seed=1))) as server:
-        words = [",".join(SHIPPED), "--methods", METHODS, "--model", "simulated", "--base-url", server.base_url]
+        words = ["smoke", "--methods", METHODS, "--model", "simulated", "--base-url", server.base_url]
         ran = cli(
             "bench", "run", *words, "--budget", "12", "--seeds", 2, "--pool", 40, "--jobs", 2, "--records", records
         )
         asked = len(server.received)
     assert ran.code == 0, ran
     runs = read_runs([records])
-    assert len({key.problem for key in runs}) == len(SHIPPED)
+    assert len({key.problem for key in runs}) == len(suites()["smoke"])
     assert {(key.method, len(run.steps)) for key, run in runs.items() if key.method != "random"} == {
         (method, 12) for method in METHODS.split(",")[1:]
     }
@@ -77,7 +72,7 @@ def test_the_report_is_whole(records: Path) -> None:
         "landscape-branin.png",
         "landscape-rosenbrock.png",
     ]
-    assert len([name for name in figures if name.startswith("task-")]) == len(SHIPPED)
+    assert len([name for name in figures if name.startswith("task-")]) == len(suites()["smoke"])
     task = (folder / "tasks/svm-credit-g.md").read_text()
     assert "what it said" in task
     assert "rambler" in task  # the model's reason

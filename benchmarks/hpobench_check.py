@@ -109,10 +109,12 @@ def plain_errors(model: str, parts: tuple[Any, ...], configuration: Any) -> list
 
 def check_clean(data_dir: Path, points: int) -> Iterator[str]:
     """A table with a row for each task."""
-    yield "| task | default: validation error | plain | test error | plain | live differs by | table differs by |"
-    yield "|---|---|---|---|---|---|---|"
+    yield (
+        "| task | default: validation error | plain | test error | plain "
+        "| live differs by | table differs by | last bit changes it by |"
+    )
+    yield "|---|---|---|---|---|---|---|---|"
     rng = np.random.default_rng(0)
-    largest = 0.0
     for model, default in DEFAULTS.items():
         for name in DATASETS:
             parts = plain_parts(name, data_dir)
@@ -124,14 +126,18 @@ def check_clean(data_dir: Path, points: int) -> Iterator[str]:
             plain = [plain_errors(model, parts, c) for c in (default, *chosen)]
             gap = np.abs(np.subtract(plain, [numbers(live.evaluate(c)) for c in (default, *chosen)])).max()
             gap_table = np.abs(np.subtract(plain[1:], [numbers(table.evaluate(c)) for c in chosen])).max(initial=0)
-            largest = max(largest, gap, gap_table)
             value, test, *_ = numbers(live.evaluate(default))
             errors = [value, plain[0][0], test, plain[0][1], gap, gap_table]
-            yield f"| {task} | {' | '.join(f'{error:.4f}' for error in errors)} |"
+            if max(gap, gap_table) > 0.0005:  # where training is chaotic, no two computations agree
+                moved = (parts[0] * (1 + 1e-15), *parts[1:])
+                again = [plain_errors(model, moved, c) for c in (default, *chosen)]
+                errors.append(np.abs(np.subtract(plain, again)).max())
+            yield f"| {task} | {' | '.join(f'{error:.4f}' for error in errors)} |{' |' * (len(errors) < 7)}"
     yield ""
-    yield "The last two columns are the largest difference in any of the four errors (validation, test, both balanced):"
+    yield "The last columns are the largest difference in any of the four errors (validation, test, both balanced):"
     yield f"live against plain at the default and at {points} grid points, the shipped table against plain at these"
-    yield f"points. The largest of all is {largest:.4f}."
+    yield "points. Where they differ, the last column is what happens to the plain computation itself when every"
+    yield "training input is changed in its last bit: stochastic gradient descent is chaotic at a rate as large as 1."
 
 
 def numbers(found: Evaluation) -> list[float]:

@@ -62,7 +62,8 @@ class AutoOptions:
         rest: For so many trials after that question, or after no reply came, no call is made.
         pool: So many unused candidates are remembered, the latest.
         prior: Whether the model is first asked where it expects the best value of each hyperparameter, to weight the
-            acquisition [METHOD 4.5]. Off, because it takes a further call, and no capable model has been measured yet.
+            acquisition [METHOD 4.5]. Off: a bad model's prior still costs something at 30 trials, it takes a further
+            call, and no capable model has been measured yet.
         beta: Weight of that prior, divided by the number of values [piBO].
     """
 

@@ -42,6 +42,7 @@ def server() -> Iterator[FaultServer]:
 @pytest.mark.parametrize("name", STUDIES)
 def test_study_files(name: str, server: FaultServer, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tunewise", "tune", f"examples/{name}", "--trials", "4"]
+    command += ["--proposer", "compressed"]
     command += ["--model", "any", "--base-url", server.base_url, "--storage", str(tmp_path / "study.journal")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

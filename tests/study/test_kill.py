@@ -307,7 +307,7 @@ def test_a_full_disk_is_an_error_and_not_the_end(tmp_path: Path) -> None:
     limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY)); " + words[2]
     ran = run_words([words[0], "-c", limited, *words[3:]], environment)
     assert_paragraph(ran, 2, "study.journal", "cannot be written")
-    assert (tmp_path / "study.journal").stat().st_size == 4096
+    assert 0 < (tmp_path / "study.journal").stat().st_size <= 4096
     before = {n: t for n, t in kept(tmp_path).items() if t.state == "finished"}
     assert before
     again = run_words(words, environment)

@@ -41,8 +41,8 @@ types: $(READY)  ## Types
 imports: $(READY)  ## Which module may import which
 	$(BIN)/lint-imports
 
-unit: $(READY)   ## Tests
-	$(BIN)/python -m pytest -n 2
+unit: $(READY)   ## Tests; one thread each, as two processes share the cores
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 test-browser: $(READY)  ## The report and the dashboard in a real browser; pictures in ./screenshots
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import logging
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from whole_paths import InProcess, Ran, assert_paragraph
 @pytest.fixture
 def generate(
     cli: InProcess, houses: Path, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[object]:
+) -> Callable[..., Ran]:
     """The command on the houses, in a sandbox that is warm already."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OPENAI_API_KEY", "k")
@@ -39,13 +38,10 @@ def generate(
         goal = ("--target", "price", "--task", "regression", "--drop", "dear", "--contract", "sklearn")
         return cli("generate", houses, *goal, "--model", "m", "--base-url", server.base_url, *more)
 
-    level = logging.getLogger("tunewise").level
-    yield run
-    logging.getLogger("tunewise").setLevel(level)
+    return run
 
 
-def test_from_the_table_to_the_winner(generate: object, cli: InProcess, tmp_path: Path) -> None:
-    assert callable(generate)
+def test_from_the_table_to_the_winner(generate: Callable[..., Ran], cli: InProcess, tmp_path: Path) -> None:
     called = tool_call("make_estimator", {"depth": 4, "learning_rate": 0.2})
     replies = [
         reply(fenced("import os")),
@@ -80,8 +76,7 @@ def test_from_the_table_to_the_winner(generate: object, cli: InProcess, tmp_path
     assert f"validation: {best:.9g} (was {best:.9g})" in done.stdout
 
 
-def test_a_server_without_tools_is_asked_for_json(generate: object) -> None:
-    assert callable(generate)
+def test_a_server_without_tools_is_asked_for_json(generate: Callable[..., Ran]) -> None:
 
     def answer(request: Mapping[str, object]) -> str:
         return '{"alpha": 3}' if "Search space" in str(request["messages"]) else fenced(RIDGE)
@@ -93,9 +88,8 @@ def test_a_server_without_tools_is_asked_for_json(generate: object) -> None:
 
 
 def test_without_a_sandbox_it_is_loud_and_recorded(
-    generate: object, cli: InProcess, caplog: pytest.LogCaptureFixture
+    generate: Callable[..., Ran], cli: InProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert callable(generate)
     with FaultServer(then=reply(fenced(RIDGE))) as server:
         ended = generate(server, "--trials", 1, "--unsafe-no-sandbox", "-q")
     assert ended.code == 0, ended
@@ -104,7 +98,7 @@ def test_without_a_sandbox_it_is_loud_and_recorded(
 
 
 def test_no_sandbox_is_an_error(
-    generate: object, cli: InProcess, houses: Path, monkeypatch: pytest.MonkeyPatch
+    generate: Callable[..., Ran], cli: InProcess, houses: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @contextmanager
     def none(contract: str, *, unsafe: bool) -> Iterator[Sandbox]:
@@ -128,7 +122,7 @@ def test_no_sandbox_is_an_error(
     ],
 )
 def test_mistakes_are_a_paragraph(
-    changes: tuple[str, ...], words: list[str], generate: object, cli: InProcess, houses: Path
+    changes: tuple[str, ...], words: list[str], generate: Callable[..., Ran], cli: InProcess, houses: Path
 ) -> None:
     ended = cli(
         "generate", houses, "--task", "regression", "--model", "m", "--base-url", "http://127.0.0.1:1", *changes
@@ -136,7 +130,7 @@ def test_mistakes_are_a_paragraph(
     assert_paragraph(ended, 2, *words)
 
 
-def test_what_is_no_model_or_no_table(generate: object, cli: InProcess, tmp_path: Path) -> None:
+def test_what_is_no_model_or_no_table(generate: Callable[..., Ran], cli: InProcess, tmp_path: Path) -> None:
     goal = ("--target", "price", "--task", "regression")
     assert_paragraph(cli("generate", "gone.csv", *goal, "--model", "m", "--base-url", "http://x"), 2, "is no file")
     Path("noise.parquet").write_bytes(b"noise")
@@ -145,8 +139,7 @@ def test_what_is_no_model_or_no_table(generate: object, cli: InProcess, tmp_path
     assert_paragraph(cli("generate", "noise.parquet", *goal), 2, "No model was named")
 
 
-def test_export_refuses_what_it_cannot_write(generate: object, cli: InProcess, tmp_path: Path) -> None:
-    assert callable(generate)
+def test_export_refuses_what_it_cannot_write(generate: Callable[..., Ran], cli: InProcess, tmp_path: Path) -> None:
     with FaultServer(then=reply(fenced(RIDGE))) as server:
         assert generate(server, "--trials", 1, "-q").code == 0
     assert_paragraph(cli("export", "houses.journal", "-o", "houses.journal"), 2, "does not end in .py")

@@ -27,6 +27,7 @@ from tunewise.bench.suites import Terms
 from tunewise.bench.workers import one_thread, workers
 from tunewise.errors import TrialFailed, TunewiseError, UsageError
 from tunewise.llm.base import ChatModel
+from tunewise.log import hushed
 
 __all__ = ["POOL", "Crash", "ModelSpec", "Plan", "Refusal", "Report", "Watch", "plan", "play", "run"]
 
@@ -314,7 +315,8 @@ def one(key: RunKey, size: int, model: ModelSpec | ChatModel | None, terms: Term
         tells_budget=terms.tells_budget(problem),
     )
     try:
-        steps = tuple(play(method, setting))
+        with hushed():  # each record says who made it
+            steps = tuple(play(method, setting))
     except TunewiseError:
         raise
     except Exception as error:  # noqa: BLE001 - a driver: one library's error must not end a night's work

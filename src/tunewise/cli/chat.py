@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tunewise.cli.options import BaseUrlOption, KeyOption, ModelOption, NameOption
+from tunewise.cli.options import (
+    BaseUrlOption,
+    KeyOption,
+    MaxTokensOption,
+    MaxUsdOption,
+    ModelOption,
+    NameOption,
+    RecordOption,
+    ReplayOption,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,10 +46,10 @@ def chat(
     api_key_env: KeyOption = None,
     name: NameOption = None,
     max_calls: Annotated[int | None, typer.Option(min=0, help="Stop before more calls, the study's included.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(min=0, help="Stop before more tokens, read and written.")] = None,
-    max_usd: Annotated[float | None, typer.Option(min=0, help="Stop before more US dollars.")] = None,
-    record: Annotated[Path | None, typer.Option(help="Record all calls into this cassette.")] = None,
-    replay: Annotated[Path | None, typer.Option(help="Answer from this cassette; no model is called.")] = None,
+    max_tokens: MaxTokensOption = None,
+    max_usd: MaxUsdOption = None,
+    record: RecordOption = None,
+    replay: ReplayOption = None,
 ) -> None:
     """Talk with the assistant about a study, a log or a training problem.
 
@@ -65,16 +74,15 @@ def chat(
     from tunewise.assistant.store import Conversations
     from tunewise.assistant.subject import Subject
     from tunewise.cli.options import find, quiet_optuna, read
+    from tunewise.cli.running import taped
     from tunewise.cli.signals import terminate_as_exit
     from tunewise.cli.talk import Terminal
-    from tunewise.errors import StudyError, UsageError
+    from tunewise.errors import UsageError
     from tunewise.llm.ledger import Caps, Ledger
     from tunewise.llm.prices import Price
     from tunewise.llm.resolve import closing
 
     quiet_optuna()
-    if record and replay:
-        raise StudyError("--record and --replay exclude each other: what is replayed has been recorded.")
     if study is None and (resume or conversation or conversations):
         raise UsageError("Conversations are kept with a study, and none is given. Name one: tunewise chat study.yaml.")
     if log == "-" and once is None:
@@ -95,7 +103,8 @@ def chat(
     caps = {"max_calls": max_calls, "max_tokens": max_tokens, "max_usd": max_usd}
     planned = spec.caps.model_dump() if spec else {}
     price = spec.model.price if spec and spec.model else None
-    with closing(connect(spec, record, replay, model, base_url, api_key_env)) as chat_model, terminate_as_exit():
+    connected = taped(lambda: connect(spec, model, base_url, api_key_env), record=record, replay=replay)
+    with closing(connected) as chat_model, terminate_as_exit():
         ledger = Ledger(
             chat_model,
             caps=Caps(**planned | {key: cap for key, cap in caps.items() if cap is not None}),
@@ -116,33 +125,23 @@ def chat(
         terminal.part(talk, ledger, kept=opened is not None and replay is None)
 
 
-def connect(
-    spec: StudyFile | None,
-    record: Path | None,
-    replay: Path | None,
-    model: str | None,
-    base_url: str | None,
-    api_key_env: str | None,
-) -> ChatModel:
-    """The model to talk with: recorded, the study file's, or the one named.
+def connect(spec: StudyFile | None, model: str | None, base_url: str | None, api_key_env: str | None) -> ChatModel:
+    """The model to talk with: the study file's, or the one named.
 
     Raises:
         UsageError: None is named anywhere.
         ModelUnusable: It is clear without a call that none can succeed.
     """
     from tunewise.errors import UsageError
-    from tunewise.llm.cassette import RecordingModel, ReplayingModel
     from tunewise.llm.resolve import check, resolve_model
 
-    if replay:
-        return ReplayingModel(replay)
     chosen = spec.connect() if spec else None
     if chosen is None and model is None:
         raise UsageError('No model was given. Name one: --model embedded, --model gpt-5, or "model" in a study file.')
     if chosen is None:
         chosen = resolve_model(model or "", base_url=base_url, api_key_env=api_key_env)
         check(chosen)
-    return RecordingModel(chosen, record) if record else chosen
+    return chosen
 
 
 def space_writer(spec: StudyFile) -> Callable[[SearchSpace], str]:

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-import logging
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tunewise.cli.options import BaseUrlOption, KeyOption, ProposerOption, ReasoningOption
+from tunewise.cli.options import (
+    BaseUrlOption,
+    KeyOption,
+    MaxCallsOption,
+    MaxTokensOption,
+    MaxUsdOption,
+    ProposerOption,
+    QuietOption,
+    ReasoningOption,
+    RecordOption,
+    ReplayOption,
+)
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from tunewise.llm.base import ChatModel
 
 
@@ -57,16 +69,16 @@ def generate(
         str | None, typer.Option(help="Journal file or database URL; by default named as the data.")
     ] = None,
     name: Annotated[str, typer.Option("--study", help="Name of the study in its storage.")] = "tunewise",
-    max_calls: Annotated[int | None, typer.Option(min=0, help="Stop before more calls to the model.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(min=0, help="Stop before more tokens, read and written.")] = None,
-    max_usd: Annotated[float | None, typer.Option(min=0, help="Stop before more US dollars.")] = None,
-    record: Annotated[Path | None, typer.Option(help="Record all calls into this cassette.")] = None,
-    replay: Annotated[Path | None, typer.Option(help="Answer from this cassette; no model is called.")] = None,
+    max_calls: MaxCallsOption = None,
+    max_tokens: MaxTokensOption = None,
+    max_usd: MaxUsdOption = None,
+    record: RecordOption = None,
+    replay: ReplayOption = None,
     export: Annotated[Path | None, typer.Option(metavar="FILE.py", help="Write the winner to this file.")] = None,
     unsafe_no_sandbox: Annotated[
         bool, typer.Option("--unsafe-no-sandbox", help="Run the model's code with all your rights.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Have a language model write models for a table, tune them, and score them on rows that they never see.
 
@@ -79,46 +91,36 @@ def generate(
 
     - `tunewise generate credit.csv --target class --task classification --contract sklearn --model gpt-5 --trials 10`
     """
-    from rich.console import Console
-
     from tunewise.cli.export import write
     from tunewise.cli.options import quiet_optuna
+    from tunewise.cli.running import running, taped
     from tunewise.cli.show import print_summary, programs_of
-    from tunewise.cli.signals import terminate_as_interrupt
     from tunewise.codegen.data import Recipe, load_dataset
     from tunewise.codegen.generate import Generation
     from tunewise.codegen.runtime import sandbox_for
     from tunewise.codegen.sampler import Options
-    from tunewise.errors import BudgetReached, ModelError
     from tunewise.llm.ledger import Caps
-    from tunewise.llm.manual import ManualModel
     from tunewise.llm.resolve import closing
     from tunewise.sandbox.base import Limits
-    from tunewise.study.progress import Progress
     from tunewise.study.storage import open_study
     from tunewise.study.summary import summarize
 
     quiet_optuna()
-    chat_model = connect(model, base_url, api_key_env, record=record, replay=replay)
+    chat_model = taped(lambda: connect(model, base_url, api_key_env), record=record, replay=replay)
     recipe = Recipe(
         path=str(data), target=target, task=task.value, time=time, drop=tuple(drop or ()), rows=rows, seed=seed
     )
     address = storage or f"{data.stem}.journal"
-    console, out = Console(stderr=True, highlight=False), Console(highlight=False)
     dataset = load_dataset(recipe)
     options = Options(
         tuner=proposer.value if proposer else "auto", patience=patience, reasoning=bool(reasoning), seed=seed
     )
 
-    def result() -> None:
+    def result(out: Console) -> None:
         study = open_study(address, name)
         print_summary(out, summarize(study), programs_of(study))
 
-    with (
-        sandbox_for(contract.value, unsafe=unsafe_no_sandbox) as sandbox,
-        closing(chat_model),
-        terminate_as_interrupt(),
-    ):
+    with sandbox_for(contract.value, unsafe=unsafe_no_sandbox) as sandbox, closing(chat_model):
         generation = Generation(
             dataset,
             sandbox=sandbox,
@@ -131,46 +133,31 @@ def generate(
             options=options,
             caps=Caps(max_calls=max_calls, max_tokens=max_tokens, max_usd=max_usd),
         )
-        if not quiet:  # the progress says it all
-            logging.getLogger("tunewise").setLevel(logging.ERROR)
-        typed = isinstance(chat_model, ManualModel)
-        with Progress(
-            console, trials, generation.task.metric, lambda: generation.sampler.totals, spinner=not typed
-        ) as progress:
-            try:
-                generation.run(storage=address, name=name, watch=None if quiet else progress)
-            except KeyboardInterrupt:
-                progress.stop()
-                console.print(f"\nInterrupted. All finished trials are in {address}; the same command goes on.")
-                raise typer.Exit(130) from None
-            except (BudgetReached, ModelError):
-                progress.stop()
-                result()
-                raise
-    result()
-    out.print(f"\nStudy kept in {address}", style="dim", soft_wrap=True)
+        screen = running(
+            address,
+            trials=trials,
+            metric=generation.task.metric,
+            totals=lambda: generation.sampler.totals,
+            model=chat_model,
+            quiet=quiet,
+            result=result,
+        )
+        with screen as watch:
+            generation.run(storage=address, name=name, watch=watch)
     if export:
         write(open_study(address, name), export)
-        out.print(f"Winner written to {export}", style="dim", soft_wrap=True)
+        typer.echo(f"Winner written to {export}")
 
 
-def connect(
-    name: str | None, base_url: str | None, api_key_env: str | None, *, record: Path | None, replay: Path | None
-) -> ChatModel:
+def connect(name: str | None, base_url: str | None, api_key_env: str | None) -> ChatModel:
     """The model that the options mean.
 
     Raises:
-        UsageError: None is named, or two options exclude each other.
+        UsageError: None is named.
     """
     from tunewise.errors import UsageError
-    from tunewise.llm.cassette import RecordingModel, ReplayingModel
     from tunewise.llm.resolve import resolve_model
 
-    if record and replay:
-        raise UsageError("--record and --replay exclude each other: what is replayed has been recorded.")
-    if replay:
-        return ReplayingModel(replay)
     if name is None:
         raise UsageError("No model was named, and programs are written by one. Name it with --model, as for tune.")
-    model = resolve_model(name, base_url=base_url, api_key_env=api_key_env)
-    return RecordingModel(model, record) if record else model
+    return resolve_model(name, base_url=base_url, api_key_env=api_key_env)

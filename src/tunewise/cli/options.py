@@ -25,6 +25,12 @@ ModelOption = Annotated[
 ]
 BaseUrlOption = Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible server.")]
 KeyOption = Annotated[str | None, typer.Option(help="Name of the environment variable that holds the key.")]
+MaxCallsOption = Annotated[int | None, typer.Option(min=0, help="Stop before more calls to the model.")]
+MaxTokensOption = Annotated[int | None, typer.Option(min=0, help="Stop before more tokens, read and written.")]
+MaxUsdOption = Annotated[float | None, typer.Option(min=0, help="Stop before more US dollars.")]
+RecordOption = Annotated[Path | None, typer.Option(help="Record all calls into this cassette.")]
+ReplayOption = Annotated[Path | None, typer.Option(help="Answer from this cassette; no model is called.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]
 NameOption = Annotated[str | None, typer.Option("--study", help="Name of the study, where a storage has several.")]
 
 

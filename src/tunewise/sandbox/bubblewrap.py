@@ -11,7 +11,7 @@ from typing import Any
 
 from tunewise.errors import SandboxUnavailable
 from tunewise.sandbox import launch
-from tunewise.sandbox.base import USUAL, Limits, Outcome
+from tunewise.sandbox.cold import ColdSandbox
 from tunewise.sandbox.lockdown import SYSTEM
 from tunewise.sandbox.seccomp import known_machine
 
@@ -23,10 +23,9 @@ WALLS = [
 ]
 FOR_ROOT = ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_SETPCAP"]
 FOR_OTHERS = ["--unshare-user"]
-DEPTH = 2  # bwrap, and the first process of the namespace, which is bwrap too
 
 
-class BubblewrapSandbox:
+class BubblewrapSandbox(ColdSandbox):
     """Runs each program in a Python of its own that sees an empty machine with that Python in it.
 
     Root's bubblewrap makes no user namespace, and the process inside becomes another user, as everywhere.
@@ -36,6 +35,7 @@ class BubblewrapSandbox:
     """
 
     name = "bubblewrap+seccomp"
+    depth = 2  # bwrap, and the first process of the namespace, which is bwrap too
 
     def __init__(self) -> None:
         if sys.platform != "linux":
@@ -51,22 +51,13 @@ class BubblewrapSandbox:
             )
         self._bwrap = found
 
-    def run(
-        self,
-        program: str,
-        *,
-        arguments: Any = None,
-        files: Mapping[str, bytes] | None = None,
-        limits: Limits = USUAL,
-    ) -> Outcome:
-        """Run a program to its end or to a limit, see `Sandbox.run`."""
+    def walls(self, folder: str) -> Sequence[str]:
+        """bubblewrap, with what can be seen inside."""
+        return [self._bwrap, *walls(folder), "--"]
 
-        def start(folder: str, channel: launch.Channel) -> launch.Process:
-            inner = launch.interpreter("tunewise.sandbox.guest", channel.job, channel.answer)
-            command = [self._bwrap, *walls(folder), "--", *inner]
-            return launch.process(command, folder, channel, depth=DEPTH)
-
-        return launch.run(start, program, arguments, files or {}, limits, landlock=False)
+    def locks(self) -> Mapping[str, Any]:
+        """Mounts guard the files."""
+        return {"landlock": False}
 
 
 def walls(folder: str) -> list[str]:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tunewise.errors import SandboxUnavailable
-from tunewise.sandbox import kernel, launch
-from tunewise.sandbox.base import USUAL, Limits, Outcome
+from tunewise.sandbox import kernel
+from tunewise.sandbox.cold import ColdSandbox
 from tunewise.sandbox.seccomp import known_machine
 
 __all__ = ["LandlockSandbox", "require_landlock"]
@@ -18,8 +18,8 @@ NEEDED_ABI = 4
 """The first that rules on TCP: Linux 6.7."""
 
 
-class LandlockSandbox:
-    """Runs each program in a Python of its own that locks itself before it reads the program's first line.
+class LandlockSandbox(ColdSandbox):
+    """Runs each program in a Python of its own that has nothing around it but the locks it has put on itself.
 
     Raises:
         SandboxUnavailable: This kernel or machine does not do it.
@@ -30,21 +30,9 @@ class LandlockSandbox:
     def __init__(self) -> None:
         require_landlock()
 
-    def run(
-        self,
-        program: str,
-        *,
-        arguments: Any = None,
-        files: Mapping[str, bytes] | None = None,
-        limits: Limits = USUAL,
-    ) -> Outcome:
-        """Run a program to its end or to a limit, see `Sandbox.run`."""
-
-        def start(folder: str, channel: launch.Channel) -> launch.Process:
-            command = launch.interpreter("tunewise.sandbox.guest", channel.job, channel.answer)
-            return launch.process(command, folder, channel)
-
-        return launch.run(start, program, arguments, files or {}, limits, cover=True, parent=os.getpid())
+    def locks(self) -> Mapping[str, Any]:
+        """The Python makes itself reachable for another user, and ends with this process."""
+        return {"cover": True, "parent": os.getpid()}
 
 
 def require_landlock() -> None:

@@ -6,15 +6,14 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from tunewise.sandbox import launch
-from tunewise.sandbox.base import USUAL, Limits, Outcome
+from tunewise.sandbox.cold import ColdSandbox
 
 __all__ = ["UnsafeSandbox"]
 
 logger = logging.getLogger("tunewise")
 
 
-class UnsafeSandbox:
+class UnsafeSandbox(ColdSandbox):
     """Runs programs as the caller: they can read and write whatever the caller can, and use the network.
 
     What is free is kept: a clean environment, a work folder, the limits of the kernel on one process, wall time and
@@ -24,25 +23,11 @@ class UnsafeSandbox:
     name = "none (unsafe)"
 
     def __init__(self) -> None:
-        logger.warning(
+        logger.critical(
             "NO SANDBOX: generated programs run with all your rights. They can read your files and keys, use the "
             "network and delete what you can delete. Leave out --unsafe-no-sandbox to have them locked in."
         )
 
-    def run(
-        self,
-        program: str,
-        *,
-        arguments: Any = None,
-        files: Mapping[str, bytes] | None = None,
-        limits: Limits = USUAL,
-    ) -> Outcome:
-        """Run a program to its end or to a limit, see `Sandbox.run`; nothing holds it."""
-
-        def start(folder: str, channel: launch.Channel) -> launch.Process:
-            command = launch.interpreter("tunewise.sandbox.guest", channel.job, channel.answer)
-            return launch.process(command, folder, channel)
-
-        return launch.run(
-            start, program, arguments, files or {}, limits, landlock=False, seccomp=False, unprivileged=False
-        )
+    def locks(self) -> Mapping[str, Any]:
+        """None."""
+        return {"landlock": False, "seccomp": False, "unprivileged": False}

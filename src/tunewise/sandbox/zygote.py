@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -126,9 +126,11 @@ class Zygote:
 
         def start(_: str, channel: launch.Channel) -> Forked:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            with theirs:
+            with theirs, ExitStack() as undo:
+                undo.callback(ours.close)
                 streams = [channel.job, channel.answer, channel.stdout, channel.stderr, theirs.fileno()]
                 socket.send_fds(control, [b"run"], streams)
+                undo.pop_all()
             children.append(Forked(ours))
             return children[0]
 

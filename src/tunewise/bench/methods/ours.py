@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
@@ -35,7 +34,6 @@ def proposing(
     def start(setting: Setting) -> Offering:
         from tunewise.sampler import LLMSampler
 
-        logging.getLogger("tunewise").setLevel(logging.ERROR)  # each record says who made it
         space = setting.problem.space
         sampler = LLMSampler(
             setting.model if asks else None,

@@ -1,0 +1,21 @@
+"""The log: what tunewise has to say goes to the standard logger `tunewise`, and its user decides where that ends."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["hushed"]
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Keep warnings out of the log while something else tells of them, such as a progress display."""
+    logger = logging.getLogger("tunewise")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)

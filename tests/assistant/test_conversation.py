@@ -16,7 +16,6 @@ from tunewise.account import Account
 from tunewise.assistant.actions import Plan
 from tunewise.assistant.conversation import Conversation, Looked, Notice
 from tunewise.assistant.sources import read_log, read_script
-from tunewise.assistant.store import Conversations
 from tunewise.assistant.subject import Subject
 from tunewise.errors import BudgetReached, ModelUnavailable, ReplayMiss, UsageError
 from tunewise.history import CHAT_KEY, RESULT_KEY, History
@@ -26,6 +25,7 @@ from tunewise.llm.ledger import Caps, Ledger
 from tunewise.llm.scripted import FunctionModel, ScriptedModel
 from tunewise.sampler import LLMSampler
 from tunewise.space import SearchSpace
+from tunewise.study.conversations import Conversations
 from tunewise.study.storage import open_study
 from tunewise.study.summary import summarize
 from tunewise.study.tune import tune

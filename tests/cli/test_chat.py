@@ -22,11 +22,11 @@ import yaml
 
 from talks import RESULTS, SPACE, TASK, study
 from tunewise.assistant import conversation
-from tunewise.assistant.store import Conversations
 from tunewise.cli.chat import space_writer
 from tunewise.cli.options import read
 from tunewise.llm import dialect
 from tunewise.llm.embedded import find_weights, serve
+from tunewise.study.conversations import Conversations
 from tunewise.study.storage import open_study
 from tunewise.study.summary import summarize
 from tunewise.testing.server import Behaviour, FaultServer, reply, status, stream, tool_call

@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 
 from tunewise.assistant.subject import Subject
+from tunewise.report.conversations import cited
 
 __all__ = ["doubts"]
 
-NUMBERS = r"#?\d{1,9}(?:\s?(?:,|and|&|-|\N{EN DASH}|to|or)\s?#?\d{1,9}){0,20}"
-reference = re.compile(
-    rf"\b(trial|log|line|script\d?)s?\s?(?:lines?|no\.?|number)?\s?({NUMBERS})(?![\d.]\d)", re.IGNORECASE
-)
 mark = re.compile(r"\[(?:general|user|study|trials?|log|script\d?)\b[^\]\n]{0,80}\]", re.IGNORECASE)
 LONG = 200
 """Characters of an answer above which it has to say what it rests on."""
@@ -21,14 +18,13 @@ SHOWN = 8
 def doubts(answer: str, subject: Subject) -> list[str]:
     """What the user should know about an answer's references, a sentence each; empty when all is well."""
     unknown: dict[str, list[int]] = {}
-    for label, numbers in reference.findall(answer):
-        name = label.lower()
+    references = list(cited(answer))
+    for name, numbers in references:
         meant = [source.label for source in subject.sources if name in ("line", source.label)]
         meant += ["trial"] if name == "trial" and subject.record is not None else []
         if not meant:
             continue  # a way to speak: nothing is attached that could be meant
-        cited = map(int, re.findall(r"\d+", numbers))
-        wrong = [n for n in cited if not any(subject.knows(known, n) for known in meant)]
+        wrong = [n for n in numbers if not any(subject.knows(known, n) for known in meant)]
         unknown.setdefault(name, []).extend(n for n in wrong if n not in unknown.get(name, []))
     found = [
         f"The answer cites {name} {', '.join(map(str, numbers[:SHOWN]))}, which does not exist. Do not rely on it."
@@ -36,6 +32,6 @@ def doubts(answer: str, subject: Subject) -> list[str]:
         if numbers
     ]
     asks = answer.rstrip().endswith("?")
-    if not mark.search(answer) and not reference.search(answer) and len(answer) > LONG and not asks:
+    if not mark.search(answer) and not references and len(answer) > LONG and not asks:
         found.append("The answer does not say what it rests on; take it as general knowledge.")
     return found

@@ -21,10 +21,10 @@ from tunewise.study.progress import money
 
 if TYPE_CHECKING:
     from tunewise.assistant.actions import Plan
-    from tunewise.assistant.store import Kept
     from tunewise.assistant.subject import Subject
     from tunewise.llm.base import ChatModel
     from tunewise.llm.ledger import Ledger
+    from tunewise.study.conversations import Kept
 
 __all__ = ["Terminal"]
 

@@ -14,8 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from tunewise.errors import SpaceError
 from tunewise.history import History, TrialRecord
-from tunewise.llm.ledger import Call, Caps, Ledger, Totals
-from tunewise.llm.scripted import ScriptedModel
+from tunewise.llm.ledger import Call, Totals
 from tunewise.proposers.credit import policy_of
 from tunewise.proposers.uplift import Uplift, measure_uplift
 from tunewise.space import SearchSpace
@@ -190,8 +189,6 @@ def summarize_sound(sound: Sound) -> Summary:
         trial.number: tuple(Call.from_dict(entry) for entry in calls_of(trial).values())
         for trial in study.get_trials(deepcopy=False)
     }
-    ledger = Ledger(ScriptedModel([]), caps=Caps())
-    ledger.restore([*(call for made in calls.values() for call in made), *sound.chat_calls])
     metric = sound.about.get("task", {}).get("metric", "value")
     if sound.front:
         metric = sound.front.names[0]
@@ -200,7 +197,7 @@ def summarize_sound(sound: Sound) -> Summary:
         name=study.study_name,
         metric=metric,
         history=history,
-        totals=ledger.totals,
+        totals=Totals.of([*(call for made in calls.values() for call in made), *sound.chat_calls]),
         calls=calls,
         chat_calls=sound.chat_calls,
         front=sound.front,

@@ -79,6 +79,18 @@ def test_tools_read_the_study_and_errors_are_told_to_the_model(name: str, argume
     assert len(told) < 7_000
 
 
+def test_a_trial_that_violates_a_constraint_is_not_told_as_the_best() -> None:
+    about = optuna.create_study()
+    for value in (1.0, 2.0):
+        trial = about.ask()
+        trial.set_constraint("memory", 3.0 if value == 1 else 0.0)
+        conversation, model = talk([wants("best"), "ok"], Subject(about))
+        about.tell(trial, value)
+        said(conversation)
+        expected = "No trial meets the constraints yet." if value == 1 else "best: trial 1"
+        assert tool_results(model)[0].startswith(expected)
+
+
 def test_tools_are_offered_with_their_schemas_and_only_where_they_make_sense(tmp_path: Path) -> None:
     (tmp_path / "a.log").write_text("loss: 1\n")
     log = read_log(str(tmp_path / "a.log"))

@@ -217,7 +217,10 @@ def missing(summary: Summary) -> list[str]:
     if violating := [t for t in history.finished if not history.counts(t)]:
         few = len(violating)
         none = "; no trial meets them, so there is no best value" if few == len(history.finished) else ""
-        notes.append(f"{few} finished trial{'s' * (few > 1)} violated constraints and cannot be the best{none}.")
+        notes.append(
+            f"{few} finished trial{'s' * (few > 1)} violated constraints and cannot be the best{none}. "
+            "Parallel coordinates, slices and contour leave them out."
+        )
     if history.trials and all(not trial.proposal for trial in history):
         notes.append("No trial says who proposed it: the study was not made by tunewise.")
     if waiting := [t for t in history if t.state == "running"]:

@@ -101,6 +101,11 @@ class Summary:
             return f"No trial that the language model proposed {ended}, so there is nothing to credit it with."
         if default is None:
             return f"The language model reached {metric} {best.value:.6g} (trial {best.number}); no default to compare."
+        if not self.history.counts(default):
+            return (
+                f"The language model reached {metric} {best.value:.6g} (trial {best.number}); the default "
+                "configuration violates constraints, so it is no comparison."
+            )
         gain = self.gain(best, default)
         assert gain is not None
         compared = f"best {metric} {best.value:.6g} (trial {best.number}) against {default.value:.6g}"

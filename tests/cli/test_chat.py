@@ -10,10 +10,11 @@ import select
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_urlsafe
+from typing import Any
 from urllib.parse import urlsplit
 
 import optuna
@@ -289,6 +290,21 @@ def test_a_server_without_tools_works_too(file: Path, cli: InProcess) -> None:
         assert "Best: trial 1" in server.received[1].json["messages"][1]["content"]
         assert "tools" not in server.received[1].json
     assert ran.out == "Trial 1 [trial 1].\n"
+
+
+def test_a_server_that_drops_tools_without_a_word_answers_from_the_digest(file: Path, cli: InProcess) -> None:
+    def knows(request: Mapping[str, Any]) -> str:
+        """Like a chat template without tools: nothing is left of them, and the words are all there is."""
+        words = request["messages"][-1]["content"] + request["messages"][1]["content"]
+        return "Trial 1, at 0.125 [trial 1]." if "Best: trial 1 (model)" in words else "I do not know."
+
+    block = json.dumps({"configuration": NEXT, "reason": "between trials 1 and 4"})
+    with FaultServer([reply(knows), reply(f"Try this.\n```propose\n{block}\n```")]) as server:
+        ran = once(cli, server, file, "--once", "What is best?")
+        assert (ran.code, ran.out) == (0, "Trial 1, at 0.125 [trial 1].\n"), ran
+        assert "looks up" not in ran.err
+        assert server.received[0].json["tools"]  # they were offered, and the server has said nothing about them
+        assert "+ C: 30" in once(cli, server, file, "--once", "What next?").err
 
 
 def test_a_session_is_recorded_replayed_listed_and_resumed(file: Path, cli: InProcess, tmp_path: Path) -> None:

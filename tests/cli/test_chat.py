@@ -23,10 +23,14 @@ import yaml
 
 from talks import RESULTS, SPACE, TASK, study
 from tunewise.assistant import conversation
+from tunewise.assistant.subject import Subject
 from tunewise.cli.chat import space_writer
 from tunewise.cli.options import read
+from tunewise.cli.talk import Terminal
+from tunewise.history import CHAT_KEY
 from tunewise.llm import dialect
 from tunewise.llm.embedded import find_weights, serve
+from tunewise.llm.scripted import ScriptedModel
 from tunewise.study.conversations import Conversations
 from tunewise.study.storage import open_study
 from tunewise.study.summary import summarize
@@ -324,6 +328,21 @@ def test_a_session_is_recorded_replayed_listed_and_resumed(file: Path, cli: InPr
     assert roles[1] == [*roles[0], "assistant", "user"]
 
 
+def test_what_a_study_file_says_has_no_power_over_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    evil = "x\x1b]0;owned\x07\x1b[31m\u202e"
+    about = study(name=evil)
+    turn: Any = {"message": {"role": "user", "content": evil}, "at": evil}
+    about._storage.set_study_system_attr(about._study_id, f"{CHAT_KEY}{evil}:00000", turn)
+    kept = Conversations(about).kept()
+    terminal = Terminal(asks=True, person=True)
+    terminal.list(kept)
+    terminal.greet(Subject(about), ScriptedModel([]))
+    assert terminal.choose(kept, resume=True) == evil
+    shown = "".join(capsys.readouterr())
+    assert shown.count("x\N{REPLACEMENT CHARACTER}") == 7
+    assert not {"\x1b", "\x07", "\u202e"} & set(shown)
+
+
 def test_a_changed_space_goes_into_a_file_beside_the_given_one(file: Path) -> None:
     before = file.read_text()
     written = space_writer(read(file))(SPACE)
@@ -341,6 +360,7 @@ def test_a_changed_space_goes_into_a_file_beside_the_given_one(file: Path) -> No
         (["--resume"], 2, "none is given"),
         (["--log", "-", "--model", "x"], 2, "Ask with --once"),
         (["none.journal"], 2, "does not exist"),
+        (["~nobody-of-this-name/a.journal"], 2, "no place for a file"),
         (["--record", "a", "--replay", "b"], 2, "exclude each other"),
         (["--model", "manual", "--log", "none.log"], 2, "cannot be read"),
     ],

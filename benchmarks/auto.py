@@ -106,8 +106,8 @@ OPTIONS: dict[str, Any] = {}
 Outcome = tuple[list[float], dict[str, Any]]
 
 
-def run_auto(model: str | None, proposer: str = "auto") -> Callable[[Case, int], Outcome]:
-    """Our sampler in a real study."""
+def run_auto(model: str | None, proposer: str = "auto", *, reseed: int = 0) -> Callable[[Case, int], Outcome]:
+    """Our sampler in a real study, with its own random numbers moved by `reseed`."""
 
     def run(c: Case, seed: int) -> Outcome:
         from tunewise.history import History
@@ -117,9 +117,8 @@ def run_auto(model: str | None, proposer: str = "auto") -> Callable[[Case, int],
 
         chat = MODELS[model](c, seed) if model else None
         chosen = auto_with(AutoOptions(**OPTIONS)) if OPTIONS and chat else proposer
-        sampler = LLMSampler(
-            chat, space=c.space, task=Task(budget=BUDGET), proposer=chosen, seed=seed, max_fallbacks=None
-        )
+        task = Task(budget=BUDGET)
+        sampler = LLMSampler(chat, space=c.space, task=task, proposer=chosen, seed=seed + reseed, max_fallbacks=None)
         study = optimize(c, sampler, enqueue=False)
         trials = History.from_study(study)
         facts = {
@@ -163,6 +162,7 @@ def optimize(c: Case, sampler: Any, *, enqueue: bool) -> Any:
 
 METHODS: dict[str, Callable[[Case, int], Outcome]] = {
     "default+gp": run_auto(None),
+    "default+gp reseeded": run_auto(None, reseed=1_000_000),
     **{f"auto+{model}": run_auto(model) for model in MODELS},
     "compressed+expert": run_auto("expert", "compressed"),
     "random": run_sampler(lambda samplers, seed: samplers.RandomSampler(seed), default=False),

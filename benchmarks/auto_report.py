@@ -14,6 +14,7 @@ import tunewise
 Array = NDArray[np.float64]
 
 REFERENCE = "default+gp"
+CONTROL = "default+gp reseeded"
 BUDGETS = (10, 30)
 RESAMPLES = 2000
 BAD = ("auto+adversary", "auto+default_lover", "auto+repeater", "auto+rambler")
@@ -23,7 +24,8 @@ LIMITS = {10: (1.10, 1.15), 30: (1.02, 1.05)}
 
 ABOUT = """\
 Normalized regret: 0 is the best known value, 1 a random point. The first trial stands for a user's default: the best of
-three random draws, the same for every method but `random`. `default+gp` is `auto` without a model. The models are
+three random draws, the same for every method but `random`. `default+gp` is `auto` without a model, and *reseeded* is
+the same with other random numbers after the same first trial: what chance alone makes of it. The models are
 simulated (`tunewise.testing.simulated`): *expert* and *adversary* draw with a standard deviation of 0.1 of each range
 around the true optimum and around the worst place; *stale* is an expert at its first call only; *default_lover* stays
 within 3 % of the default; *repeater* has one idea; *rambler* proposes at random, half of the time in broken JSON.
@@ -153,6 +155,12 @@ def verdicts(rows: list[dict[str, Any]]) -> list[str]:
         keys = sorted(found[REFERENCE])
         reference = table_of(found[REFERENCE], keys)
         limit, upper = LIMITS[budget]
+        if CONTROL in found:
+            c = compare(table_of(found[CONTROL], keys), reference)
+            lines.append(
+                f"- control at {budget}, the same method with other random numbers: ratio {c['ratio']:.3f}, from "
+                f"{c['low']:.3f} to {c['high']:.3f}. An interval is this wide by chance as soon as runs part."
+            )
         for method in (m for m in BAD if m in found):
             c = compare(table_of(found[method], keys), reference)
             misses = [f"the ratio by {c['ratio'] - limit:.3f}"] if c["ratio"] > limit else []

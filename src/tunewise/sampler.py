@@ -355,7 +355,7 @@ class LLMSampler(BaseSampler):
             )
         history = self._reader.read(study, skip=number)
         weights, following = (draw_weights(len(objectives), k, self._entropy) for k in (number, number + 1))
-        aim = find_aim(history, objectives, weights, following=following)
+        aim = find_aim(history.finished, objectives, weights, following=following)
         if aim is None:
             return replace(self.task, direction=history.direction), history
         return replace(self.task, metric=aim.measure, direction="minimize"), history.toward(aim)

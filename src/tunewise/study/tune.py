@@ -108,6 +108,11 @@ def tune(
         ("workers", workers, "how many trials run at a time"),
     ):
         check_whole(option, value, 1, error=StudyError, way_out=f"Say {meaning}.")
+    if timeout_s is not None and isinstance(objective, Evaluator):
+        raise StudyError(
+            f"timeout_s = {timeout_s!r} limits a plain function, and {type(objective).__name__} is an Evaluator, which "
+            "has limits of its own. Set the limit there, and leave timeout_s out."
+        )
     space = space if isinstance(space, SearchSpace) else SearchSpace.from_dict(space)
     task = task or Task()
     task = replace(task, budget=task.budget or trials)

@@ -78,7 +78,8 @@ def mask(text: str) -> str:
 
 def mask_named(name: str, text: str) -> str:
     """The text, masked as it would be behind its name: an attribute `api_key` holds a secret of any shape."""
-    return MASK if quoted.search(f'{name}: "{text}"') else mask(text)
+    one_word = re.sub(r"[\s\"']", "_", text[:400])
+    return MASK if quoted.search(f'{name}: "{one_word}"') else mask(text)
 
 
 def known_secrets() -> list[str]:

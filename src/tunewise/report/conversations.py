@@ -121,7 +121,8 @@ class Talk:
         """When and how much, in a line; what was asked first follows it."""
         calls = [call for asked in self.asked for call in asked.calls]
         spent = f", {money(Totals.of(calls))}" if calls else ""
-        return f"{self.began.replace('+00:00', ' UTC').replace('T', ' ', 1)}, {len(self.asked)} question{'s' * (len(self.asked) != 1)}{spent}"
+        began = self.began.replace("+00:00", " UTC").replace("T", " ", 1)
+        return f"{began}, {len(self.asked)} question{'s' * (len(self.asked) != 1)}{spent}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""

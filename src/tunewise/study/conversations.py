@@ -60,7 +60,8 @@ class Conversations:
 
     def new_id(self) -> str:
         """An id that nobody else has, sorted by time."""
-        return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+        now = datetime.now(UTC)
+        return f"{now:%Y%m%d-%H%M%S}-{now.microsecond:05x}{secrets.token_hex(2)}"
 
     def add(self, conversation: str, number: int, turn: Turn) -> None:
         """Keep a turn."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import pickle
 import re
+import sys
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pyarrow as pa
@@ -71,14 +73,21 @@ def test_values_are_losses_and_the_same_again(data: Path) -> None:
         assert problem.evaluate(corner).value > 0
 
 
-def test_without_trips_it_says_what_it_needs(data: Path, tmp_path: Path, cli: InProcess) -> None:
+def test_without_trips_it_says_what_it_needs(
+    data: Path, tmp_path: Path, cli: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
     words = ["bench", "run", "taxi", "--methods", "random", "--records", tmp_path / "r"]
     assert_paragraph(cli(*words, "--data-dir", tmp_path), 2, "nyc_green_2023", str(tmp_path), "--data-dir")
     (tmp_path / "nyc_green_2023").mkdir()
     assert_paragraph(cli(*words, "--data-dir", tmp_path), 2, "green_tripdata_YYYY-MM.parquet")
+    monkeypatch.delenv("TUNEWISE_DATA", raising=False)
     with pytest.raises(StudyError, match="no folder with data was named"):
         get("taxi")
     assert get("taxi+renamed", data_dir=data).name == "taxi+renamed"
+    copy = copytree(data, tmp_path / "copy")  # nothing of which has been read
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(StudyError, match=r"pyarrow.*tunewise\[codegen\]"):
+        get("taxi", data_dir=copy)
 
 
 def test_programs_are_for_programmable_problems_alone(data: Path) -> None:
@@ -116,8 +125,9 @@ def records(data: Path, model: FunctionModel, tmp_path_factory: pytest.TempPathF
     """A run of each kind."""
     file = tmp_path_factory.mktemp("runs") / "taxi.jsonl"
     methods = choose("random,compressed,programs")
-    told = {"records": file, "model": model, "terms": Terms(data_dir=data)}
-    assert not run(["taxi"], methods, budgets=[2], seeds=1, pool=4, **told).crashes
+    terms = Terms(data_dir=data)
+    report = run(["taxi"], methods, budgets=[2], seeds=1, pool=4, records=file, model=model, terms=terms)
+    assert not report.crashes
     return file
 
 
@@ -162,7 +172,8 @@ def test_failures_count_as_the_worst_random_configuration(records: Path) -> None
         runs[key].steps[1].extra["test_loss"],
     ]
     assert search.chances.sum() == pytest.approx(1)
-    assert (search.beaten(-1), search.beaten(99)) == (pytest.approx(1), 0)
+    assert search.beaten(-1) == pytest.approx(1)
+    assert search.beaten(99) == 0
 
 
 def broken_first(runs: Records, key: RunKey) -> Run:

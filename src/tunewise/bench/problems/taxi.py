@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tunewise.bench.problems.datasets import find_data_dir
-from tunewise.codegen.contract import contract_named, read_space
+from tunewise.codegen.contract import contract_named, installed_contract, read_space
 from tunewise.codegen.data import Dataset, Recipe, make_dataset
 from tunewise.codegen.evaluate import Runner
 from tunewise.codegen.runtime import sandbox_for
@@ -79,7 +79,7 @@ class Taxi:
         seed: Of the drawing and of all training.
 
     Raises:
-        StudyError: The trips cannot be read.
+        StudyError: The trips cannot be read, or torch is missing.
     """
 
     folder: Path
@@ -88,6 +88,7 @@ class Taxi:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        installed_contract(CONTRACT.name)
         _ = self.dataset
 
     @property

@@ -188,10 +188,8 @@ def test_of(results: Results, task: str, budget: int, name: str) -> Picture:
         x = evaluations(axes, budget)
         axes.fill_between(x, low, high, color=looks(RANDOM)["color"], alpha=0.2, linewidth=0)
         for left, (label, line) in zip(range(len(lines), 0, -1), lines.items(), strict=True):
-            mark = (
-                {} if label == RANDOM else {"marker": "o", "markersize": 3 + 5 * left / len(lines)}
-            )  # equal lines stay visible
-            axes.plot(x, line, **looks(label), **mark)
+            size = 3 + 5 * left / len(lines)  # equal lines stay visible
+            axes.plot(x, line, marker="" if label == RANDOM else "o", markersize=size, **looks(label))
         bottom = min(float(line.min()) for line in (low, *lines.values()))
         top = max(float(line[min(1, budget - 1)]) for line in lines.values())
         axes.set_ylim(top=bottom + 1.1 * (top - bottom) if top > bottom else None)

@@ -184,9 +184,10 @@ def broken_first(runs: Records, key: RunKey) -> Run:
 
 def test_a_damaged_program_is_said(records: Path, tmp_path: Path) -> None:
     text = records.read_text()
-    (tmp_path / "a").write_text(text.replace('"programs":[{"number":1', '"programs":[{"no":1'))
-    with pytest.raises(StudyError, match="program is damaged"):
-        write_report([tmp_path / "a"], tmp_path / "r")
+    for wrong in ('{"no":1', '{"number":"1"', '5,{"number":1', '{"number":[1]'):
+        (tmp_path / "a").write_text(text.replace('"programs":[{"number":1', f'"programs":[{wrong}'))
+        with pytest.raises(StudyError, match="program is damaged"):
+            write_report([tmp_path / "a"], tmp_path / "r")
     (tmp_path / "b").write_text(text.replace('"programs":[{', '"programs":{"x":[{').replace('}],"', '}]},"'))
     with pytest.raises(UsageError, match="damaged record"):
         read_runs([tmp_path / "b"])

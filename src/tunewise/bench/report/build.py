@@ -60,13 +60,18 @@ def head(results: Results, commands: Sequence[str]) -> Iterator[Block]:
     pieces = {piece for run in results.runs for piece in run.versions.split(", ") if piece}
     failed = sum(step.value is None for run in results.runs for step in run.steps)
     yield Text(
-        f"{len(results.runs)} runs on {len(results.tasks)} tasks, {sum(len(r.steps) for r in results.runs)} "
+        f"{len(results.runs)} runs on {counted(results.tasks)}, {sum(len(r.steps) for r in results.runs)} "
         f"evaluations, {failed} of them failed. Protocols: {'; '.join(protocols)}. "
         + (f"Language models: {', '.join(models)}. " if models else "No language model. ")
         + f"Made with {', '.join(sorted(pieces))}."
     )
     yield Text("Made by these commands; do not edit by hand. A range of seeds begins with 0.")
     yield Text("\n".join(commands), code=True)
+
+
+def counted(tasks: Sequence[str]) -> str:
+    """One task, two tasks."""
+    return f"{len(tasks)} task{'' if len(tasks) == 1 else 's'}"
 
 
 def repeating(results: Results) -> Iterator[str]:

@@ -1,6 +1,7 @@
-"""`auto` with simulated models of every kind, against default + GP, random search, TPE and other Gaussian processes.
+"""`auto` with simulated models of every kind, against default + GP and the classical methods of `tunewise.bench`.
 
     OMP_NUM_THREADS=1 python benchmarks/auto.py --seeds 20 --jobs 2 --save auto.jsonl --write docs/results/auto.md
+    OMP_NUM_THREADS=1 python benchmarks/auto.py --methods default+gp default+smac-gp --write surrogate.md
 
 Each run is one line of the file of `--save`: what it holds is not run again, so it can be stopped and gone on with
 at any time. Runs of one problem and one seed are paired: the same problem, the same first trial, the same randomness of
@@ -20,29 +21,36 @@ import os
 import platform
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from auto_report import report
-from surrogate_regret import METHODS as SURROGATES
-from surrogate_regret import PROBLEMS, Problem
+from auto_report import BUDGETS, report
 from svm_tasks import SVM_TASKS
+from synthetic_problems import PROBLEMS, Problem
+from tunewise.bench.methods import METHODS as CLASSICAL
+from tunewise.bench.methods import Setting
+from tunewise.bench.runner import play
+from tunewise.evaluate import Evaluation
 from tunewise.llm.base import ChatModel
-from tunewise.space import Configuration, SearchSpace
+from tunewise.space import Configuration, SearchSpace, Value
+from tunewise.task import Task
 from tunewise.testing import simulated
 
-BUDGET = 30
+SHORT, BUDGET = BUDGETS
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A problem with a default, what an expert and an adversary know about it, and how bad a random point is."""
+    """A problem with a default, what an expert and an adversary know about it, and how bad a random point is.
+
+    It is a problem as `tunewise.bench` has them, too.
+    """
 
     problem: Problem
     space: SearchSpace
@@ -50,6 +58,22 @@ class Case:
     optimum: Configuration
     worst: Configuration
     scale: float
+    protocol: str = "of this file"
+    task: Task = field(default_factory=Task)
+
+    @property
+    def name(self) -> str:
+        """The problem's."""
+        return self.problem.name
+
+    @property
+    def best(self) -> float:
+        """The least value known."""
+        return self.problem.best
+
+    def evaluate(self, configuration: Mapping[str, Value]) -> Evaluation:
+        """The function's value."""
+        return Evaluation(self.problem.function(configuration))
 
 
 @cache
@@ -106,74 +130,65 @@ OPTIONS: dict[str, Any] = {}
 Outcome = tuple[list[float], dict[str, Any]]
 
 
-def run_auto(model: str | None, proposer: str = "auto") -> Callable[[Case, int], Outcome]:
-    """Our sampler in a real study."""
+def run_auto(model: str | None, proposer: str = "auto", *, reseed: int = 0) -> Callable[[Case, int], Outcome]:
+    """Our sampler in a real study, with its own random numbers moved by `reseed`."""
 
     def run(c: Case, seed: int) -> Outcome:
+        import optuna
+
         from tunewise.history import History
         from tunewise.proposers import AutoOptions, auto_with
         from tunewise.sampler import LLMSampler
-        from tunewise.task import Task
 
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
         chat = MODELS[model](c, seed) if model else None
         chosen = auto_with(AutoOptions(**OPTIONS)) if OPTIONS and chat else proposer
-        sampler = LLMSampler(
-            chat, space=c.space, task=Task(budget=BUDGET), proposer=chosen, seed=seed, max_fallbacks=None
-        )
-        study = optimize(c, sampler, enqueue=False)
+        task = Task(budget=BUDGET)
+        sampler = LLMSampler(chat, space=c.space, task=task, proposer=chosen, seed=seed + reseed, max_fallbacks=None)
+        study = optuna.create_study(sampler=sampler)
+        study.optimize(lambda trial: c.problem.function(c.space.suggest(trial)), n_trials=BUDGET)
         trials = History.from_study(study)
         facts = {
             "sources": "".join(t.source[0] for t in trials),
             "calls": sampler.totals.calls,
             "credit": [t.proposal.get("policy", {}).get("credit") for t in trials],
         }
-        return [float(t.value) for t in study.trials], facts
+        return [float(t.value) for t in study.trials if t.value is not None], facts
 
     return run
 
 
-def run_sampler(make: Callable[[Any, int], Any], *, default: bool = True) -> Callable[[Case, int], Outcome]:
-    """A sampler of Optuna's."""
+def run_classical(name: str) -> Callable[[Case, int], Outcome]:
+    """A method of `tunewise.bench`; one whose beginning depends on the budget is run for each."""
 
     def run(c: Case, seed: int) -> Outcome:
-        import optuna
+        def values(budget: int) -> list[float]:
+            steps = play(CLASSICAL[name], Setting(problem=c, budget=budget, seed=seed))
+            return [step.value for step in steps if step.value is not None]
 
-        study = optimize(c, make(optuna.samplers, seed), enqueue=default)
-        return [float(t.value) for t in study.trials], {}
+        return values(BUDGET), {"short": values(SHORT)} if CLASSICAL[name].planned else {}
 
     return run
 
 
-def run_surrogate(name: str) -> Callable[[Case, int], Outcome]:
-    """A runner of `surrogate_regret.py`; it begins with the same default."""
-    return lambda c, seed: (SURROGATES[name](c.problem, BUDGET, seed), {})
-
-
-def optimize(c: Case, sampler: Any, *, enqueue: bool) -> Any:
-    """A study of one run."""
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.create_study(sampler=sampler)
-    if enqueue:
-        study.enqueue_trial(c.default)
-    study.optimize(lambda trial: c.problem.function(c.space.suggest(trial)), n_trials=BUDGET)
-    return study
-
-
+USUAL = ("random", "default+random", "tpe", "default+tpe", "tpe-4", "default+tpe-4")
+SLOW = (
+    "default+optuna-gp",
+    "default+optuna-gp-4",
+    "default+smac-gp",
+    "default+smac-rf",
+    "optuna-gp",
+    "smac-gp",
+    "smac-rf",
+)
 METHODS: dict[str, Callable[[Case, int], Outcome]] = {
     "default+gp": run_auto(None),
+    "default+gp reseeded": run_auto(None, reseed=1_000_000),
     **{f"auto+{model}": run_auto(model) for model in MODELS},
     "compressed+expert": run_auto("expert", "compressed"),
-    "random": run_sampler(lambda samplers, seed: samplers.RandomSampler(seed), default=False),
-    "default+random": run_sampler(lambda samplers, seed: samplers.RandomSampler(seed)),
-    "tpe": run_sampler(lambda samplers, seed: samplers.TPESampler(seed=seed)),
-    "tpe-4": run_sampler(lambda samplers, seed: samplers.TPESampler(seed=seed, n_startup_trials=4)),
-    "optuna-gp": run_surrogate("optuna-gp"),
-    "optuna-gp-1": run_surrogate("optuna-gp-1"),
-    "smac-gp": run_surrogate("smac-gp"),
+    **{name: run_classical(name) for name in (*USUAL, *SLOW)},
 }
-OPTIONAL = ("auto+embedded", "optuna-gp", "optuna-gp-1", "smac-gp", "compressed+expert")
+OPTIONAL = ("auto+embedded", "compressed+expert", *SLOW)
 
 
 def one(name: str, method: str, seed: int, data_dir: str) -> dict[str, Any]:
@@ -190,7 +205,7 @@ def one(name: str, method: str, seed: int, data_dir: str) -> dict[str, Any]:
         "best": c.problem.best,
         "scale": c.scale,
         "values": values,
-        "seconds": (time.perf_counter() - began) / len(values),
+        "seconds": (time.perf_counter() - began) / (len(values) + len(facts.get("short", ()))),
         **facts,
     }
 

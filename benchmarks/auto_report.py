@@ -14,6 +14,7 @@ import tunewise
 Array = NDArray[np.float64]
 
 REFERENCE = "default+gp"
+CONTROL = "default+gp reseeded"
 BUDGETS = (10, 30)
 RESAMPLES = 2000
 BAD = ("auto+adversary", "auto+default_lover", "auto+repeater", "auto+rambler")
@@ -23,7 +24,9 @@ LIMITS = {10: (1.10, 1.15), 30: (1.02, 1.05)}
 
 ABOUT = """\
 Normalized regret: 0 is the best known value, 1 a random point. The first trial stands for a user's default: the best of
-three random draws, the same for every method but `random`. `default+gp` is `auto` without a model. The models are
+three random draws, the same for every method whose name begins with "default" or "auto"; how the others begin is told
+by `tunewise bench list`. `default+gp` is `auto` without a model, and *reseeded* is
+the same with other random numbers after the same first trial: what chance alone makes of it. The models are
 simulated (`tunewise.testing.simulated`): *expert* and *adversary* draw with a standard deviation of 0.1 of each range
 around the true optimum and around the worst place; *stale* is an expert at its first call only; *default_lover* stays
 within 3 % of the default; *repeater* has one idea; *rambler* proposes at random, half of the time in broken JSON.
@@ -35,7 +38,8 @@ def regrets(rows: Iterable[dict[str, Any]], budget: int) -> dict[str, dict[tuple
     """Normalized regret by method, then by problem and seed; 0 where the best known is beaten."""
     found: dict[str, dict[tuple[str, int], float]] = {}
     for row in rows:
-        regret = max(0.0, (min(row["values"][:budget]) - row["best"]) / row["scale"])
+        values = row.get("short", row["values"]) if budget == BUDGETS[0] else row["values"]
+        regret = max(0.0, (min(values[:budget]) - row["best"]) / row["scale"])
         found.setdefault(row["method"], {})[row["problem"], row["seed"]] = regret
     return found
 
@@ -153,6 +157,12 @@ def verdicts(rows: list[dict[str, Any]]) -> list[str]:
         keys = sorted(found[REFERENCE])
         reference = table_of(found[REFERENCE], keys)
         limit, upper = LIMITS[budget]
+        if CONTROL in found:
+            c = compare(table_of(found[CONTROL], keys), reference)
+            lines.append(
+                f"- control at {budget}, the same method with other random numbers: ratio {c['ratio']:.3f}, from "
+                f"{c['low']:.3f} to {c['high']:.3f}. An interval is this wide by chance as soon as runs part."
+            )
         for method in (m for m in BAD if m in found):
             c = compare(table_of(found[method], keys), reference)
             misses = [f"the ratio by {c['ratio'] - limit:.3f}"] if c["ratio"] > limit else []
@@ -178,7 +188,7 @@ def verdicts(rows: list[dict[str, Any]]) -> list[str]:
 
 def rank_lines(found: dict[str, dict[tuple[str, int], float]], keys: list[tuple[str, int]], budget: int) -> list[str]:
     """Mean ranks among the Gaussian processes, where others ran."""
-    peers = [m for m in (REFERENCE, "optuna-gp", "optuna-gp-1", "smac-gp") if m in found]
+    peers = [m for m in found if m == REFERENCE or m.partition("default+")[2].startswith(("optuna-gp", "smac"))]
     if len(peers) < 2:
         return []
     table = np.array([[found[m][key] for m in peers] for key in keys])
@@ -187,4 +197,4 @@ def rank_lines(found: dict[str, dict[tuple[str, int], float]], keys: list[tuple[
     means = dict(zip(peers, ranks.mean(axis=0), strict=True))
     held = "holds" if means[REFERENCE] <= min(means.values()) + 1e-12 else "**misses**"
     shown = ", ".join(f"{m} {r:.2f}" for m, r in means.items())
-    return [f"- mean rank among Gaussian processes at {budget}: {shown}: {held}."]
+    return [f"- mean rank among surrogates with the same default first at {budget}: {shown}: {held}."]

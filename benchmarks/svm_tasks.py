@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from surrogate_regret import Problem
+from synthetic_problems import Problem
 from tunewise.bench import problems
 from tunewise.space import Configuration
 

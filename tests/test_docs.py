@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,10 @@ def test_every_folder_has_a_readme_that_names_its_files() -> None:
             if file.name != "__init__.py":
                 assert f"`{file.name}`" in text, f"{folder.name}/README.md does not name {file.name}"
         assert re.search(r"^To add ", text, re.MULTILINE), folder.name
+
+
+def test_the_architecture_names_the_layers_that_a_machine_checks() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    (layers,) = (contract["layers"] for contract in contracts if contract["type"] == "layers")
+    drawn = "\n".join(f"    {layer}" for layer in layers if layer != "__main__")
+    assert f"\n\n{drawn}\n\n" in (ROOT / "docs" / "architecture.md").read_text("utf-8")

@@ -116,7 +116,7 @@ finite = st.floats(-1e6, 1e6).map(lambda x: round(x, 3))
 def test_the_best_for_any_weights_is_on_the_front(values: list[tuple[float, ...]], number: int) -> None:
     objectives = (ERROR, SPEED, Objective("size"))
     history = History(tuple(record(i, *v) for i, v in enumerate(values)))
-    aim = find_aim(history, objectives, draw_weights(3, number, [0]))
+    aim = find_aim(history.finished, objectives, draw_weights(3, number, [0]))
     assert aim is not None
     aimed = history.toward(aim)
     assert aimed.best is not None
@@ -128,14 +128,14 @@ def test_the_best_for_any_weights_is_on_the_front(values: list[tuple[float, ...]
     assert aimed.front == {i for i, lost in enumerate(beaten) if not lost}
     mirrored = History(tuple(record(i, -a, -b, -c) for i, (a, b, c) in enumerate(values)))
     turned = (Objective("error", "maximize"), Objective("speed"), Objective("size", "maximize"))
-    other = find_aim(mirrored, turned, aim.weights)
+    other = find_aim(mirrored.finished, turned, aim.weights)
     assert other is not None
     assert [t.value for t in mirrored.toward(other)] == pytest.approx([t.value for t in aimed])
 
 
 def test_the_scale_is_the_front_and_not_an_accident() -> None:
     history = History((record(0, 0.1, 5.0), record(1, 0.3, 9.0), record(2, 1e9, -1e9)))
-    aim = find_aim(history, BOTH, (0.5, 0.5))
+    aim = find_aim(history.finished, BOTH, (0.5, 0.5))
     assert aim is not None
     assert (aim.ideal, aim.nadir) == ((0.1, 9.0), (0.3, 5.0))
     assert aim.value(history[0]) == pytest.approx(0.5 + 0.05 * 0.5)
@@ -146,7 +146,7 @@ def test_the_scale_is_the_front_and_not_an_accident() -> None:
 )
 def test_no_values_can_break_the_scale(values: list[tuple[float, float]]) -> None:
     history = History(tuple(record(i, *v) for i, v in enumerate(values)))
-    aim = find_aim(history, BOTH, (0.3, 0.7))
+    aim = find_aim(history.finished, BOTH, (0.3, 0.7))
     assert aim is not None
     assert all(a != b for a, b in zip(aim.ideal, aim.nadir, strict=True))
     for trial in history.toward(aim):
@@ -191,7 +191,7 @@ def test_the_trade_off_in_words() -> None:
 
 def test_a_long_front_is_cut() -> None:
     history = History(tuple(record(i, i / 100, i / 100) for i in range(60)))
-    aim = find_aim(history, BOTH, (0.5, 0.5))
+    aim = find_aim(history.finished, BOTH, (0.5, 0.5))
     assert aim is not None
     (sentence,) = describe_front(history.toward(aim))
     assert sentence.startswith("On the Pareto front so far: trials 45, 46, ")
@@ -206,7 +206,7 @@ def test_a_pick_is_judged_by_what_it_aimed_at() -> None:
         policy = {"bar": 0.5, "aim": {"weights": weights}}
         trial = record(1, 0.1, 0.1, proposal={"source": "model", "policy": policy}, **fields)
         history = History((record(0, 0.2, 0.2), trial))
-        aim = find_aim(history, BOTH, (0.5, 0.5))
+        aim = find_aim(history.finished, BOTH, (0.5, 0.5))
         assert aim is not None
         return read_evidence(history.toward(aim), AutoOptions()).model
 
@@ -231,7 +231,7 @@ def test_before_anything_is_allowed_a_pick_is_judged_by_its_violation() -> None:
 def test_a_plateau_is_a_front_that_does_not_move() -> None:
     history = History(tuple(record(i, *v) for i, v in enumerate([(1.0, 1.0), (2.0, 2.0), (3.0, 0.5), (4.0, 0.4)])))
     for weights in ((0.9, 0.1), (0.1, 0.9)):
-        aim = find_aim(history, BOTH, weights)
+        aim = find_aim(history.finished, BOTH, weights)
         assert aim is not None
         assert stale_for(history.toward(aim)) == 2
 
@@ -433,7 +433,7 @@ def test_both_objectives_and_a_constraint() -> None:
 
     study = run(auto(1), objective, trials=15)
     history = History.from_study(study)
-    aim = find_aim(history, BOTH, (0.5, 0.5))
+    aim = find_aim(history.finished, BOTH, (0.5, 0.5))
     assert aim is not None
     assert history.toward(aim).front == {t.number for t in study.best_trials}
     assert all(t.params["x"] >= 0.4 for t in study.best_trials)

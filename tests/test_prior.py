@@ -31,8 +31,8 @@ from tunewise.errors import ContextLimitExceeded, InvalidReply, ModelUnavailable
 from tunewise.llm.base import ChatModel
 from tunewise.prompts.prior import Guess, parse_prior, prior_schema, read_guesses
 from tunewise.proposers import AutoOptions, auto_with
+from tunewise.proposers.named import PROPOSERS
 from tunewise.proposers.prior import agreement, guesses_in
-from tunewise.sampler import PROPOSERS
 from tunewise.task import Task
 from tunewise.testing.simulated import adversary, default_lover, expert, rambler, repeater, stale
 

@@ -30,7 +30,7 @@ from tunewise import (
 from tunewise.errors import BudgetReached, ModelUnavailable, ModelUnusable, StudyError, UsageError
 from tunewise.history import CALL_KEY, PROPOSAL_KEY
 from tunewise.proposers import Ask
-from tunewise.sampler import joined
+from tunewise.proposers.base import joined
 from tunewise.task import Direction
 
 SPACE = SearchSpace({"x": Float(0, 1), "y": Float(0, 1)})

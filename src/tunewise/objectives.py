@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +19,9 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import optuna
 
-    from tunewise.history import History, TrialRecord
     from tunewise.task import Direction
 
-__all__ = ["Aim", "Objective", "draw_weights", "find_aim", "non_dominated", "objectives_of"]
+__all__ = ["Aim", "Measured", "Objective", "draw_weights", "find_aim", "non_dominated", "objectives_of"]
 
 MAX_NAME = 60
 LARGEST = 1e100
@@ -30,6 +29,25 @@ LARGEST = 1e100
 SUM_SHARE = 0.05
 """Share of the weighted sum beside the weighted maximum, as in [ParEGO]: of two trials with the same maximum the one
 that is better elsewhere wins, so that the best trial of any weights is on the front."""
+
+
+class Measured(Protocol):
+    """What counts here of a trial."""
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """Of each objective; empty where there are none."""
+        ...
+
+    @property
+    def violation(self) -> float:
+        """By how much constraints are violated, 0 if none is."""
+        ...
+
+    @property
+    def feasible(self) -> bool:
+        """Whether none is."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +101,7 @@ class Aim:
         """Name of the number."""
         return "constraint violation" if self.feasibility else "trade-off"
 
-    def value(self, trial: TrialRecord) -> float | None:
+    def value(self, trial: Measured) -> float | None:
         """The number, 0 at best: the violation, or the augmented Chebyshev norm of the weighted distances to the ideal.
 
         Returns:
@@ -97,7 +115,7 @@ class Aim:
             return math.inf
         return float(norm(self.scaled([trial]) * self.weights)[0])
 
-    def scaled(self, trials: Sequence[TrialRecord]) -> NDArray[np.float64]:
+    def scaled(self, trials: Sequence[Measured]) -> NDArray[np.float64]:
         """`n x k` values, 0 at the ideal and 1 at the nadir; infinite where one is not finite."""
         values = np.array([t.values for t in trials], dtype=float).reshape(len(trials), len(self.objectives))
         shares = (np.clip(values, -LARGEST, LARGEST) - self.ideal) / np.subtract(self.nadir, self.ideal)
@@ -137,7 +155,7 @@ def draw_weights(count: int, number: int, entropy: Sequence[int]) -> tuple[float
 
 
 def find_aim(
-    history: History,
+    finished: Sequence[Measured],
     objectives: tuple[Objective, ...],
     weights: tuple[float, ...],
     *,
@@ -146,13 +164,13 @@ def find_aim(
     """What the next proposal aims at; None: at the one metric, as it is.
 
     Args:
-        history: The study's trials.
+        finished: The study's trials that have values.
         objectives: Its objectives.
         weights: Of this proposal.
         following: Of the next one.
     """
-    feasible = [t for t in history.finished if t.feasible]
-    if history.finished and not feasible:
+    feasible = [t for t in finished if t.feasible]
+    if finished and not feasible:
         return Aim(objectives=objectives)
     if len(objectives) == 1:
         return None
@@ -173,7 +191,7 @@ def find_aim(
     )
 
 
-def as_costs(trials: Sequence[TrialRecord], objectives: Sequence[Objective]) -> NDArray[np.float64]:
+def as_costs(trials: Sequence[Measured], objectives: Sequence[Objective]) -> NDArray[np.float64]:
     """Their values, `n x k`, each to be minimized."""
     values = np.array([t.values for t in trials], dtype=float).reshape(len(trials), len(objectives))
     return np.clip(values, -LARGEST, LARGEST, where=np.isfinite(values), out=values) * [o.sign for o in objectives]

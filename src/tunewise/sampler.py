@@ -13,7 +13,6 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import replace
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
@@ -23,25 +22,16 @@ from optuna.samplers._base import _process_constraints_after_trial
 from optuna.trial import TrialState
 
 from tunewise.account import Account
+from tunewise.checks import check_whole
 from tunewise.errors import ContextLimitExceeded, ModelUnavailable, ModelUnusable, StudyError
 from tunewise.history import MODEL_SOURCES, PROPOSAL_KEY, History, HistoryReader, TrialRecord
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest
 from tunewise.llm.ledger import Caps, Ledger, Totals
 from tunewise.llm.scripted import ScriptedModel
 from tunewise.objectives import draw_weights, find_aim, objectives_of
-from tunewise.prompts.views import show
-from tunewise.proposers import (
-    Ask,
-    Meanwhile,
-    Proposal,
-    Proposer,
-    auto,
-    auto_prior,
-    chat,
-    compressed,
-    default_first,
-    random,
-)
+from tunewise.proposers import Ask, Meanwhile, Proposal, Proposer, default_first
+from tunewise.proposers.base import joined
+from tunewise.proposers.named import MODEL_FREE, find_proposer
 from tunewise.space import SearchSpace, Value, shorten
 from tunewise.task import Task
 
@@ -52,18 +42,7 @@ if TYPE_CHECKING:
 
     from tunewise.llm.prices import Price
 
-__all__ = ["PROPOSERS", "LLMSampler", "drive"]
-
-PROPOSERS: dict[str, Proposer] = {
-    "auto": auto,
-    "compressed": compressed,
-    "chat": chat,
-    "random": random,
-    "auto+prior": auto_prior,
-}
-"""Proposers by name."""
-MODEL_FREE = (random, auto, auto_prior)
-"""Those that do without a model where none is given."""
+__all__ = ["LLMSampler", "drive"]
 
 MAX_COLLISIONS = 3
 """Workers in several processes that are asked at the same moment get the same answer; so often it is asked again."""
@@ -155,11 +134,10 @@ class LLMSampler(BaseSampler):
             raise StudyError(
                 f"space = {shorten(space)} is no SearchSpace. Make one, or read it: SearchSpace.from_dict."
             )
+        seed = int(seed) if isinstance(seed, np.integer) else seed
         for name, value, least in (("seed", seed, 0), ("max_fallbacks", max_fallbacks, 1)):
-            if value is not None and (isinstance(value, bool) or not isinstance(value, Integral) or value < least):
-                raise StudyError(
-                    f"{name} = {value!r} is not a whole number of at least {least}. Correct it or use None."
-                )
+            if value is not None:
+                check_whole(name, value, least, error=StudyError, way_out="Correct it or use None.")
         if isinstance(temperature, bool) or not isinstance(temperature, int | float) or not 0 <= temperature <= 2:
             raise StudyError(f"temperature = {temperature!r} is not a number from 0 to 2. 0 is the usual choice.")
         chosen = find_proposer(proposer)
@@ -377,7 +355,7 @@ class LLMSampler(BaseSampler):
             )
         history = self._reader.read(study, skip=number)
         weights, following = (draw_weights(len(objectives), k, self._entropy) for k in (number, number + 1))
-        aim = find_aim(history, objectives, weights, following=following)
+        aim = find_aim(history.finished, objectives, weights, following=following)
         if aim is None:
             return replace(self.task, direction=history.direction), history
         return replace(self.task, metric=aim.measure, direction="minimize"), history.toward(aim)
@@ -399,30 +377,6 @@ class LLMSampler(BaseSampler):
 def fixed_in(trial: FrozenTrial) -> dict[str, Any]:
     """What a trial has been given, by a person or before an interruption."""
     return {**trial.system_attrs.get("fixed_params", {}), **trial.params}
-
-
-def joined(earlier: Mapping[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """One record for a trial whose parameters were asked for one by one; what was random makes the whole random."""
-    if "configuration" not in earlier:
-        return new
-    configuration = {**earlier["configuration"], **new["configuration"]}
-    worse = max(earlier, new, key=lambda p: ("fallback" in p, p["source"] == "repair"))
-    both = {
-        key: [*earlier.get(key, ()), *new.get(key, ())]
-        for key in ("repairs", "refused")
-        if key in earlier or key in new
-    }
-    reply = {"reply": show(configuration)} if "reply" in worse else {}
-    return {**earlier, **new, **worse, **both, **reply, "configuration": configuration}
-
-
-def find_proposer(proposer: str | Proposer) -> Proposer:
-    """A proposer by name, or the one that was given."""
-    if callable(proposer):
-        return proposer
-    if proposer not in PROPOSERS:
-        raise StudyError(f"proposer = {proposer!r} is unknown. The proposers are {', '.join(PROPOSERS)}.")
-    return PROPOSERS[proposer]
 
 
 def find_model(model: str | ChatModel | None, proposer: Proposer) -> ChatModel:

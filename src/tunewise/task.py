@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
+from tunewise.checks import check_whole
 from tunewise.errors import TaskError
 
 __all__ = ["DataCard", "Direction", "Task"]
@@ -36,10 +37,8 @@ class DataCard:
         check_texts(**{"data.name": self.name, "data.description": self.description})
         for field in ("rows", "features", "classes"):
             value = getattr(self, field)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-                raise TaskError(
-                    f"data.{field} = {value!r} is not a whole number of at least 1. Correct it or leave it out."
-                )
+            if value is not None:
+                check_whole(f"data.{field}", value, 1, error=TaskError, way_out="Correct it or leave it out.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +68,8 @@ class Task:
     def __post_init__(self) -> None:
         if self.direction not in (None, "minimize", "maximize"):
             raise TaskError(f"direction = {self.direction!r} is unknown. It is minimize or maximize.")
-        if self.budget is not None and (
-            isinstance(self.budget, bool) or not isinstance(self.budget, int) or self.budget < 1
-        ):
-            raise TaskError(f"budget = {self.budget!r} is not a whole number of at least 1. Give the number of trials.")
+        if self.budget is not None:
+            check_whole("budget", self.budget, 1, error=TaskError, way_out="Give the number of trials.")
         if not isinstance(self.metric, str) or not self.metric.strip():
             raise TaskError(f"metric = {self.metric!r} is not a name. Name what the objective returns.")
         check_texts(model=self.model, library=self.library, hardware=self.hardware)

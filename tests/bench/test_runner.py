@@ -7,6 +7,7 @@ import math
 import os
 import time
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from tunewise.bench.methods import METHODS, Setting, choose
 from tunewise.bench.problems import get as find_problem
 from tunewise.bench.records import Records, Run, RunKey, Step, append, read_runs
 from tunewise.bench.runner import plan, play, run
-from tunewise.errors import ModelUnavailable, UsageError
+from tunewise.errors import BudgetReached, ModelUnavailable, UsageError
+from tunewise.llm.base import ChatReply
+from tunewise.llm.prices import Price
 from tunewise.llm.scripted import FunctionModel, ScriptedModel
 from tunewise.testing.simulated import expert
 from whole_paths import InProcess, assert_paragraph, start
@@ -309,6 +312,28 @@ def test_cost_and_tokens_are_unknown_where_the_server_does_not_say() -> None:
     model.price = None
     step = next(iter(play(METHODS["compressed"], Setting(problem=problem, budget=2, seed=0, model=model))))
     assert (step.calls, step.input_tokens, step.cost_usd) == (1, None, None)
+
+
+def test_a_cap_in_dollars_leaves_runs_out_and_a_higher_one_goes_on(tmp_path: Path) -> None:
+    said = count()
+    used: dict[str, Any] = {"model": "m", "input_tokens": 100, "output_tokens": 10}
+    model = FunctionModel(lambda _: ChatReply(text=json.dumps({"x1": next(said) / 10, "x2": 1}), **used), name="m")
+    model.price = Price(input_usd_per_million=100, output_usd_per_million=0)
+    given: dict[str, Any] = {"model": model, "methods": "tpe,compressed", "seeds": 1, "budgets": (2,)}
+    file = tmp_path / "r.jsonl"
+    with pytest.raises(BudgetReached, match=r"have cost \$0\.\d+; --max-usd is 0\.001: 1 runs that ask"):
+        small(file, max_usd=0.001, **given)
+    assert sorted(key.method for key in read_runs([file])) == ["compressed", "tpe", "tpe"]
+    assert len(small(file, max_usd=1.0, **given).runs) == 4
+
+
+def test_a_cap_cannot_hold_where_the_cost_is_unknown(tmp_path: Path) -> None:
+    model = FunctionModel(lambda _: '{"x1": 1, "x2": 2}', name="m")
+    model.price = None
+    with pytest.raises(BudgetReached, match="have cost an unknown sum"):
+        small(tmp_path / "r.jsonl", max_usd=5, model=model, methods="compressed", seeds=1, budgets=(2,))
+    with pytest.raises(UsageError, match="not a number of dollars"):
+        small(tmp_path / "r.jsonl", max_usd=float("nan"), methods="tpe")
 
 
 def test_environment_is_left_as_it_was(tmp_path: Path) -> None:

@@ -343,6 +343,13 @@ def test_an_objective_may_be_an_evaluator_or_a_space_a_mapping(tmp_path: Path) -
     assert open_study(tmp_path / "x.journal").best_value == study.best_value
 
 
+def test_a_limit_beside_an_evaluator_is_refused() -> None:
+    from tunewise.evaluate import FunctionEvaluator
+
+    with pytest.raises(StudyError, match="FunctionEvaluator is an Evaluator, which has limits of its own"):
+        tune(FunctionEvaluator(value_of), SPACE, proposer="random", trials=1, timeout_s=5)
+
+
 def test_what_an_objective_changes_in_its_argument_changes_nothing() -> None:
     def greedy(configuration: dict[str, Any]) -> float:
         value = float(configuration.pop("C"))

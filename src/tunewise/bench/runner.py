@@ -13,13 +13,14 @@ from __future__ import annotations
 import math
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from tunewise.bench.known import Known, Purse
 from tunewise.bench.methods import METHODS, Chosen, Method, Outcome, Setting
 from tunewise.bench.problems.base import Problem
 from tunewise.bench.records import Records, Run, RunKey, Step, append, exclusive, read_runs
@@ -127,6 +128,7 @@ def run(
     jobs: int = 1,
     pool: int = POOL,
     terms: Terms = Terms(),  # noqa: B008 - immutable
+    max_usd: float | None = None,
     watch: Watch | None = None,
 ) -> Report:
     """Run what the records do not hold yet.
@@ -141,14 +143,18 @@ def run(
         jobs: Processes.
         pool: Random configurations that are evaluated for `random`.
         terms: How problems are evaluated and told of.
+        max_usd: No run that asks a model is begun once the records have cost so many US dollars, or nobody knows what.
         watch: Is told of progress.
 
     Raises:
         UsageError: An argument breaks a rule; nothing was computed.
         ModelError: The model is of no use; what was finished is kept.
+        BudgetReached: Runs were left out because of `max_usd`; all others are done.
     """
     check(methods, budgets=budgets, seeds=seeds, jobs=jobs, pool=pool, model=model)
     found = [terms.find(name) for name in problems]
+    if max_usd is not None and not 0 <= max_usd < math.inf:
+        raise UsageError(f"max_usd = {max_usd} is not a number of dollars, 0 or more. Leave it out for no cap.")
     named = model.name if model else ""
     planned = plan(found, methods, budgets=budgets, seeds=seeds, pool=pool, model=named, terms=terms)
     with exclusive(records):
@@ -157,7 +163,8 @@ def run(
         if watch:
             watch.begun([key for key, _ in todo], len(planned.runs) - len(todo), jobs)
         crashes = []
-        for key, result, seconds in results(todo, model=model, jobs=jobs, terms=terms):
+        purse = Purse(known, max_usd)
+        for key, result, seconds in results(purse.allow(todo), model=model, jobs=min(jobs, len(todo)), terms=terms):
             if isinstance(result, Run):
                 append(records, result)
                 known.add(result)
@@ -165,35 +172,9 @@ def run(
                 crashes.append(Crash(key, result))
             if watch:
                 watch.ended(key, seconds)
+    purse.check(records)
     asked = {answer: known.runs[answer] for key, _ in planned.runs if (answer := known.find(key))}
     return Report(runs=asked, refusals=planned.refusals, crashes=tuple(crashes))
-
-
-class Known:
-    """Which run answers for a key: itself, or a longer one of a method that does not plan by the budget."""
-
-    def __init__(self, runs: Records) -> None:
-        self.runs = dict(runs)
-        self._longest: dict[RunKey, RunKey] = {}
-        for key in runs:
-            self._note(key)
-
-    def add(self, run: Run) -> None:
-        """One that ended."""
-        self.runs[run.key] = run
-        self._note(run.key)
-
-    def find(self, key: RunKey) -> RunKey | None:
-        """The run that answers; None where there is none."""
-        if key in self.runs:
-            return key
-        longest = self._longest.get(key._replace(budget=0))
-        return longest if longest and longest.budget > key.budget and not METHODS[key.method].planned else None
-
-    def _note(self, key: RunKey) -> None:
-        kind = key._replace(budget=0)
-        if kind not in self._longest or self._longest[kind].budget < key.budget:
-            self._longest[kind] = key
 
 
 def check(
@@ -270,15 +251,15 @@ Result = tuple[RunKey, Run | str, float]
 
 
 def results(
-    todo: Sequence[tuple[RunKey, int]], *, model: ModelSpec | ChatModel | None, jobs: int, terms: Terms
+    todo: Iterable[tuple[RunKey, int]], *, model: ModelSpec | ChatModel | None, jobs: int, terms: Terms
 ) -> Iterator[Result]:
     """Runs as they end; a text in place of one that a library's error ended."""
-    if jobs == 1 or len(todo) < 2:
+    if jobs < 2:
         with one_thread():
             for key, size in todo:
                 yield one(key, size, model, terms)
         return
-    with workers(min(jobs, len(todo))) as pool:
+    with workers(jobs) as pool:
         waiting: set[Future[Result]] = set()
         left = iter(todo)
         try:

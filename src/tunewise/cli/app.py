@@ -33,6 +33,7 @@ app = typer.Typer(
 
     - `tunewise chat study.yaml`: ask about it
 
+    - `tunewise generate table.csv --target price --task regression --model gpt-5`: have the model written, too
     - `tunewise bench list`: problems and methods, which `tunewise bench run` compares
 
     Exit codes: 0 done, 2 wrong usage, 3 budget reached, 4 model unusable, 5 objective failed throughout,

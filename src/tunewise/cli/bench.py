@@ -50,6 +50,9 @@ def run(
     protocol: Annotated[str | None, typer.Option(help="clean or hpobench-0.0.10; else as the table has it.")] = None,
     data_dir: DataOption = None,
     prompt: Annotated[int, typer.Option(min=0, max=3, help="The paper's prompt for landscapes.")] = 2,
+    max_usd: Annotated[
+        float | None, typer.Option(min=0, help="Begin no run that asks the model once the records cost so much.")
+    ] = None,
     records: Annotated[Path, typer.Option(metavar="FILE", help="Read, and added to.")] = Path("bench.jsonl"),
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -61,7 +64,7 @@ def run(
 
     - `tunewise bench run hpobench --methods classical,smac:3 --jobs 2 --records classical.jsonl`
 
-    - `tunewise bench run svm,lr --methods compressed,auto --model gpt-5 --budget 10`
+    - `tunewise bench run svm,lr --methods compressed,auto --model gpt-5 --budget 10 --max-usd 5`
 
     - `tunewise bench run taxi --methods random,auto,programs --model gpt-5 --budget 5,10 --data-dir data`
     """
@@ -91,6 +94,7 @@ def run(
                 jobs=jobs,
                 pool=pool,
                 terms=Terms(mode=mode.value, protocol=protocol, data_dir=data_dir, prompt=prompt),
+                max_usd=max_usd,
                 watch=None if quiet else progress,
             )
         except KeyboardInterrupt:

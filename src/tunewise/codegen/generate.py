@@ -11,6 +11,7 @@ from typing import Any
 import optuna
 from optuna.trial import TrialState
 
+from tunewise.checks import check_whole
 from tunewise.codegen.contract import installed_contract
 from tunewise.codegen.data import Dataset
 from tunewise.codegen.evaluate import TRAIN, Runner
@@ -71,8 +72,7 @@ class Generation:
         price: Price | None = None,
     ) -> None:
         for name, value in (("trials", trials), ("epochs", epochs)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise StudyError(f"{name} = {value!r} is not a whole number of at least 1. Correct it.")
+            check_whole(name, value, 1, error=StudyError)
         chosen = installed_contract(contract)
         self.trials = trials
         self.runner = Runner(

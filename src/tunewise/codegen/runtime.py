@@ -50,7 +50,7 @@ def sandbox_for(contract: str, *, unsafe: bool = False) -> Iterator[Sandbox]:
     try:
         warm = warm_sandbox(["numpy"], warm_up=NO_THREADS_STEP + step)
     except SandboxUnavailable as error:
-        logger.info("No warm sandbox, so that each run takes seconds longer: %s", error)
+        logger.warning("No warm sandbox, so that each run takes seconds longer: %s", error)
         yield find_sandbox()
         return
     with warm:

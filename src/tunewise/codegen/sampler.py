@@ -27,8 +27,10 @@ from tunewise.history import PROPOSAL_KEY, HistoryReader, TrialRecord
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest
 from tunewise.llm.ledger import Ledger, Totals
 from tunewise.proposers import Ask, Proposal, Proposer
-from tunewise.proposers.auto import AutoOptions, auto_with
-from tunewise.sampler import PROPOSERS, drive
+from tunewise.proposers.auto import auto_with
+from tunewise.proposers.named import PROPOSERS
+from tunewise.proposers.options import AutoOptions
+from tunewise.sampler import drive
 from tunewise.space import SearchSpace
 from tunewise.task import Task
 

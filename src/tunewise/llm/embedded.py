@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tunewise.errors import ModelUnusable, UsageError
+from tunewise.checks import check_whole
+from tunewise.errors import ModelUnusable
 from tunewise.llm.base import ChatReply, ChatRequest
 from tunewise.llm.openai import OpenAIModel
 from tunewise.llm.prices import FREE, Price
@@ -52,8 +53,7 @@ class EmbeddedModel:
             ("max_output_tokens", max_output_tokens, 1),
         )
         for name, value, least in bounds:
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise UsageError(f"{name} = {value!r} is not a whole number of at least {least}.")
+            check_whole(name, value, least)
         self.path = find_weights(path)
         self.name = f"{self.path.stem} (embedded)"
         self.context_tokens: int | None = context_tokens

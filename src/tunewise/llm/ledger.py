@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from math import ceil
 from typing import Any
 
+from tunewise.checks import check_whole
 from tunewise.errors import BudgetReached, ModelUnavailable, ModelUnusable, ReplayMiss, StudyError, UsageError
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest, FinishReason, ToolCall
 from tunewise.llm.prices import Price, find_price
@@ -120,8 +121,8 @@ class Caps:
     def __post_init__(self) -> None:
         for name in ("max_calls", "max_tokens"):
             value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
-                raise UsageError(f"{name} = {value!r} is not a whole number of 0 or more. Use None for no cap.")
+            if value is not None:
+                check_whole(name, value, 0, way_out="Use None for no cap.")
         usd = self.max_usd
         if usd is not None and (isinstance(usd, bool) or not isinstance(usd, int | float) or not 0 <= usd < math.inf):
             raise UsageError(f"max_usd = {usd!r} is not a number of dollars, 0 or more. Use None for no cap.")

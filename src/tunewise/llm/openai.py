@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from tunewise.checks import check_whole
 from tunewise.errors import ModelUnavailable, ModelUnusable, UsageError
 from tunewise.llm.base import ChatReply, ChatRequest, FinishReason, ToolCall
 from tunewise.llm.dialect import clean, recall, remember
@@ -84,8 +85,7 @@ class OpenAIModel:
             raise UsageError(f"The model's name {name!r} is empty. Give the name that the server lists.")
         if isinstance(timeout_s, bool) or not 0 < timeout_s < math.inf:
             raise UsageError(f"timeout_s = {timeout_s!r} is not a number of seconds above 0.")
-        if isinstance(max_retries, bool) or not isinstance(max_retries, int) or max_retries < 0:
-            raise UsageError(f"max_retries = {max_retries!r} is not a whole number of 0 or more.")
+        check_whole("max_retries", max_retries, 0)
         self.name = name.strip()
         self.base_url = check_url(base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL)
         self.context_tokens = context_tokens

@@ -1,9 +1,10 @@
 """Where configurations come from: generators that yield requests to a model and return a `Proposal`. No I/O."""
 
-from tunewise.proposers.auto import AutoOptions, auto, auto_prior, auto_with
+from tunewise.proposers.auto import auto, auto_prior, auto_with
 from tunewise.proposers.base import Ask, Meanwhile, Proposal, Proposer, Proposing, Source
 from tunewise.proposers.chat import chat
 from tunewise.proposers.compressed import compressed
+from tunewise.proposers.options import AutoOptions
 from tunewise.proposers.plain import default_first, random
 
 __all__ = [

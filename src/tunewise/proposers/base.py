@@ -29,7 +29,7 @@ from tunewise.llm.base import ChatReply, ChatRequest, Message
 from tunewise.prompts.parse import ParsedReply, parse_reply
 from tunewise.prompts.render import render, template_hash
 from tunewise.prompts.schema import reply_schema
-from tunewise.prompts.views import WrongReplyView
+from tunewise.prompts.views import WrongReplyView, show
 from tunewise.space import Configuration, SearchSpace, Value
 from tunewise.task import Task
 
@@ -228,9 +228,14 @@ def object_to(parsed: ParsedReply, ask: Ask) -> str:
     if parsed.repairs:
         return "; ".join(f"{r.name} = {r.given} is {r.rule}" for r in parsed.repairs) + "."
     if twin := ask.nearly(parsed.configuration):
-        known = "is being evaluated now" if twin.state == "running" else "has been evaluated"
-        return f"It repeats trial {twin.number}, which {known}. Propose a different configuration."
+        return f"{repetition_of(twin)}. Propose a different configuration."
     return ""
+
+
+def repetition_of(trial: TrialRecord) -> str:
+    """Which trial is repeated."""
+    known = "is being evaluated now" if trial.state == "running" else "has been evaluated"
+    return f"It repeats trial {trial.number}, which {known}"
 
 
 def asked_again(first: ChatRequest, refused: tuple[str, ...], *, room: int) -> ChatRequest:
@@ -282,3 +287,18 @@ def draw(ask: Ask) -> Configuration:
         if not ask.nearly(configuration):
             break
     return configuration
+
+
+def joined(earlier: Mapping[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """One record for a trial whose parameters were asked for one by one; what was random makes the whole random."""
+    if "configuration" not in earlier:
+        return new
+    configuration = {**earlier["configuration"], **new["configuration"]}
+    worse = max(earlier, new, key=lambda p: ("fallback" in p, p["source"] == "repair"))
+    both = {
+        key: [*earlier.get(key, ()), *new.get(key, ())]
+        for key in ("repairs", "refused")
+        if key in earlier or key in new
+    }
+    reply = {"reply": show(configuration)} if "reply" in worse else {}
+    return {**earlier, **new, **worse, **both, **reply, "configuration": configuration}

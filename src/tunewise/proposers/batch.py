@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tunewise.errors import ContextLimitExceeded, InvalidReply, ModelUnavailable
-from tunewise.history import TrialRecord
 from tunewise.llm.base import ChatReply, ChatRequest, Message
 from tunewise.prompts.parse import ParsedReply, parse_batch
 from tunewise.prompts.schema import batch_schema
-from tunewise.proposers.base import Ask, asked_again, cut_off, kept
+from tunewise.proposers.base import Ask, asked_again, cut_off, kept, repetition_of
 from tunewise.proposers.credit import policy_of
 from tunewise.space import Configuration
 
@@ -115,15 +114,10 @@ def usable(ask: Ask, reply: ChatReply) -> tuple[tuple[Candidate, ...], tuple[str
     objections = list(parsed.objections)
     for one in parsed.replies:
         if twin := ask.nearly(one.configuration):
-            objections.append(f"{twin_of(twin)}. Propose different configurations.")
+            objections.append(f"{repetition_of(twin)}. Propose different configurations.")
         elif not any(ask.near(one.configuration, c.configuration) for c in candidates):
             candidates.append(as_candidate(one, reply.model))
     return tuple(candidates), tuple(objections)
-
-
-def twin_of(trial: TrialRecord) -> str:
-    """Which trial is repeated."""
-    return f"It repeats trial {trial.number}, which {'is being' if trial.state == 'running' else 'has been'} evaluated"
 
 
 def as_candidate(parsed: ParsedReply, model: str) -> Candidate:

@@ -13,7 +13,7 @@ from tunewise.history import History, TrialRecord
 from tunewise.objectives import norm
 
 if TYPE_CHECKING:
-    from tunewise.proposers.auto import AutoOptions
+    from tunewise.proposers.options import AutoOptions
 
 __all__ = ["Evidence", "fair_value", "policy_of", "read_evidence", "stale_for"]
 

@@ -26,7 +26,7 @@ from tunewise.proposers.credit import policy_of
 from tunewise.space import Configuration, SearchSpace
 
 if TYPE_CHECKING:
-    from tunewise.proposers.auto import AutoOptions
+    from tunewise.proposers.options import AutoOptions
     from tunewise.surrogate import Surrogate
 
 __all__ = ["agreement", "ask_for_prior", "guesses_in", "guide", "led", "prior_asked"]

@@ -9,8 +9,8 @@ from itertools import accumulate, groupby
 from typing import Any
 
 from tunewise.history import History, TrialRecord
-from tunewise.proposers.auto import AutoOptions
 from tunewise.proposers.credit import policy_of
+from tunewise.proposers.options import AutoOptions
 from tunewise.report.records import Record, best_and_latest
 from tunewise.report.texts import number, value
 

@@ -14,6 +14,7 @@ import optuna
 from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
+from tunewise.checks import check_whole
 from tunewise.errors import BudgetReached, ModelError, ObjectiveFailed, StudyError, TrialFailed
 from tunewise.evaluate import Evaluation, Evaluator, FunctionEvaluator
 from tunewise.history import RESULT_KEY, History, HistoryReader, TrialRecord, direction_of
@@ -106,8 +107,12 @@ def tune(
         ("trials", trials, "how many evaluations there may be"),
         ("workers", workers, "how many trials run at a time"),
     ):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise StudyError(f"{option} = {value!r} is not a whole number of at least 1. Say {meaning}.")
+        check_whole(option, value, 1, error=StudyError, way_out=f"Say {meaning}.")
+    if timeout_s is not None and isinstance(objective, Evaluator):
+        raise StudyError(
+            f"timeout_s = {timeout_s!r} limits a plain function, and {type(objective).__name__} is an Evaluator, which "
+            "has limits of its own. Set the limit there, and leave timeout_s out."
+        )
     space = space if isinstance(space, SearchSpace) else SearchSpace.from_dict(space)
     task = task or Task()
     task = replace(task, budget=task.budget or trials)

@@ -147,6 +147,22 @@ def test_a_run_of_programs_tells_the_truth(data: Path, model: FunctionModel, rec
     assert all("test_loss" in step.extra for steps in runs.values() for step in steps)
 
 
+def test_a_model_that_writes_no_program_has_failed_evaluations(data: Path, records: Path, tmp_path: Path) -> None:
+    file = tmp_path / "taxi.jsonl"
+    file.write_text("".join(f"{line}\n" for line in records.read_text().splitlines() if '"programs"' not in line))
+    model = FunctionModel(lambda _: BROKEN, name="player")
+    report = run(
+        ["taxi"], choose("programs"), budgets=[2], seeds=1, records=file, model=model, terms=Terms(data_dir=data)
+    )
+    (steps,) = (found.steps for found in report.runs.values())
+    assert [(step.value, step.configuration, step.calls, step.refused) for step in steps] == [(None, {}, 5, 5)] * 2
+    assert "imports pandas" in steps[0].error
+    write_report([file], tmp_path / "r")
+    text = (tmp_path / "r/report.md").read_text()
+    assert "| programs | failed, failed |" in text
+    assert "p10 repair: refused." in text
+
+
 def test_the_page_shows_losses_and_programs(records: Path, tmp_path: Path) -> None:
     write_report([records], tmp_path / "r", note="Played by a script.")
     text = (tmp_path / "r/report.md").read_text()

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 from tunewise.bench.methods.base import Method, Offering, Setting
 from tunewise.bench.methods.optuna import quiet_study
 from tunewise.bench.methods.ours import studied
 from tunewise.bench.problems.base import Problem, Programmable
+from tunewise.codegen.write import NoProgram
+from tunewise.errors import TrialFailed
+
+if TYPE_CHECKING:
+    import optuna
+
+    from tunewise.evaluate.base import Evaluation, Evaluator
+    from tunewise.space import Value
+    from tunewise.study.tune import Suggests
 
 __all__ = ["METHODS"]
 
 
 def start(setting: Setting) -> Offering:
-    """A study of programs; the first evaluations are of a program's defaults, which are the model's own."""
+    """A study of programs."""
     from tunewise.codegen.generate import ProgramEvaluator
     from tunewise.codegen.sampler import ProgramSpaces
 
@@ -19,7 +31,33 @@ def start(setting: Setting) -> Offering:
     assert setting.model, "methods that ask are given a model"
     generation = setting.problem.generation(setting.model, trials=setting.budget, seed=setting.entropy)
     study = quiet_study(generation.sampler)
-    return studied(study, ProgramSpaces(), budget=setting.budget, evaluator=ProgramEvaluator(study, generation.runner))
+    programs = Forgiving(ProgramSpaces(), ProgramEvaluator(study, generation.runner))
+    return studied(study, programs, budget=setting.budget, evaluator=programs)
+
+
+class Forgiving:
+    """Spaces and evaluations of programs, where a trial for which the model wrote none is one that failed.
+
+    A comparison that ended there would be one of the models that can write programs.
+    """
+
+    def __init__(self, spaces: Suggests, evaluator: Evaluator) -> None:
+        self._spaces, self._evaluator = spaces, evaluator
+        self._why = ""
+
+    def suggest(self, trial: optuna.Trial) -> Mapping[str, Value]:
+        """The configuration of a trial; empty where there is no program."""
+        try:
+            return self._spaces.suggest(trial)
+        except NoProgram as error:
+            self._why = str(error)
+            return {}
+
+    def evaluate(self, configuration: Mapping[str, Value]) -> Evaluation:
+        """Train and score it; see `Evaluator`."""
+        if not configuration:
+            raise TrialFailed(self._why)
+        return self._evaluator.evaluate(configuration)
 
 
 def needs_programs(problem: Problem) -> str:

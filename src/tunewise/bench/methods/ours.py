@@ -93,8 +93,8 @@ def offered(study: optuna.Study, number: int, billed: set[tuple[int, str]]) -> O
     }
     billed.update(made)
     calls = made.values()
-    written = [record for key, record in study.user_attrs.items() if key.startswith(PROGRAM_KEY)]
-    programs = [record for record in written if record["trial"] == number]
+    written = [program for key, program in study.user_attrs.items() if key.startswith(PROGRAM_KEY)]
+    programs = [program for program in written if program["trial"] == number]
     return Offer(
         configuration=record.configuration,
         source=record.source,

@@ -333,3 +333,34 @@ def test_places_where_no_journal_can_be(tmp_path: Path, cli: InProcess) -> None:
         assert_paragraph(cli("tune", file, "-q", "--storage", storage), 2, str(storage))
     assert cli("tune", file, "-q", "--storage", tmp_path / "new" / "deep" / "x.journal").code == 0
     assert (tmp_path / "new" / "deep" / "x.journal").exists()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_end_between_the_result_and_the_telling_loses_no_evaluation(
+    fails: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluated: list[float] = []
+
+    def objective(configuration: dict[str, Any]) -> float:
+        evaluated.append(configuration["C"])
+        if fails and len(evaluated) == 1:
+            raise ValueError("a bad start")
+        return float(configuration["C"])
+
+    class Killed(BaseException):
+        """The process is no more: nothing of ours runs any longer."""
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise Killed
+
+    def go_on() -> optuna.Study:
+        return tune(objective, space(), proposer="random", trials=2, storage=tmp_path / "s.journal")
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(optuna.Study, "tell", killed)
+        go_on()
+    assert open_study(tmp_path / "s.journal").get_trials()[0].state.name == "RUNNING"
+    trials = go_on().get_trials()
+    assert len(evaluated) == 2
+    assert [t.state.name for t in trials] == ["FAIL" if fails else "COMPLETE", "COMPLETE"]
+    assert [t.params["C"] for t in trials] == evaluated

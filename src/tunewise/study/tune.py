@@ -228,12 +228,8 @@ class Driver:
 
     def _finish(self, future: Future[Any]) -> None:
         trial = self._running[future]
-        result, value = outcome(future)
-        trial.set_user_attr(RESULT_KEY, result)
-        if value is None:
-            self._study.tell(trial, state=TrialState.FAIL)
-        else:
-            self._study.tell(trial, value)
+        trial.set_user_attr(RESULT_KEY, outcome(future))
+        tell_stored(self._study, trial._trial_id)
         del self._running[future]
         if self._watch:
             self._watch.told(self._record(trial), self._reader.read(self._study))
@@ -260,8 +256,8 @@ def timed(evaluator: Evaluator, configuration: Mapping[str, Value]) -> tuple[Eva
     return evaluation, time.monotonic() - began
 
 
-def outcome(future: Future[Any]) -> tuple[dict[str, Any], float | None]:
-    """What is stored about an evaluation, and its value; None when it failed.
+def outcome(future: Future[Any]) -> dict[str, Any]:
+    """What is stored about an evaluation: its value, or the error that it failed with, and more.
 
     Raises:
         StudyError: The objective cannot be run at all.
@@ -271,15 +267,39 @@ def outcome(future: Future[Any]) -> tuple[dict[str, Any], float | None]:
     except StudyError:
         raise
     except Exception as error:  # noqa: BLE001 - a lost worker, a broken pool: recorded as the reason
-        return {"error": mask(f"{type(error).__name__}: {error}")}, None
+        return {"error": mask(f"{type(error).__name__}: {error}")}
     if isinstance(evaluation, str):
-        return {"seconds": seconds, "error": mask(evaluation)}, None
-    return {"seconds": seconds, **({"extra": dict(evaluation.extra)} if evaluation.extra else {})}, evaluation.value
+        return {"seconds": seconds, "error": mask(evaluation)}
+    return {"value": evaluation.value, "seconds": seconds} | (
+        {"extra": dict(evaluation.extra)} if evaluation.extra else {}
+    )
+
+
+def tell_stored(study: optuna.Study, trial_id: int) -> bool:
+    """Tell a trial's result from its attribute, which is written first: what was earned cannot fall between the two.
+
+    Returns:
+        Whether there is a result.
+    """
+    trial = study._storage.get_trial(trial_id)
+    match trial.user_attrs.get(RESULT_KEY):
+        case {"value": int() | float() as value}:
+            study.tell(trial.number, value)
+        case {"error": _}:
+            study.tell(trial.number, state=TrialState.FAIL)
+        case _:
+            return False
+    return True
 
 
 def requeue(study: optuna.Study, trial_id: int) -> None:
-    """Put a trial back into the queue: the next ask gets it, with the same configuration and the same source."""
-    with suppress(optuna.exceptions.UpdateFinishedTrialError):  # interrupted just after its result was stored
+    """Put a trial back into the queue: the next ask gets it, with the same configuration and the same source.
+
+    One that was interrupted between its result and the end is ended.
+    """
+    with suppress(optuna.exceptions.UpdateFinishedTrialError):  # interrupted just after it was told
+        if study._storage.get_trial(trial_id).state == TrialState.RUNNING and tell_stored(study, trial_id):
+            return
         study._storage.set_trial_state_values(trial_id, state=TrialState.WAITING)
 
 

@@ -22,7 +22,7 @@ from tunewise.codegen.tell import tuning_request
 from tunewise.codegen.tools import answered_by_calls, tool_of
 from tunewise.codegen.tree import Program, Tree, joined_name, split_name
 from tunewise.codegen.write import NoProgram, write_program
-from tunewise.errors import ModelUnavailable, ModelUnusable, StudyError
+from tunewise.errors import ModelUnavailable, StudyError
 from tunewise.history import PROPOSAL_KEY, HistoryReader, TrialRecord
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest
 from tunewise.llm.ledger import Ledger, Totals
@@ -133,7 +133,7 @@ class ProgramSampler(BaseSampler):
                 return untuned(self._write(study, trial, tree, step))
             except (NoProgram, ModelUnavailable) as error:
                 if step.tune is None:
-                    raise error if isinstance(error, ModelUnavailable) else ModelUnusable(str(error)) from None
+                    raise
                 note = f"No new program: {error}"
                 logger.warning("Trial %d: %s", trial.number, note)
         program = step.tune

@@ -141,7 +141,8 @@ class ProgramSampler(BaseSampler):
         tree = Tree.from_study(study, tree.history)
         if not tree.history_of(program).trials:
             return untuned(program)
-        return replace(self._tune(study, trial, tree, program), note=note)
+        proposal = self._tune(study, trial, tree, program)
+        return replace(proposal, note=note or proposal.note)
 
     def _write(self, study: Study, trial: FrozenTrial, tree: Tree, step: Step) -> Program:
         return write_program(

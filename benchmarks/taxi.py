@@ -1,180 +1,282 @@
-"""The paper's comparison on New York City's taxi trips: random search, configurations by a model, programs by a model.
+"""The paper's comparison on New York City's taxi trips, played by a script where no language model can be reached.
 
-    python benchmarks/taxi.py --data FOLDER --configurations 200
-    python benchmarks/taxi.py --data FOLDER --prepare trips.parquet     # a table for `tunewise generate`
+    python benchmarks/taxi.py --data-dir FOLDER                              # run the suite, then docs/results/taxi.md
+    python benchmarks/taxi.py --data-dir FOLDER --prepare trips.parquet      # a table for `tunewise generate`
+    python benchmarks/taxi.py --serve                                        # the script as a server, likewise
 
-Random search and the configurations share a fixed space (depth, width, batch size, learning rate, weight decay) of a
-plain network; every evaluation trains for real in the sandbox. Without --model the language model is a script
-(`taxi_players.py`), which shows that everything runs end to end and says nothing about language models.
+The script plays a competent model: it has a program that is broken, one that diverges, and good ones, and it tunes
+them by calling their function. It shows that everything runs, and says nothing about language models; for those there
+is `tunewise bench run taxi --model ...`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import logging
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import optuna
+from tunewise.bench.methods import choose
+from tunewise.bench.problems.taxi import find_trips
+from tunewise.bench.report import write_report
+from tunewise.bench.runner import run
+from tunewise.bench.suites import Terms
+from tunewise.cli.options import quiet_optuna
+from tunewise.codegen.taxi import load_taxi
+from tunewise.llm import ChatReply, ChatRequest, FunctionModel, ToolCall
+from tunewise.testing.server import FaultServer, answers
 
-from taxi_players import BASELINE, code_player, configuration_player
-from taxi_report import Trace, write_report
-from tunewise.codegen.contract import CONTRACTS, read_space
-from tunewise.codegen.data import Dataset, Recipe, make_dataset
-from tunewise.codegen.evaluate import Runner
-from tunewise.codegen.export import export_program
-from tunewise.codegen.generate import Generation
-from tunewise.codegen.runtime import sandbox_for
-from tunewise.codegen.sampler import Options
-from tunewise.codegen.taxi import PICKUP, TARGET, load_taxi
-from tunewise.codegen.tree import Tree
-from tunewise.errors import TrialFailed
-from tunewise.evaluate import Evaluation
-from tunewise.history import History
-from tunewise.llm import resolve_model
-from tunewise.sampler import LLMSampler
-from tunewise.sandbox.base import Limits, Sandbox
-from tunewise.space import Value
-from tunewise.study.tune import tune
-from tunewise.task import Task
+BUDGETS = (5, 10)
+NOTE = (
+    "The language model of this page is a script that plays a competent one. The page shows that the comparison runs "
+    "end to end, with every evaluation trained for real. It says nothing about language models: what the script "
+    "proposes was written by people."
+)
 
-TORCH = CONTRACTS["torch"]
-LIMITS = Limits(wall_s=600.0, cpu_s=600.0)
+BROKEN = """
+import torch
+import pandas as pd
 
+def make_model_and_optimizer(width: int = 64, learning_rate: float = 1e-3):
+    model = torch.nn.Sequential(torch.nn.Linear(N_INPUTS, width), torch.nn.ReLU(), torch.nn.Linear(width, 1))
+    return model, torch.optim.Adam(model.parameters(), lr=learning_rate)
+"""
 
-@dataclass(frozen=True)
-class Baseline:
-    """An `Evaluator` of the fixed program."""
+SMOOTH = '''
+import torch
+from torch import nn
 
-    runner: Runner
+def make_model_and_optimizer(
+    width: Annotated[int, Range(32, 384, log=True)] = 128,
+    depth: Annotated[int, Range(1, 4)] = 2,
+    dropout: Annotated[float, Range(0.0, 0.5)] = 0.1,
+    learning_rate: Annotated[float, Range(1e-4, 2e-2, log=True)] = 2e-3,
+    weight_decay: Annotated[float, Range(1e-5, 1.0, log=True)] = 1e-2,
+    batch_size: Annotated[int, Range(32, 512, log=True)] = 128,
+):
+    """A network with layer normalization, GELU and dropout, trained by AdamW.
 
-    def evaluate(self, configuration: Mapping[str, Value]) -> Evaluation:
-        """Train it with a configuration."""
-        return self.runner.evaluate(BASELINE, configuration)
+    Args:
+        width: units of a hidden layer
+        depth: hidden layers
+        dropout: share of units that are dropped in training
+        learning_rate: step size of AdamW
+        weight_decay: decoupled decay of the weights
+        batch_size: rows of a training batch
+    """
+    layers, size = [], N_INPUTS
+    for _ in range(depth):
+        layers += [nn.Linear(size, width), nn.LayerNorm(width), nn.GELU(), nn.Dropout(dropout)]
+        size = width
+    model = nn.Sequential(*layers, nn.Linear(size, N_OUTPUTS))
+    return model, torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
+'''
+
+DIVERGING = '''
+import torch
+from torch import nn
+
+class Squared(nn.Module):
+    def forward(self, x):
+        return x * x
+
+def make_model_and_optimizer(
+    width: Annotated[int, Range(16, 256, log=True)] = 128,
+    learning_rate: Annotated[float, Range(1e-3, 1.0, log=True)] = 0.4,
+):
+    """Squared units see products of inputs; plain stochastic gradient descent.
+
+    Args:
+        width: hidden units
+        learning_rate: step size
+    """
+    model = nn.Sequential(nn.Linear(N_INPUTS, width), Squared(), nn.Linear(width, N_OUTPUTS))
+    return model, torch.optim.SGD(model.parameters(), lr=learning_rate, momentum=0.9)
+'''
+
+WIDE_AND_DEEP = '''
+import torch
+from torch import nn
+
+class WideAndDeep(nn.Module):
+    def __init__(self, width, rank, dropout):
+        super().__init__()
+        self.linear = nn.Linear(N_INPUTS, N_OUTPUTS)
+        self.left, self.right = nn.Linear(N_INPUTS, rank), nn.Linear(N_INPUTS, rank)
+        self.deep = nn.Sequential(
+            nn.Linear(N_INPUTS + rank, width), nn.LayerNorm(width), nn.SiLU(), nn.Dropout(dropout),
+            nn.Linear(width, width), nn.LayerNorm(width), nn.SiLU(), nn.Dropout(dropout), nn.Linear(width, N_OUTPUTS),
+        )
+
+    def forward(self, x):
+        pairs = self.left(x) * self.right(x)
+        return self.linear(x) + self.deep(torch.cat([x, pairs], dim=1))
+
+def make_model_and_optimizer(
+    width: Annotated[int, Range(32, 384, log=True)] = 128,
+    rank: Annotated[int, Range(4, 64, log=True)] = 16,
+    dropout: Annotated[float, Range(0.0, 0.5)] = 0.15,
+    learning_rate: Annotated[float, Range(1e-4, 1e-2, log=True)] = 1e-3,
+    weight_decay: Annotated[float, Range(1e-4, 1.0, log=True)] = 3e-2,
+    batch_size: Annotated[int, Range(32, 512, log=True)] = 64,
+):
+    """Linear effects, products of a low-rank view of the zones, and a deep part on both.
+
+    Args:
+        width: units of a hidden layer
+        rank: products of pairs
+        dropout: share of units that are dropped in training
+        learning_rate: step size of AdamW
+        weight_decay: decoupled decay of the weights
+        batch_size: rows of a training batch
+    """
+    model = WideAndDeep(width, rank, dropout)
+    return model, torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
+'''
+
+RESIDUAL = '''
+import torch
+from torch import nn
+
+class Block(nn.Module):
+    def __init__(self, width, dropout):
+        super().__init__()
+        self.inner = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), nn.Dropout(dropout),
+            nn.Linear(2 * width, width),
+        )
+
+    def forward(self, x):
+        return x + self.inner(x)
+
+def make_model_and_optimizer(
+    width: Annotated[int, Range(16, 192, log=True)] = 64,
+    blocks: Annotated[int, Range(1, 4)] = 2,
+    dropout: Annotated[float, Range(0.0, 0.5)] = 0.2,
+    learning_rate: Annotated[float, Range(1e-4, 1e-2, log=True)] = 1e-3,
+    weight_decay: Annotated[float, Range(1e-4, 1.0, log=True)] = 0.1,
+    batch_size: Annotated[int, Range(32, 512, log=True)] = 128,
+):
+    """Residual blocks with dropout, trained by AdamW.
+
+    Args:
+        width: units that the blocks share
+        blocks: how many
+        dropout: share of units that are dropped in training
+        learning_rate: step size of AdamW
+        weight_decay: decoupled decay of the weights
+        batch_size: rows of a training batch
+    """
+    model = nn.Sequential(
+        nn.Linear(N_INPUTS, width), *[Block(width, dropout) for _ in range(blocks)], nn.Linear(width, N_OUTPUTS)
+    )
+    return model, torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
+'''
+
+WRITTEN = (
+    ("A small network should do.", BROKEN),
+    ("A network with normalization and decoupled weight decay.", SMOOTH),
+    ("Squared units, which see products of zones.", DIVERGING),
+    (
+        "Linear effects, products of zones and hours, and a deep part, since trips depend on pairs of zones.",
+        WIDE_AND_DEEP,
+    ),
+    ("Residual blocks, which train well when they are small.", RESIDUAL),
+)
+
+CALLS: Mapping[str, list[dict[str, Any]]] = {
+    RESIDUAL: [{"learning_rate": 5e-4, "dropout": 0.3}, {"width": 96}, {"blocks": 1, "batch_size": 64}],
+    SMOOTH: [
+        {"learning_rate": 1e-3, "dropout": 0.2},
+        {"width": 256, "learning_rate": 1e-3},
+        {"depth": 1, "weight_decay": 0.1},
+        {"batch_size": 64, "learning_rate": 1e-3, "weight_decay": 0.1},
+    ],
+    WIDE_AND_DEEP: [
+        {"dropout": 0.3, "weight_decay": 0.1},
+        {"learning_rate": 5e-4, "rank": 32},
+        {"batch_size": 128, "learning_rate": 1.5e-3},
+        {"width": 256, "dropout": 0.4},
+    ],
+}
+
+CONFIGURATIONS: tuple[dict[str, Any], ...] = (
+    {"depth": 2, "width": 128, "batch_size": 128, "learning_rate": 1e-3, "weight_decay": 1e-5},
+    {"depth": 3, "width": 128, "batch_size": 128, "learning_rate": 1e-3, "weight_decay": 1e-4},
+    {"depth": 2, "width": 256, "batch_size": 128, "learning_rate": 5e-4, "weight_decay": 1e-4},
+    {"depth": 2, "width": 128, "batch_size": 64, "learning_rate": 5e-4, "weight_decay": 1e-3},
+    {"depth": 2, "width": 64, "batch_size": 64, "learning_rate": 2e-3, "weight_decay": 1e-3},
+    {"depth": 1, "width": 256, "batch_size": 64, "learning_rate": 1e-3, "weight_decay": 1e-3},
+    {"depth": 3, "width": 64, "batch_size": 128, "learning_rate": 2e-3, "weight_decay": 3e-3},
+    {"depth": 2, "width": 96, "batch_size": 256, "learning_rate": 3e-3, "weight_decay": 1e-3},
+    {"depth": 4, "width": 128, "batch_size": 128, "learning_rate": 5e-4, "weight_decay": 1e-3},
+    {"depth": 1, "width": 128, "batch_size": 32, "learning_rate": 5e-4, "weight_decay": 3e-3},
+)
 
 
 def main() -> None:
-    """Run what is missing in the records, then write the report."""
-    options = parse()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    logging.getLogger("tunewise").setLevel(logging.ERROR)
-    if options.prepare:
+    """Run what is missing in the records, then write the page; or what the options say instead."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-dir", type=Path, help="folder with nyc_green_2023")
+    parser.add_argument("--records", type=Path, default=Path("taxi.jsonl"), help="read, and added to")
+    parser.add_argument("--out", type=Path, default=Path("docs/results/taxi.md"))
+    parser.add_argument("--prepare", type=Path, help="write the clean table to this file and end")
+    parser.add_argument("--serve", action="store_true", help="answer like a server until interrupted")
+    options = parser.parse_args()
+    if options.serve:
+        serve()
+    elif options.prepare:
         import pyarrow.parquet
 
-        pyarrow.parquet.write_table(load_taxi(options.data), options.prepare)
-        return
-    recipe = Recipe(path=options.prepared, target=TARGET, time=PICKUP, rows=options.rows, seed=options.seed)
-    dataset = make_dataset(load_taxi(options.data), recipe, name="green taxi trips, New York City, 2023")
-    with sandbox_for("torch") as sandbox:
-        runner = Runner(
-            dataset=dataset, contract=TORCH, sandbox=sandbox, epochs=options.epochs, seed=options.seed, limits=LIMITS
-        )
-        random = random_search(runner, options.configurations, seed=options.seed, records=options.records)
-        configurations = configured(runner, options)
-        study = generated(dataset, sandbox, options)
-    write_report(
-        options,
-        dataset,
-        random=random,
-        runs={"configurations by the model": configurations, "programs by the model": trace_of(study)},
-        tree=Tree.from_study(study).lines(),
-        sandbox=sandbox.name,
-    )
-    if options.export:
-        options.export.write_text(export_program(study, file=options.export.name), "utf-8")
+        pyarrow.parquet.write_table(load_taxi(find_trips(options.data_dir)), options.prepare)
+    else:
+        compare(options.data_dir, options.records)
+        command = "python benchmarks/taxi.py --data-dir DATA"
+        write_report([options.records], options.out, note=NOTE, commands=[command])
 
 
-def parse() -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder with green_tripdata_YYYY-MM.parquet")
-    parser.add_argument("--prepare", type=Path, help="write the clean table to this file and end")
-    parser.add_argument("--prepared", default="trips.parquet", help="where the winner's file looks for that table")
-    parser.add_argument("--rows", type=int, default=20_000, help="trips, drawn at random before the split by time")
-    parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--configurations", type=int, default=200, help="of random search, evaluated for real")
-    parser.add_argument("--evaluations", type=int, default=10, help="of each of the other methods")
-    parser.add_argument("--patience", type=int, default=2, help="trials without gain before another program is written")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--model", help="a real one, as for `tunewise tune`")
-    parser.add_argument("--base-url")
-    parser.add_argument("--records", type=Path, default=Path("taxi.jsonl"), help="random configurations, added to")
-    parser.add_argument("--export", type=Path, help="write the winning program to this file")
-    parser.add_argument("--out", type=Path, default=Path("docs/results/taxi.md"))
-    return parser.parse_args()
+def compare(data_dir: Path | None, records: Path) -> None:
+    """The suite; each run has a player that begins at its first idea."""
+    quiet_optuna()
+    common: dict[str, Any] = {"seeds": 1, "records": records, "terms": Terms(data_dir=data_dir)}
+    run(["taxi"], choose("random,default+gp"), budgets=BUDGETS, **common)
+    for method, budget in product(("compressed", "auto", "programs"), BUDGETS):
+        run(["taxi"], choose(method), budgets=[budget], model=player(), **common)
 
 
-def random_search(runner: Runner, count: int, *, seed: int, records: Path) -> Trace:
-    """Evaluate random configurations of the fixed space; those in the records are not run again."""
-    space, rng = read_space(BASELINE, TORCH), np.random.default_rng(seed)
-    key = {"data": runner.dataset.fingerprint, "epochs": runner.epochs, "seed": seed}
-    lines = [json.loads(line) for line in records.read_text("utf-8").splitlines()] if records.exists() else []
-    known = {line["number"]: line["losses"] for line in lines if line["key"] == key}
-    trace: Trace = []
-    for number in range(count):
-        configuration = space.sample(rng)
-        if number not in known:
-            known[number] = losses_of(runner, configuration)
-            line = {"key": key, "number": number, "configuration": configuration, "losses": known[number]}
-            with records.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
-        trace.append(tuple(known[number]) if known[number] else None)
-    return trace
+def player() -> FunctionModel:
+    """Writes its programs in order, calls the function of the one at hand, and proposes configurations in order."""
+    written, proposed = iter(WRITTEN), iter(CONFIGURATIONS)
+    ideas = {code.strip(): iter(calls) for code, calls in CALLS.items()}
+
+    def reply(request: ChatRequest) -> str | ChatReply:
+        prompt = request.messages[-1].content
+        if request.tools:
+            at_hand = next((code for code in ideas if code in prompt), "")
+            calls = tuple(
+                ToolCall(name=request.tools[0].name, arguments=json.dumps(arguments), id=str(i))
+                for i, arguments in enumerate(islice(ideas.get(at_hand, iter(())), 2))
+            )
+            return ChatReply(text="More regularization, then other step sizes.", model="script", tool_calls=calls)
+        if "make_model_and_optimizer" in prompt:
+            idea, code = next(written, WRITTEN[-1])
+            return f"{idea}\n```python\n{code.strip()}\n```"
+        if '"candidates"' in prompt:  # one each time, so that ten are enough
+            return json.dumps({"candidates": [{"reason": "A usual one.", "configuration": next(proposed)}]})
+        return json.dumps(next(proposed))
+
+    return FunctionModel(reply, name="script")
 
 
-def losses_of(runner: Runner, configuration: Mapping[str, Value]) -> tuple[float, float] | None:
-    """Validation and test loss of the fixed program; None where training failed."""
-    try:
-        evaluation = runner.evaluate(BASELINE, configuration)
-    except TrialFailed:
-        return None
-    return evaluation.value, evaluation.extra["test_loss"]
-
-
-def configured(runner: Runner, options: argparse.Namespace) -> Trace:
-    """The configuration-based language model [Zhang] on the fixed space."""
-    space = read_space(BASELINE, TORCH)
-    task = Task(
-        model="feed-forward network with ReLU, trained by Adam",
-        library="torch",
-        data=runner.dataset.card,
-        metric=runner.dataset.metric,
-        budget=options.evaluations,
-    )
-    sampler = LLMSampler(
-        chosen_model(options) or configuration_player(), task=task, space=space, proposer="compressed", default=False
-    )
-    return trace_of(tune(Baseline(runner), space, task=task, trials=options.evaluations, sampler=sampler))
-
-
-def generated(dataset: Dataset, sandbox: Sandbox, options: argparse.Namespace) -> optuna.Study:
-    """Code generation: programs and their hyperparameters by the model, vetted by the surrogate."""
-    generation = Generation(
-        dataset,
-        sandbox=sandbox,
-        model=chosen_model(options) or code_player(),
-        trials=options.evaluations,
-        epochs=options.epochs,
-        seed=options.seed,
-        limits=LIMITS,
-        options=Options(patience=options.patience, seed=options.seed),
-    )
-    return generation.run()
-
-
-def chosen_model(options: argparse.Namespace) -> Any:
-    """The real model, if one is named."""
-    return resolve_model(options.model, base_url=options.base_url) if options.model else None
-
-
-def trace_of(study: optuna.Study) -> Trace:
-    """Validation and test loss of each evaluation."""
-    trials = History.from_study(study)
-    return [(t.value, t.extra["test_loss"]) if t.state == "finished" and t.value is not None else None for t in trials]
+def serve() -> None:
+    """Answer `tunewise generate`; each start begins with the first program again."""
+    with FaultServer(then=answers(player())) as server:
+        print(f"--model script --base-url {server.base_url}", flush=True)
+        while True:
+            time.sleep(60)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from tunewise.bench.measures import (
+    Interval,
     area,
+    at_best,
     best_so_far,
+    chances_of_best,
     expected_best,
     improvement,
     interval,
@@ -19,6 +22,7 @@ from tunewise.bench.measures import (
     ranks,
     resampled_best,
     share_above_zero,
+    spread,
 )
 
 
@@ -35,6 +39,22 @@ def test_a_value_above_the_worst_random_one_is_not_hidden() -> None:
 def test_expected_best_of_two_draws_from_three_values() -> None:
     # of the nine pairs of (1, 2, 4) five have the least value 1, three have 2, one has 4
     assert expected_best([4.0, 1.0, 2.0], 2) == pytest.approx((5 * 1 + 3 * 2 + 1 * 4) / 9)
+
+
+def test_another_number_of_the_best_so_far() -> None:
+    assert at_best([3.0, 5.0, 3.0, 1.0], [30, 50, 31, 10]).tolist() == [30, 30, 30, 10]  # of equal values the first
+    assert at_best([2.0], [7]).tolist() == [7]
+
+
+def test_where_random_searches_end_is_what_a_bootstrap_tends_to() -> None:
+    rng = np.random.default_rng(5)
+    values = np.sort(rng.gamma(2.0, size=200))
+    tests = values + rng.normal(0, 0.3, 200)
+    draws = tests[rng.integers(200, size=(20_000, 5)).min(axis=1)]
+    found = spread(tests, chances_of_best(200, 5))
+    assert found.value == pytest.approx(draws.mean(), rel=0.02)
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(draws, [0.1, 0.9])), abs=0.05)
+    assert spread([7.0], chances_of_best(1, 3)) == Interval(7.0, 7.0, 7.0)
 
 
 def test_expected_best_of_one_draw_is_the_mean() -> None:

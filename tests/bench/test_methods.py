@@ -61,9 +61,9 @@ def steps_of(name: str, problem: object, budget: int, seed: int = 0) -> list[Ste
 def test_mixed_and_conditional_spaces(name: str) -> None:
     method, problem = METHODS[name], Mixed()
     if name.endswith("cmaes"):
-        assert "kernel, gamma, shrinking" in method.refuses(SPACE)
+        assert "kernel, gamma, shrinking" in method.refuses(problem)
         return
-    assert method.refuses(SPACE) == ""
+    assert method.refuses(problem) == ""
     steps = steps_of(name, problem, 5)
     assert len(steps) == 5
     assert (steps[0].source == "default") == name.startswith("default+")

@@ -11,22 +11,11 @@ import pytest
 from tunewise.bench.records import read_runs
 from tunewise.bench.report import write_report
 from tunewise.bench.suites import suites
-from tunewise.llm.base import ChatRequest, Message
-from tunewise.testing.server import Behaviour, Exchange, FaultServer, Received, reply
-from tunewise.testing.simulated import Simulated, rambler
+from tunewise.testing.server import FaultServer, answers
+from tunewise.testing.simulated import rambler
 from whole_paths import InProcess, assert_paragraph
 
 METHODS = "random,default+random,tpe,default+tpe-4,cmaes,default+gp,gp,compressed,chat+reasoning,llm-then-bo,auto"
-
-
-def behind_a_server(model: Simulated) -> Behaviour:
-    """The simulated model as a server's."""
-
-    def play(exchange: Exchange, received: Received) -> None:
-        messages = tuple(Message(m["role"], m["content"]) for m in received.json["messages"])
-        reply(model.complete(ChatRequest(messages=messages)).text)(exchange, received)
-
-    return play
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +26,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_smoke(records: Path, cli: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "none")
-    with FaultServer(then=behind_a_server(rambler(seed=1))) as server:
+    with FaultServer(then=answers(rambler(seed=1))) as server:
         words = ["smoke", "--methods", METHODS, "--model", "simulated", "--base-url", server.base_url]
         ran = cli(
             "bench", "run", *words, "--budget", "12", "--seeds", 2, "--pool", 40, "--jobs", 2, "--records", records

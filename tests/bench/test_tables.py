@@ -253,4 +253,4 @@ def test_what_cannot_be_is_refused_at_once(
 
 
 def test_names_are_the_landscapes_and_the_32_tasks() -> None:
-    assert len(problems.names()) == len(set(problems.names())) == 42
+    assert len(problems.names()) == len(set(problems.names())) == 43

@@ -356,9 +356,10 @@ def test_an_end_between_the_result_and_the_telling_loses_no_evaluation(
     def go_on() -> optuna.Study:
         return tune(objective, space(), proposer="random", trials=2, storage=tmp_path / "s.journal")
 
-    with monkeypatch.context() as patch, pytest.raises(Killed):
+    with monkeypatch.context() as patch:
         patch.setattr(optuna.Study, "tell", killed)
-        go_on()
+        with pytest.raises(Killed):
+            go_on()
     assert open_study(tmp_path / "s.journal").get_trials()[0].state.name == "RUNNING"
     trials = go_on().get_trials()
     assert len(evaluated) == 2

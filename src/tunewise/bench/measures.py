@@ -19,7 +19,9 @@ __all__ = [
     "Interval",
     "Paired",
     "area",
+    "at_best",
     "best_so_far",
+    "chances_of_best",
     "expected_best",
     "improvement",
     "interval",
@@ -29,6 +31,7 @@ __all__ = [
     "ranks",
     "resampled_best",
     "share_above_zero",
+    "spread",
 ]
 
 Array = NDArray[np.float64]
@@ -51,19 +54,37 @@ def best_so_far(values: Sequence[float | None], *, budget: int, ceiling: float) 
     return np.asarray(np.minimum(curve, ceiling) if not padded else curve)
 
 
-def expected_best(pool: ArrayLike, budget: int) -> float:
-    """E[best of `budget` draws] from a pool of evaluated random configurations, each draw from the whole pool.
+def at_best(values: ArrayLike, others: ArrayLike) -> Array:
+    """After each evaluation, another number of the one with the least value; of equal values the first.
+
+    Args:
+        values: Of `n` evaluations.
+        others: Their other numbers.
+    """
+    given = np.asarray(values, dtype=float)
+    better = given[1:] < np.minimum.accumulate(given)[:-1]
+    leaders = np.maximum.accumulate(np.where([True, *better], np.arange(len(given)), 0))
+    return np.asarray(others, dtype=float)[leaders]
+
+
+def chances_of_best(size: int, budget: int) -> Array:
+    """How likely each of a pool's values, sorted, is the best of `budget` draws, each draw from the whole pool.
 
     This is what a bootstrap of the pool tends to, computed exactly: of `n` sorted values the best of `B` draws is the
     i-th or a later one with probability ((n - i) / n) ** B, i from 0.
 
     Args:
-        pool: `n` values, at least one.
+        size: `n`, at least 1.
         budget: `B`, at least 1.
     """
+    at_least = (np.arange(size, -1, -1) / size) ** budget
+    return np.asarray(at_least[:-1] - at_least[1:])
+
+
+def expected_best(pool: ArrayLike, budget: int) -> float:
+    """E[best of `budget` draws] from a pool of evaluated random configurations."""
     values = np.sort(np.asarray(pool, dtype=float))
-    at_least = (np.arange(len(values), -1, -1) / len(values)) ** budget
-    return float(values @ (at_least[:-1] - at_least[1:]))
+    return float(values @ chances_of_best(len(values), budget))
 
 
 def resampled_best(pool: ArrayLike, budget: int, *, repetitions: int, rng: np.random.Generator) -> Array:
@@ -126,7 +147,7 @@ def area(curve: ArrayLike) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A statistic with its 95 % bootstrap interval."""
+    """A number and what lies around it, for example a statistic with its 95 % bootstrap interval."""
 
     value: float
     low: float
@@ -150,6 +171,15 @@ def interval(by_task: Sequence[ArrayLike], statistic: Callable[[Array], Array]) 
     resampled = statistic(np.take_along_axis(drawn, tasks, axis=1))
     low, high = np.quantile(resampled, [0.025, 0.975], method="nearest")  # infinities have no values between them
     return Interval(float(statistic(means)), float(low), float(high))
+
+
+def spread(values: ArrayLike, chances: ArrayLike) -> Interval:
+    """The mean of a number that takes these values with these chances, and its middle 80 %."""
+    given, weights = np.asarray(values, dtype=float), np.asarray(chances, dtype=float)
+    order = np.argsort(given)
+    below = np.cumsum(weights[order])
+    low, high = given[order][np.searchsorted(below, [0.1, 0.9], side="left").clip(max=len(given) - 1)]
+    return Interval(float(given @ weights), float(low), float(high))
 
 
 @dataclass(frozen=True, slots=True)

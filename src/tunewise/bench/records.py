@@ -53,10 +53,11 @@ class Step:
         source: Who proposed it (see `Offer`).
         value: What came of it; None when it failed.
         error: Why it failed.
-        extra: Other numbers, for example `test_error`; for a table also which point was evaluated.
+        extra: Other numbers, for example `test_error` or `test_loss`; for a table also which point was evaluated.
         reason: The model's words.
         fallback: Why it is not the model's.
         refused: Replies sent back.
+        programs: Those that the model wrote for it, refused ones too (see `codegen.tree.Program`).
         seconds: That the proposal took, on the clock.
         cpu_seconds: Of processor time that it took in this process.
         evaluation_seconds: That the evaluation took.
@@ -74,6 +75,7 @@ class Step:
     reason: str = ""
     fallback: str = ""
     refused: int = 0
+    programs: Sequence[Mapping[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     evaluation_seconds: float = 0.0
@@ -249,6 +251,7 @@ def sound(row: Mapping[str, Any]) -> bool:
         and all(isinstance(row.get(name, 0), int | float | None) for name in NUMBERS)
         and isinstance(row.get("configuration"), dict)
         and isinstance(row.get("extra", {}), dict)
+        and isinstance(row.get("programs", []), list)
         and all(isinstance(number, int | float) for number in row.get("extra", {}).values())
     )
 

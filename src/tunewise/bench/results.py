@@ -11,18 +11,37 @@ from functools import cached_property
 
 import numpy as np
 
-from tunewise.bench.measures import Array, best_so_far, expected_best, resampled_best
+from tunewise.bench.measures import Array, at_best, best_so_far, chances_of_best, expected_best, resampled_best
 from tunewise.bench.methods import METHODS
-from tunewise.bench.records import Run
+from tunewise.bench.records import Run, Step
 from tunewise.errors import UsageError
 
-__all__ = ["Results"]
+__all__ = ["RandomSearch", "Results"]
 
 RANDOM = "random"
 SHORT = 10
 """The budget at which language models are at their best; a longer run of most methods contains it."""
 SEARCHES = 200
 """Random searches that are drawn from the pool to show how they vary; their mean is computed exactly."""
+
+
+@dataclass(frozen=True, slots=True)
+class RandomSearch:
+    """Where random search of some budget ends: each evaluated configuration of the pool, and how likely it is the best.
+
+    Attributes:
+        values: Sorted.
+        tests: Their test values.
+        chances: Of each.
+    """
+
+    values: Array
+    tests: Array
+    chances: Array
+
+    def beaten(self, test: float) -> float:
+        """Share of random searches whose test value is larger."""
+        return float(self.chances[self.tests > test].sum())
 
 
 @dataclass(frozen=True)
@@ -103,15 +122,24 @@ class Results:
         return self._pools[task]
 
     def _read_pool(self, task: str) -> Array:
-        runs = self._by_place.get((task, RANDOM), [])
-        values = [step.value for step in max((run.steps for run in runs), key=len, default=())]
+        values = [step.value for step in self.pool_steps(task)]
         finite = [value for value in values if value is not None]
-        if not finite:
+        return np.array([max(finite) if value is None else value for value in values])
+
+    def pool_steps(self, task: str) -> tuple[Step, ...]:
+        """The evaluated random configurations.
+
+        Raises:
+            UsageError: There are none with a value.
+        """
+        runs = self._by_place.get((task, RANDOM), [])
+        steps = max((run.steps for run in runs), key=len, default=())
+        if all(step.value is None for step in steps):
             raise UsageError(
                 f"The records hold no random configurations of {task}, which every measure is relative to. Run the "
                 "same tasks with the method random first."
             )
-        return np.array([max(finite) if value is None else value for value in values])
+        return steps
 
     @cached_property
     def best_known(self) -> Mapping[str, float]:
@@ -129,6 +157,36 @@ class Results:
     @cached_property
     def _pools(self) -> dict[str, Array]:
         return {}
+
+    @cached_property
+    def _losses(self) -> set[str]:
+        return {self.task_of(run) for run in self.runs if any("test_loss" in step.extra for step in run.steps)}
+
+    def measure(self, task: str) -> str:
+        """What its values are: "loss" or "error". The test value stands beside them under that name."""
+        return "loss" if task in self._losses else "error"
+
+    def tested(self, task: str, steps: Iterable[Step]) -> tuple[Array, Array]:
+        """Values and test values of evaluations; one without them counts as the worst random configuration."""
+        name = f"test_{self.measure(task)}"
+        pool = self.pool_steps(task)
+        worst = max((s for s in pool if s.value is not None), key=lambda s: s.value or 0.0)
+        done = [step if step.value is not None else worst for step in steps]
+        return np.array([s.value for s in done], float), np.array([s.extra.get(name, math.nan) for s in done], float)
+
+    def random_search(self, task: str, budget: int) -> RandomSearch:
+        """Where random search ends."""
+        values, tests = self.tested(task, self.pool_steps(task))
+        order = np.argsort(values, kind="stable")
+        return RandomSearch(values[order], tests[order], chances_of_best(len(order), budget))
+
+    def test_curves(self, task: str, label: str, budget: int) -> Array:
+        """Test value of the best so far, `seeds x budget`; a shorter run keeps its last one."""
+        rows = []
+        for run in self.of(task, label, budget):
+            row = at_best(*self.tested(task, run.steps[:budget]))
+            rows.append(np.pad(row, (0, budget - len(row)), mode="edge"))
+        return np.array(rows).reshape(len(rows), budget)
 
     def random_best(self, task: str, budget: int) -> float:
         """E[best of `budget` random configurations]."""
@@ -165,6 +223,12 @@ class Results:
         return tuple(
             task for task in self.tasks if all(label == RANDOM or self.of(task, label, budget) for label in listed)
         )
+
+    def last(self, tasks: Iterable[str]) -> int:
+        """The largest budget with any run on these tasks."""
+        listed = list(tasks)
+        ran = [b for b in self.budgets if any(self.of(task, label, b) for task in listed for label in self.labels)]
+        return max(ran, default=1)
 
     def table(self, tasks: Iterable[str], labels: Iterable[str], budget: int) -> Array:
         """`tasks x methods`: mean over seeds of the best value."""

@@ -21,14 +21,16 @@ from pathlib import Path
 from typing import Protocol
 
 from tunewise.bench.known import Known, Purse
-from tunewise.bench.methods import METHODS, Chosen, Method, Offer, Outcome, Setting
+from tunewise.bench.methods import METHODS, Chosen, Method, Outcome, Setting
 from tunewise.bench.problems.base import Problem
 from tunewise.bench.records import Records, Run, RunKey, Step, append, exclusive, read_runs
 from tunewise.bench.suites import Terms
 from tunewise.bench.workers import one_thread, workers
 from tunewise.errors import TrialFailed, TunewiseError, UsageError
+from tunewise.evaluate.base import Evaluator
 from tunewise.llm.base import ChatModel
 from tunewise.log import hushed
+from tunewise.space import Configuration
 
 __all__ = ["POOL", "Crash", "ModelSpec", "Plan", "Refusal", "Report", "Watch", "plan", "play", "run"]
 
@@ -226,7 +228,7 @@ def plan(
             for method, own in methods.items():
                 if seed >= (1 if method.name == "random" else own or seeds):
                     continue
-                if why := method.refuses(problem.space):
+                if why := method.refuses(problem):
                     refusals[problem.name, method.name] = Refusal(problem.name, method.name, why)
                     continue
                 for size, budget in sizes(method, budgets, pool):
@@ -319,7 +321,7 @@ def play(method: Method, setting: Setting) -> Iterator[Step]:
         except StopIteration:
             return
         proposed, busy = time.perf_counter(), time.process_time()
-        outcome = evaluated(setting.problem, offer)
+        outcome = evaluated(offer.evaluator or setting.problem, offer.configuration)
         yield Step(
             configuration=offer.configuration,
             source=offer.source,
@@ -329,6 +331,7 @@ def play(method: Method, setting: Setting) -> Iterator[Step]:
             reason=offer.reason,
             fallback=offer.fallback,
             refused=offer.refused,
+            programs=offer.programs,
             seconds=proposed - began,
             cpu_seconds=busy - worked,
             evaluation_seconds=time.perf_counter() - proposed,
@@ -339,10 +342,10 @@ def play(method: Method, setting: Setting) -> Iterator[Step]:
         )
 
 
-def evaluated(problem: Problem, offer: Offer) -> Outcome:
+def evaluated(evaluator: Evaluator, configuration: Configuration) -> Outcome:
     """What comes of a configuration."""
     try:
-        evaluation = problem.evaluate(offer.configuration)
+        evaluation = evaluator.evaluate(configuration)
     except TrialFailed as failure:
         return Outcome(value=None, error=str(failure))
     if not math.isfinite(evaluation.value):

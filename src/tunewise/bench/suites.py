@@ -25,6 +25,7 @@ SUITES: Final[Mapping[str, str]] = {
     "rf": "random forest on the eight data sets",
     "nn": "multilayer perceptron on the eight data sets",
     "hpobench": "the four models on the eight data sets: 32 tasks",
+    "taxi": "a network, or programs, on New York City's taxi trips; trained in the sandbox, needs --data-dir",
     "smoke": "two tasks of each model and two landscapes",
 }
 """Several problems under one name, and what they are."""
@@ -57,7 +58,7 @@ class Terms:
 
     def protocol_of(self, problem: Problem) -> str:
         """How the values are made, and that they were not looked up where that could be thought."""
-        trained = self.mode == "live" and problem.name.partition("+")[0] not in LANDSCAPES
+        trained = self.mode == "live" and ":" in problem.name
         return f"{problem.protocol}, live" if trained else problem.protocol
 
     def variant_of(self, problem: Problem) -> str:
@@ -84,10 +85,16 @@ def find(terms: Terms, name: str) -> Problem:
 
 def suites() -> dict[str, tuple[str, ...]]:
     """The problems of each suite."""
-    tasks = [name for name in names() if name not in LANDSCAPES]
+    tasks = [name for name in names() if ":" in name]
     found = {model: tuple(n for n in tasks if n.startswith(f"{model}:")) for model in ("svm", "lr", "rf", "nn")}
     smoke = [*list(LANDSCAPES)[:2], *(f"{model}:{data}" for model in found for data in SMOKE)]
-    return {"landscapes": tuple(LANDSCAPES), **found, "hpobench": tuple(tasks), "smoke": tuple(smoke)}
+    return {
+        "landscapes": tuple(LANDSCAPES),
+        **found,
+        "hpobench": tuple(tasks),
+        "taxi": ("taxi",),
+        "smoke": tuple(smoke),
+    }
 
 
 def choose_problems(text: str) -> tuple[str, ...]:

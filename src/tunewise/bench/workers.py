@@ -23,6 +23,7 @@ def workers(jobs: int) -> Iterator[ProcessPoolExecutor]:
     pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"), initializer=end_with_parent)
     try:
         yield pool
+        pool.shutdown()  # so that each closes what it holds
     finally:
         stop(pool)
         for name, value in before.items():

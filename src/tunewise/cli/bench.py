@@ -65,6 +65,8 @@ def run(
     - `tunewise bench run hpobench --methods classical,smac:3 --jobs 2 --records classical.jsonl`
 
     - `tunewise bench run svm,lr --methods compressed,auto --model gpt-5 --budget 10 --max-usd 5`
+
+    - `tunewise bench run taxi --methods random,auto,programs --model gpt-5 --budget 5,10 --data-dir data`
     """
     from rich.console import Console
 

@@ -20,6 +20,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.util import find_spec
 from typing import Any
 
 from docstring_parser import ParseError, parse
@@ -27,7 +28,7 @@ from docstring_parser import ParseError, parse
 from tunewise.errors import InvalidReply, SpaceError, StudyError
 from tunewise.space import Categorical, Float, Hyperparameter, Int, SearchSpace, Value, shorten
 
-__all__ = ["CONTRACTS", "Contract", "contract_named", "read_space"]
+__all__ = ["CONTRACTS", "Contract", "contract_named", "installed_contract", "read_space"]
 
 MAX_CHARACTERS = 20_000
 MAX_HYPERPARAMETERS = 12
@@ -95,6 +96,18 @@ def contract_named(name: str) -> Contract:
     if name not in CONTRACTS:
         raise StudyError(f"contract = {name!r} is unknown. The contracts are {' and '.join(CONTRACTS)}.")
     return CONTRACTS[name]
+
+
+def installed_contract(name: str) -> Contract:
+    """A contract whose programs can run here.
+
+    Raises:
+        StudyError: There is none of that name, or its library is missing.
+    """
+    contract = contract_named(name)
+    if find_spec(name) is None:  # contracts are named after what programs import
+        raise StudyError(f"Programs of contract {name} need {contract.library}: pip install 'tunewise[codegen]'.")
+    return contract
 
 
 @lru_cache(maxsize=256)

@@ -6,14 +6,13 @@ import logging
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
-from importlib.util import find_spec
 from typing import Any
 
 import optuna
 from optuna.trial import TrialState
 
 from tunewise.checks import check_whole
-from tunewise.codegen.contract import contract_named
+from tunewise.codegen.contract import installed_contract
 from tunewise.codegen.data import Dataset
 from tunewise.codegen.evaluate import TRAIN, Runner
 from tunewise.codegen.sampler import Options, ProgramSampler, ProgramSpaces
@@ -74,9 +73,7 @@ class Generation:
     ) -> None:
         for name, value in (("trials", trials), ("epochs", epochs)):
             check_whole(name, value, 1, error=StudyError)
-        chosen = contract_named(contract)
-        if find_spec(contract) is None:  # contracts are named after what programs import
-            raise StudyError(f"Programs of contract {contract} need {chosen.library}: pip install 'tunewise[codegen]'.")
+        chosen = installed_contract(contract)
         self.trials = trials
         self.runner = Runner(
             dataset=dataset,

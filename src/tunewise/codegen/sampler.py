@@ -22,7 +22,7 @@ from tunewise.codegen.tell import tuning_request
 from tunewise.codegen.tools import answered_by_calls, tool_of
 from tunewise.codegen.tree import Program, Tree, joined_name, split_name
 from tunewise.codegen.write import NoProgram, write_program
-from tunewise.errors import ModelUnavailable, ModelUnusable, StudyError
+from tunewise.errors import ModelUnavailable, StudyError
 from tunewise.history import PROPOSAL_KEY, HistoryReader, TrialRecord
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest
 from tunewise.llm.ledger import Ledger, Totals
@@ -133,7 +133,7 @@ class ProgramSampler(BaseSampler):
                 return untuned(self._write(study, trial, tree, step))
             except (NoProgram, ModelUnavailable) as error:
                 if step.tune is None:
-                    raise error if isinstance(error, ModelUnavailable) else ModelUnusable(str(error)) from None
+                    raise
                 note = f"No new program: {error}"
                 logger.warning("Trial %d: %s", trial.number, note)
         program = step.tune
@@ -141,7 +141,8 @@ class ProgramSampler(BaseSampler):
         tree = Tree.from_study(study, tree.history)
         if not tree.history_of(program).trials:
             return untuned(program)
-        return replace(self._tune(study, trial, tree, program), note=note)
+        proposal = self._tune(study, trial, tree, program)
+        return replace(proposal, note=note or proposal.note)
 
     def _write(self, study: Study, trial: FrozenTrial, tree: Tree, step: Step) -> Program:
         return write_program(

@@ -49,15 +49,16 @@ def load_taxi(folder: Path) -> pa.Table:
     Raises:
         StudyError: There are no such files.
     """
-    import pyarrow as pa
-
     files = sorted(Path(folder).expanduser().glob("green_tripdata_????-??.parquet"))
     if not files:
         raise StudyError(
             f"{folder} holds no green_tripdata_YYYY-MM.parquet. They come from the trip-record page of New York City's "
             "Taxi and Limousine Commission."
         )
-    return pa.concat_tables([clean(read_table(file), file.name) for file in files])
+    months = [clean(read_table(file), file.name) for file in files]
+    import pyarrow as pa  # after `read_table`, which says what to do when it is missing
+
+    return pa.concat_tables(months)
 
 
 def clean(table: pa.Table, name: str) -> pa.Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -90,13 +90,22 @@ class Tree:
             StudyError: A program's record is damaged.
         """
         attributes = study.user_attrs
-        records = [value for key, value in attributes.items() if key.startswith(PROGRAM_KEY)]
+        records = (value for key, value in attributes.items() if key.startswith(PROGRAM_KEY))
+        sandbox = str(attributes.get(GENERATION_KEY, {}).get("sandbox", ""))
+        return cls.from_records(records, History.from_study(study) if history is None else history, sandbox)
+
+    @classmethod
+    def from_records(cls, records: Iterable[Mapping[str, Any]], history: History, sandbox: str = "") -> Tree:
+        """Read programs that were stored as plain data.
+
+        Raises:
+            StudyError: A program's record is damaged.
+        """
         try:
-            programs = sorted((Program(**record) for record in records), key=lambda p: p.number)
+            programs = sorted((Program(**checked(record)) for record in records), key=lambda p: p.number)
         except TypeError as error:
             raise StudyError(f"The record of a program is damaged: {error}. Begin a new study.") from None
-        sandbox = str(attributes.get(GENERATION_KEY, {}).get("sandbox", ""))
-        return cls(tuple(programs), History.from_study(study) if history is None else history, sandbox)
+        return cls(tuple(programs), history, sandbox)
 
     def __bool__(self) -> bool:
         return bool(self.programs)
@@ -155,6 +164,21 @@ class Tree:
         count = f"{len(history)} trial{'' if len(history) == 1 else 's'}"
         outcome = f"best {best.value:.6g} in trial {best.number}" if best else "no trial finished"
         return f"p{program.number} {program.kind}: {outcome}, {count}. {clip(program.reason, MAX_TOLD)}".rstrip()
+
+
+def checked(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A program's record whose numbers are numbers and whose texts are texts.
+
+    Raises:
+        TypeError: It is none.
+    """
+    if not isinstance(record, Mapping):
+        raise TypeError(f"it is {type(record).__name__}")
+    for key, value in record.items():
+        kind = int if key in ("number", "trial", "parent") else str
+        if not isinstance(value, kind) and not (key == "parent" and value is None):
+            raise TypeError(f"{key} is of the wrong kind")
+    return record
 
 
 def joined_name(program: Program, name: str) -> str:

@@ -14,7 +14,7 @@ from tunewise.codegen.policy import Step
 from tunewise.codegen.reply import find_program
 from tunewise.codegen.tell import trial_lines
 from tunewise.codegen.tree import Program, Tree
-from tunewise.errors import InvalidReply, TunewiseError
+from tunewise.errors import InvalidReply, ModelUnusable
 from tunewise.llm.base import ChatReply, ChatRequest, Message
 from tunewise.prompts.program import ProgramView
 from tunewise.prompts.render import render
@@ -34,7 +34,7 @@ MOST_OUTPUT_TOKENS = 8_192
 MAX_OBJECTION = 900
 
 
-class NoProgram(TunewiseError):
+class NoProgram(ModelUnusable):
     """The model wrote nothing that passes the checks."""
 
 

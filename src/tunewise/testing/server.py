@@ -22,10 +22,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
+from tunewise.llm.base import ChatModel, ChatRequest, Message, Tool
+
 __all__ = [
     "Behaviour",
     "FaultServer",
     "Received",
+    "answers",
     "body",
     "completion",
     "context_exceeded",
@@ -246,6 +249,21 @@ def reply(text: str | Callable[[Mapping[str, Any]], str], **more: Any) -> Behavi
             exchange.send_events(events(answer, usage=options.get("include_usage") is True))
         else:
             exchange.send(200, json.dumps(answer))
+
+    return play
+
+
+def answers(model: ChatModel) -> Behaviour:
+    """What a model answers, its wishes to call tools included."""
+
+    def play(exchange: Exchange, received: Received) -> None:
+        asked = received.json
+        messages = tuple(Message(m["role"], m["content"]) for m in asked["messages"])
+        offered = [tool["function"] for tool in asked.get("tools", ())]
+        tools = tuple(Tool(name=f["name"], description="", schema=f["parameters"]) for f in offered)
+        answer = model.complete(ChatRequest(messages=messages, tools=tools))
+        calls = [tool_call(c.name, c.arguments, number=i) for i, c in enumerate(answer.tool_calls)]
+        reply(answer.text, **({"tool_calls": calls} if calls else {}))(exchange, received)
 
     return play
 

@@ -1,4 +1,4 @@
-"""Every method by name: random search, Optuna's samplers, SMAC3, the base paper's, our own."""
+"""Every method by name: random search, Optuna's samplers, SMAC3, the base paper's, our own; code generation."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import difflib
 from collections.abc import Mapping
 from typing import Final
 
-from tunewise.bench.methods import optuna, ours, smac
+from tunewise.bench.methods import optuna, ours, programs, smac
 from tunewise.bench.methods.base import Method, Offer, Offering, Outcome, Setting
 from tunewise.errors import UsageError
 
 __all__ = ["GROUPS", "METHODS", "Chosen", "Method", "Offer", "Offering", "Outcome", "Setting", "choose"]
 
-METHODS: Final[Mapping[str, Method]] = {m.name: m for m in (*optuna.METHODS, *smac.METHODS, *ours.METHODS)}
+METHODS: Final[Mapping[str, Method]] = {
+    m.name: m for m in (*optuna.METHODS, *smac.METHODS, *ours.METHODS, *programs.METHODS)
+}
 """All methods, by name."""
 
 GROUPS: Final[Mapping[str, tuple[str, ...]]] = {

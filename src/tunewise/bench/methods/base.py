@@ -12,13 +12,15 @@ offer = offers.send(Outcome(value=0.25))
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from tunewise.bench.problems.base import Problem
 from tunewise.errors import UsageError
+from tunewise.evaluate.base import Evaluator
 from tunewise.llm.base import ChatModel
-from tunewise.space import Configuration, SearchSpace
+from tunewise.space import Configuration
 from tunewise.task import Task
 
 __all__ = ["Method", "Offer", "Offering", "Outcome", "Setting", "always", "needs_default"]
@@ -58,11 +60,13 @@ class Offer:
     """A configuration to be evaluated, and the truth about where it came from.
 
     Attributes:
-        configuration: Allowed in the space.
+        configuration: Allowed in the space, where the problem evaluates it.
         source: As in `Proposal`, and "design" for a point of a planned initial design.
         reason: The model's own words on why.
         fallback: Why the model did not make it although it was asked to.
         refused: How many replies were sent back.
+        programs: Those that the model wrote for it, refused ones too, as plain data.
+        evaluator: Who evaluates it; None: the problem.
         calls: Calls made for it; input and output tokens and US dollars are those of all of them, None where unknown.
     """
 
@@ -71,6 +75,8 @@ class Offer:
     reason: str = ""
     fallback: str = ""
     refused: int = 0
+    programs: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    evaluator: Evaluator | None = None
     calls: int = 0
     input_tokens: int | None = 0
     output_tokens: int | None = 0
@@ -89,15 +95,15 @@ class Outcome:
 Offering = Generator[Offer, Outcome, None]
 
 
-def always(space: SearchSpace) -> str:
-    """Fits every space."""
-    del space
+def always(problem: Problem) -> str:
+    """Fits every problem."""
+    del problem
     return ""
 
 
-def needs_default(space: SearchSpace) -> str:
-    """Why a method that begins with the default does not fit a space; empty when it does."""
-    return "" if space.default is not None else "the space has no default configuration"
+def needs_default(problem: Problem) -> str:
+    """Why a method that begins with the default does not fit a problem; empty when it does."""
+    return "" if problem.space.default is not None else "the space has no default configuration"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +115,7 @@ class Method:
         description: What it is, and above all how it begins.
         start: Begins a run.
         group: "random", "optuna", "smac", "ours" or "paper".
-        refuses: Why it does not fit a space; empty when it does.
+        refuses: Why it does not fit a problem; empty when it does.
         packages: Distributions whose versions decide its results, beside tunewise and numpy.
         planned: Whether its first steps depend on the budget, so that a run of 30 does not contain one of 10.
         asks: Whether it asks a language model.
@@ -119,7 +125,7 @@ class Method:
     description: str
     start: Callable[[Setting], Offering]
     group: str
-    refuses: Callable[[SearchSpace], str] = always
+    refuses: Callable[[Problem], str] = always
     packages: tuple[str, ...] = ()
     planned: bool = False
     asks: bool = False

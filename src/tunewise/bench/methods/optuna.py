@@ -11,7 +11,7 @@ import numpy as np
 from optuna.distributions import CategoricalDistribution
 
 from tunewise.bench.methods.base import Method, Offer, Offering, Setting, always, needs_default
-from tunewise.space import SearchSpace
+from tunewise.bench.problems.base import Problem
 
 if TYPE_CHECKING:
     import optuna
@@ -117,8 +117,9 @@ def cma_es(seed: int) -> BaseSampler:
     return CmaEsSampler(seed=seed, warn_independent_sampling=False)
 
 
-def numeric_only(space: SearchSpace) -> str:
-    """Why CMA-ES does not fit a space: Optuna would sample at random instead, without saying so."""
+def numeric_only(problem: Problem) -> str:
+    """Why CMA-ES does not fit a problem: Optuna would sample at random instead, without saying so."""
+    space = problem.space
     if len(space) < 2:
         return "CMA-ES needs two hyperparameters or more"
     odd = [name for name, h in space.items() if isinstance(h.distribution, CategoricalDistribution) or h.when]
@@ -141,7 +142,7 @@ def both(name: str, description: str, make: Callable[..., BaseSampler], startup:
             name=f"default+{name}",
             description=f"the default configuration, then as {name}; the default counts as one of its first",
             start=sampling(make, startup=startup, default=True),
-            refuses=lambda space: needs_default(space) or refuses(space),
+            refuses=lambda problem: needs_default(problem) or refuses(problem),
             **common,  # type: ignore[arg-type]
         ),
     ]

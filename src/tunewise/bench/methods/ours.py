@@ -6,17 +6,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from tunewise.bench.methods.base import Method, Offer, Offering, Setting, needs_default
+from tunewise.bench.methods.base import Method, Offer, Offering, Setting, always, needs_default
 from tunewise.bench.methods.optuna import quiet_study, tell
 from tunewise.errors import ModelUnavailable
-from tunewise.history import CALL_KEY, TrialRecord
+from tunewise.history import CALL_KEY, PROGRAM_KEY, RESULT_KEY, TrialRecord
 from tunewise.llm.ledger import Call
 from tunewise.proposers import Ask, Proposer, Proposing, auto, chat, compressed
 
 if TYPE_CHECKING:
     import optuna
 
-__all__ = ["METHODS", "llm_then_bo"]
+    from tunewise.evaluate.base import Evaluator
+    from tunewise.study.tune import Suggests
+
+__all__ = ["METHODS", "llm_then_bo", "studied"]
 
 N = TypeVar("N", int, float)
 
@@ -34,34 +37,48 @@ def proposing(
     def start(setting: Setting) -> Offering:
         from tunewise.sampler import LLMSampler
 
-        space = setting.problem.space
         sampler = LLMSampler(
             setting.model if asks else None,
             task=setting.task,
-            space=space,
+            space=setting.problem.space,
             proposer=proposer,
             reasoning=reasoning,
             default=default,
             seed=setting.entropy,
             max_fallbacks=None,
         )
-        study = quiet_study(sampler)
-        billed: set[tuple[int, str]] = set()
-        silent = 0
-        for _ in range(setting.budget):
-            trial = study.ask()
-            configuration = space.suggest(trial)
-            offer = offered(study, trial.number, billed)
-            silent = silent + 1 if offer.fallback.startswith("the model gave no reply") else 0
-            if silent == MAX_SILENCE:
-                raise ModelUnavailable(
-                    f"The model {sampler.model.name} gave no reply for {MAX_SILENCE} trials in a row: {offer.fallback} "
-                    "The run is not kept. Mend the model and run the same command again: it goes on."
-                )
-            outcome = yield replace(offer, configuration=configuration)
-            tell(study, trial, outcome.value)
+        return studied(quiet_study(sampler), setting.problem.space, budget=setting.budget)
 
     return start
+
+
+def studied(study: optuna.Study, space: Suggests, *, budget: int, evaluator: Evaluator | None = None) -> Offering:
+    """The trials of a study whose sampler asks a language model, or could.
+
+    Args:
+        study: Without trials.
+        space: Of each trial.
+        budget: Number of evaluations.
+        evaluator: As in `Offer`.
+
+    Raises:
+        ModelUnavailable: There was no reply three trials in a row.
+    """
+    billed: set[tuple[int, str]] = set()
+    silent = 0
+    for _ in range(budget):
+        trial = study.ask()
+        configuration = dict(space.suggest(trial))
+        offer = offered(study, trial.number, billed)
+        silent = silent + 1 if offer.fallback.startswith("the model gave no reply") else 0
+        if silent == MAX_SILENCE:
+            raise ModelUnavailable(
+                f"The model gave no reply for {MAX_SILENCE} trials in a row: {offer.fallback} The run is not kept. "
+                "Mend the model and run the same command again: it goes on."
+            )
+        outcome = yield replace(offer, configuration=configuration, evaluator=evaluator)
+        trial.set_user_attr(RESULT_KEY, {"error": outcome.error, "extra": dict(outcome.extra)})
+        tell(study, trial, outcome.value)
 
 
 def offered(study: optuna.Study, number: int, billed: set[tuple[int, str]]) -> Offer:
@@ -76,12 +93,15 @@ def offered(study: optuna.Study, number: int, billed: set[tuple[int, str]]) -> O
     }
     billed.update(made)
     calls = made.values()
+    written = [program for key, program in study.user_attrs.items() if key.startswith(PROGRAM_KEY)]
+    programs = [program for program in written if program["trial"] == number]
     return Offer(
         configuration=record.configuration,
         source=record.source,
         reason=str(record.proposal.get("reason", "")) if record.by_model else "",
         fallback=str(record.proposal.get("fallback", "")),
-        refused=len(record.proposal.get("refused", ())),
+        refused=len(record.proposal.get("refused", ())) + sum(bool(program["objection"]) for program in programs),
+        programs=programs,
         calls=len(calls),
         input_tokens=total(call.input_tokens for call in calls),
         output_tokens=total(call.output_tokens for call in calls),
@@ -116,7 +136,7 @@ def paper(name: str, proposer: Proposer, description: str) -> list[Method]:
                     description=f"{first}{description}{after}",
                     start=proposing(proposer, default=default, reasoning=reasoning),
                     group="paper",
-                    refuses=needs_default if default else lambda _: "",
+                    refuses=needs_default if default else always,
                     planned=True,
                     asks=True,
                 )

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from tunewise.evaluate.base import Evaluation
 from tunewise.space import SearchSpace, Value
 from tunewise.task import Task
 
-__all__ = ["Problem"]
+if TYPE_CHECKING:
+    from tunewise.codegen.generate import Generation
+    from tunewise.llm.base import ChatModel
+
+__all__ = ["Problem", "Programmable"]
 
 
 class Problem(Protocol):
@@ -41,9 +45,24 @@ class Problem(Protocol):
         ...
 
     def evaluate(self, configuration: Mapping[str, Value]) -> Evaluation:
-        """The value, and in `extra` what is reported beside it (`test_error`, `balanced_error`).
+        """The value, and in `extra` what is reported beside it (`test_error` or `test_loss`, `balanced_error`).
 
         Raises:
             TrialFailed: There is no value here.
+        """
+        ...
+
+
+@runtime_checkable
+class Programmable(Protocol):
+    """A problem for which a language model can write programs, scored as its configurations are."""
+
+    def generation(self, model: ChatModel, *, trials: int, seed: int) -> Generation:
+        """A search for programs.
+
+        Args:
+            model: Who writes them.
+            trials: How many evaluations there will be.
+            seed: Of everything random in the search.
         """
         ...

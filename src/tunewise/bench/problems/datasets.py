@@ -164,8 +164,8 @@ def find_data_dir(data_dir: Path | str | None = None) -> Path | None:
     if not folder.is_dir() or not os.access(folder, os.R_OK | os.X_OK):
         where = "The data folder" if data_dir else "TUNEWISE_DATA ="
         raise StudyError(
-            f"{where} {folder} is not a folder that can be read. Name the folder with the CSV files, or leave it out "
-            "to load from OpenML."
+            f"{where} {folder} is not a folder that can be read. Name the one that holds the data sets; without it, "
+            "CSV files are loaded from OpenML."
         )
     return folder
 

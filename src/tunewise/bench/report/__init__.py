@@ -13,13 +13,15 @@ from tunewise.errors import UsageError
 __all__ = ["write_report"]
 
 
-def write_report(records: Sequence[Path], output: Path) -> list[Path]:
+def write_report(records: Sequence[Path], output: Path, *, note: str = "", commands: Sequence[str] = ()) -> list[Path]:
     """Write the report of some records.
 
     Args:
         records: Files of `bench run`.
         output: A folder, for everything: `index.html`, `report.md`, `tasks/`, `figures/`. Or a file that ends in .md,
             for the main part alone, with its figures in a folder of the same name.
+        note: What to know before anything else.
+        commands: What made the report; none: `bench run` and `bench report`, with options that repeat the runs.
 
     Returns:
         The main files.
@@ -41,7 +43,7 @@ def write_report(records: Sequence[Path], output: Path) -> list[Path]:
     try:
         if not short:
             (output / "tasks").mkdir(parents=True, exist_ok=True)
-        document = build(Results(tuple(runs.values())), Cleaner(), pages=not short)
+        document = build(Results(tuple(runs.values())), Cleaner(), pages=not short, note=note, commands=commands)
         save(pictures(document), output.with_suffix("") if short else output / "figures", pixels=not short)
         if short:
             output.write_text(markdown(document, figures=output.stem, tasks=None)[""], "utf-8")

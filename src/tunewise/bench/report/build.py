@@ -12,6 +12,7 @@ from tunewise.bench.problems.landscapes import LANDSCAPES
 from tunewise.bench.records import Run
 from tunewise.bench.report import figures, tables
 from tunewise.bench.report.document import Block, Document, Section, Table, Text
+from tunewise.bench.report.generation import generation
 from tunewise.bench.results import RANDOM, Results
 from tunewise.bench.suites import suites
 
@@ -23,21 +24,28 @@ MAX_REASON = 400
 SEVERAL = 2
 
 
-def build(results: Results, clean: Clean, *, pages: bool = True) -> Document:
-    """The whole report, with a page for each task or without."""
+def build(
+    results: Results, clean: Clean, *, pages: bool = True, note: str = "", commands: Sequence[str] = ()
+) -> Document:
+    """The whole report, with a page for each task or without; note and commands as for `write_report`."""
+    by, given = commands or list(repeating(results)), [Text(note)] if note else []
     scapes = [task for task in results.tasks if task in LANDSCAPES]
-    trained = [task for task in results.tasks if task not in LANDSCAPES]
-    sections = [Section("What ran", [*head(results), tables.methods(results)])]
+    losses = [task for task in results.tasks if results.measure(task) == "loss"]
+    trained = [task for task in results.tasks if task not in (*scapes, *losses)]
+    sections = [Section("What ran", [*given, *head(results, by), tables.methods(results)])]
     for title, tasks in (("Tasks", trained), ("Landscapes", scapes)):
         if tasks:
             sections.append(Section(f"{title}: the methods compared", list(compared(results, tasks, title.lower()))))
     if trained:
         sections.append(Section("The paper's tables beside ours", list(paper(results, trained))))
     if scapes:
-        pictures = [figures.landscape(results, task, last(results, [task]), f"landscape-{task}") for task in scapes]
+        pictures = [figures.landscape(results, task, results.last([task]), f"landscape-{task}") for task in scapes]
         shown = [tables.landscapes(results, scapes, budget) for budget in results.budgets]
         title = "The paper's table 5: best values on the landscapes"
         sections.append(Section(title, [*shown, *pictures]))
+    for task in losses:
+        title = f"{task}: random search, configurations, programs"
+        sections.append(Section(title, list(generation(results, task, f"test-{slug(task)}", clean))))
     if costs := tables.spending(results):
         sections.append(Section("Tokens, money, and who made the points", [costs]))
     if pages:
@@ -45,29 +53,28 @@ def build(results: Results, clean: Clean, *, pages: bool = True) -> Document:
     return Document("Benchmark", sections)
 
 
-def last(results: Results, tasks: Sequence[str]) -> int:
-    """The largest budget with any run on these tasks."""
-    ran = [b for b in results.budgets if any(results.of(t, label, b) for t in tasks for label in results.labels)]
-    return max(ran, default=1)
-
-
-def head(results: Results) -> Iterator[Block]:
+def head(results: Results, commands: Sequence[str]) -> Iterator[Block]:
     """Which runs, made how, by which versions."""
     protocols = sorted({run.key.protocol for run in results.runs})
     models = sorted({run.key.model for run in results.runs if run.key.model})
     pieces = {piece for run in results.runs for piece in run.versions.split(", ") if piece}
     failed = sum(step.value is None for run in results.runs for step in run.steps)
     yield Text(
-        f"{len(results.runs)} runs on {len(results.tasks)} tasks, {sum(len(r.steps) for r in results.runs)} "
+        f"{len(results.runs)} runs on {counted(results.tasks)}, {sum(len(r.steps) for r in results.runs)} "
         f"evaluations, {failed} of them failed. Protocols: {'; '.join(protocols)}. "
         + (f"Language models: {', '.join(models)}. " if models else "No language model. ")
         + f"Made with {', '.join(sorted(pieces))}."
     )
     yield Text("Made by these commands; do not edit by hand. A range of seeds begins with 0.")
-    yield Text("\n".join(commands(results)), code=True)
+    yield Text("\n".join(commands), code=True)
 
 
-def commands(results: Results) -> Iterator[str]:
+def counted(tasks: Sequence[str]) -> str:
+    """One task, two tasks."""
+    return f"{len(tasks)} task{'' if len(tasks) == 1 else 's'}"
+
+
+def repeating(results: Results) -> Iterator[str]:
     """What repeats the runs, without this machine's paths."""
     problems = dict.fromkeys(run.key.problem for run in results.runs)
     suite = []
@@ -91,6 +98,7 @@ def commands(results: Results) -> Iterator[str]:
     words = ["tunewise bench run", ",".join([*suite, *problems]), "--methods", ",".join([*named, *fewer])]
     words += ["--model", model[0]] if model else []
     words += ["--mode live"] if any(run.key.protocol.endswith("live") for run in results.runs) else []
+    words += ["--data-dir DATA"] if any(results.measure(task) == "loss" for task in results.tasks) else []
     words += ["--budget", ",".join(map(str, budgets)), "--seeds", str(usual), "--records bench.jsonl"]
     yield " ".join(words)
     yield "tunewise bench report bench.jsonl -o report"
@@ -103,7 +111,7 @@ def compared(results: Results, tasks: Sequence[str], name: str) -> Iterator[Bloc
             yield tables.aggregate(results, tasks, budget)
             if errors := tables.test_errors(results, tasks, budget):
                 yield errors
-    budget = last(results, tasks)
+    budget = results.last(tasks)
     if len(tables.peers(results, tasks, budget)) >= SEVERAL:
         yield figures.mean_regret(results, tasks, budget, f"regret-{name}")
         yield figures.mean_rank(results, tasks, budget, f"rank-{name}")
@@ -134,17 +142,17 @@ def paper(results: Results, tasks: Sequence[str]) -> Iterator[Block]:
 
 def task_page(results: Results, task: str, clean: Clean) -> Section:
     """One task: the figure, each method's result, and what the model said."""
-    budget = last(results, [task])
+    budget, measure = results.last([task]), results.measure(task)
     blocks: list[Block] = [figures.error_of(results, task, budget, f"task-{slug(task)}")]
     for each in results.budgets:
         rows = []
         for label in results.labels:
             found = results.bests(task, label, each) if label == RANDOM or results.of(task, label, each) else ()
             if len(found):
-                test = results.extra_of_best(task, label, each, "test_error") if label != RANDOM else float("nan")
+                test = results.extra_of_best(task, label, each, f"test_{measure}") if label != RANDOM else float("nan")
                 spread = "" if label == RANDOM else tables.figure(float(np.std(found)))
                 rows.append([label, tables.figure(float(np.mean(found))), spread, tables.figure(test)])
-        heads = ["method", "best value", "standard deviation", "test error"]
+        heads = ["method", "best value", "standard deviation", f"test {measure}"]
         known = tables.figure(results.best_known[task])
         blocks.append(Table(heads, rows, f"After {each} evaluations. Best known value: {known}."))
     for label in results.labels:

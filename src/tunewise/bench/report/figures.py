@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tunewise.bench.measures import ranks
+from tunewise.bench.measures import ranks, spread
 from tunewise.bench.problems.landscapes import LANDSCAPES, Landscape
 from tunewise.bench.records import Run
 from tunewise.bench.report.document import Picture
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["error_of", "landscape", "mean_rank", "mean_regret"]
+__all__ = ["error_of", "landscape", "mean_rank", "mean_regret", "test_of"]
 
 COLOURS = {
     "random": "#8c8c8c",
@@ -37,6 +37,7 @@ COLOURS = {
     "compressed": "#CC79A7",
     "llm-then-bo": "#b15928",
     "auto": "#e31a1c",
+    "programs": "#111111",
 }
 """By method, without what stands before and behind its name."""
 PANELS = 6
@@ -92,10 +93,16 @@ def picture(figure: Figure, name: str, caption: str, *, vector: bool = True) -> 
 
 
 def looks(label: str) -> dict[str, Any]:
-    """Colour and line of a method: dashed without the default, dotted with reasoning."""
+    """Colour and line of a method: dashed where its first point is no default, dotted with reasoning."""
     method, _, told = label.partition(" (")
     bare = method.removeprefix("default+").removesuffix("+reasoning")
-    line = ":" if "+reasoning" in method else "-" if method.startswith("default+") or bare == "auto" else "--"
+    line = (
+        ":"
+        if "+reasoning" in method
+        else "-"
+        if method.startswith("default+") or bare in ("auto", "programs")
+        else "--"
+    )
     return {"color": COLOURS.get(bare, "#444444"), "linestyle": line, "linewidth": 2.2 if told else 1.6, "label": label}
 
 
@@ -159,10 +166,39 @@ def error_of(results: Results, task: str, budget: int, name: str) -> Picture:
         axes.axhline(best, color="#444444", linewidth=0.8, linestyle=(0, (1, 3)))
         if task in LANDSCAPES:
             axes.set_yscale("symlog", linthresh=1.0)
-        axes.set_ylabel("best value so far" if task in LANDSCAPES else "validation error, best so far")
+        axes.set_ylabel(
+            "best value so far" if task in LANDSCAPES else f"validation {results.measure(task)}, best so far"
+        )
         key_beside(axes, len(labels))
         caption = (
             f"{task}: mean over seeds, bands are the middle half of the seeds, the dotted line is the best known value."
+        )
+        return picture(figure, name, caption)
+
+
+def test_of(results: Results, task: str, budget: int, name: str) -> Picture:
+    """Test value of the best so far on one task: mean over seeds, before the middle 80 % of random searches."""
+    searches = [results.random_search(task, size) for size in range(1, budget + 1)]
+    band = [spread(search.tests, search.chances) for search in searches]
+    low, high = (np.array([getattr(one, end) for one in band]) for end in ("low", "high"))
+    found = {label: results.test_curves(task, label, budget) for label in results.labels if label != RANDOM}
+    means = {label: curves.mean(axis=0) for label, curves in found.items() if len(curves)}
+    lines = {RANDOM: np.array([one.value for one in band]), **means}
+    with drawing(8.6, 4.2) as (figure, (axes,)):
+        x = evaluations(axes, budget)
+        axes.fill_between(x, low, high, color=looks(RANDOM)["color"], alpha=0.2, linewidth=0)
+        for left, (label, line) in zip(range(len(lines), 0, -1), lines.items(), strict=True):
+            size = 3 + 5 * left / len(lines)  # equal lines stay visible
+            axes.plot(x, line, marker="" if label == RANDOM else "o", markersize=size, **looks(label))
+        bottom = min(float(line.min()) for line in (low, *lines.values()))
+        top = max(float(line[min(1, budget - 1)]) for line in lines.values())
+        axes.set_ylim(top=bottom + 1.1 * (top - bottom) if top > bottom else None)
+        measure = results.measure(task)
+        axes.set_ylabel(f"test {measure} of the best so far")
+        key_beside(axes, len(lines))
+        caption = (
+            f"{task}: test {measure} of the evaluation with the least validation {measure} so far, mean over seeds; "
+            "the band is the middle 80 % of random searches."
         )
         return picture(figure, name, caption)
 

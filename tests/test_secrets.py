@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunewise.secrets import mask
+from tunewise.secrets import mask, mask_named
 
 HEX = "0123456789abcdef0123456789abcdef01234567"
 
@@ -97,6 +97,23 @@ def test_values_of_the_environment_are_masked(monkeypatch: pytest.MonkeyPatch, t
         monkeypatch.setenv(name, value)
     text = f"correct horse battery; correct horse; plain-words; 1234567; {tmp_path}; bananas-and-more; {tmp_path}/x"
     assert mask(text) == f"***; ***; ***; 1234567; {tmp_path}; bananas-and-more; {tmp_path}/x"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "shown"),
+    [
+        ("api_key", "hunter2-hunter2", "***"),
+        ("DB_PASSWORD", "correct horse 'battery'", "***"),
+        ("passphrase", "x" * 5_000, "***"),
+        ("token", "", ""),
+        ("pad_token", "<pad>", "<pad>"),
+        ("max_tokens", "four thousand", "four thousand"),
+        ("note", "sk-proj-Ab3dEf6hIj9kLmNoPqRs", "***"),
+        ("tokenizer", "sentencepiece", "sentencepiece"),
+    ],
+)
+def test_an_attribute_whose_name_says_so_is_masked(name: str, text: str, shown: str) -> None:
+    assert mask_named(name, text) == shown
 
 
 @given(st.text() | st.from_regex(r"(api_key|token|Bearer|://|sk-|password)[ ='\":@/a-z0-9*-]{0,40}"))

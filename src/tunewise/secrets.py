@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-__all__ = ["MASK", "mask"]
+__all__ = ["MASK", "mask", "mask_named"]
 
 MASK = "***"
 LEAST = 8
@@ -74,6 +74,12 @@ def mask(text: str) -> str:
     text = quoted.sub(rf"\1\2{MASK}\2", text)
     text = password.sub(rf"\1{MASK}", text)
     return bare.sub(rf"\1{MASK}", text)
+
+
+def mask_named(name: str, text: str) -> str:
+    """The text, masked as it would be behind its name: an attribute `api_key` holds a secret of any shape."""
+    one_word = re.sub(r"[\s\"']", "_", text[:400])
+    return MASK if quoted.search(f'{name}: "{one_word}"') else mask(text)
 
 
 def known_secrets() -> list[str]:

@@ -14,10 +14,12 @@ import pytest
 from talks import SPACE, TASK, events, said, study, talk, wants
 from tunewise.account import Account
 from tunewise.assistant.actions import Plan
+from tunewise.assistant.citations import doubts
 from tunewise.assistant.conversation import Conversation, Looked, Notice
+from tunewise.assistant.digest import data_for
 from tunewise.assistant.sources import read_log, read_script
-from tunewise.assistant.store import Conversations
 from tunewise.assistant.subject import Subject
+from tunewise.assistant.tools import Nothing, TrialArguments, TrialsArguments, lookups
 from tunewise.errors import BudgetReached, ModelUnavailable, ReplayMiss, UsageError
 from tunewise.history import CHAT_KEY, RESULT_KEY, History
 from tunewise.llm.base import ChatReply
@@ -26,9 +28,11 @@ from tunewise.llm.ledger import Caps, Ledger
 from tunewise.llm.scripted import FunctionModel, ScriptedModel
 from tunewise.sampler import LLMSampler
 from tunewise.space import SearchSpace
+from tunewise.study.conversations import Conversations
 from tunewise.study.storage import open_study
 from tunewise.study.summary import summarize
 from tunewise.study.tune import tune
+from tunewise.testing.studies import sample_study
 
 NEXT = {"C": 30.0, "gamma": 0.02, "cache": 200}
 PROPOSE = json.dumps({"configuration": NEXT, "reason": "between trial 1 and trial 4"})
@@ -77,6 +81,18 @@ def test_tools_read_the_study_and_errors_are_told_to_the_model(name: str, argume
     (told,) = tool_results(model)
     assert all(word in told for word in words), told
     assert len(told) < 7_000
+
+
+def test_a_trial_that_violates_a_constraint_is_not_told_as_the_best() -> None:
+    about = optuna.create_study()
+    for value in (1.0, 2.0):
+        trial = about.ask()
+        trial.set_constraint("memory", 3.0 if value == 1 else 0.0)
+        conversation, model = talk([wants("best"), "ok"], Subject(about))
+        about.tell(trial, value)
+        said(conversation)
+        expected = "No trial meets the constraints yet." if value == 1 else "best: trial 1"
+        assert tool_results(model)[0].startswith(expected)
 
 
 def test_tools_are_offered_with_their_schemas_and_only_where_they_make_sense(tmp_path: Path) -> None:
@@ -469,6 +485,47 @@ def test_citations_are_checked(answer: str, doubt: str, tmp_path: Path) -> None:
     notices = [event.text for event in events(conversation) if isinstance(event, Notice)]
     assert len(notices) == bool(doubt)
     assert doubt in "".join(notices)
+
+
+@pytest.mark.parametrize(
+    ("answer", "number"),
+    [
+        ("The best validation error is 0.31 [trial 1].", "0.31"),
+        ("Trial 1 reached 0.31.", "0.31"),
+        ("It is stuck. Trial 3 had validation error = 0.51, a bad one.", "0.51"),
+        ("It took 2.5 s [trial 1].", "2.5"),
+        ("gamma was 2.0e-2 [trial 1] [trial 3].", "2.0e-2"),
+        ("Trials 1 and 3 failed at 0.62 [trial 3].", "0.62"),
+        ("Trial 1 is the best with a validation error of 0.125 [trial 1].", ""),
+        ("Trial 1 has 0.13. Its accuracy is 87.5 % [trial 1], its gamma 1e-2 [trial 1].", ""),
+        ("It ran for 1.5 s [trial 1]; the curve began at 0.425 [trial 1].", ""),
+        ("The two had 0.375 and 0.5 [trial 3] [trial 4].", ""),
+        ("It is better by 0.31 [trial 1]. Try gamma = 0.02 [trial 1]. Is it 0.9 [trial 1]?", ""),
+        ("The distance is 0.021 [trial 1]. Its share is 0.41 [trial 1].", ""),
+        ("The log says 0.31 [log 1] [trial 1]. Others say 0.9 [general]. Trial 1, then 3.75 more.", ""),
+        ("Trial 1 has 3 layers and a width of 64 [trial 1].", ""),
+        ("0.31", ""),
+    ],
+)
+def test_a_number_beside_a_trial_has_to_be_in_it(answer: str, number: str) -> None:
+    found = doubts(answer, Subject(study()))
+    assert [doubt.split()[3].rstrip(",") for doubt in found] == ([number] if number else [])
+    assert all("is not in trial" in doubt for doubt in found)
+
+
+def test_what_the_tools_say_is_never_doubted() -> None:
+    subject = Subject(sample_study(30, seed=5))
+    known = lookups(subject)
+    quotes = [
+        f"{known[name].read(subject, TrialArguments(number=n))} [trial {n}]"
+        for name in ("trial", "curve")
+        for n in subject.trials
+    ]
+    listed = known["trials"].read(subject, TrialsArguments(limit=40)).splitlines()[:-1]
+    quotes += [f"{line} [{' '.join(line.split()[:2])}]" for line in listed]
+    assert len(quotes) == 90
+    for quote in (*quotes, *known["best"].read(subject, Nothing()).splitlines(), *data_for(subject).splitlines()):
+        assert doubts(quote, subject) == [], quote
 
 
 @pytest.mark.parametrize(("question", "characters"), [("", 0), ("   ", 0), ("x" * 50_000, 50_000)])

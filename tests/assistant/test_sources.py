@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import random
+import time
 from pathlib import Path
 
 import pytest
@@ -82,15 +85,47 @@ def test_empty_and_missing_files(tmp_path: Path) -> None:
     log = read_log(str(tmp_path / "empty"))
     assert (log.lines, log.first, log.last) == ((), 1, 0)
     (tmp_path / "binary").write_bytes(b"\0\1")
+    (tmp_path / "utf-16").write_text("loss 1\n" * 20, "utf-16")
+    (tmp_path / "zipped").write_bytes(gzip.compress(random.Random(0).randbytes(10_000)))
     for wrong, read in (
         ("none", read_log),
         ("none", read_script),
         (".", read_log),
         (".", read_script),
         ("binary", read_script),
+        ("binary", read_log),
+        ("utf-16", read_log),
+        ("zipped", read_log),
     ):
         with pytest.raises(UsageError, match="Name a "):
             read(str(tmp_path / wrong))
+
+
+def test_a_log_of_a_machine_that_lost_power_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_bytes(b"step 1 loss: 2.5 \xfc\n" * 50 + b"\0" * 30)
+    assert read_log(str(tmp_path / "a.log")).lines[0] == "step 1 loss: 2.5 \N{REPLACEMENT CHARACTER}"
+
+
+def test_what_cannot_be_opened_is_a_sentence(tmp_path: Path) -> None:
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    for read in (read_log, read_script):
+        with pytest.raises(UsageError, match="cannot be read: "):
+            read(str(loop))
+        with pytest.raises(UsageError, match="cannot be read: "):
+            read("~nobody-of-this-name/a.log")
+
+
+def test_a_log_of_a_megabyte_is_read_in_a_moment(tmp_path: Path) -> None:
+    secret = "api_key = 'abcdefghijkl' \x1b]0;owned\x07"
+    (tmp_path / "a.log").write_text("".join(f"epoch {k} loss: {1 / (k + 1):.5f} {secret}\n" for k in range(20_000)))
+    began = time.process_time()
+    log = read_log(str(tmp_path / "a.log"))
+    facts = gather(Subject(logs=(log,)), ["Why is my accuracy low?"])
+    assert time.process_time() - began < 3
+    assert (log.last, len(log.lines)) == (20_000, LOG_TAIL)
+    assert log.lines[-1] == "epoch 19999 loss: 0.00005 api_key = '***' "
+    assert facts.known.keys() == set()
 
 
 def test_a_log_comes_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,10 +10,11 @@ import select
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_urlsafe
+from typing import Any
 from urllib.parse import urlsplit
 
 import optuna
@@ -22,11 +23,15 @@ import yaml
 
 from talks import RESULTS, SPACE, TASK, study
 from tunewise.assistant import conversation
-from tunewise.assistant.store import Conversations
+from tunewise.assistant.subject import Subject
 from tunewise.cli.chat import space_writer
 from tunewise.cli.options import read
+from tunewise.cli.talk import Terminal
+from tunewise.history import CHAT_KEY
 from tunewise.llm import dialect
 from tunewise.llm.embedded import find_weights, serve
+from tunewise.llm.scripted import ScriptedModel
+from tunewise.study.conversations import Conversations
 from tunewise.study.storage import open_study
 from tunewise.study.summary import summarize
 from tunewise.testing.server import Behaviour, FaultServer, reply, status, stream, tool_call
@@ -291,6 +296,21 @@ def test_a_server_without_tools_works_too(file: Path, cli: InProcess) -> None:
     assert ran.out == "Trial 1 [trial 1].\n"
 
 
+def test_a_server_that_drops_tools_without_a_word_answers_from_the_digest(file: Path, cli: InProcess) -> None:
+    def knows(request: Mapping[str, Any]) -> str:
+        """Like a chat template without tools: nothing is left of them, and the words are all there is."""
+        words = request["messages"][-1]["content"] + request["messages"][1]["content"]
+        return "Trial 1, at 0.125 [trial 1]." if "Best: trial 1 (model)" in words else "I do not know."
+
+    block = json.dumps({"configuration": NEXT, "reason": "between trials 1 and 4"})
+    with FaultServer([reply(knows), reply(f"Try this.\n```propose\n{block}\n```")]) as server:
+        ran = once(cli, server, file, "--once", "What is best?")
+        assert (ran.code, ran.out) == (0, "Trial 1, at 0.125 [trial 1].\n"), ran
+        assert "looks up" not in ran.err
+        assert server.received[0].json["tools"]  # they were offered, and the server has said nothing about them
+        assert "+ C: 30" in once(cli, server, file, "--once", "What next?").err
+
+
 def test_a_session_is_recorded_replayed_listed_and_resumed(file: Path, cli: InProcess, tmp_path: Path) -> None:
     other = tmp_path / "copy"
     shutil.copytree(tmp_path, other, ignore=shutil.ignore_patterns("copy"))
@@ -306,6 +326,21 @@ def test_a_session_is_recorded_replayed_listed_and_resumed(file: Path, cli: InPr
         roles = [[m["role"] for m in request.json["messages"]] for request in server.received[2:]]
     assert roles[0] == ["system", "user", "assistant", "tool", "assistant", "user"]
     assert roles[1] == [*roles[0], "assistant", "user"]
+
+
+def test_what_a_study_file_says_has_no_power_over_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    evil = "x\x1b]0;owned\x07\x1b[31m\u202e"
+    about = study(name=evil)
+    turn: Any = {"message": {"role": "user", "content": evil}, "at": evil}
+    about._storage.set_study_system_attr(about._study_id, f"{CHAT_KEY}{evil}:00000", turn)
+    kept = Conversations(about).kept()
+    terminal = Terminal(asks=True, person=True)
+    terminal.list(kept)
+    terminal.greet(Subject(about), ScriptedModel([]))
+    assert terminal.choose(kept, resume=True) == evil
+    shown = "".join(capsys.readouterr())
+    assert shown.count("x\N{REPLACEMENT CHARACTER}") == 7
+    assert not {"\x1b", "\x07", "\u202e"} & set(shown)
 
 
 def test_a_changed_space_goes_into_a_file_beside_the_given_one(file: Path) -> None:
@@ -325,6 +360,7 @@ def test_a_changed_space_goes_into_a_file_beside_the_given_one(file: Path) -> No
         (["--resume"], 2, "none is given"),
         (["--log", "-", "--model", "x"], 2, "Ask with --once"),
         (["none.journal"], 2, "does not exist"),
+        (["~nobody-of-this-name/a.journal"], 2, "no place for a file"),
         (["--record", "a", "--replay", "b"], 2, "exclude each other"),
         (["--model", "manual", "--log", "none.log"], 2, "cannot be read"),
     ],

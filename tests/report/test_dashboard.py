@@ -42,9 +42,9 @@ def journal(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def served(journal: Path) -> Iterator[str]:
+def served(journal: Path, **env: str) -> Iterator[str]:
     """The address of the study's page; Ctrl-C at the end, which must be quiet."""
-    process = start("dashboard", journal, "--port", "0", "--no-open")
+    process = start("dashboard", journal, "--port", "0", "--no-open", **env)
     try:
         assert process.stdout is not None
         yield process.stdout.readline().strip()
@@ -103,6 +103,65 @@ def test_a_trial_that_comes_later_has_its_note(journal: Path) -> None:
         assert trials[4]["note"]["body"] == "Proposed by **repair**\n\nrepaired: x was 2"
 
 
+def test_secrets_reach_no_answer_of_the_dashboard(tmp_path: Path) -> None:
+    known, named, address = "sk-abcdefghijklmnopqrstuvwx12", "hunter2-hunter2", "postgresql://me:s3cretpass@db/x"
+    planted = f"correct-horse {known} {address}"
+    file = tmp_path / "study.journal"
+    study = optuna.create_study(study_name=f"toy {planted}", storage=open_storage(file))
+    attrs = {"words": planted, "deep": [{planted: planted}], "api_key": named, "loss": 0.5, "options": {"token": named}}
+    for key, value in attrs.items():
+        study.set_user_attr(key, value)
+    study._storage.set_study_system_attr(study._study_id, "dashboard:note_ver", 1)
+    study._storage.set_study_system_attr(study._study_id, "dashboard:note_str:0", planted)
+    study.set_metric_names([planted])
+    space = {
+        "kind": optuna.distributions.CategoricalDistribution([planted, "b", None]),
+        planted: optuna.distributions.FloatDistribution(0, 1),
+    }
+    for number, kind in enumerate((planted, "b", None)):
+        params = {"kind": kind, planted: number / 3}
+        proposal = {"source": "model", "reason": planted}
+        call = {"tunewise:call:0": {"key": "k", "model": "m", "prompt": "the whole prompt", "text": planted}}
+        study.add_trial(
+            create_trial(
+                value=float(number),
+                params=params,
+                distributions=space,
+                user_attrs={**attrs, PROPOSAL_KEY: proposal},
+                system_attrs={"fixed_params": params, **call},
+            )
+        )
+    study.enqueue_trial({"kind": planted}, user_attrs=attrs)
+    before = file.read_bytes()
+    with served(file, MY_PASSWORD="correct-horse") as page:
+        root = page.partition("/dashboard/")[0]
+        pages = ["api/studies", "api/studies/0", "csv/0", "api/studies/0/param_importances"]
+        answers = {path: fetch(f"{root}/{path}") for path in [*pages, "api/studies/0/plot/slice"]}
+    assert {status for status, _ in answers.values()} == {200}
+    for path, (_, text) in answers.items():
+        for secret in ("correct-horse", known, named, "s3cretpass", "the whole prompt"):
+            assert secret not in text, (path, secret)
+    detail = json.loads(answers["api/studies/0"][1])
+    assert detail["name"].startswith("toy *** *** postgresql://***@db/x")
+    shown = {attr["key"]: attr["value"] for attr in detail["trials"][1]["user_attrs"]}
+    assert (shown["api_key"], shown["options"], shown["loss"]) == ("***", '{"token": "***"}', "0.5")
+    kinds = [trial["params"][0]["param_external_value"] for trial in detail["trials"][:3]]
+    assert kinds == ["*** *** postgresql://***@db/x", "b", "None"]
+    assert file.read_bytes() == before
+
+
+def test_the_best_trial_of_the_dashboard_meets_the_constraints(tmp_path: Path) -> None:
+    file = tmp_path / "study.journal"
+    study = optuna.create_study(storage=open_storage(file))
+    for value, limit in ((3.0, -1.0), (1.0, 2.0), (2.0, 0.0)):
+        trial = study.ask()
+        trial.set_constraint("memory", limit)
+        study.tell(trial, value)
+    with served(file) as page:
+        detail = json.loads(fetch(page.replace("/dashboard/", "/api/"))[1])
+    assert [trial["number"] for trial in detail["best_trials"]] == [2]
+
+
 def test_other_studies_of_the_storage_are_not_shown(journal: Path) -> None:
     optuna.create_study(study_name="other", storage=open_storage(journal))
     process = start("dashboard", journal, "--study", "other", "--port", "0", "--no-open")
@@ -111,6 +170,8 @@ def test_other_studies_of_the_storage_are_not_shown(journal: Path) -> None:
         root, _, _ = process.stdout.readline().partition("/dashboard/")
         listed = json.loads(fetch(f"{root}/api/studies")[1])["study_summaries"]
         assert [study["study_name"] for study in listed] == ["other"]
+        for path in ("api/studies/0", "csv/0", "api/studies/0/param_importances"):
+            assert fetch(f"{root}/{path}")[0] == 404
     finally:
         process.kill()
         process.communicate()

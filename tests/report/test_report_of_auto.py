@@ -196,13 +196,33 @@ def test_a_trial_that_violates_a_constraint_is_never_the_best() -> None:
     data = json.loads(report(study, form="json"))
     assert data["best"]["trial"] == 2
     assert data["trials"][1]["constraints"] == {"memory in MB": 12.5}
-    assert "memory in MB by 12.5" in report(study, form="md").replace("\\", "")
+    markdown = report(study, form="md").replace("\\", "")
+    assert "memory in MB by 12.5" in markdown
+    assert "Best (minimize)&#58; value 2 in trial 2" in markdown
+    assert made.plots["contour"]["data"][1]["text"] == ["0", "2", "3", "4"]
+    assert " ".join(made.text.split("Best configuration")[1].split()).startswith(f"x = {study.trials[2].params['x']}")
+
+
+def test_the_old_form_of_constraints_counts_too() -> None:
+    study = optuna.create_study()
+    for value, limits in ((1.0, [0.0, 3.0]), (2.0, [-1.0, 0.0])):
+        system_attrs = {"constraints": limits}
+        study.add_trial(optuna.trial.create_trial(value=value, system_attrs=system_attrs))
+    assert json.loads(report(study, form="json"))["best"]["trial"] == 1
+
+
+def test_a_default_that_violates_a_constraint_is_no_comparison() -> None:
+    study = limited((1.0, 5), (2.0, -1))
+    for number, source in enumerate(("default", "model")):
+        study.get_trials(deepcopy=False)[number].user_attrs[PROPOSAL_KEY] = {"source": source}
+    assert "the default configuration violates constraints, so it is no comparison" in page(study).text
 
 
 def test_where_nothing_meets_the_constraints_there_is_no_best() -> None:
     made = page(limited((3.0, 1), (1.0, 2), (2.0, 3), (2.5, 4), (2.6, 4)))
     assert "no trial meets them, so there is no best value" in made.text
     assert "none yet" in made.text
+    assert "best so far" not in {trace["name"] for trace in made.plots["progress"]["data"]}
 
 
 def test_constraints_that_cannot_be_read_are_left_out() -> None:

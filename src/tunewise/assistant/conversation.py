@@ -13,7 +13,6 @@ from tunewise.assistant.actions import ACTIONS, Plan, blocks_in, plan_for
 from tunewise.assistant.citations import doubts
 from tunewise.assistant.digest import RulesView, data_for
 from tunewise.assistant.facts import gather
-from tunewise.assistant.store import Conversations, Turn
 from tunewise.assistant.subject import Subject
 from tunewise.assistant.tools import cut, lookups, read_arguments, tool_for
 from tunewise.errors import InvalidReply, UsageError
@@ -25,6 +24,7 @@ from tunewise.prompts.render import render
 from tunewise.prompts.views import clip
 from tunewise.secrets import mask
 from tunewise.space import SearchSpace
+from tunewise.study.conversations import PROGRAM, Conversations, Turn
 from tunewise.tokens import estimate_tokens
 
 __all__ = ["Conversation", "Event", "Looked", "Notice", "Said"]
@@ -40,7 +40,6 @@ MAX_PLANS = 3
 MAX_QUESTION = 40_000
 """Characters of a question."""
 MAX_OUTPUT = 1_500
-PROGRAM = "(from the program, not the user)"
 CONTEXT = 16_000
 """Tokens of a request where the model does not say what it can read."""
 
@@ -100,8 +99,9 @@ class Conversation:
         self._tools = calls_tools(ledger.model)
         self._plans = 0
         self.id = resume or self._store.new_id()
-        self.turns: list[Turn] = Conversations(subject.study).turns(self.id) if resume else []
-        self._number = len(self.turns)
+        known = Conversations(subject.study).numbered(self.id) if resume else {}
+        self.turns: list[Turn] = list(known.values())
+        self._number = self._question = max(known, default=-1) + 1
 
     def ask(self, question: str) -> Generator[Event, None, None]:
         """Say something to the model; its answer comes as events.
@@ -120,6 +120,7 @@ class Conversation:
             )
         self._subject = self._subject.fresh()
         self._plans = 0
+        self._question = self._number
         self._keep(Message("user", question))
         for round_ in range(MAX_ROUNDS + 1):
             reply = yield from self._reply(may_call=round_ < MAX_ROUNDS)
@@ -227,7 +228,7 @@ class Conversation:
         self._number += 1
 
     def _record(self, call: Call) -> None:
-        self._store.add_call(self.id, call)
+        self._store.add_call(self.id, call, self._question)
 
 
 def repeats(text: str) -> bool:

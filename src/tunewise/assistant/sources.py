@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import deque
 from collections.abc import Iterable
@@ -19,6 +20,9 @@ MAX_LINE = 400
 """Characters of a line that are read."""
 LOG_TAIL = 2_000
 """Lines at the end of a log that are kept; a prompt holds fewer, a tool reaches all of them."""
+unreadable = re.compile(r"[\x00-\x07\x0e-\x1a\N{REPLACEMENT CHARACTER}]")
+MOST_UNREADABLE = 0.1
+"""Share of a log: a machine that lost power leaves zeros, and some programs write in other encodings."""
 MAX_SCRIPT = 5_000
 """Lines of a script."""
 
@@ -55,7 +59,7 @@ def read_log(path: str) -> Source:
     """The end of a log; "-" reads standard input.
 
     Raises:
-        UsageError: It cannot be read.
+        UsageError: It cannot be read or is no text.
     """
     tail: deque[bytes] = deque(maxlen=LOG_TAIL)
     total = 0
@@ -65,10 +69,14 @@ def read_log(path: str) -> Source:
         else:
             with Path(path).expanduser().open("rb") as file:
                 total = fill(tail, file)
-    except OSError as error:
-        raise UsageError(f"The log {path} cannot be read: {error.strerror}. Name a text file with --log.") from None
+    except (OSError, RuntimeError) as error:  # no such file, or no such home
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"The log {path} cannot be read: {reason}. Name a text file with --log.") from None
+    decoded = [line.decode("utf-8", "replace") for line in tail]
+    if sum(len(unreadable.findall(line)) for line in decoded) > MOST_UNREADABLE * sum(map(len, decoded)):
+        raise UsageError(f"The log {path} is not a text in UTF-8. Name a text file with --log, or convert it.")
     # a progress bar overwrites its line: what a person saw last is behind the last carriage return
-    lines = (line.decode("utf-8", "replace").rstrip("\r\n").rpartition("\r")[2] for line in tail)
+    lines = (line.rstrip("\r\n").rpartition("\r")[2] for line in decoded)
     name = "standard input" if path == "-" else Path(path).name
     return Source("log", clean(name), total - len(tail) + 1, masked(lines))
 
@@ -91,16 +99,16 @@ def read_script(path: str, label: str = "script") -> Source:
     Raises:
         UsageError: It cannot be read or is no text.
     """
-    file = Path(path).expanduser()
     try:
-        with file.open("rb") as opened:
+        with Path(path).expanduser().open("rb") as opened:
             data = opened.read(MAX_SCRIPT * MAX_LINE)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}. Name a text file with --file.") from None
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"{path} cannot be read: {reason}. Name a text file with --file.") from None
     if b"\0" in data:
         raise UsageError(f"{path} is not a text. Name a training script or a configuration file with --file.")
     lines = data.decode("utf-8", "replace").splitlines()[:MAX_SCRIPT]
-    return Source(label, clean(file.name), 1, masked(lines))
+    return Source(label, clean(Path(path).name), 1, masked(lines))
 
 
 def masked(lines: Iterable[str]) -> tuple[str, ...]:

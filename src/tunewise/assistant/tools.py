@@ -117,7 +117,7 @@ def best(subject: Subject, _: Nothing) -> str:
     assert subject.record is not None
     summary = subject.record.summary
     if summary.history.best is None:
-        return "No trial has finished yet."
+        return "No trial meets the constraints yet." if summary.history.finished else "No trial has finished yet."
     default = [f"default: {line(subject, summary.default)}"] if summary.default else ["no default was evaluated"]
     return "\n".join([f"best: {line(subject, summary.history.best)}", *default, summary.verdict()])
 

@@ -71,7 +71,6 @@ def chat(
     from tunewise.account import Account
     from tunewise.assistant.conversation import Conversation
     from tunewise.assistant.sources import read_log, read_script
-    from tunewise.assistant.store import Conversations
     from tunewise.assistant.subject import Subject
     from tunewise.cli.options import find, quiet_optuna, read
     from tunewise.cli.running import taped
@@ -81,6 +80,7 @@ def chat(
     from tunewise.llm.ledger import Caps, Ledger
     from tunewise.llm.prices import Price
     from tunewise.llm.resolve import closing
+    from tunewise.study.conversations import Conversations
 
     quiet_optuna()
     if study is None and (resume or conversation or conversations):

@@ -21,10 +21,10 @@ from tunewise.study.progress import money
 
 if TYPE_CHECKING:
     from tunewise.assistant.actions import Plan
-    from tunewise.assistant.store import Kept
     from tunewise.assistant.subject import Subject
     from tunewise.llm.base import ChatModel
     from tunewise.llm.ledger import Ledger
+    from tunewise.study.conversations import Kept
 
 __all__ = ["Terminal"]
 
@@ -46,7 +46,7 @@ class Terminal:
     def list(self, kept: Sequence[Kept]) -> None:
         """Conversations of a study, the latest last."""
         for one in kept:
-            self._out.out(f"{one.id}  {one.began}  {one.messages:>3} messages  {clip(clean(one.question), 80)}")
+            self._out.out(clean(f"{one.id}  {one.began}  {one.messages:>3} messages  {clip(one.question, 80)}"))
         if not kept:
             self._note("There is no conversation about this study yet.")
 
@@ -55,7 +55,7 @@ class Terminal:
         if not kept or not (resume or (self._asks and self._person)):
             return None
         latest = kept[-1]
-        about = f"{latest.began}, {latest.messages} messages: {clip(clean(latest.question), 80)}"
+        about = f"{latest.began}, {latest.messages} messages: {clip(latest.question, 80)}"
         if resume:
             self._note(f"Going on with {latest.id} ({about})")
             return latest.id
@@ -114,7 +114,7 @@ class Terminal:
                 if not (self._asks and self._person):
                     raise
                 self._out.out("")
-                self._note(clean(str(error)))
+                self._note(str(error))
 
     def agree(self, plan: Plan) -> bool:
         """Show a proposal; True only when a person says yes to this one."""
@@ -122,8 +122,8 @@ class Terminal:
         for line in plan.difference:
             style = {"-": "red", "+": "green"}.get(line[:1], "")
             self._err.print(Text(f"  {clean(line)}", style=style))
-        self._note(f"Reason: {clean(plan.reason)}")
-        self._note(clean(plan.cost))
+        self._note(f"Reason: {plan.reason}")
+        self._note(plan.cost)
         if not self._person:
             self._note("Nothing was changed: only a person at a terminal can say yes.")
             return False
@@ -154,9 +154,9 @@ class Terminal:
                     column = 0
                 match event:
                     case Looked(name, arguments) if name not in ACTIONS:
-                        self._note(f"[looks up: {clean(name)} {clean(arguments)}]")
+                        self._note(f"[looks up: {name} {arguments}]")
                     case Notice(text):
-                        self._note(f"({clean(text)})")
+                        self._note(f"({text})")
         if column or cleaner.held:
             self._out.out(cleaner.rest())
 
@@ -167,9 +167,9 @@ class Terminal:
 
             termios.tcflush(sys.stdin, termios.TCIFLUSH)
         try:
-            return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+            return input(f"{clean(question)} [y/N] ").strip().lower() in ("y", "yes")
         except EOFError:
             return False
 
     def _note(self, text: str) -> None:
-        self._err.print(Text(text, style="dim"))
+        self._err.print(Text(clean(text), style="dim"))

@@ -9,7 +9,7 @@ import json
 import math
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from math import ceil
@@ -150,6 +150,21 @@ class Totals:
     cost_usd: float | None
     at_least_usd: float
 
+    @classmethod
+    def of(cls, calls: Sequence[Call]) -> Totals:
+        """What these calls took."""
+        costs = [call.cost_usd for call in calls]
+        known = sum(cost for cost in costs if cost is not None)
+        return cls(
+            calls=len(calls),
+            failed_calls=sum(bool(call.error) for call in calls),
+            uncounted_calls=sum(None in (call.input_tokens, call.output_tokens) for call in calls),
+            input_tokens=sum(call.input_tokens or 0 for call in calls),
+            output_tokens=sum(call.output_tokens or 0 for call in calls),
+            cost_usd=None if None in costs else known,
+            at_least_usd=known,
+        )
+
 
 class Ledger:
     """A model with an account: `complete` as the model does, within the caps, with a record of every call.
@@ -249,18 +264,7 @@ class Ledger:
     def totals(self) -> Totals:
         """What the calls so far took; those under way are not in it."""
         with self._lock:
-            calls = tuple(self._calls)
-        costs = [call.cost_usd for call in calls]
-        known = sum(cost for cost in costs if cost is not None)
-        return Totals(
-            calls=len(calls),
-            failed_calls=sum(bool(call.error) for call in calls),
-            uncounted_calls=sum(None in (call.input_tokens, call.output_tokens) for call in calls),
-            input_tokens=sum(call.input_tokens or 0 for call in calls),
-            output_tokens=sum(call.output_tokens or 0 for call in calls),
-            cost_usd=None if None in costs else known,
-            at_least_usd=known,
-        )
+            return Totals.of(self._calls)
 
     def _reserve(self, request: ChatRequest) -> Call:
         """The call at its upper bound, counted from now on, so that threads cannot exceed a cap together."""

@@ -2,7 +2,8 @@
 
 Nothing is written into the study. Notes and artifact are laid over the storage while it is read, so they are always
 those of the moment, a journal is as long after the hundredth look as before the first, and no page, whoever made it,
-can change or delete a study through the dashboard's address.
+can change or delete a study through the dashboard's address. Every text passes the report's gate on its way out of the
+storage; prompts, replies and conversations, which no page of the dashboard shows, stay there.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 import threading
 import warnings
 from collections.abc import Callable, Container, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from socketserver import ThreadingMixIn
 from typing import Any, BinaryIO
@@ -20,13 +22,14 @@ from uuid import uuid4
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
 
 from tunewise.errors import StudyError, UsageError
-from tunewise.history import TrialRecord
+from tunewise.history import CALL_KEY, CHAT_CALL_KEY, CHAT_KEY, History, TrialRecord
 from tunewise.report import report
 from tunewise.report.markdown import Writer
 from tunewise.report.texts import Cleaner
@@ -47,8 +50,17 @@ def refuse(*_: Any, **__: Any) -> Any:
 writing: Any = refuse
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A trial as the dashboard shows it, as tunewise reads it, and its note."""
+
+    trial: FrozenTrial
+    record: TrialRecord
+    note: str
+
+
 class ReadOnly(BaseStorage):
-    """A storage that can only be read, with notes and an artifact laid over one of its studies.
+    """A storage that shows one study to be read: its texts masked, with notes and an artifact laid over it.
 
     Args:
         storage: Where the study is.
@@ -64,45 +76,93 @@ class ReadOnly(BaseStorage):
         self._storage = storage
         self._study = study
         self._artifact = artifact
-        self._write = Writer(Cleaner())
-        self._notes: dict[tuple[int, datetime | None], str] = {}
+        self._clean = Cleaner()
+        self._write = Writer(self._clean)
+        self._seen: dict[tuple[int, datetime | None], Seen] = {}
 
     def get_study_id_from_name(self, study_name: str) -> int:
-        """As the storage has it."""
-        return self._storage.get_study_id_from_name(study_name)
+        """Of the one study, by the name that is shown."""
+        if study_name != self.get_study_name_from_id(self._study):
+            raise KeyError("No such study.")
+        return self._study
 
     def get_study_name_from_id(self, study_id: int) -> str:
-        """As the storage has it."""
-        return self._storage.get_study_name_from_id(study_id)
+        """Masked."""
+        return self._clean(self._storage.get_study_name_from_id(self._own(study_id)))
 
     def get_study_directions(self, study_id: int) -> list[StudyDirection]:
         """As the storage has them."""
-        return self._storage.get_study_directions(study_id)
+        return self._storage.get_study_directions(self._own(study_id))
 
     def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
-        """As the storage has them."""
-        return self._storage.get_study_user_attrs(study_id)
+        """Masked."""
+        return self._shown(self._storage.get_study_user_attrs(self._own(study_id)))
 
     def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
-        """As the storage has them, with notes and artifact where there are none."""
-        known = self._storage.get_study_system_attrs(study_id)
-        return self._laid_over(known) if study_id == self._study else known
+        """Masked, with notes and artifact where there are none."""
+        return self._laid_over(self._shown(self._storage.get_study_system_attrs(self._own(study_id))))
 
     def get_all_studies(self) -> list[FrozenStudy]:
-        """The one study: others of the same storage are nobody's business here."""
+        """The one study."""
         (study,) = (copy.copy(s) for s in self._storage.get_all_studies() if s._study_id == self._study)
-        study.system_attrs = self._laid_over(study.system_attrs)
+        study.study_name = self._clean(study.study_name)
+        study.user_attrs = self._shown(study.user_attrs)
+        study.system_attrs = self._laid_over(self._shown(study.system_attrs))
         return [study]
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
-        """As the storage has it."""
-        return self._storage.get_trial(trial_id)
+        """Masked."""
+        return self._see(self._storage.get_trial(trial_id)).trial
 
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
-        """As the storage has them."""
-        return self._storage.get_all_trials(study_id, deepcopy, states)
+        """Masked."""
+        found = self._storage.get_all_trials(self._own(study_id), deepcopy=False, states=states)
+        trials = [self._see(trial).trial for trial in found]
+        return copy.deepcopy(trials) if deepcopy else trials
+
+    def get_best_trial(self, study_id: int) -> FrozenTrial:
+        """The incumbent, by the one rule of tunewise; the best value where no trial meets the constraints."""
+        found = self._storage.get_all_trials(self._own(study_id), deepcopy=False)
+        records = tuple(self._see(trial).record for trial in found)
+        maximize = self.get_study_directions(study_id)[0] == StudyDirection.MAXIMIZE
+        best = History(records, "maximize" if maximize else "minimize").best
+        if best is None:
+            return super().get_best_trial(study_id)
+        return next(self._see(trial).trial for trial in found if trial.number == best.number)
+
+    def _own(self, study_id: int) -> int:
+        """The study's id; of others, which are nobody's business here, there is nothing to be had."""
+        if study_id != self._study:
+            raise KeyError("No such study.")
+        return study_id
+
+    def _shown(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Attributes without secrets, and without those that hold prompts, replies and conversations."""
+        kept = {key: value for key, value in attrs.items() if not key.startswith((CALL_KEY, CHAT_KEY, CHAT_CALL_KEY))}
+        shown: dict[str, Any] = self._clean.data(kept)
+        return shown
+
+    def _see(self, trial: FrozenTrial) -> Seen:
+        """A trial as it is shown; one that can change no more is read once."""
+        key = (trial._trial_id, trial.datetime_complete)
+        if key not in self._seen or not trial.state.is_finished():
+            record = TrialRecord.from_optuna(readable(trial, []))
+            self._seen[key] = Seen(self._masked(trial), record, note_of(record, self._write))
+        return self._seen[key]
+
+    def _masked(self, trial: FrozenTrial) -> FrozenTrial:
+        known = copy.copy(trial)
+        known.user_attrs, known.system_attrs = self._shown(trial.user_attrs), self._shown(trial.system_attrs)
+        known.params = self._clean.data(trial.params)
+        known.distributions = {self._clean(name): self._choices(name, d) for name, d in trial.distributions.items()}
+        return known
+
+    def _choices(self, name: str, distribution: BaseDistribution) -> BaseDistribution:
+        if not isinstance(distribution, CategoricalDistribution):
+            return distribution
+        return CategoricalDistribution([self._clean.named(name, choice) for choice in distribution.choices])
 
     def _laid_over(self, known: dict[str, Any]) -> dict[str, Any]:
         """A person's notes stay; the keys are those that optuna-dashboard's `save_note` and `upload_artifact` write."""
@@ -113,15 +173,9 @@ class ReadOnly(BaseStorage):
             added |= {"dashboard:note_ver": 1, "dashboard:note_str:0": link}
         for trial in self._storage.get_all_trials(self._study, deepcopy=False):
             prefix = f"dashboard:{trial._trial_id}"
-            if f"{prefix}:note_ver" not in known and (note := self._note(trial)):
+            if f"{prefix}:note_ver" not in known and (note := self._see(trial).note):
                 added |= {f"{prefix}:note_ver": 1, f"{prefix}:note_str:0": note}
         return {**known, **added}
-
-    def _note(self, trial: FrozenTrial) -> str:
-        key = (trial._trial_id, trial.datetime_complete)
-        if key not in self._notes or not trial.state.is_finished():
-            self._notes[key] = note_of(TrialRecord.from_optuna(readable(trial, [])), self._write)
-        return self._notes[key]
 
 
 def note_of(trial: TrialRecord, write: Writer) -> str:

@@ -245,7 +245,7 @@ def added(record: Record) -> Figure:
         "hovertemplate": "%{y}: %{text}<extra></extra>",
         "marker": {"size": 12, "color": [colour for _, _, colour in rows]},
     }
-    axes = layout(f"improvement of the best {record.summary.metric}", "", showlegend=False)
+    axes = layout("improvement", "", showlegend=False)
     axes["yaxis"] |= {"automargin": True, "type": "category"}
     axes["xaxis"] |= {"rangemode": "tozero", "zeroline": True}
     caption = f"{record.added()} The bars are 90 % intervals."

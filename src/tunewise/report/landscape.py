@@ -155,6 +155,7 @@ def parallel(record: Record, order: Sequence[str]) -> Figure:
         trace["opacity"] = 1 if trial is best else 0.7
         trace["name"] = f"trial {trial.number}"
     plot["data"] = [trace for trace, _ in sorted(lines, key=lambda line: line[1] is best)]
+    plot["layout"]["margin"] = {"r": 50}  # the name of the last axis stands askew on a phone
     of_many = f" The best {MAX_LINES} trials are shown." if len(record.history.finished) > MAX_LINES else ""
     caption = f"Each line is a trial, coloured by who proposed it; the thick one is the best.{of_many}"
     caption += f" {len(tried) - MAX_AXES} less important hyperparameters are left out." if len(tried) > MAX_AXES else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from tunewise.report.conversations import latest
 from tunewise.report.records import Record, best_and_latest, commands, front_rows, sessions
 from tunewise.report.texts import Cleaner, fit, number, took, value
 from tunewise.study.progress import money, said
@@ -85,6 +86,7 @@ def markdown(record: Record, clean: Cleaner, address: str) -> str:
         for line, code in record.programs[:MAX_TALK]:
             lines += ["", write.inline(line, 600), "", write.block(code)]
     lines += talk(record, write)
+    lines += conversations(record, clean, write)
     lines += ["", "## How to reproduce it", "", write.block("\n".join(commands(record, address))), ""]
     made = [
         f"- from trial {first}: {write.inline(who)} ({write.inline(using)})" for first, who, using in sessions(record)
@@ -128,4 +130,19 @@ def talk(record: Record, write: Writer) -> list[str]:
         reply = f"(no reply) {exchange.call.error}" if exchange.call.error else exchange.call.text
         lines += ["", f"### Trial {exchange.trial}: {write.inline(exchange.call.model)}", ""]
         lines += [write.block(exchange.prompt or "(not stored)"), "", write.block(reply)]
+    return lines
+
+
+def conversations(record: Record, clean: Cleaner, write: Writer) -> list[str]:
+    """What was asked about the study, folded where Markdown can fold."""
+    shown, left_out = latest(record.conversations, clean)
+    lines = ["", "## Conversations"] if shown else []
+    if left_out:
+        lines += ["", f"The first {left_out} questions are left out; `--format json` has all."]
+    for one in shown:
+        lines += ["", f"<details><summary>{write.inline(one.title)}</summary>"]
+        for asked in one.asked:
+            facts = (write.inline(fact, 1_000) for fact in asked.facts(len(record.history)))
+            lines += ["", write.block(asked.question), "", write.block(asked.answer or "(no answer)"), "", *facts]
+        lines += ["", "</details>"]
     return lines

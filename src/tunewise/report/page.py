@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from tunewise.history import TrialRecord
 from tunewise.report import beliefs, figures, landscape
+from tunewise.report.conversations import latest
 from tunewise.report.figures import Figure
 from tunewise.report.records import Exchange, Record, best_and_latest, commands, front_rows, sessions
 from tunewise.report.texts import Cleaner, fit, number, took, value
@@ -80,6 +81,7 @@ def page(record: Record, clean: Cleaner, address: str) -> str:
     environment.filters["fit"] = lambda text, room: fit(clean(text), room)  # half a secret is not recognized
     environment.globals |= {"style": figures.style}
     template = environment.from_string(asset("page.html.jinja"))
+    conversations, unheard = latest(record.conversations, clean)
     render = partial(
         template.render,
         record=record,
@@ -96,6 +98,8 @@ def page(record: Record, clean: Cleaner, address: str) -> str:
         money=money(record.summary.totals).removeprefix("cost "),
         sessions=list(sessions(record)),
         front=list(front_rows(record)),
+        conversations=conversations,
+        unheard=unheard,
         versions={"tunewise": version("tunewise"), "optuna": version("optuna"), "Python": platform.python_version()},
     )
     shown, left_out = talk(record, clean, room=MAX_BYTES - len(render(talk=[], left_out=0).encode()))

@@ -12,6 +12,7 @@ import optuna
 
 from tunewise.history import PROGRAM_KEY, History, TrialRecord
 from tunewise.llm.ledger import Call
+from tunewise.report.conversations import Talk, talks
 from tunewise.study.sound import Form, calls_of, sound_copy
 from tunewise.study.sound import sound as sound_attribute
 from tunewise.study.summary import Summary, finite, summarize_sound
@@ -61,6 +62,7 @@ class Record:
         notes: What is missing or could not be read, a sentence each.
         about: Space and task, where tunewise stored them.
         programs: Of a study of programs: each one's line in the tree, and its text.
+        conversations: About the study, the latest last.
     """
 
     study: optuna.Study
@@ -69,6 +71,7 @@ class Record:
     notes: tuple[str, ...]
     about: Mapping[str, Any]
     programs: tuple[tuple[str, str], ...] = ()
+    conversations: tuple[Talk, ...] = ()
 
     @property
     def history(self) -> History:
@@ -114,6 +117,7 @@ class Record:
         curves = {str(t.number): t.curve for t in self.history if t.curve}
         more = {"curves": curves, "space": self.space, "exchanges": calls, "notes": list(self.notes)}
         more |= {"programs": [{"about": line, "code": code} for line, code in self.programs]} if self.programs else {}
+        more |= {"conversations": [talk.to_dict() for talk in self.conversations]} if self.conversations else {}
         more["sessions"] = list(self.about.get("sessions", ()))
         return self.summary.to_dict() | {key: finite(value) for key, value in more.items()}
 
@@ -141,7 +145,7 @@ def read(study: optuna.Study) -> Record:
     )
     notes = list(sound.notes)
     programs = programs_of(study, summary.history, notes)
-    return Record(sound.study, summary, exchanges, (*notes, *missing(summary)), sound.about, programs)
+    return Record(sound.study, summary, exchanges, (*notes, *missing(summary)), sound.about, programs, talks(study))
 
 
 def programs_of(study: optuna.Study, history: History, notes: list[str]) -> tuple[tuple[str, str], ...]:
@@ -213,7 +217,10 @@ def missing(summary: Summary) -> list[str]:
     if violating := [t for t in history.finished if not history.counts(t)]:
         few = len(violating)
         none = "; no trial meets them, so there is no best value" if few == len(history.finished) else ""
-        notes.append(f"{few} finished trial{'s' * (few > 1)} violated constraints and cannot be the best{none}.")
+        notes.append(
+            f"{few} finished trial{'s' * (few > 1)} violated constraints and cannot be the best{none}. "
+            "Parallel coordinates, slices and contour leave them out."
+        )
     if history.trials and all(not trial.proposal for trial in history):
         notes.append("No trial says who proposed it: the study was not made by tunewise.")
     if waiting := [t for t in history if t.state == "running"]:

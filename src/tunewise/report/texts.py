@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from tunewise.llm.manual import printable
-from tunewise.secrets import mask
+from tunewise.secrets import mask, mask_named
 from tunewise.study.progress import duration
 
 __all__ = ["Cleaner", "fit", "number", "took", "value"]
@@ -35,10 +35,14 @@ class Cleaner:
             case str():
                 return self(data)
             case Mapping():
-                return {self(key): self.data(value) for key, value in data.items()}
+                return {self(key): self.named(str(key), value) for key, value in data.items()}
             case list() | tuple():
                 return [self.data(value) for value in data]
         return data
+
+    def named(self, name: str, data: Any) -> Any:
+        """Plain data under a name, which may say that it is a secret."""
+        return self(mask_named(name, data)) if isinstance(data, str) else self.data(data)
 
 
 def cleaned(text: str) -> str:

@@ -83,15 +83,8 @@ class Progress:
         self._running.pop(trial.number, None)
         took = "" if trial.seconds is None else f"  {duration(trial.seconds)}"
         if trial.state == "finished":
-            best = history.best
-            assert best is not None
-            mark = (
-                "[bold green]new best[/]"
-                if best.number == trial.number
-                else f"best {best.value:.6g} (trial {best.number})"
-            )
             value = f"[bold]{shown(self._metric)} {trial.value:.6g}[/]"
-            self._print(f"{value}  {mark}[dim]{took}  {self._so_far()}[/]", indent=6)
+            self._print(f"{value}  {incumbent(trial, history)}[dim]{took}  {self._so_far()}[/]", indent=6)
         else:
             why = f"[red]{trial.state}[/]: {shown(clip(trial.error, 400))}"
             self._print(f"{why}[dim]{took}  {self._so_far()}[/]", indent=6)
@@ -120,6 +113,14 @@ class Progress:
                 for n, (_, began) in sorted(self._running.items())
             )
         )
+
+
+def incumbent(trial: TrialRecord, history: History) -> str:
+    """The best trial so far, as seen from one that has just finished."""
+    best = history.best
+    if best is None:
+        return "[dim]no trial meets the constraints yet[/]"
+    return "[bold green]new best[/]" if best.number == trial.number else f"best {best.value:.6g} (trial {best.number})"
 
 
 def shown(text: str) -> str:

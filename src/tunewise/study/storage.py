@@ -170,7 +170,10 @@ def file_of(storage: Storage) -> Path | None:
         return None
     address = str(storage)
     if "://" not in address:
-        return Path(address).expanduser().resolve()
+        try:
+            return Path(address).expanduser().resolve()
+        except RuntimeError as error:  # "~somebody" without a home, links in a ring
+            raise StudyError(f"{address} is no place for a file: {error} Name another one.") from None
     path = address.removeprefix("sqlite:///").partition("?")[0]
     return Path(path).resolve() if address.startswith("sqlite:///") and path not in ("", ":memory:") else None
 

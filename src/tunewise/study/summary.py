@@ -14,8 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from tunewise.errors import SpaceError
 from tunewise.history import History, TrialRecord
-from tunewise.llm.ledger import Call, Caps, Ledger, Totals
-from tunewise.llm.scripted import ScriptedModel
+from tunewise.llm.ledger import Call, Totals
 from tunewise.proposers.credit import policy_of
 from tunewise.proposers.uplift import Uplift, measure_uplift
 from tunewise.space import SearchSpace
@@ -102,6 +101,11 @@ class Summary:
             return f"No trial that the language model proposed {ended}, so there is nothing to credit it with."
         if default is None:
             return f"The language model reached {metric} {best.value:.6g} (trial {best.number}); no default to compare."
+        if not self.history.counts(default):
+            return (
+                f"The language model reached {metric} {best.value:.6g} (trial {best.number}); the default "
+                "configuration violates constraints, so it is no comparison."
+            )
         gain = self.gain(best, default)
         assert gain is not None
         compared = f"best {metric} {best.value:.6g} (trial {best.number}) against {default.value:.6g}"
@@ -190,8 +194,6 @@ def summarize_sound(sound: Sound) -> Summary:
         trial.number: tuple(Call.from_dict(entry) for entry in calls_of(trial).values())
         for trial in study.get_trials(deepcopy=False)
     }
-    ledger = Ledger(ScriptedModel([]), caps=Caps())
-    ledger.restore([*(call for made in calls.values() for call in made), *sound.chat_calls])
     metric = sound.about.get("task", {}).get("metric", "value")
     if sound.front:
         metric = sound.front.names[0]
@@ -200,7 +202,7 @@ def summarize_sound(sound: Sound) -> Summary:
         name=study.study_name,
         metric=metric,
         history=history,
-        totals=ledger.totals,
+        totals=Totals.of([*(call for made in calls.values() for call in made), *sound.chat_calls]),
         calls=calls,
         chat_calls=sound.chat_calls,
         front=sound.front,

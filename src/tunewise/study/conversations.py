@@ -2,7 +2,7 @@
 
 A conversation has an id of its own; each of its turns is one attribute under that id and a number, written once. So any
 number of people can talk about a study at a time, in any storage that Optuna has, and nobody overwrites anybody. Calls
-are kept under the same prefix, where the sampler and `show` count them with those of the trials.
+are kept beside them, where the sampler and `show` count them with those of the trials.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ from tunewise.llm.ledger import Call
 if TYPE_CHECKING:
     import optuna
 
-__all__ = ["Conversations", "Kept", "Turn"]
+__all__ = ["PROGRAM", "Conversations", "Kept", "Turn"]
+
+PROGRAM = "(from the program, not the user)"
+"""How a turn begins that the program says in the user's place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,43 +60,65 @@ class Conversations:
 
     def new_id(self) -> str:
         """An id that nobody else has, sorted by time."""
-        return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+        now = datetime.now(UTC)
+        return f"{now:%Y%m%d-%H%M%S}-{now.microsecond:05x}{secrets.token_hex(2)}"
 
     def add(self, conversation: str, number: int, turn: Turn) -> None:
         """Keep a turn."""
         self._write(f"{CHAT_KEY}{conversation}:{number:05d}", asdict(turn) | {"message": turn.message.to_dict()})
 
-    def add_call(self, conversation: str, call: Call) -> None:
-        """Keep what a call took. Its text is in the turns."""
-        entry = call.to_dict() | {"text": ""}
+    def add_call(self, conversation: str, call: Call, question: int) -> None:
+        """Keep what a call took, with the number of the turn that asked. Its text is in the turns."""
+        entry = call.to_dict() | {"text": "", "question": question}
         at = f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"  # sorted by time; the rest keeps two processes apart
         self._write(f"{CHAT_CALL_KEY}{conversation}:{at}-{secrets.token_hex(3)}", entry)
 
     def kept(self) -> list[Kept]:
         """All conversations, the latest last."""
         found = []
-        ids = dict.fromkeys(key.removeprefix(CHAT_KEY).partition(":")[0] for key in self._turn_keys())
-        for conversation in sorted(ids):
-            turns = self.turns(conversation)
-            question = next((t.message.content for t in turns if t.message.role == "user"), "")
-            if turns:
-                found.append(Kept(conversation, turns[0].at, question, len(turns)))
+        for conversation, turns in self.every().items():
+            question = next((t.message.content for t in turns.values() if t.message.role == "user"), "")
+            found.append(Kept(conversation, next(iter(turns.values())).at, question, len(turns)))
+        return found
+
+    def every(self) -> dict[str, dict[int, Turn]]:
+        """The turns of each conversation by their numbers, the latest conversation last; damaged turns are left out."""
+        attrs = self._attrs()
+        found: dict[str, dict[int, Turn]] = {}
+        for key in sorted(key for key in attrs if key.startswith(CHAT_KEY)):
+            conversation, _, number = key.removeprefix(CHAT_KEY).rpartition(":")
+            if number.isdecimal() and (turn := read_turn(attrs[key])):
+                found.setdefault(conversation, {})[int(number)] = turn
+        return found
+
+    def calls(self) -> dict[str, list[tuple[int, Any]]]:
+        """The calls of each conversation as stored, each with the number of the turn that asked, oldest first."""
+        attrs = self._attrs()
+        found: dict[str, list[tuple[int, Any]]] = {}
+        for key in sorted(key for key in attrs if key.startswith(CHAT_CALL_KEY)):
+            conversation = key.removeprefix(CHAT_CALL_KEY).rpartition(":")[0]
+            asked = attrs[key].get("question") if isinstance(attrs[key], dict) else None
+            found.setdefault(conversation, []).append((asked if isinstance(asked, int) else -1, attrs[key]))
         return found
 
     def turns(self, conversation: str) -> list[Turn]:
-        """A conversation; turns that are damaged are left out.
+        """A conversation.
 
         Raises:
             UsageError: There is none with this id.
         """
-        attrs = self._attrs()
-        keys = sorted(key for key in self._turn_keys() if key.startswith(f"{CHAT_KEY}{conversation}:"))
-        if not keys:
-            raise UsageError(f"The study has no conversation {conversation!r}. Leave the id out for the latest one.")
-        return [turn for key in keys if (turn := read_turn(attrs[key]))]
+        return list(self.numbered(conversation).values())
 
-    def _turn_keys(self) -> list[str]:
-        return [key for key in self._attrs() if key.startswith(CHAT_KEY)]
+    def numbered(self, conversation: str) -> dict[int, Turn]:
+        """A conversation, its turns by their numbers.
+
+        Raises:
+            UsageError: There is none with this id.
+        """
+        turns = self.every().get(conversation)
+        if turns is None:
+            raise UsageError(f"The study has no conversation {conversation!r}. Leave the id out for the latest one.")
+        return turns
 
     def _attrs(self) -> Mapping[str, Any]:
         return {} if self._study is None else self._study._storage.get_study_system_attrs(self._study._study_id)

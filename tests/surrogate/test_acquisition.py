@@ -12,10 +12,20 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from tunewise.space import Categorical, Configuration, Float, Int, SearchSpace
-from tunewise.surrogate.acquisition import LogExpectedImprovement, Nearby, Total, log_improvement, maximize
+from tunewise.surrogate.acquisition import (
+    SAME,
+    STAIR,
+    LogExpectedImprovement,
+    Nearby,
+    Total,
+    log_improvement,
+    maximize,
+    step_width,
+)
 from tunewise.surrogate.feasibility import fit_feasibility
 from tunewise.surrogate.gp import fit_gp
 from tunewise.surrogate.lattice import Lattice
+from tunewise.surrogate.surrogate import fit_surrogate
 
 Array = NDArray[np.float64]
 NOTHING = np.zeros((0, 2))
@@ -133,3 +143,36 @@ def test_failures_alone_say_little_far_away() -> None:
     only = fit_feasibility(NOTHING, np.array([[0.1, 0.1], [0.1, 0.2]]), groups=np.arange(2))
     near, far = only.probability(np.array([[0.1, 0.15], [0.9, 0.9]]))
     assert near < 0.2 < far < 0.6
+
+
+@pytest.mark.parametrize(
+    ("places", "values", "width"),
+    [
+        ([], [], SAME),
+        ([0.5], [1.0], SAME),
+        ([0.2, 0.23, 0.9], [1.0, 1.0, 5.0], 0.03),  # one step
+        ([0.2, 0.23, 0.9], [1.0, 1.001, 5.0], SAME),  # no two values are the same
+        ([0.2, 0.8, 0.9], [1.0, 1.0, 5.0], SAME),  # two places far apart are two steps
+        ([0.2, 0.21, 0.6, 0.63, 0.9], [1.0, 2.0, 9.0, 9.0, 9.0], SAME),  # where nobody wants to be, steps do not count
+        ([0.2, 0.21, 0.24, 0.9], [1.0, 1.0, 1.0, 5.0], 0.04),  # the widest counts
+    ],
+)
+def test_the_width_of_a_step(places: list[float], values: list[float], width: float) -> None:
+    X = np.array([[x, 0.5] for x in places]).reshape(-1, 2)
+    assert step_width(X, np.array(values)) == pytest.approx(width)
+    assert width <= STAIR
+
+
+def test_a_staircase_is_not_tried_twice_on_one_step() -> None:
+    space = SearchSpace({"x": Float(0, 1)})
+    rng = np.random.default_rng(0)
+
+    def accuracy(x: float) -> float:
+        return round(25 * (x - 0.37) ** 2) / 25
+
+    tried = [0.0, 0.3, 0.34, 0.4, 0.7, 1.0]
+    surrogate = fit_surrogate(space, [{"x": x} for x in tried], [accuracy(x) for x in tried], rng=rng)
+    assert accuracy(0.34) == accuracy(0.3) == accuracy(0.4), "the best step is this wide at least"
+    proposed = [float(space.encode(c)[0]) for c in surrogate.propose(4)]
+    gaps = [abs(a - b) for k, a in enumerate(proposed) for b in [*tried, *proposed[:k]]]
+    assert min(gaps) > 0.04 - 1e-9

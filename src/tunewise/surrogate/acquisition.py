@@ -20,7 +20,7 @@ from scipy.stats import qmc
 from tunewise.surrogate.gp import GP
 from tunewise.surrogate.lattice import Lattice
 
-__all__ = ["Acquisition", "LogExpectedImprovement", "Nearby", "Total", "log_improvement", "maximize"]
+__all__ = ["Acquisition", "LogExpectedImprovement", "Nearby", "Total", "log_improvement", "maximize", "step_width"]
 
 Array = NDArray[np.float64]
 
@@ -40,6 +40,9 @@ ROUNDS: Final = 2
 
 SAME: Final = 1e-4
 """Points that differ by no more in any coordinate are one: to try both would tell nothing new."""
+
+STAIR: Final = 0.05
+"""The widest step of a metric that is believed in, as a share of a range."""
 
 
 class Acquisition(Protocol):
@@ -148,6 +151,7 @@ def maximize(
     *,
     best: Array,
     avoid: Array,
+    apart: float = SAME,
     candidates: Array,
 ) -> Array:
     """The configuration with the largest score that was found.
@@ -161,6 +165,7 @@ def maximize(
         rng: Randomness of pool and perturbations.
         best: `k x d` points whose neighbourhood is searched, usually the best trials.
         avoid: `m x d` points that are not proposed again, unless nothing else is left.
+        apart: By how much a point must differ from those in some coordinate.
         candidates: `m x d` further points to consider.
 
     Returns:
@@ -178,8 +183,23 @@ def maximize(
     every = np.vstack([refined, pool])
     order = np.argsort(-np.append(acquisition.score(refined), scores), kind="stable")
     ranked = (lattice.round(x[None])[0] for x in every[order])
-    fresh = (x for x in ranked if not len(avoid) or np.abs(avoid - x).max(axis=1).min() > SAME)
+    fresh = (x for x in ranked if not len(avoid) or np.abs(avoid - x).max(axis=1).min() > apart)
     return next(fresh, lattice.round(every[order[:1]])[0])
+
+
+def step_width(X: Array, y: Array) -> float:
+    """How near to each other two points tell the same, in units of the cube; `SAME` where values do not repeat.
+
+    A metric that counts, such as an accuracy on 200 examples, is a staircase: two of the better half of the points that
+    are close and gave the very same value lie on one step, and the next point on it would give that value again.
+    """
+    if not len(y):
+        return SAME
+    good = (y < np.median(y)) | (y == y.min())
+    X, y = X[good], y[good]
+    distances = np.abs(X[:, None] - X[None]).max(axis=2, initial=0.0)
+    on_one_step = (y[:, None] == y[None]) & (distances <= STAIR)
+    return float(distances[on_one_step].max(initial=SAME))
 
 
 def perturb(best: Array, rng: np.random.Generator) -> Array:

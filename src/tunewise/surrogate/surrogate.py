@@ -13,7 +13,7 @@ from scipy.stats import qmc
 
 from tunewise.errors import UsageError
 from tunewise.space import Configuration, SearchSpace, Value
-from tunewise.surrogate.acquisition import Acquisition, LogExpectedImprovement, Nearby, Total, maximize
+from tunewise.surrogate.acquisition import Acquisition, LogExpectedImprovement, Nearby, Total, maximize, step_width
 from tunewise.surrogate.explain import Belief, explain
 from tunewise.surrogate.feasibility import Feasibility, fit_feasibility
 from tunewise.surrogate.gp import GP
@@ -51,6 +51,7 @@ class Surrogate:
         believed: The same, which also knows where trials failed and run.
         feasibility: Where trials fail; None when none did.
         tried: `m x d` points of all trials, finished, failed and pending.
+        apart: By how much a proposal differs from those in some coordinate.
         best: `k x d` points of the best finished trials that meet the constraints, the best first.
         incumbent: The least value that the process expects at one of those or at a running trial, on the warped scale.
         rng: Randomness of `propose`.
@@ -64,6 +65,7 @@ class Surrogate:
     believed: GP
     feasibility: Feasibility | None
     tried: Array
+    apart: float
     best: Array
     incumbent: float
     rng: np.random.Generator
@@ -109,7 +111,9 @@ class Surrogate:
         incumbent = self.incumbent
         for _ in range(n):
             acquisition = self._acquisition(gp, incumbent)
-            x = maximize(acquisition, self.lattice, self.rng, best=self.best, avoid=tried, candidates=extra)
+            x = maximize(
+                acquisition, self.lattice, self.rng, best=self.best, avoid=tried, apart=self.apart, candidates=extra
+            )
             if likely_met(self.limits, x[None])[0]:
                 incumbent = min(incumbent, float(gp.predict(x[None])[0][0]))
             gp, tried = gp.condition(x[None]), np.vstack([tried, x])
@@ -203,6 +207,7 @@ def fit_surrogate(
         believed=believe(gp, broken[-LIMIT // 4 :], running[-LIMIT // 4 :]),
         feasibility=fit_feasibility(X, broken[-LIMIT // 2 :], groups=lattice.groups) if len(broken) else None,
         tried=np.vstack([finished, broken, running]),
+        apart=step_width(X, y),
         best=X[good[np.argsort(y[good], kind="stable")]][:NEIGHBOURHOODS],
         incumbent=float(expected.min()) if len(y) and len(expected) else 0.0,
         rng=rng,

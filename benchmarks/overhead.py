@@ -69,7 +69,8 @@ def main() -> None:
     folder = parser.parse_args().folder
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     answers = Answers()
-    ours = LLMSampler(FunctionModel(answers), task=Task(metric="loss"), space=SPACE, seed=0)
+    task = Task(metric="loss")
+    ours = LLMSampler(FunctionModel(answers), task=task, space=SPACE, proposer="compressed", seed=0)
     samplers = {"tunewise": ours, "optuna random": optuna.samplers.RandomSampler(seed=0)}
     print(f"Python {platform.python_version()}, Optuna {optuna.__version__}; milliseconds per trial, journal on disk\n")
     table = {}

@@ -138,6 +138,7 @@ class Exchange(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # the body, a second write, would wait 40 ms for an acknowledgement
     server: Listener
 
     @property

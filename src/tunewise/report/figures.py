@@ -156,7 +156,8 @@ def value_axis(record: Record) -> dict[str, Any]:
     values = [t.value for t in record.history.finished if t.value is not None]
     if record.history.direction == "maximize" or not values or not 0 < 10 * min(values) < max(values):
         return {}
-    return {"type": "log", "dtick": "D2" if max(values) < 1000 * min(values) else 1}
+    # a form of our own, else plotly writes 5 in place of 0.05
+    return {"type": "log", "dtick": "D2" if max(values) < 1000 * min(values) else 1, "tickformat": "~g"}
 
 
 def default_line(record: Record) -> list[dict[str, Any]]:

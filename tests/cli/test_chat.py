@@ -72,7 +72,8 @@ class Session:
         self._seen = self.screen.index(text, self._seen) + len(text)
 
     def type(self, text: str) -> None:
-        """Press keys."""
+        """Press keys, not in the microseconds between a prompt and the wait for a line, where Python loses a Ctrl-C."""
+        time.sleep(0.3)
         os.write(self._terminal, text.encode())
 
     def end(self) -> int:

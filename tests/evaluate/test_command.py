@@ -251,6 +251,28 @@ def test_close_ends_what_runs() -> None:
     assert "SIGKILL" in str(outcome[0])
 
 
+def test_an_interruption_while_a_program_is_started_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+
+    class Interrupted(subprocess.Popen[bytes]):
+        """Runs, but its number never reaches the caller."""
+
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            started.append(self)
+            raise KeyboardInterrupt
+
+    evaluator = CommandEvaluator(["sleep", "60"])
+    with monkeypatch.context() as patch:
+        patch.setattr("tunewise.evaluate.processes.watchdog.wake", lambda: None)  # is started in the same way
+        patch.setattr(subprocess, "Popen", Interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            evaluator.evaluate({})
+    (process,) = started
+    with process:  # closes its pipes
+        assert process.wait(5) == -9
+
+
 def test_ctrl_c_ends_the_program(tmp_path: Path) -> None:
     """The signal reaches the driver alone; the driver's way out ends the program."""
     script = "from tunewise.evaluate.command import CommandEvaluator as Command; "

@@ -50,7 +50,12 @@ class ProcessTree:
         mark = uuid.uuid4().hex
         environment = dict(os.environ if env is None else env) | {MARK: mark}
         watchdog.wake()
-        tree = cls(subprocess.Popen(command, env=environment, start_new_session=True, **options), mark)  # noqa: S603
+        try:
+            root = subprocess.Popen(command, env=environment, start_new_session=True, **options)  # noqa: S603
+        except KeyboardInterrupt:  # the program may run already, and nobody was told its number
+            end_marked(mark)
+            raise
+        tree = cls(root, mark)
         try:
             watchdog.begins(tree.root.pid)
         except BaseException:  # Ctrl-C at this very moment
@@ -82,6 +87,16 @@ class ProcessTree:
             time.sleep(0.01)
         self.root.wait()
         watchdog.ends(self.root.pid)
+
+
+def end_marked(mark: str, *, within_s: float = 0.3) -> None:
+    """Kill whatever bears a mark, or will within this time: a new process bears it from its exec on."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        for pid in pids_with(f"{MARK}={mark}".encode()):
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.02)
 
 
 def pids_with(mark: bytes) -> list[int]:

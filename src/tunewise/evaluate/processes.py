@@ -69,11 +69,7 @@ class ProcessTree:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.root.pid, number)
             found = self.root.poll() is None
-        for pid in pids_with(f"{MARK}={self.mark}".encode()):
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, number)
-                found = True
-        return found
+        return signal_marked(self.mark, number) or found
 
     def end(self, *, grace_s: float = 0.0) -> None:
         """End all of it: politely first when there is a grace, then without asking. Returns when nothing is left."""
@@ -93,10 +89,18 @@ def end_marked(mark: str, *, within_s: float = 0.3) -> None:
     """Kill whatever bears a mark, or will within this time: a new process bears it from its exec on."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
-        for pid in pids_with(f"{MARK}={mark}".encode()):
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
+        signal_marked(mark, signal.SIGKILL)
         time.sleep(0.02)
+
+
+def signal_marked(mark: str, number: int) -> bool:
+    """Send a signal to each living process that bears a mark; whether there was one."""
+    found = False
+    for pid in pids_with(f"{MARK}={mark}".encode()):
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
+            found = True
+    return found
 
 
 def pids_with(mark: bytes) -> list[int]:

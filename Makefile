@@ -57,7 +57,7 @@ test-browser: $(READY)  ## The report and the dashboard in a real browser; pictu
 	$(BIN)/python -m pytest -n 0 tests/browser --screenshots screenshots
 
 golden: $(READY) ## Remake the golden renderings of the prompts; review the difference like code
-	-$(BIN)/python -m pytest tests/test_prompts.py --remake-golden
+	-$(BIN)/python -m pytest tests/prompts --remake-golden
 	git diff --stat tests/golden
 
 coverage: $(READY)  ## Tests, with the lines that none of them runs

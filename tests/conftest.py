@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from whole_paths import InProcess
+from support.whole_paths import InProcess
 
 GOLDEN = Path(__file__).parent / "golden"
 

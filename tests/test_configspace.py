@@ -10,7 +10,7 @@ import ConfigSpace
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
-from strategies import search_spaces
+from support.strategies import search_spaces
 from tunewise.configspace import from_configspace, to_configspace
 from tunewise.errors import SpaceError
 from tunewise.space import NO_DEFAULT, Categorical, Float, Int, SearchSpace

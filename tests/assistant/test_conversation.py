@@ -11,7 +11,7 @@ from typing import Any, Literal
 import optuna
 import pytest
 
-from talks import SPACE, TASK, events, said, study, talk, wants
+from support.talks import SPACE, TASK, events, said, study, talk, wants
 from tunewise.account import Account
 from tunewise.assistant.actions import Plan
 from tunewise.assistant.citations import doubts

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from talks import said, study, talk
+from support.talks import said, study, talk
 from tunewise.assistant.sources import read_log, read_script
 from tunewise.assistant.subject import Subject
 from tunewise.llm.base import ChatRequest

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from support.whole_paths import InProcess
 from tunewise.bench.records import read_runs
-from whole_paths import InProcess
 
 
 def test_the_embedded_model_is_compared_honestly(tmp_path: Path, cli: InProcess) -> None:

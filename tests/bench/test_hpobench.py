@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from synthetic import write_csv
+from support.synthetic import write_csv
 from tunewise.bench import problems
 from tunewise.bench.problems.datasets import DATASETS, DataSet, find_data_dir, load_split
 from tunewise.bench.problems.hpobench import LiveTask

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from support.whole_paths import InProcess, assert_paragraph, start
 from tunewise.bench.methods import METHODS, Setting, choose
 from tunewise.bench.problems import get as find_problem
 from tunewise.bench.records import Records, Run, RunKey, Step, append, read_runs
@@ -22,7 +23,6 @@ from tunewise.llm.base import ChatReply
 from tunewise.llm.prices import Price
 from tunewise.llm.scripted import FunctionModel, ScriptedModel
 from tunewise.testing.simulated import expert
-from whole_paths import InProcess, assert_paragraph, start
 
 BRANIN, ACKLEY = "branin", "ackley"
 

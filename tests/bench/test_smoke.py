@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from support.whole_paths import InProcess, assert_paragraph
 from tunewise.bench.records import read_runs
 from tunewise.bench.report import write_report
 from tunewise.bench.suites import suites
 from tunewise.testing.server import FaultServer, answers
 from tunewise.testing.simulated import rambler
-from whole_paths import InProcess, assert_paragraph
 
 METHODS = "random,default+random,tpe,default+tpe-4,cmaes,default+gp,gp,compressed,chat+reasoning,llm-then-bo,auto"
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from synthetic import write_csv
+from support.synthetic import write_csv
 from tunewise.bench import problems
 from tunewise.bench.problems import grids, tabulate
 from tunewise.bench.problems.datasets import DATASETS, DataSet, load_split

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from support.whole_paths import InProcess, assert_paragraph
 from tunewise.bench.methods import METHODS, choose
 from tunewise.bench.problems import get
 from tunewise.bench.problems.taxi import BASELINE
@@ -26,7 +27,6 @@ from tunewise.bench.runner import run
 from tunewise.bench.suites import Terms
 from tunewise.errors import StudyError, UsageError
 from tunewise.llm import ChatReply, ChatRequest, FunctionModel, ToolCall
-from whole_paths import InProcess, assert_paragraph
 
 PROGRAM = f"The fixed program.\n```python{BASELINE}```"
 BROKEN = PROGRAM.replace("import torch\n", "import torch, pandas\n", 1)

@@ -10,7 +10,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from browser_visits import DESK, Visit
+from support.browser_visits import DESK, Visit
 
 ARGUMENTS = [
     "--headless",

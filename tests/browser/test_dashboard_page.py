@@ -9,10 +9,10 @@ from pathlib import Path
 import optuna
 import pytest
 
-from browser_visits import Open, Picture
+from support.browser_visits import Open, Picture
+from support.whole_paths import start
 from tunewise.history import PROPOSAL_KEY
 from tunewise.study.storage import open_storage
-from whole_paths import start
 
 EVIL = (
     '<img src=x onerror=alert(1)><script>alert(2)</script> [link](javascript:alert(3)) <a href="javascript:alert(4)">'

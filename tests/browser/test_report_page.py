@@ -9,7 +9,7 @@ from pathlib import Path
 import optuna
 import pytest
 
-from browser_visits import PHONE, Open, Picture, Visit
+from support.browser_visits import PHONE, Open, Picture, Visit
 from tunewise.history import PROPOSAL_KEY
 from tunewise.report import report
 from tunewise.testing.studies import sample_study

@@ -21,7 +21,8 @@ import optuna
 import pytest
 import yaml
 
-from talks import RESULTS, SPACE, TASK, study
+from support.talks import RESULTS, SPACE, TASK, study
+from support.whole_paths import InProcess, Ran, assert_paragraph, command
 from tunewise.assistant import conversation
 from tunewise.assistant.subject import Subject
 from tunewise.cli.chat import space_writer
@@ -35,7 +36,6 @@ from tunewise.study.conversations import Conversations
 from tunewise.study.storage import open_study
 from tunewise.study.summary import summarize
 from tunewise.testing.server import Behaviour, FaultServer, reply, status, stream, tool_call
-from whole_paths import InProcess, Ran, assert_paragraph, command
 
 NEXT = {"C": 30.0, "gamma": 0.02, "cache": 200}
 PROPOSE = tool_call("propose_configuration", {"configuration": NEXT, "reason": "between trials 1 and 4"})

@@ -15,13 +15,7 @@ import optuna
 import pytest
 import yaml
 
-from tunewise.errors import BudgetReached, ModelUnusable, ObjectiveFailed
-from tunewise.llm import ScriptedModel
-from tunewise.study.storage import open_storage
-from tunewise.study.tune import tune
-from tunewise.task import Task
-from tunewise.testing.server import FaultServer, hang, reply
-from whole_paths import (
+from support.whole_paths import (
     OBJECTIVE,
     SPACE,
     InProcess,
@@ -34,6 +28,12 @@ from whole_paths import (
     start,
     write_study,
 )
+from tunewise.errors import BudgetReached, ModelUnusable, ObjectiveFailed
+from tunewise.llm import ScriptedModel
+from tunewise.study.storage import open_storage
+from tunewise.study.tune import tune
+from tunewise.task import Task
+from tunewise.testing.server import FaultServer, hang, reply
 
 COMMANDS = ["tune", "show", "prompt", "ask", "tell", "report", "models", "generate", "export"]
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]")

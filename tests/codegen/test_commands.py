@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from codegen.programs import TREES_REGRESSOR, fenced
 from codegen.test_generate import RIDGE
+from support.programs import TREES_REGRESSOR, fenced
+from support.whole_paths import InProcess, Ran, assert_paragraph
 from tunewise.errors import SandboxUnavailable
 from tunewise.sandbox.base import Sandbox
 from tunewise.sandbox.unsafe import UnsafeSandbox
 from tunewise.testing.server import FaultServer, rejects, reply, tool_call
-from whole_paths import InProcess, Ran, assert_paragraph
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from codegen.programs import LINEAR, MLP, TREES_CLASSIFIER, TREES_REGRESSOR, torch_program
+from support.programs import LINEAR, MLP, TREES_CLASSIFIER, TREES_REGRESSOR, torch_program
 from tunewise.codegen.contract import CONTRACTS
 from tunewise.codegen.data import Dataset
 from tunewise.codegen.evaluate import MOST_EPOCHS_TOLD, Runner, curve_of, told_curve

@@ -11,7 +11,7 @@ from typing import Any
 import optuna
 import pytest
 
-from codegen.programs import TREES_REGRESSOR, fenced
+from support.programs import TREES_REGRESSOR, fenced
 from tunewise.codegen.contract import read_space
 from tunewise.codegen.data import Dataset
 from tunewise.codegen.evaluate import Runner

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codegen.programs import MLP, TREES_REGRESSOR, fenced
+from support.programs import MLP, TREES_REGRESSOR, fenced
 from tunewise.codegen.contract import CONTRACTS, contract_named, read_space
 from tunewise.codegen.reply import find_program
 from tunewise.errors import InvalidReply, StudyError

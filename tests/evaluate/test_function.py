@@ -22,7 +22,7 @@ from tunewise.errors import StudyError, TrialFailed
 from tunewise.evaluate.base import Evaluation
 from tunewise.evaluate.function import FunctionEvaluator, import_objective
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1] / "support"
 
 
 class BrokenTextError(ValueError):

@@ -9,8 +9,8 @@ from typing import Any
 import optuna
 import pytest
 
-from report_pages import Page, assert_inert
-from talks import said, study, talk, wants
+from support.report_pages import Page, assert_inert
+from support.talks import said, study, talk, wants
 from tunewise.assistant.conversation import Conversation
 from tunewise.assistant.subject import Subject
 from tunewise.errors import ModelUnavailable

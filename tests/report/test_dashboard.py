@@ -18,9 +18,9 @@ import optuna
 import pytest
 from optuna.trial import create_trial
 
+from support.whole_paths import InProcess, assert_paragraph, start
 from tunewise.history import PROPOSAL_KEY, RESULT_KEY
 from tunewise.study.storage import open_storage
-from whole_paths import InProcess, assert_paragraph, start
 
 EVIL = "<img src=x onerror=alert(1)> [link](javascript:alert(2)) sk-abcdefghijklmnopqrstuvwx12"
 

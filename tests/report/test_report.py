@@ -14,7 +14,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState, create_trial
 
-from report_pages import Page, assert_inert, texts
+from support.report_pages import Page, assert_inert, texts
 from tunewise.errors import TrialFailed
 from tunewise.history import CALL_KEY, PROPOSAL_KEY, RESULT_KEY
 from tunewise.llm.base import ChatReply, ChatRequest

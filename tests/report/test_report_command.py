@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from whole_paths import OBJECTIVE, InProcess, assert_paragraph, write_study
+from support.whole_paths import OBJECTIVE, InProcess, assert_paragraph, write_study
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import numpy as np
 import optuna
 import pytest
 
-from report_pages import Page, assert_inert
+from support.report_pages import Page, assert_inert
 from tunewise.history import PROPOSAL_KEY, RESULT_KEY
 from tunewise.report import report
 from tunewise.report.records import read

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.hostile_witness import backends
-from sandbox.test_hostile import BACKENDS
+from support.backends import BACKENDS
+from support.hostile_witness import backends
 from tunewise.errors import SandboxUnavailable, UsageError
 from tunewise.sandbox import kernel, probe
 from tunewise.sandbox.base import Limits, Sandbox
@@ -224,7 +224,7 @@ def test_warm_children_share_what_was_imported_and_nothing_else() -> None:
 
 OWNER = """
 import sys, threading
-from sandbox.hostile_witness import backends
+from support.hostile_witness import backends
 sandbox = backends()[sys.argv[1]]()
 print("ready", flush=True)
 sandbox.run("import time\\ntime.sleep(60)")

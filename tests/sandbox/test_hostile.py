@@ -15,24 +15,19 @@ from typing import Any
 
 import pytest
 
-from sandbox.hostile_programs import ENDS, PROGRAMS
-from sandbox.hostile_witness import ENVIRONMENT_SECRET, WITHOUT_WALLS
+from support import hostile_witness
+from support.backends import BACKENDS
+from support.hostile_programs import ENDS, PROGRAMS
+from support.hostile_witness import ENVIRONMENT_SECRET, WITHOUT_WALLS
 from tunewise.sandbox.bubblewrap import BubblewrapSandbox
 from tunewise.sandbox.launch import PACKAGE, readable, spare_user
 from tunewise.sandbox.probe import verdict
 
-HERE = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 ROOT = os.geteuid() == 0
 USERS = ["root", "ordinary"] if ROOT else ["ordinary"]
 
 
-def bubblewrap_works() -> bool:
-    """Whether it is installed and may make namespaces; many a container forbids it."""
-    command = ["bwrap", "--unshare-pid", "--unshare-net", "--ro-bind", "/", "/", "true"]
-    return bool(shutil.which("bwrap")) and subprocess.run(command, capture_output=True, check=False).returncode == 0
-
-
-BACKENDS = ["landlock", "zygote", *(["bubblewrap"] if bubblewrap_works() else [])]
 BECOME = """
 import json, os, sys
 uid, places, command = json.loads(sys.argv[1])
@@ -58,15 +53,15 @@ def place() -> Iterator[Path]:
 
 def run(backend: str, user: str, place: Path) -> dict[str, Any]:
     """What the runner tells, run with a secret in its environment, as root or as somebody else."""
-    command = [sys.executable, str(HERE / "hostile_witness.py"), backend]
+    command = [sys.executable, hostile_witness.__file__, backend]
     if ROOT and user == "ordinary":
-        places = [*readable(), str(PACKAGE.parent), str(HERE), str(place)]
+        places = [*readable(), str(PACKAGE.parent), str(TESTS), str(place)]
         command = [sys.executable, "-c", BECOME, json.dumps([spare_user(), places, command])]
     done = subprocess.run(
         command,
         env={
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": f"{PACKAGE.parent}:{HERE.parent}",
+            "PYTHONPATH": f"{PACKAGE.parent}:{TESTS}",
             "HOME": str(place),
             "TMPDIR": str(place),
             ENVIRONMENT_SECRET: secrets.token_hex(16),

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import yaml
 
+from support.whole_paths import InProcess
 from tunewise.history import History
 from tunewise.study.storage import open_study
 from tunewise.study.summary import summarize
-from whole_paths import InProcess
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "svc.yaml"
 

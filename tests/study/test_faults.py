@@ -13,6 +13,18 @@ from typing import Any
 import optuna
 import pytest
 
+from support.whole_paths import (
+    OBJECTIVE,
+    SPACE,
+    Answers,
+    InProcess,
+    answering,
+    assert_paragraph,
+    last_message,
+    nth,
+    space,
+    write_study,
+)
 from tunewise.errors import ContextLimitExceeded, ModelUnusable, ObjectiveFailed
 from tunewise.history import CALL_KEY, History
 from tunewise.llm import OpenAIModel
@@ -33,18 +45,6 @@ from tunewise.testing.server import (
     reset,
     status,
     wrong_shape,
-)
-from whole_paths import (
-    OBJECTIVE,
-    SPACE,
-    Answers,
-    InProcess,
-    answering,
-    assert_paragraph,
-    last_message,
-    nth,
-    space,
-    write_study,
 )
 
 Plan = tuple[list[Behaviour], str, str]

@@ -15,13 +15,13 @@ from typing import Any
 import optuna
 import pytest
 
+from support.whole_paths import InProcess, Ran, answering, assert_paragraph, command, run, space, start, write_study
 from tunewise.errors import StudyError
 from tunewise.history import CALL_KEY, History, TrialRecord
 from tunewise.sampler import LLMSampler
 from tunewise.study.storage import open_study
 from tunewise.study.tune import tune
 from tunewise.testing.server import FaultServer
-from whole_paths import InProcess, Ran, answering, assert_paragraph, command, run, space, start, write_study
 
 LOGGING = """
 import os, time

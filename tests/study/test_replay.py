@@ -11,10 +11,10 @@ import optuna
 import pytest
 import yaml
 
+from support.whole_paths import Answers, InProcess, assert_paragraph, nth, write_study
 from tunewise.history import CALL_KEY, PROPOSAL_KEY
 from tunewise.study.storage import open_study
 from tunewise.testing.server import FaultServer, not_json, refusal, status
-from whole_paths import Answers, InProcess, assert_paragraph, nth, write_study
 
 OBJECTIVE = """
 def objective(configuration):

@@ -13,6 +13,17 @@ from typing import Any
 import optuna
 import pytest
 
+from support.whole_paths import (
+    OBJECTIVE,
+    SPACE,
+    Answers,
+    InProcess,
+    answering,
+    assert_paragraph,
+    nth,
+    space,
+    write_study,
+)
 from tunewise.errors import BudgetReached, ModelUnusable, StudyError
 from tunewise.history import History, TrialRecord
 from tunewise.llm import FunctionModel, OpenAIModel, ScriptedModel
@@ -25,7 +36,6 @@ from tunewise.study.storage import open_study
 from tunewise.study.tune import tune
 from tunewise.task import Task
 from tunewise.testing.server import FaultServer, reply
-from whole_paths import OBJECTIVE, SPACE, Answers, InProcess, answering, assert_paragraph, nth, space, write_study
 
 
 def replies(first: int = 0, n: int = 30) -> list[str]:

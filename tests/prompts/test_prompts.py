@@ -25,7 +25,7 @@ from tunewise.space import Configuration
 from tunewise.surrogate import Belief
 from tunewise.tokens import estimate_tokens
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 Golden = Callable[[str, str], None]
 
 PLAIN = SearchSpace({"x": Float(-5, 5), "y": Float(-5, 5)})
@@ -208,9 +208,7 @@ def test_no_golden_file_is_left_over() -> None:
 
 def test_every_template_is_tested() -> None:
     used = {view.template for view in VIEWS.values()} | {"compressed.jinja"}
-    assert used == set(
-        map(str, (file.name for file in (GOLDEN.parents[1] / "src/tunewise/prompts/templates").iterdir()))
-    )
+    assert used == {file.name for file in (GOLDEN.parents[1] / "src/tunewise/prompts/templates").iterdir()}
 
 
 @dataclass(frozen=True)

@@ -10,44 +10,24 @@ from typing import Any
 import numpy as np
 import pytest
 
+from support.playing import play, told
 from tunewise import (
     Ask,
     Categorical,
     ChatReply,
-    ChatRequest,
     Float,
     History,
     Int,
-    Proposal,
     SearchSpace,
     Task,
     TrialRecord,
 )
-from tunewise.errors import ContextLimitExceeded, ModelError, ModelUnavailable
+from tunewise.errors import ContextLimitExceeded, ModelUnavailable
 from tunewise.proposers import Proposer, chat, compressed, default_first, random
 from tunewise.proposers.base import MAX_KEPT, MAX_REFUSALS
 
 SPACE = SearchSpace({"x": Float(0, 1), "y": Float(0, 1)})
 TASK = Task(metric="error", budget=10)
-Reply = str | ChatReply | ModelError
-
-
-def play(proposer: Proposer, ask: Ask, *replies: Reply) -> tuple[Proposal, list[ChatRequest]]:
-    """Send these replies, all of which must be needed; returns the proposal and what was asked."""
-    asking, requests, left = proposer(ask), [], list(replies)
-    try:
-        request = next(asking)
-        while True:
-            requests.append(request)
-            reply = left.pop(0)
-            if isinstance(reply, ModelError):
-                request = asking.throw(reply)
-            else:
-                request = asking.send(ChatReply(text=reply, model="m") if isinstance(reply, str) else reply)
-    except StopIteration as done:
-        assert not left
-        proposal: Proposal = done.value
-        return proposal, requests
 
 
 def at(x: float, y: float = 0.5) -> str:
@@ -59,12 +39,6 @@ def past(number: int, x: float, y: float = 0.5, **fields: Any) -> TrialRecord:
     """A trial that the model proposed."""
     known: dict[str, Any] = {"state": "finished", "value": x, "proposal": {"source": "model", "reply": at(x, y)}}
     return TrialRecord(number=number, configuration={"x": x, "y": y}, **(known | fields))
-
-
-def told(request: ChatRequest) -> str:
-    """The last thing that was said."""
-    assert request.messages[-1].role == "user"
-    return request.messages[-1].content
 
 
 def asked(*trials: TrialRecord, **fields: Any) -> Ask:

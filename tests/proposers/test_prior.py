@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from test_auto import BARE, DEFAULT, OPTIMUM, SPACE, START, WORST, asked, bowl, by, offer, past, proposals, sources
-from test_proposers import play, told
+from support.bowl import BARE, DEFAULT, OPTIMUM, SPACE, START, WORST, asked, bowl, by, offer, past, proposals, sources
+from support.playing import play, told
 from tunewise import (
     Categorical,
     ChatReply,

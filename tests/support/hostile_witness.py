@@ -29,7 +29,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sandbox.hostile_programs import ENDS, PRELUDE, PROGRAMS
+from support.hostile_programs import ENDS, PRELUDE, PROGRAMS
 from tunewise.sandbox import syscalls
 from tunewise.sandbox.base import Limits, Outcome, Sandbox
 

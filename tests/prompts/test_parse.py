@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strategies import spaces_with_configuration
+from support.strategies import spaces_with_configuration
 from tunewise import Categorical, Float, Int, SearchSpace, parse_reply
 from tunewise.errors import InvalidReply
 from tunewise.prompts import parse

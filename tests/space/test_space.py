@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from strategies import search_spaces, spaces_with_configuration
+from support.strategies import search_spaces, spaces_with_configuration
 from tunewise import Categorical, Float, Int, SearchSpace
 from tunewise.errors import InvalidReply, SpaceError
 from tunewise.space import Configuration, Hyperparameter

@@ -14,7 +14,24 @@ import numpy as np
 import optuna
 import pytest
 
-from test_proposers import play, told
+from support.bowl import (
+    BARE,
+    DEFAULT,
+    OPTIMUM,
+    OPTIONS,
+    SPACE,
+    START,
+    TASK,
+    WORST,
+    asked,
+    bowl,
+    by,
+    offer,
+    past,
+    proposals,
+    sources,
+)
+from support.playing import play, told
 from tunewise import (
     Ask,
     Categorical,
@@ -29,7 +46,7 @@ from tunewise import (
     TrialRecord,
 )
 from tunewise.errors import BudgetReached, ContextLimitExceeded, ModelUnavailable
-from tunewise.history import CALL_KEY, PROPOSAL_KEY
+from tunewise.history import CALL_KEY
 from tunewise.llm.base import ChatModel, ChatReply
 from tunewise.llm.ledger import Caps
 from tunewise.proposers import AutoOptions, auto, auto_with
@@ -39,57 +56,7 @@ from tunewise.space import NO_DEFAULT
 from tunewise.testing.simulated import adversary, default_lover, expert, rambler, read_prompt, repeater, stale
 from tunewise.tokens import estimate_tokens
 
-SPACE = SearchSpace({"x": Float(0, 1, default=0.5), "y": Float(0, 1, default=0.5)})
-BARE = SearchSpace({"x": Float(0, 1), "y": Float(0, 1)})
-TASK = Task(metric="error", budget=30)
-OPTIONS = AutoOptions()
 LENIENT, STRICT = auto_with(AutoOptions(margin=math.inf)), auto_with(AutoOptions(margin=-math.inf))
-OPTIMUM = {"x": 0.83, "y": 0.21}
-WORST = {"x": 0.0, "y": 1.0}
-
-
-def bowl(configuration: dict[str, Any]) -> float:
-    """Least at `OPTIMUM`."""
-    return float((configuration["x"] - 0.83) ** 2 + (configuration["y"] - 0.21) ** 2)
-
-
-def past(number: int, x: float, y: float = 0.5, **fields: Any) -> TrialRecord:
-    """A finished trial of the default, by the surrogate, without any policy."""
-    known: dict[str, Any] = {
-        "state": "finished",
-        "value": bowl({"x": x, "y": y}),
-        "proposal": {"source": "acquisition"},
-    }
-    return TrialRecord(number=number, configuration={"x": x, "y": y}, **(known | fields))
-
-
-def by(source: str, **policy: Any) -> dict[str, Any]:
-    """What is stored with a trial."""
-    return {"source": source, "policy": policy}
-
-
-def offer(*places: tuple[float, float], reason: str = "because") -> str:
-    """A reply with candidates."""
-    return json.dumps(
-        {"candidates": [{"reason": reason, "boldness": "bold", "configuration": {"x": x, "y": y}} for x, y in places]}
-    )
-
-
-def asked(*trials: TrialRecord, direction: Any = "minimize", **fields: Any) -> Ask:
-    """What the proposer knows after some trials."""
-    known: dict[str, Any] = {
-        "task": TASK,
-        "space": SPACE,
-        "history": History(trials, direction),
-        "trial": len(trials),
-        "rng": np.random.default_rng(len(trials)),
-    }
-    return Ask(**(known | fields))
-
-
-DEFAULT = past(0, 0.5, proposal={"source": "default"})
-
-START = (DEFAULT, past(1, 0.55, 0.42))
 
 
 def run(model: ChatModel | None, *, trials: int = 12, seed: int = 0, direction: Any = "minimize") -> optuna.Study:
@@ -99,16 +66,6 @@ def run(model: ChatModel | None, *, trials: int = 12, seed: int = 0, direction: 
     sign = 1 if direction == "minimize" else -1
     study.optimize(lambda trial: sign * bowl(SPACE.suggest(trial)), n_trials=trials)
     return study
-
-
-def proposals(study: optuna.Study) -> list[dict[str, Any]]:
-    """What is stored about where each trial came from."""
-    return [t.user_attrs[PROPOSAL_KEY] for t in study.trials]
-
-
-def sources(study: optuna.Study) -> list[str]:
-    """Who proposed each trial."""
-    return [p["source"] for p in proposals(study)]
 
 
 # The first batch

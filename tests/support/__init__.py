@@ -1,0 +1,1 @@
+"""What tests share: strategies, small data, servers, programs and the ways of running the command line."""

@@ -15,6 +15,7 @@ TunewiseError
  │  └ ReplayMiss               record again: the cassette does not hold this call
  ├ SandboxUnavailable        install what the message names, or run the code without a sandbox, knowingly
  ├ TrialFailed               nothing: the trial is failed with this reason, the study goes on
+ ├ TrialStopped              nothing: the trial is pruned, the last value that it reported is kept
  └ ObjectiveFailed           mend the objective: no trial of the study ever finished
 ```
 """
@@ -33,6 +34,7 @@ __all__ = [
     "StudyError",
     "TaskError",
     "TrialFailed",
+    "TrialStopped",
     "TunewiseError",
     "UsageError",
 ]
@@ -92,6 +94,10 @@ class SandboxUnavailable(TunewiseError):
 
 class TrialFailed(TunewiseError):
     """An evaluation gave no usable metric. The message is stored as the trial's reason and told to the model."""
+
+
+class TrialStopped(TunewiseError):
+    """An evaluation ended early because it was asked to, or gave itself up; `optuna.TrialPruned` means the same."""
 
 
 class ObjectiveFailed(TunewiseError):

@@ -148,7 +148,9 @@ class TrialRecord:
             value=trial.values[0] if trial.values else None,
             error=str(result.get("error", "no reason was given")) if trial.state == TrialState.FAIL else "",
             proposal=proposal,
-            curve=tuple(sorted(trial.intermediate_values.items())),
+            curve=tuple(
+                sorted((s, v) for s, v in trial.intermediate_values.items() if s <= result.get("last_step", s))
+            ),
             seconds=result.get("seconds", trial.duration.total_seconds() if trial.duration else None),
             extra=dict(result.get("extra", {})),
             values=tuple(trial.values or ()),

@@ -278,6 +278,9 @@ class Watching:
         assert trial.configuration
         assert trial.state == "running"
 
+    def reported(self, number: int, step: int, value: float) -> None:
+        self.events.append(("reported", number, f"{step}: {value:g}"))
+
     def told(self, trial: TrialRecord, history: History) -> None:
         self.events.append(("told", trial.number, trial.state))
         self.threads.add(threading.get_ident())

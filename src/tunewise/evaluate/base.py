@@ -29,13 +29,17 @@ class Evaluation:
 
 @runtime_checkable
 class Evaluator(Protocol):
-    """Turns a configuration into an `Evaluation`."""
+    """Turns a configuration into an `Evaluation`.
+
+    `evaluate` may take a `Run` as its second argument, with a default: `evaluate(configuration, run=SILENT)`.
+    """
 
     def evaluate(self, configuration: Mapping[str, Value]) -> Evaluation:
         """Run it.
 
         Raises:
             TrialFailed: There is no usable metric; the message is the reason, fit for a language model to learn from.
+            TrialStopped: It ended early, because `run.should_stop()` said so.
         """
         ...
 

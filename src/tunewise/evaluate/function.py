@@ -11,7 +11,8 @@ import math
 import os
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import update_wrapper
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +20,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tunewise.errors import StudyError
 from tunewise.evaluate.base import Evaluation
-from tunewise.evaluate.objective import Objective, describe, run
+from tunewise.evaluate.objective import Objective, call, describe
+from tunewise.evaluate.run import SILENT, Run
 from tunewise.space import Value, shorten
 
 if TYPE_CHECKING:
@@ -36,7 +38,8 @@ class FunctionEvaluator:
     as many processes as there are threads that evaluate at the same time. What the objective prints comes out as ever.
 
     Args:
-        objective: Takes a dictionary, returns the metric or a mapping that holds it under `metric`.
+        objective: Takes a dictionary, and a `Run` if it has a second argument for it; returns the metric or a mapping
+            that holds it under `metric`.
         metric: The key of the metric in such a mapping; its other numbers are kept as `extra`.
         timeout_s: Limit for one trial in seconds, not counting the start of the process; None: no limit.
         isolate: Whether to use a process of its own without a limit too.
@@ -65,10 +68,11 @@ class FunctionEvaluator:
         if self._isolate:
             self._pack()
 
-    def evaluate(self, configuration: Mapping[str, Value]) -> Evaluation:
+    def evaluate(self, configuration: Mapping[str, Value], run: Run = SILENT) -> Evaluation:
         """Run it; see `Evaluator`."""
+        run = replace(run, timeout_s=self._timeout_s)
         if not self._isolate:
-            return run(self._objective, configuration, self._metric)
+            return call(self._objective, configuration, run, self._metric)
         from tunewise.evaluate.isolation import Worker
 
         with self._lock:
@@ -76,7 +80,7 @@ class FunctionEvaluator:
             worker = self._idle.pop() if self._idle else Worker(self._pack())
             self._workers.add(worker)
         try:
-            return worker.evaluate(configuration, self._timeout_s)
+            return worker.evaluate(configuration, run)
         finally:
             with self._lock:
                 if worker.alive and worker in self._workers:
@@ -136,14 +140,14 @@ class ImportedObjective:
         self._function = function
         update_wrapper(self, function)
 
-    def __call__(self, configuration: dict[str, Any]) -> object:
-        return self._function(configuration)
+    def __call__(self, *arguments: Any) -> object:
+        return self._function(*arguments)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return import_objective, (self._address,)
 
 
-def import_objective(address: str) -> Objective:
+def import_objective(address: str) -> Callable[..., object]:
     """Import an objective that is named in a study file or on the command line.
 
     Args:

@@ -1,7 +1,8 @@
 """An objective in a process of its own, which can be killed, may crash, and stays warm between trials.
 
 The objective travels once, by cloudpickle, so that lambdas and the functions of unguarded scripts work, and large
-training data is not sent again for each trial. Configurations and outcomes travel as JSON.
+training data is not sent again for each trial. All else travels as JSON: a configuration there, and back what the
+objective reports, whether it asks if it should stop (which is answered), and at last its outcome.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, Self
 
-from tunewise.errors import StudyError, TrialFailed
+from tunewise.errors import StudyError, TrialFailed, TrialStopped
 from tunewise.evaluate.base import Evaluation
-from tunewise.evaluate.objective import describe, run
+from tunewise.evaluate.objective import call, describe
 from tunewise.evaluate.processes import ProcessTree, describe_exit
+from tunewise.evaluate.run import SILENT, Run
 from tunewise.space import Value
 
 __all__ = ["Worker", "pack", "serve"]
@@ -35,6 +37,8 @@ BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv.pop()); " + (
 )
 LARGEST_ANSWER = 1 << 24  # bytes
 LOOK_S = 0.1  # how often a silent worker is looked after
+FACTS = ("trial", "worker", "device", "fidelity", "timeout_s")
+"""What a `Run` knows; its channel is another one here and there."""
 
 
 def pack(objective: object, metric: str) -> bytes:
@@ -82,10 +86,11 @@ class Worker:
         """Whether another trial can be sent to it."""
         return not self._ended and self._tree.root.poll() is None
 
-    def evaluate(self, configuration: Mapping[str, Value], timeout_s: float | None) -> Evaluation:
-        """Run one trial; the limit does not count the start of the process and the import of the objective.
+    def evaluate(self, configuration: Mapping[str, Value], run: Run) -> Evaluation:
+        """Run one trial; its limit does not count the start of the process and the import of the objective.
 
         Raises:
+            TrialStopped: The objective ended early.
             TrialFailed: As the objective failed, or it exceeded its limit, or the worker crashed. In the last two cases
                 the worker is dead.
             StudyError: The objective cannot be loaded in another process.
@@ -93,10 +98,12 @@ class Worker:
         try:
             if self._packed is not None:
                 packed, self._packed = self._packed, None
-                self._exchange(packed, None)
-            answer = self._exchange(json.dumps(dict(configuration)).encode(), timeout_s)
+                self._exchange(packed, SILENT)
+            facts = {key: getattr(run, key) for key in FACTS}
+            message = json.dumps({"configuration": dict(configuration), "run": facts})
+            answer = self._exchange(message.encode(), run)
         except BaseException as error:
-            if not isinstance(error, TrialFailed | StudyError) or not self.alive:
+            if not isinstance(error, TrialFailed | TrialStopped | StudyError) or not self.alive:
                 self.close()
             raise
         return Evaluation(answer["value"], answer["extra"])
@@ -106,30 +113,40 @@ class Worker:
         self._ended = True
         self._tree.end()
 
-    def _exchange(self, message: bytes, timeout_s: float | None) -> dict[str, Any]:
-        """Send a message and wait for the answer; turn every end but a good one into an exception."""
+    def _exchange(self, message: bytes, run: Run) -> dict[str, Any]:
+        """Send a message, pass on what is said meanwhile, and turn every end but a good one into an exception."""
+        deadline = math.inf if run.timeout_s is None else time.monotonic() + run.timeout_s
         try:
             self._pipe.send_bytes(message)
-            self._await_answer(timeout_s)
-            answer = json.loads(self._pipe.recv_bytes(LARGEST_ANSWER))
+            while True:
+                self._await_answer(deadline, run)
+                answer = json.loads(self._pipe.recv_bytes(LARGEST_ANSWER))
+                match answer:
+                    case {"value": value, "step": step}:
+                        run.report(value, step)
+                    case {"should_stop": _}:
+                        self._pipe.send_bytes(json.dumps(run.should_stop()).encode())
+                    case _:
+                        break
         except (EOFError, OSError, ValueError):  # the other end is gone, or the objective has written to its pipe
             raise TrialFailed(self._obituary()) from None
         match answer:
             case {"failed": str(reason)}:
                 raise TrialFailed(reason)
+            case {"stopped": str(reason)}:
+                raise TrialStopped(reason)
             case {"unusable": str(reason)}:
                 raise StudyError(reason)
             case {"interrupted": _}:
                 raise KeyboardInterrupt
         return dict(answer)
 
-    def _await_answer(self, timeout_s: float | None) -> None:
+    def _await_answer(self, deadline: float, run: Run) -> None:
         """Return when there is an answer or the pipe is closed; children of a dead worker may hold the pipe open."""
-        deadline = math.inf if timeout_s is None else time.monotonic() + timeout_s
-        while not self._pipe.poll(min(LOOK_S, max(deadline - time.monotonic(), 0.0))):
+        while time.monotonic() >= deadline or not self._pipe.poll(min(LOOK_S, deadline - time.monotonic())):
             if time.monotonic() >= deadline:
                 self.close()
-                raise TrialFailed(f"The trial exceeded its limit of {timeout_s:g} s and was ended.")
+                raise TrialFailed(f"The trial exceeded its limit of {run.timeout_s:g} s and was ended.")
             if self._tree.root.poll() is not None and not self._pipe.poll(0):
                 raise EOFError
 
@@ -158,9 +175,12 @@ def serve(descriptor: int) -> None:
             return
         answer(pipe, ready=True)
         while True:
-            configuration = json.loads(pipe.recv_bytes())
+            asked = json.loads(pipe.recv_bytes())
             try:
-                evaluation = run(objective, configuration, metric)
+                with PipeChannel(pipe) as channel:
+                    evaluation = call(objective, asked["configuration"], Run(**asked["run"], channel=channel), metric)
+            except TrialStopped as stopped:
+                answer(pipe, stopped=str(stopped))
             except TrialFailed as failure:
                 answer(pipe, failed=str(failure))
             except (KeyboardInterrupt, SystemExit):
@@ -168,6 +188,38 @@ def serve(descriptor: int) -> None:
             else:
                 answer(pipe, value=evaluation.value, extra=dict(evaluation.extra))
     os.killpg(0, signal.SIGKILL)  # the parent is gone: threads and children of the objective must not outlive it
+
+
+class PipeChannel:
+    """What an objective says, on its way to the parent. Threads that outlive their trial are not heard any more."""
+
+    heard = False  # the parent asks its own channel
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+        self._lock = threading.Lock()
+        self._open = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._open = False
+
+    def send(self, value: float, step: int | None) -> None:
+        """Pass it on."""
+        with self._lock:
+            if self._open:
+                answer(self._pipe, value=value, step=step)
+
+    def stopped(self) -> bool:
+        """Ask the parent, who has heard all that was sent before."""
+        with self._lock:
+            if not self._open:
+                return True
+            answer(self._pipe, should_stop=True)
+            return bool(json.loads(self._pipe.recv_bytes()))
 
 
 def answer(pipe: Connection, **content: object) -> None:

@@ -3,34 +3,39 @@
 from __future__ import annotations
 
 import os
+import sys
 import sysconfig
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tunewise.errors import TrialFailed
+from tunewise.errors import TrialFailed, TrialStopped
 from tunewise.evaluate.base import Evaluation, read_metric
+from tunewise.evaluate.run import Run, takes_run
 from tunewise.space import Value, shorten
 
-__all__ = ["Objective", "describe", "run"]
+__all__ = ["Objective", "call", "describe"]
 
-Objective = Callable[[dict[str, Any]], object]
-"""What a user writes: a configuration goes in; out comes the metric, or a mapping that holds it and other numbers."""
+Objective = Callable[[dict[str, Any]], object] | Callable[[dict[str, Any], Run], object]
+"""What a user writes: a configuration goes in, and a `Run` if there is a second argument for it; out comes the metric,
+or a mapping that holds it and other numbers."""
 
 OWN = f"{Path(__file__).parents[1]}{os.sep}"
 
 
-def run(objective: Objective, configuration: Mapping[str, Value], metric: str) -> Evaluation:
+def call(objective: Objective, configuration: Mapping[str, Value], run: Run, metric: str) -> Evaluation:
     """Call an objective with a copy of the configuration.
 
     Raises:
+        TrialStopped: It raised this, or `optuna.TrialPruned`.
         TrialFailed: It raised, called `sys.exit`, or returned no usable metric.
         KeyboardInterrupt: Somebody wants to stop; also as `SystemExit(KeyboardInterrupt)`, which is passed on as it is.
     """
     try:
-        return read_metric(objective(dict(configuration)), metric)
-    except (TrialFailed, KeyboardInterrupt):
+        arguments = (dict(configuration), run) if takes_run(objective) else (dict(configuration),)
+        return read_metric(objective(*arguments), metric)
+    except (TrialFailed, TrialStopped, KeyboardInterrupt):
         raise
     except SystemExit as error:
         code: object = error.code
@@ -38,6 +43,8 @@ def run(objective: Objective, configuration: Mapping[str, Value], metric: str) -
             raise
         raise TrialFailed(f"The objective called sys.exit({shorten(code, 200)}){place(error)}.") from error
     except BaseException as error:
+        if (optuna := sys.modules.get("optuna")) and isinstance(error, optuna.TrialPruned):
+            raise TrialStopped(str(error)) from error
         raise TrialFailed(f"The objective raised {describe(error)}.") from error
 
 

@@ -13,8 +13,9 @@ from tunewise.history import RESULT_KEY, History, TrialRecord
 from tunewise.sampler import LLMSampler
 from tunewise.secrets import mask
 from tunewise.space import SearchSpace, shorten
+from tunewise.study.driver import ASKED_KEY, requeue
 from tunewise.study.storage import Storage, open_storage
-from tunewise.study.tune import ASKED_KEY, check_same_study, requeue
+from tunewise.study.tune import check_same_study
 
 __all__ = ["ask_one", "tell_one"]
 

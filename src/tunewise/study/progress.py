@@ -53,6 +53,7 @@ class Progress:
         self._spinner = spinner and console.is_terminal
         self._began = time.monotonic()
         self._running: dict[int, tuple[TrialRecord, float]] = {}
+        self._latest: dict[int, tuple[int, float]] = {}
         self._live = Live(
             get_renderable=self._now, console=console, refresh_per_second=8, transient=True, redirect_stderr=False
         )
@@ -78,9 +79,14 @@ class Progress:
         for label, text in said(trial):
             self._print(f"[dim]{label}: {shown(clip(text, 400))}[/]", indent=6)
 
+    def reported(self, number: int, step: int, value: float) -> None:
+        """Show where a running trial stands."""
+        self._latest[number] = (step, value)
+
     def told(self, trial: TrialRecord, history: History) -> None:
         """Show what came of it, and the incumbent."""
         self._running.pop(trial.number, None)
+        self._latest.pop(trial.number, None)
         took = "" if trial.seconds is None else f"  {duration(trial.seconds)}"
         if trial.state == "finished":
             value = f"[bold]{shown(self._metric)} {trial.value:.6g}[/]"
@@ -108,11 +114,20 @@ class Progress:
             *(
                 Spinner(
                     "dots",
-                    Text(f"trial {n} of {self._trials} runs for {duration(time.monotonic() - began)}", style="dim"),
+                    Text(
+                        f"trial {n} of {self._trials} runs for {duration(time.monotonic() - began)}{self._stands(n)}",
+                        style="dim",
+                    ),
                 )
                 for n, (_, began) in sorted(self._running.items())
             )
         )
+
+    def _stands(self, number: int) -> str:
+        if number not in self._latest:
+            return ""
+        step, value = self._latest[number]
+        return f": step {step}, {printable(self._metric)} {value:.6g}"
 
 
 def incumbent(trial: TrialRecord, history: History) -> str:

@@ -2,55 +2,37 @@
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, suppress
+from collections.abc import Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import optuna
 from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
 from tunewise.checks import check_whole
-from tunewise.errors import BudgetReached, ModelError, ObjectiveFailed, StudyError, TrialFailed
-from tunewise.evaluate import Evaluation, Evaluator, FunctionEvaluator
-from tunewise.history import RESULT_KEY, History, HistoryReader, TrialRecord, direction_of
+from tunewise.errors import ObjectiveFailed, StudyError
+from tunewise.evaluate import Evaluator, FunctionEvaluator
+from tunewise.evaluate.objective import Objective
+from tunewise.history import TrialRecord, direction_of
 from tunewise.llm.base import ChatModel
 from tunewise.llm.ledger import Caps
 from tunewise.llm.resolve import check
 from tunewise.sampler import LLMSampler
-from tunewise.secrets import mask
-from tunewise.space import SearchSpace, Value
+from tunewise.space import SearchSpace
+from tunewise.study.driver import Driver, Inline, Watch, requeue_running
 from tunewise.study.sessions import extended
 from tunewise.study.sound import STUDY_KEY
 from tunewise.study.storage import Storage, only_driver, open_storage
 from tunewise.task import Task
 
-__all__ = ["Watch", "tune"]
-
-ASKED_KEY = "tunewise:asked"
-"""User attribute of a trial that somebody evaluates outside; it is never taken over."""
-
-logger = logging.getLogger("tunewise")
-
-
-class Watch(Protocol):
-    """Is told what happens, for a display."""
-
-    def proposed(self, trial: TrialRecord) -> None:
-        """A configuration has been chosen and its evaluation begins."""
-        ...
-
-    def told(self, trial: TrialRecord, history: History) -> None:
-        """An evaluation has ended, and its result is stored."""
-        ...
+__all__ = ["check_same_study", "tune"]
 
 
 def tune(
-    objective: Callable[[dict[str, Any]], float | Mapping[str, float]] | Evaluator,
+    objective: Objective | Evaluator,
     space: SearchSpace | Mapping[str, Any],
     *,
     task: Task | None = None,
@@ -77,7 +59,8 @@ def tune(
 
     Args:
         objective: Takes a configuration (a dictionary) and returns the metric, or a mapping that has it under
-            "value"; or any `Evaluator`.
+            "value"; or any `Evaluator`. With a second argument it is given a `Run`, through which it may report
+            intermediate values.
         space: The search space; or a mapping from names to hyperparameters, Optuna distributions or their plain form.
         task: What is tuned; its budget becomes `trials` when it has none.
         model: Who proposes: a `ChatModel` or a name (see `LLMSampler`).
@@ -148,167 +131,6 @@ def tune(
             "Run the objective by itself with the default configuration, mend it, and start a new study."
         )
     return study
-
-
-class Inline(Executor):
-    """Runs what is submitted at once, in the thread that asks, so that Ctrl-C reaches it."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """A future that is done."""
-        future: Future[Any] = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001 - an executor hands over every error
-            future.set_exception(error)
-        return future
-
-
-class Suggests(Protocol):
-    """A search space, or what stands in its place where each trial has its own."""
-
-    def suggest(self, trial: optuna.Trial) -> Mapping[str, Value]:
-        """Ask a trial for its configuration."""
-        ...
-
-
-class Driver:
-    """The one process that asks and tells, so that the model has one history."""
-
-    def __init__(
-        self,
-        study: optuna.Study,
-        space: Suggests,
-        evaluator: Evaluator,
-        executor: Executor,
-        workers: int,
-        watch: Watch | None,
-    ) -> None:
-        self._study = study
-        self._space = space
-        self._evaluator = evaluator
-        self._executor = executor
-        self._workers = workers
-        self._watch = watch
-        self._reader = HistoryReader()
-        self._running: dict[Future[Any], optuna.Trial] = {}
-
-    def run(self, trials: int) -> None:
-        """Evaluate until the study has so many trials that are told."""
-        stopped: BudgetReached | ModelError | None = None
-        try:
-            while True:
-                told = sum(t.state.is_finished() for t in self._study.get_trials(deepcopy=False))
-                while not stopped and len(self._running) < min(self._workers, trials - told):
-                    try:
-                        self._start()
-                    except (BudgetReached, ModelError) as error:
-                        stopped = error
-                if not self._running:
-                    break
-                for future in wait(self._running, return_when=FIRST_COMPLETED).done:
-                    self._finish(future)
-        finally:
-            self._abandon()
-        if stopped:
-            raise stopped
-
-    def _start(self) -> None:
-        if isinstance(self._study.sampler, LLMSampler):
-            self._study.sampler.check_fallbacks()
-        trial = self._study.ask()
-        try:
-            configuration = self._space.suggest(trial)
-            if self._watch:
-                self._watch.proposed(self._record(trial))
-            future = self._executor.submit(timed, self._evaluator, configuration)
-        except BaseException:
-            requeue(self._study, trial._trial_id)
-            raise
-        self._running[future] = trial
-
-    def _finish(self, future: Future[Any]) -> None:
-        trial = self._running[future]
-        trial.set_user_attr(RESULT_KEY, outcome(future))
-        tell_stored(self._study, trial._trial_id)
-        del self._running[future]
-        if self._watch:
-            self._watch.told(self._record(trial), self._reader.read(self._study))
-
-    def _abandon(self) -> None:
-        """After an interruption: what was running goes back to the queue, with its configuration."""
-        for future, trial in self._running.items():
-            future.cancel()
-            requeue(self._study, trial._trial_id)
-        if self._running and hasattr(self._evaluator, "close"):
-            self._evaluator.close()
-
-    def _record(self, trial: optuna.Trial) -> TrialRecord:
-        return TrialRecord.from_optuna(self._study._storage.get_trial(trial._trial_id))
-
-
-def timed(evaluator: Evaluator, configuration: Mapping[str, Value]) -> tuple[Evaluation | str, float]:
-    """Evaluate; a failed trial is its reason. Runs in the executor, wherever that is."""
-    began = time.monotonic()
-    try:
-        evaluation: Evaluation | str = evaluator.evaluate(configuration)
-    except TrialFailed as error:
-        evaluation = str(error) or "no reason was given"
-    return evaluation, time.monotonic() - began
-
-
-def outcome(future: Future[Any]) -> dict[str, Any]:
-    """What is stored about an evaluation: its value, or the error that it failed with, and more.
-
-    Raises:
-        StudyError: The objective cannot be run at all.
-    """
-    try:
-        evaluation, seconds = future.result()
-    except StudyError:
-        raise
-    except Exception as error:  # noqa: BLE001 - a lost worker, a broken pool: recorded as the reason
-        return {"error": mask(f"{type(error).__name__}: {error}")}
-    if isinstance(evaluation, str):
-        return {"seconds": seconds, "error": mask(evaluation)}
-    return {"value": evaluation.value, "seconds": seconds} | (
-        {"extra": dict(evaluation.extra)} if evaluation.extra else {}
-    )
-
-
-def tell_stored(study: optuna.Study, trial_id: int) -> bool:
-    """Tell a trial's result from its attribute, which is written first: what was earned cannot fall between the two.
-
-    Returns:
-        Whether there is a result.
-    """
-    trial = study._storage.get_trial(trial_id)
-    match trial.user_attrs.get(RESULT_KEY):
-        case {"value": int() | float() as value}:
-            study.tell(trial.number, value)
-        case {"error": _}:
-            study.tell(trial.number, state=TrialState.FAIL)
-        case _:
-            return False
-    return True
-
-
-def requeue(study: optuna.Study, trial_id: int) -> None:
-    """Put a trial back into the queue: the next ask gets it, with the same configuration and the same source.
-
-    One that was interrupted between its result and the end is ended.
-    """
-    with suppress(optuna.exceptions.UpdateFinishedTrialError):  # interrupted just after it was told
-        if study._storage.get_trial(trial_id).state == TrialState.RUNNING and tell_stored(study, trial_id):
-            return
-        study._storage.set_trial_state_values(trial_id, state=TrialState.WAITING)
-
-
-def requeue_running(study: optuna.Study) -> None:
-    """Take over the trials that a process which is no more has left running."""
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if ASKED_KEY not in trial.user_attrs:
-            logger.info("Trial %d was interrupted and is run again.", trial.number)
-            requeue(study, trial._trial_id)
 
 
 def check_same_study(study: optuna.Study, space: SearchSpace, task: Task) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import optuna
 
     from tunewise.evaluate.base import Evaluator
-    from tunewise.study.tune import Suggests
+    from tunewise.study.driver import Suggests
 
 __all__ = ["METHODS", "llm_then_bo", "studied"]
 

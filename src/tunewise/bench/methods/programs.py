@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tunewise.evaluate.base import Evaluation, Evaluator
     from tunewise.space import Value
-    from tunewise.study.tune import Suggests
+    from tunewise.study.driver import Suggests
 
 __all__ = ["METHODS"]
 

@@ -1,0 +1,297 @@
+"""The one process that asks and tells. It listens while trials run, and stores what comes of them."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import optuna
+from optuna.pruners import BasePruner, NopPruner
+from optuna.trial import TrialState
+
+from tunewise.errors import BudgetReached, ModelError, StudyError, TrialFailed, TrialStopped
+from tunewise.evaluate import Evaluator
+from tunewise.evaluate.mailbox import FolderChannel, Mailbox, Report
+from tunewise.evaluate.run import Run, takes_run
+from tunewise.history import RESULT_KEY, History, HistoryReader, TrialRecord
+from tunewise.plain import PlainDict
+from tunewise.sampler import LLMSampler
+from tunewise.secrets import mask
+from tunewise.space import Value
+from tunewise.study.curve import Curve
+
+__all__ = ["ASKED_KEY", "Driver", "Inline", "Watch", "requeue", "requeue_running"]
+
+ASKED_KEY = "tunewise:asked"
+"""User attribute of a trial that somebody evaluates outside; it is never taken over."""
+
+logger = logging.getLogger("tunewise")
+
+
+class Watch(Protocol):
+    """Is told what happens, for a display."""
+
+    def proposed(self, trial: TrialRecord) -> None:
+        """A configuration has been chosen and its evaluation begins."""
+        ...
+
+    def reported(self, number: int, step: int, value: float) -> None:
+        """A trial has reported an intermediate value. Called by the thread that the value came from."""
+        ...
+
+    def told(self, trial: TrialRecord, history: History) -> None:
+        """An evaluation has ended, and its result is stored."""
+        ...
+
+
+class Suggests(Protocol):
+    """A search space, or what stands in its place where each trial has its own."""
+
+    def suggest(self, trial: optuna.Trial) -> Mapping[str, Value]:
+        """Ask a trial for its configuration."""
+        ...
+
+
+class Inline(Executor):
+    """Runs what is submitted at once, in the thread that asks, so that Ctrl-C reaches it."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """A future that is done."""
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - an executor hands over every error
+            future.set_exception(error)
+        return future
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of an evaluation, on its way back from the executor.
+
+    Attributes:
+        result: As it is stored: `value` (and `extra`), `error` or `pruned`; and `seconds`.
+        late: What it reported where the driver could not hear it, oldest first.
+    """
+
+    result: PlainDict
+    late: list[Report] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Running:
+    """A trial that is being evaluated."""
+
+    trial: optuna.Trial
+    worker: int
+    mailbox: Mailbox
+    curve: Curve = field(default_factory=Curve)
+
+
+class Driver:
+    """Asks and tells, so that the model has one history.
+
+    Args:
+        study: Where everything is stored.
+        space: Says what a trial's configuration is.
+        evaluator: Turns it into a number.
+        executor: Where it does so.
+        workers: How many evaluations run at a time.
+        watch: Is told what happens.
+        pruner: Decides from the intermediate values which trials are not worth going on with.
+    """
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        space: Suggests,
+        evaluator: Evaluator,
+        executor: Executor,
+        workers: int,
+        watch: Watch | None,
+        pruner: BasePruner | None = None,
+    ) -> None:
+        self._study = study
+        self._space = space
+        self._evaluator = evaluator
+        self._takes_run = takes_run(evaluator.evaluate)
+        self._executor = executor
+        self._workers = workers
+        self._watch = watch
+        self._pruner = pruner or NopPruner()
+        self._reader = HistoryReader()
+        self._lock = threading.Lock()
+        self._running: dict[Future[Outcome], Running] = {}
+
+    def run(self, trials: int) -> None:
+        """Evaluate until the study has so many trials that are told."""
+        stopped: BudgetReached | ModelError | None = None
+        try:
+            while True:
+                told = sum(t.state.is_finished() for t in self._study.get_trials(deepcopy=False))
+                while not stopped and len(self._running) < min(self._workers, trials - told):
+                    try:
+                        self._start()
+                    except (BudgetReached, ModelError) as error:
+                        stopped = error
+                if not self._running:
+                    break
+                for future in wait(self._running, return_when=FIRST_COMPLETED).done:
+                    self._finish(future)
+        finally:
+            self._abandon()
+        if stopped:
+            raise stopped
+
+    def _start(self) -> None:
+        if isinstance(self._study.sampler, LLMSampler):
+            self._study.sampler.check_fallbacks()
+        trial = self._study.ask()
+        try:
+            configuration = self._space.suggest(trial)
+            if self._watch:
+                self._watch.proposed(self._record(trial))
+            running = self._begin(trial)
+            run = Run(trial=trial.number, worker=running.worker, channel=running.mailbox)
+            future = self._executor.submit(evaluated, self._evaluator, self._takes_run, configuration, run)
+        except BaseException:
+            requeue(self._study, trial._trial_id)
+            raise
+        self._running[future] = running
+
+    def _begin(self, trial: optuna.Trial) -> Running:
+        busy = {running.worker for running in self._running.values()}
+        worker = next(k for k in range(self._workers) if k not in busy)
+        running = Running(trial, worker, Mailbox(lambda value, step: self._received(running, value, step)))
+        return running
+
+    def _received(self, running: Running, value: float, step: int | None) -> bool:
+        """Store an intermediate value; whether the trial should stop. Called by the thread that the value came from."""
+        with self._lock:
+            stored = running.curve.add(value, step)
+            if stored is None:
+                return False
+            self._store(running, stored, value)
+            if self._watch:
+                self._watch.reported(running.trial.number, stored, value)
+            frozen = copy.copy(self._study._storage.get_trial(running.trial._trial_id))
+            frozen.intermediate_values = running.curve.kept  # without what an interrupted run of it left behind
+            return self._pruner.prune(self._study, frozen)
+
+    def _store(self, running: Running, step: int, value: float) -> None:
+        # Not `trial.report`: where an interrupted trial runs again, its values take the place of the old ones.
+        self._study._storage.set_trial_intermediate_value(running.trial._trial_id, step, value)
+
+    def _finish(self, future: Future[Outcome]) -> None:
+        running = self._running[future]
+        outcome = fetched(future)
+        for value, step in outcome.late:
+            running.mailbox.send(value, step)
+        running.mailbox.close()
+        curve = running.curve
+        if curve.unkept:
+            self._store(running, *curve.unkept)
+        result = outcome.result
+        if curve.last:
+            result["last_step"] = curve.last[0]
+        if curve.note:
+            result["note"] = curve.note
+        running.trial.set_user_attr(RESULT_KEY, result)
+        tell_stored(self._study, running.trial._trial_id)
+        del self._running[future]
+        if self._watch:
+            self._watch.told(self._record(running.trial), self._reader.read(self._study))
+
+    def _abandon(self) -> None:
+        """After an interruption: what was running goes back to the queue, with its configuration."""
+        for future, running in self._running.items():
+            future.cancel()
+            with suppress(Exception):  # that of the interruption is told
+                running.mailbox.close()
+            requeue(self._study, running.trial._trial_id)
+        if self._running and hasattr(self._evaluator, "close"):
+            self._evaluator.close()
+
+    def _record(self, trial: optuna.Trial) -> TrialRecord:
+        return TrialRecord.from_optuna(self._study._storage.get_trial(trial._trial_id))
+
+
+def evaluated(evaluator: Evaluator, takes: bool, configuration: Mapping[str, Value], run: Run) -> Outcome:
+    """Evaluate, and say what came of it in plain data. Runs in the executor, wherever that is."""
+    evaluate: Callable[..., Any] = evaluator.evaluate
+    began = time.monotonic()
+    result: PlainDict
+    try:
+        evaluation = evaluate(configuration, run) if takes else evaluate(configuration)
+        result = {"value": evaluation.value} | ({"extra": dict(evaluation.extra)} if evaluation.extra else {})
+    except TrialFailed as error:
+        result = {"error": mask(str(error) or "no reason was given")}
+    except TrialStopped as stopped:
+        result = {"pruned": mask(str(stopped))}
+    if run.channel.heard:  # it knew that it should stop, however it did
+        result = {"pruned": ""}
+    late = run.channel.late if isinstance(run.channel, FolderChannel) else []
+    return Outcome(result | {"seconds": time.monotonic() - began}, late)
+
+
+def fetched(future: Future[Outcome]) -> Outcome:
+    """The outcome of an evaluation, or of its executor's failure.
+
+    Raises:
+        StudyError: The objective cannot be run at all.
+    """
+    try:
+        return future.result()
+    except StudyError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a lost worker, a broken pool: recorded as the reason
+        return Outcome({"error": mask(f"{type(error).__name__}: {error}")})
+
+
+def tell_stored(study: optuna.Study, trial_id: int) -> bool:
+    """Tell a trial's result from its attribute, which is written first: what was earned cannot fall between the two.
+
+    Returns:
+        Whether there is a result.
+    """
+    trial = study._storage.get_trial(trial_id)
+    match trial.user_attrs.get(RESULT_KEY):
+        case {"value": int() | float() as value}:
+            study.tell(trial.number, value)
+        case {"error": _}:
+            study.tell(trial.number, state=TrialState.FAIL)
+        case {"pruned": _, **more} if more.get("last_step") == trial.last_step:
+            study.tell(trial.number, state=TrialState.PRUNED)
+        case {"pruned": _, "last_step": int() as last}:  # an interrupted run of it went further than this one
+            values = [trial.intermediate_values[last]]
+            study.sampler.after_trial(study, trial, TrialState.PRUNED, values)
+            study._storage.set_trial_state_values(trial_id, TrialState.PRUNED, values)
+        case _:
+            return False
+    return True
+
+
+def requeue(study: optuna.Study, trial_id: int) -> None:
+    """Put a trial back into the queue: the next ask gets it, with the same configuration and the same source.
+
+    One that was interrupted between its result and the end is ended.
+    """
+    with suppress(optuna.exceptions.UpdateFinishedTrialError):  # interrupted just after it was told
+        if study._storage.get_trial(trial_id).state == TrialState.RUNNING and tell_stored(study, trial_id):
+            return
+        study._storage.set_trial_state_values(trial_id, state=TrialState.WAITING)
+
+
+def requeue_running(study: optuna.Study) -> None:
+    """Take over the trials that a process which is no more has left running."""
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        if ASKED_KEY not in trial.user_attrs:
+            logger.info("Trial %d was interrupted and is run again.", trial.number)
+            requeue(study, trial._trial_id)

@@ -1,0 +1,174 @@
+"""Intermediate values reach the study while a trial runs, and a pruner acts on them."""
+
+from __future__ import annotations
+
+import math
+import threading
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from tunewise import Float, SearchSpace
+from tunewise.evaluate import Evaluation, FunctionEvaluator
+from tunewise.evaluate.run import SILENT, Run
+from tunewise.history import History
+from tunewise.study.curve import ALL_KEPT, Curve
+from tunewise.study.driver import Driver, Inline, requeue_running
+from tunewise.study.tune import tune
+
+SPACE = SearchSpace({"x": Float(0, 1)})
+
+
+def falling(configuration: dict[str, Any], run: Run) -> float:
+    value = math.inf
+    for step in range(5):
+        value = configuration["x"] + 1 / (step + 1)
+        run.report(value, step)
+        if run.should_stop():
+            break
+    return value
+
+
+def curve_of(x: float, steps: int = 5) -> tuple[tuple[int, float], ...]:
+    return tuple((step, x + 1 / (step + 1)) for step in range(steps))
+
+
+@pytest.mark.parametrize("kind", [None, "workers", ThreadPoolExecutor, ProcessPoolExecutor])
+def test_curves_are_stored_through_every_executor(kind: type[Executor] | str | None) -> None:
+    if kind == "workers":
+        study = tune(falling, SPACE, proposer="random", trials=4, workers=2)
+    elif isinstance(kind, type):
+        with kind(2) as executor:  # type: ignore[call-arg]
+            study = tune(falling, SPACE, proposer="random", trials=4, workers=2, executor=executor)
+    else:
+        study = tune(falling, SPACE, proposer="random", trials=4)
+    for trial in History.from_study(study):
+        assert trial.state == "finished"
+        assert trial.curve == curve_of(trial.configuration["x"])  # type: ignore[arg-type]
+
+
+class Signalled:
+    """Waits in the middle of its curve, for an event."""
+
+    def __init__(self) -> None:
+        self.in_the_middle, self.go_on = threading.Event(), threading.Event()
+
+    def evaluate(self, configuration: Any, run: Run = SILENT) -> Evaluation:
+        run.report(0.5, 3)
+        self.in_the_middle.set()
+        self.go_on.wait()
+        return Evaluation(0.25)
+
+
+def test_values_are_in_the_study_while_the_trial_runs() -> None:
+    storage = optuna.storages.InMemoryStorage()
+    evaluator = Signalled()
+    thread = threading.Thread(
+        target=lambda: tune(evaluator, SPACE, proposer="random", trials=1, storage=storage, executor=Inline())
+    )
+    thread.start()
+    evaluator.in_the_middle.wait()
+    (trial,) = optuna.load_study(study_name=None, storage=storage).trials
+    assert (trial.state, trial.intermediate_values) == (TrialState.RUNNING, {3: 0.5})
+    evaluator.go_on.set()
+    thread.join()
+
+
+class AtStep(optuna.pruners.BasePruner):
+    """Prunes every trial but the first at a step."""
+
+    def prune(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> bool:
+        return trial.number > 0 and trial.last_step == 2
+
+
+def drive(study: optuna.Study, objective: Any, trials: int, pruner: optuna.pruners.BasePruner | None = None) -> None:
+    Driver(study, SPACE, FunctionEvaluator(objective), Inline(), 1, None, pruner).run(trials)
+
+
+def test_a_pruned_trial_keeps_its_last_value() -> None:
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    drive(study, falling, 3, AtStep())
+    first, *others = History.from_study(study)
+    assert first.state == "finished"
+    for trial in others:
+        assert trial.state == "pruned"
+        assert trial.curve == curve_of(trial.configuration["x"], 3)  # type: ignore[arg-type]
+        assert trial.value == trial.curve[-1][1]
+
+
+def test_whoever_does_not_ask_whether_to_stop_finishes() -> None:
+    def deaf(configuration: dict[str, Any], run: Run) -> float:
+        for step in range(4):
+            run.report(1.0, step)
+        return 0.5
+
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    drive(study, deaf, 2, AtStep())
+    assert [t.value for t in History.from_study(study).finished] == [0.5, 0.5]
+
+
+def test_an_interrupted_trial_that_ends_earlier_keeps_nothing_of_the_first_run() -> None:
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    drive(study, falling, 1)
+
+    def interrupted(configuration: dict[str, Any], run: Run) -> float:
+        for step in range(5):
+            run.report(99.0, step)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        drive(study, interrupted, 2)
+    assert study.trials[1].state == TrialState.WAITING
+    drive(study, falling, 2, AtStep())
+    again = History.from_study(study)[1]
+    assert again.state == "pruned"
+    assert again.curve == curve_of(again.configuration["x"], 3)
+    assert again.value == study.trials[1].value == again.curve[-1][1]
+
+
+def test_a_driver_that_was_killed_between_result_and_end_has_pruned() -> None:
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    trial = study.ask({"x": optuna.distributions.FloatDistribution(0, 1)})
+    trial.report(0.5, 0)
+    trial.set_user_attr("tunewise:result", {"pruned": "", "last_step": 0, "seconds": 1.0})
+    requeue_running(study)
+    assert (study.trials[0].state, study.trials[0].value) == (TrialState.PRUNED, 0.5)
+
+
+def test_steps_that_go_back_are_left_out_and_said() -> None:
+    def back(configuration: dict[str, Any], run: Run) -> float:
+        for step in (0, 5, 4, 5, 6):
+            run.report(step, step)
+        run.report(math.nan)
+        return 0.5
+
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    drive(study, back, 1)
+    (trial,) = study.trials
+    assert list(trial.intermediate_values) == [0, 5, 6, 7]
+    note = trial.user_attrs["tunewise:result"]["note"]
+    assert note.startswith("2 reports came with a step that was not above the last one")
+    assert note.endswith("The last value that it reported is nan.")
+    assert trial.value == 0.5
+
+
+def test_a_million_values_are_thinned_and_the_last_is_kept(tmp_path: Path) -> None:
+    curve = Curve()
+    for _ in range(10**6):
+        curve.add(1.0, None)
+    assert list(curve.kept)[:ALL_KEPT] == list(range(ALL_KEPT))
+    assert len(curve.kept) < 1.8 * ALL_KEPT
+    assert curve.unkept == (10**6 - 1, 1.0)
+    assert not curve.note
+
+    def chatty(configuration: dict[str, Any], run: Run) -> float:
+        for step in range(3000):
+            run.report(step)
+        return 0.5
+
+    study = tune(chatty, SPACE, proposer="random", trials=1, storage=tmp_path / "x.journal")
+    assert study.trials[0].last_step == 2999

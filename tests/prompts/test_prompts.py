@@ -22,7 +22,7 @@ from tunewise.proposers.base import Ask
 from tunewise.proposers.chat import chat_messages
 from tunewise.proposers.compressed import compressed_messages
 from tunewise.space import Configuration
-from tunewise.surrogate import Belief
+from tunewise.surrogate import Effect, Estimate
 from tunewise.tokens import estimate_tokens
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -80,12 +80,12 @@ def dialogue(ask: Ask, of: Callable[[Ask], tuple[object, ...]]) -> str:
     return "\n".join(f"=== {m.role}\n{m.content}" for m in of(ask))  # type: ignore[attr-defined]
 
 
-BELIEFS = (
-    Belief("kernel", 0.3, 0.0, "rbf", ("rbf", None), "linear", 0.7),
-    Belief("C", 0.5, -0.9, 12.5, (3.25, 41.0), 0.001, 0.65),
-    Belief("gamma", 0.17, 0.2, 0.01, (0.004, 0.03), 10.0, 0.3),
-    Belief("cache", 0.02, 1.0, 200, (100, 300), 1000, 0.9),
-    Belief("share", 0.01, 0.0, 0.1, (0.0, 0.12), 0.0, 0.1),
+EFFECTS = (
+    Effect("kernel", Estimate(0.3, 0.0, "rbf", ("rbf", None)), ("linear",)),
+    Effect("C", Estimate(0.5, -0.9, 12.5, (3.25, 41.0)), (0.001,)),
+    Effect("gamma", Estimate(0.1, 0.2, 0.01, (0.004, 0.03)), ()),
+    Effect("cache", Estimate(0.02, 1.0, 200, (100, 300)), (1000,)),
+    Effect("share", None, (0.0,)),
 )
 FULL = SearchSpace({**SVC, "cache": Int(100, 1000, step=100, default=200), "share": Float(0, 0.123456789, default=0.0)})
 
@@ -127,16 +127,16 @@ VIEWS: dict[str, View] = {
     "problem-objectives": ProblemView(TASK, SVC, objectives=OBJECTIVES),
     "feedback-objectives": FeedbackView(FRONT[7], TASK, objectives=OBJECTIVES),
     "request-objectives": RequestView(FRONT, dialogue=True),
-    "auto-objectives": state(FULL, FRONT, beliefs=BELIEFS[:2], next_try={"kernel": "rbf", "C": 3.14159}),
+    "auto-objectives": state(FULL, FRONT, effects=EFFECTS[:2], next_try={"kernel": "rbf", "C": 3.14159}),
     "auto-unmet": state(FULL, UNMET),
     "problem-batch": ProblemView(TASK, SVC, batch=4),
     "problem-batch-reasoning": ProblemView(TASK, FULL, reasoning=True, batch=4),
     "auto-first": state(FULL, History(), most_wanted=4),
     "auto": state(
-        FULL, HISTORY, beliefs=BELIEFS, next_try={"kernel": "rbf", "C": 3.14159, "gamma": 0.012345}, expected=0.2345
+        FULL, HISTORY, effects=EFFECTS, next_try={"kernel": "rbf", "C": 3.14159, "gamma": 0.012345}, expected=0.2345
     ),
     "auto-no-default": state(SVC, HISTORY, most_wanted=1, last=True),
-    "auto-plateau": state(FULL, HISTORY, most_wanted=5, beliefs=BELIEFS[:1], plateau=7),
+    "auto-plateau": state(FULL, HISTORY, most_wanted=5, effects=EFFECTS[:1], plateau=7),
     "prior": PriorView(render(ProblemView(TASK, SVC, bare=True)), TASK, SVC),
     "prior-numbers": PriorView(render(ProblemView(Task(), PLAIN, bare=True)), Task(direction="maximize"), PLAIN),
     "system": SystemView(),

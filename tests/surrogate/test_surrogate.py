@@ -12,7 +12,7 @@ import pytest
 from tunewise.bench.problems.landscapes import LANDSCAPES
 from tunewise.errors import UsageError
 from tunewise.space import Categorical, Float, Int, SearchSpace, Value
-from tunewise.surrogate import Belief, Surrogate, fit_surrogate
+from tunewise.surrogate import Effect, Estimate, Surrogate, fit_surrogate
 
 SVM = SearchSpace(
     {
@@ -89,7 +89,7 @@ def test_few_trials(n: int) -> None:
     assert SVM.coerce(proposal).configuration == proposal
     assert np.isfinite(surrogate.score([proposal])).all()
     assert np.isfinite(surrogate.predict([proposal])).all()
-    assert surrogate.beliefs()
+    assert all(effect.estimate is None for effect in surrogate.effects()), "so few values support no claim"
 
 
 def test_predictions_are_on_the_scale_of_the_values() -> None:
@@ -190,7 +190,7 @@ def test_strange_values(values: list[float]) -> None:
     (proposal,) = surrogate.propose()
     assert np.isfinite(surrogate.predict([proposal])).all()
     assert np.isfinite(surrogate.score([proposal])).all()
-    assert all(math.isfinite(belief.sensitivity) for belief in surrogate.beliefs())
+    assert all(math.isfinite(e.estimate.share) for e in surrogate.effects() if e.estimate)
 
 
 def test_many_repeats_of_one_configuration() -> None:
@@ -206,7 +206,11 @@ def test_wrong_values_are_named(values: Any) -> None:
         fit_surrogate(SVM, sampled(SVM, 2), values, rng=np.random.default_rng(12))
 
 
-def test_beliefs_say_what_matters_where_and_in_which_direction() -> None:
+def estimates(surrogate: Surrogate) -> dict[str, Estimate]:
+    return {e.name: e.estimate for e in surrogate.effects() if e.estimate}
+
+
+def test_effects_say_what_matters_where_and_in_which_direction() -> None:
     space = SearchSpace(
         {
             "rate": Float(1e-5, 1e0, log=True),
@@ -220,39 +224,62 @@ def test_beliefs_say_what_matters_where_and_in_which_direction() -> None:
         depth: float = c["depth"]
         return (math.log10(c["rate"]) + 3) ** 2 + 0.3 * depth + {"relu": 0.0, "tanh": 0.1, "none": 2.0}[c["act"]]
 
-    beliefs = {b.name: b for b in fitted(space, loss, 60).beliefs()}
-    assert list(beliefs) == list(space)
-    assert sum(b.sensitivity for b in beliefs.values()) == pytest.approx(1)
-    assert beliefs["rate"].sensitivity > beliefs["depth"].sensitivity > beliefs["idle"].sensitivity
-    assert beliefs["idle"].sensitivity < 0.05
-    assert 1e-4 < number(beliefs["rate"].best) < 1e-2
-    assert 1e-5 < number(beliefs["rate"].good[0]) < number(beliefs["rate"].good[1]) < 1
-    assert beliefs["depth"].trend > 0.9
-    assert beliefs["depth"].best == 1
-    assert "none" not in beliefs["act"].good
-    assert "relu" in beliefs["act"].good
-    assert all(0 <= b.doubt <= 1 for b in beliefs.values())
+    surrogate = fitted(space, loss, 60)
+    assert [e.name for e in surrogate.effects()] == list(space)
+    known = estimates(surrogate)
+    assert 0.8 < sum(k.share for k in known.values()) <= 1
+    assert known["rate"].share > known["depth"].share > known["idle"].share
+    assert known["idle"].share < 0.05
+    assert 1e-4 < number(known["rate"].best) < 1e-2
+    assert 1e-5 < number(known["rate"].good[0]) < number(known["rate"].good[1]) < 1
+    assert known["depth"].trend > 0.9
+    assert known["depth"].best == 1
+    assert "none" not in known["act"].good
+    assert "relu" in known["act"].good
 
 
-def test_where_nobody_looked_is_least_known() -> None:
-    space = SearchSpace({"x": Float(0, 10), "k": Categorical(["a", "b"])})
-    tried: list[Config] = [{"x": 0.3 * i, "k": "a"} for i in range(11)]
-    x, k = fit_surrogate(
-        space,
-        tried,
-        [math.sin(3 * float(c["x"])) for c in tried],
-        rng=np.random.default_rng(13),
-    ).beliefs()
-    assert isinstance(x, Belief)
-    assert number(x.least_known) > 6
-    assert k.least_known == "b"
+def test_nothing_is_said_to_be_best_where_nobody_looked() -> None:
+    space = SearchSpace({"x": Float(0, 10), "k": Categorical(["a", "b", "c"])})
+    tried: list[Config] = [{"x": 0.3 * i, "k": "ab"[i % 2]} for i in range(14)]
+    values = [10 - float(c["x"]) + 2 * (c["k"] == "b") for c in tried]
+    surrogate = fit_surrogate(space, tried, values, rng=np.random.default_rng(13))
+    x, k = surrogate.effects()
+    assert isinstance(x, Effect)
+    assert number(x.unexplored[0]) > 5
+    assert k.unexplored == ("c",)
+    assert x.estimate is None or number(x.estimate.best) < 5.5
+    assert k.estimate is None or set(k.estimate.good) <= {"a", "b"}
 
 
-def test_a_hyperparameter_that_needs_a_rare_parent_has_beliefs() -> None:
+def test_one_varied_hyperparameter_says_nothing_about_the_others() -> None:
+    space = SearchSpace({"x": Float(0, 1), "y": Float(0, 1), "k": Categorical(["a", "b"])})
+    tried: list[Config] = [{"x": i / 9, "y": 0.5, "k": "a"} for i in range(10)]
+    surrogate = fit_surrogate(space, tried, [float(c["x"]) for c in tried], rng=np.random.default_rng(13))
+    assert "k" not in estimates(surrogate)
+    assert all(0 <= known.share <= 1 for known in estimates(surrogate).values())
+
+
+def test_a_hyperparameter_that_needs_a_rare_parent_has_an_effect() -> None:
     space = SearchSpace({"kind": Categorical([*range(40)]), "detail": Float(0, 1, when={"kind": 3}), "x": Float(0, 1)})
     tried = sampled(space, 30)
-    beliefs = fit_surrogate(space, tried, [float(c["x"]) for c in tried], rng=np.random.default_rng(14)).beliefs()
-    assert {b.name for b in beliefs} >= {"kind", "x"}
+    effects = fit_surrogate(space, tried, [float(c["x"]) for c in tried], rng=np.random.default_rng(14)).effects()
+    assert {e.name for e in effects} >= {"kind", "x"}
+
+
+def test_plausible_configurations_lead_the_first_proposals_and_let_go() -> None:
+    space = SearchSpace({"x": Float(0, 1), "y": Float(0, 1), "k": Categorical(["a", "b", "c"])})
+    there = {"x": 0.8, "y": 0.3, "k": "b"}
+    two: list[Config] = [{"x": 0.5, "y": 0.5, "k": "a"}, {"x": 0.4, "y": 0.6, "k": "b"}]
+
+    def proposed(tried: list[Config], **more: Any) -> Any:
+        values = [(c["x"] - 0.1) ** 2 + c["y"] for c in tried]
+        return fit_surrogate(space, tried, values, rng=np.random.default_rng(0), **more).propose()[0]
+
+    led = proposed(two, plausible=[there])
+    assert abs(led["x"] - 0.8) < 0.25
+    assert abs(led["y"] - 0.3) < 0.25
+    many = sampled(space, 60, seed=3)
+    assert proposed(many, plausible=[there])["x"] < 0.4, "the values have the last word"
 
 
 def test_a_thousand_trials() -> None:

@@ -13,15 +13,13 @@ from tunewise.space import SearchSpace, Value
 from tunewise.task import Task
 
 if TYPE_CHECKING:
-    from tunewise.surrogate import Belief
+    from tunewise.surrogate import Effect
 
 __all__ = ["StateView"]
 
 MAX_LEARNED = 8
 WEAK = 0.05
 """Below this share of all effects a hyperparameter counts as unimportant."""
-UNKNOWN = 0.6
-"""Above this share of the first uncertainty a region counts as unexplored."""
 CLEAR = 0.7
 """Above this rank correlation a direction is told."""
 
@@ -36,7 +34,7 @@ class StateView:
         task: What is tuned.
         space: The search space.
         most_wanted: How many configurations are asked for.
-        beliefs: What the surrogate believes; empty before there is a trial.
+        effects: What the surrogate knows of each hyperparameter; empty before there is a trial.
         next_try: What the surrogate would try next.
         expected: The value that it expects there.
         plateau: For how many trials the best has not improved, when the question is about that; else 0.
@@ -50,7 +48,7 @@ class StateView:
     task: Task
     space: SearchSpace
     most_wanted: int
-    beliefs: tuple[Belief, ...] = ()
+    effects: tuple[Effect, ...] = ()
     next_try: Mapping[str, Value] | None = None
     expected: float | None = None
     plateau: int = 0
@@ -130,13 +128,18 @@ class StateView:
 
     @property
     def learned(self) -> list[str]:
-        """A line for each hyperparameter that matters, and one for those that do not."""
-        ordered = sorted(self.beliefs, key=lambda b: -b.sensitivity)
-        told = [b for b in ordered if b.sensitivity >= WEAK][: min(MAX_LEARNED, max(1, self.most // 2))]
-        rest = [b.name for b in ordered if b not in told][:20]
-        if not told:
-            return []
-        return [*map(self._in_words, told), *([f"Matter little so far: {', '.join(rest)}"] if rest else [])]
+        """A line for each hyperparameter that matters, and one each for those that do not and those nobody knows of."""
+        known = sorted(
+            ((e, e.estimate.share) for e in self.effects if e.estimate), key=lambda known: known[1], reverse=True
+        )
+        told = [effect for effect, share in known if share >= WEAK][: min(MAX_LEARNED, max(1, self.most // 2))]
+        little = [effect.name for effect, _ in known if effect not in told][:20]
+        unknown = [effect.name for effect in self.effects if effect.estimate is None][:20]
+        return [
+            *map(self._in_words, told),
+            *([f"Matter little so far: {', '.join(little)}"] if little else []),
+            *([f"Not known yet, too few values: {', '.join(unknown)}"] if unknown else []),
+        ]
 
     @property
     def own(self) -> str:
@@ -156,18 +159,20 @@ class StateView:
         different = {n: v for n, v in trial.configuration.items() if n not in base or base[n] != v}
         return show(different) if different else "the default"
 
-    def _in_words(self, belief: Belief) -> str:
-        better = "larger is better" if belief.trend < 0 else "smaller is better"
-        numeric = not self.space[belief.name].choices
-        direction = f"{better}, " if numeric and abs(belief.trend) >= CLEAR else ""
-        good = " to ".join(map(brief, belief.good)) if numeric else " or ".join(map(brief, belief.good))
-        unknown = f"; unexplored near {brief(belief.least_known)}" if belief.doubt >= UNKNOWN else ""
+    def _in_words(self, effect: Effect) -> str:
+        if effect.estimate is None:
+            return f"{effect.name}: not known yet"
+        known, numeric = effect.estimate, not self.space[effect.name].choices
+        better = "larger is better" if known.trend < 0 else "smaller is better"
+        direction = f"{better}, " if numeric and abs(known.trend) >= CLEAR else ""
+        good = (" to " if numeric else " or ").join(map(brief, known.good))
+        unexplored = f"; unexplored near {brief(effect.unexplored[0])}" if effect.unexplored else ""
         return (
-            f"{belief.name} ({belief.sensitivity:.0%} of all effects): {direction}best near {brief(belief.best)}, "
-            f"good {'from ' if numeric else ''}{good}{unknown}"
+            f"{effect.name} ({known.share:.0%} of all effects): {direction}best near {brief(known.best)}, "
+            f"good {'from ' if numeric else ''}{good}{unexplored}"
         )
 
 
 def brief(value: Value) -> str:
-    """A value with two significant digits: a belief knows no more."""
+    """A value with two significant digits: more is not known."""
     return f"{value:.2g}" if isinstance(value, float) else show_value(value)

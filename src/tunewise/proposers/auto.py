@@ -297,7 +297,7 @@ def state_messages(ask: Ask, standing: Standing, count: int, stuck: int) -> tupl
         task=ask.task,
         space=ask.space,
         most_wanted=count,
-        beliefs=standing.surrogate.beliefs() if standing.informed else (),
+        effects=standing.surrogate.effects() if standing.informed else (),
         next_try=standing.own if standing.informed else None,
         expected=None if ask.history.aim else standing.bar,
         plateau=stuck,

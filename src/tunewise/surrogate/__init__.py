@@ -1,18 +1,18 @@
 """The statistical half of a proposer: what 3 to 1,000 trials say about all others.
 
 ```python
-surrogate = fit_surrogate(space, configurations, values, failed=crashed, pending=running, rng=rng)
+surrogate = fit_surrogate(space, configurations, values, failed=crashed, plausible=[space.default], rng=rng)
 surrogate.propose(2)  # where to look next, with two workers
 surrogate.score(candidates)  # how others' ideas compare: logarithm of expected improvement times success
 surrogate.predict(candidates)  # what they would give
-surrogate.beliefs()  # what matters, in which direction, and where nobody looked
+surrogate.effects()  # what matters, in which direction, what is not known yet, and where nobody looked
 ```
 
 Values are minimized. Everything below the facade works on points of the unit cube, as `SearchSpace.encode` makes them.
 """
 
-from tunewise.surrogate.explain import Belief
+from tunewise.surrogate.effects import Effect, Estimate
 from tunewise.surrogate.prior import Opinion, Prior, make_prior
 from tunewise.surrogate.surrogate import Surrogate, fit_surrogate
 
-__all__ = ["Belief", "Opinion", "Prior", "Surrogate", "fit_surrogate", "make_prior"]
+__all__ = ["Effect", "Estimate", "Opinion", "Prior", "Surrogate", "fit_surrogate", "make_prior"]

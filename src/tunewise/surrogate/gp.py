@@ -123,18 +123,18 @@ class GP:
         mean, std = self._posterior(covariance)
         return self.center + self.scale * mean, self.scale * std
 
-    def draw(self, X: Array, count: int, rng: np.random.Generator) -> Array:
-        """Functions drawn from the process: `count x m` values at `m x d` points, in units of the targets."""
+    def joint(self, X: Array) -> tuple[Array, Array]:
+        """Mean (`m`) and covariance (`m x m`) of the function at `m x d` points, in units of the targets."""
         covariance = self.hyperparameters.signal * matern(self._squared_distances(X))
         mean, _ = self._posterior(covariance)
         scales = self.column_scales
-        joint = self.hyperparameters.signal * matern(cdist(X / scales, X / scales, "sqeuclidean"))
+        prior = self.hyperparameters.signal * matern(cdist(X / scales, X / scales, "sqeuclidean"))
         explained = covariance @ self.inverse_factor.T
-        drawn = rng.multivariate_normal(
-            mean, joint - explained @ explained.T, count, check_valid="ignore", method="svd"
-        )
-        result: Array = self.center + self.scale * drawn
-        return result
+        return self.center + self.scale * mean, self.scale**2 * (prior - explained @ explained.T)
+
+    def draw(self, X: Array, count: int, rng: np.random.Generator) -> Array:
+        """Functions drawn from the process: `count x m` values at `m x d` points, in units of the targets."""
+        return rng.multivariate_normal(*self.joint(X), count, check_valid="ignore", method="svd")
 
     def predict_with_gradient(self, X: Array) -> tuple[Array, Array, Array, Array]:
         """`predict`, and the gradients (`m x d` each) of both with respect to the points."""

@@ -1,4 +1,4 @@
-"""The statistical half of a proposer in one object: fit, then score, predict, propose, explain."""
+"""The statistical half of a proposer in one object: fit, then score, predict, propose, tell the effects."""
 
 # ruff: noqa: N806 - X, as the literature calls a matrix of points
 from __future__ import annotations
@@ -14,11 +14,12 @@ from scipy.stats import qmc
 from tunewise.errors import UsageError
 from tunewise.space import Configuration, SearchSpace, Value
 from tunewise.surrogate.acquisition import Acquisition, LogExpectedImprovement, Nearby, Total, maximize, step_width
-from tunewise.surrogate.explain import Belief, explain
+from tunewise.surrogate.effects import Effect, measure_effects
 from tunewise.surrogate.feasibility import Feasibility, fit_feasibility
 from tunewise.surrogate.gp import GP
 from tunewise.surrogate.lattice import Lattice
 from tunewise.surrogate.limits import Limit, are_met, fit_limits, likely_met
+from tunewise.surrogate.plausible import plausible_region
 from tunewise.surrogate.subset import LIMIT, select
 from tunewise.surrogate.warp import Warp, fit_warped_gp
 
@@ -36,6 +37,9 @@ NEIGHBOURHOODS = 5
 CAUTION = 8.0
 """Strength of the prior around the best trial, before it is divided by dimensions cubed and the root of the trials."""
 
+PLAUSIBLE = 3.0
+"""Strength of the plausible region at one value, the beta of [piBO]; it is divided by the number of values."""
+
 REACH = 0.35
 """Standard deviation of that prior at strength 1, in units of the cube."""
 
@@ -50,11 +54,13 @@ class Surrogate:
         gp: The process on that scale, from finished trials alone.
         believed: The same, which also knows where trials failed and run.
         feasibility: Where trials fail; None when none did.
+        finished: `n x d` points of the finished trials.
         tried: `m x d` points of all trials, finished, failed and pending.
         apart: By how much a proposal differs from those in some coordinate.
         best: `k x d` points of the best finished trials that meet the constraints, the best first.
         incumbent: The least value that the process expects at one of those or at a running trial, on the warped scale.
         rng: Randomness of `propose`.
+        plausible: `k x d` points near which good values are to be expected before any is known.
         prior: What somebody believes about where the optimum lies, as a further term of the acquisition.
         limits: Where each constraint is met.
     """
@@ -64,11 +70,13 @@ class Surrogate:
     gp: GP
     believed: GP
     feasibility: Feasibility | None
+    finished: Array
     tried: Array
     apart: float
     best: Array
     incumbent: float
     rng: np.random.Generator
+    plausible: Array
     prior: Acquisition | None = None
     limits: tuple[Limit, ...] = ()
 
@@ -120,14 +128,14 @@ class Surrogate:
             chosen.append(self.lattice.space.decode(x))
         return chosen
 
-    def beliefs(self) -> tuple[Belief, ...]:
-        """What is believed about each hyperparameter, in the order of the space."""
-        return self._beliefs
+    def effects(self) -> tuple[Effect, ...]:
+        """What is known about each hyperparameter, in the order of the space."""
+        return self._effects
 
     @cached_property
-    def _beliefs(self) -> tuple[Belief, ...]:
+    def _effects(self) -> tuple[Effect, ...]:
         sample = qmc.Sobol(self.lattice.space.width, rng=np.random.default_rng(0)).random(256)
-        return explain(self.gp, self.lattice, self.lattice.snap(sample))
+        return measure_effects(self.gp, self.lattice, self.finished, self.lattice.snap(sample))
 
     def _acquisition(self, gp: GP, incumbent: float) -> Acquisition:
         terms: list[Acquisition] = [LogExpectedImprovement(gp, incumbent), *self.limits]
@@ -135,6 +143,9 @@ class Surrogate:
             terms.append(self.feasibility)
         if len(self.best):
             terms.append(self._nearby())
+        if len(self.plausible):
+            power = PLAUSIBLE / max(1, len(self.gp.y))
+            terms.append(plausible_region(self.lattice, self.plausible, power=power))
         if self.prior is not None:
             terms.append(self.prior)
         return Total(tuple(terms))
@@ -160,6 +171,7 @@ def fit_surrogate(
     *,
     failed: Sequence[Mapping[str, Value]] = (),
     pending: Sequence[Mapping[str, Value]] = (),
+    plausible: Sequence[Mapping[str, Value]] = (),
     rng: np.random.Generator,
     earlier: Surrogate | None = None,
     constraints: Sequence[Mapping[str, float]] = (),
@@ -172,6 +184,8 @@ def fit_surrogate(
         values: What they gave: finite, to be minimized.
         failed: Trials that gave no value.
         pending: Trials that are still running.
+        plausible: What somebody who knows the field would try, run or not: the default and what a language model has
+            proposed, the latest last. It leads the first proposals, and fades as values come.
         rng: Randomness of the proposals.
         constraints: Of each finished trial, as far as they are known: above 0 is violated. Empty where there are none.
         earlier: A surrogate of the same space with fewer trials: its hyperparameters are where the fit begins.
@@ -206,11 +220,13 @@ def fit_surrogate(
         gp=gp,
         believed=believe(gp, broken[-LIMIT // 4 :], running[-LIMIT // 4 :]),
         feasibility=fit_feasibility(X, broken[-LIMIT // 2 :], groups=lattice.groups) if len(broken) else None,
+        finished=finished,
         tried=np.vstack([finished, broken, running]),
         apart=step_width(X, y),
         best=X[good[np.argsort(y[good], kind="stable")]][:NEIGHBOURHOODS],
         incumbent=float(expected.min()) if len(y) and len(expected) else 0.0,
         rng=rng,
+        plausible=space.encode_all(plausible),
         limits=limits,
     )
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from support.strategies import spaces_with_configuration
 from tunewise import Categorical, Float, Int, SearchSpace, parse_reply
 from tunewise.errors import InvalidReply
-from tunewise.prompts import parse
+from tunewise.plain import Plain, PlainDict
+from tunewise.prompts import parse, relaxed
 from tunewise.prompts.parse import parse_batch
 from tunewise.prompts.views import exactly, show
 from tunewise.space import Configuration
@@ -67,6 +68,33 @@ CORPUS = {
     "carriage returns": json.dumps(MEANT, indent=2).replace("\n", "\r\n"),
     "formula before": f"The loss is $\\frac{{a}}{{b}}$ and f(x) = {{x | x > 0}}. {JSON}",
     "brace after": f"{JSON} Such is {{life}}",
+    "C comments": JSON.replace("0.1", "0.1 /* was {900} */"),
+    "a comma missing": JSON.replace(", ", "\n", 1),
+    "all commas missing": re.sub(", ", "  ", JSON),
+    "semicolons": JSON.replace(", ", "; "),
+    "typographic minus": JSON.replace("0.1", "1e\u22121"),
+    "reason beside": JSON.replace("{", '{"reason": "less C", '),
+    "an extra key": JSON.replace("}", ', "gamma": 1, "more": {"C": [2]}}'),
+    "Mistral's thoughts": f'[THINK]Perhaps {{"C": 5, "kernel": "linear"}}? No.[/THINK]{JSON}',
+    "Kimi's thoughts": f"\u25c1think\u25b7{JSON.replace('0.1', '9')}\u25c1/think\u25b7{JSON}",
+    "thoughts opened by the template": f"Perhaps {JSON.replace('0.1', '9')}.</thinking>{JSON}",
+    "harmony": f"<|channel|>analysis<|message|>Try {JSON.replace('0.1', '9')}?<|end|><|start|>assistant<|channel|>final"
+    f"<|message|>{JSON}<|return|>",
+    "harmony without marks": f"analysisPerhaps {JSON.replace('0.1', '9')}.assistantfinal{JSON}",
+    "harmony with a constraint": f"<|channel|>final <|constrain|>json<|message|>{JSON}",
+    "marks of Cohere": f"<|START_THINKING|>{JSON.replace('0.1', '9')}<|END_THINKING|><|START_RESPONSE|>{JSON}"
+    "<|END_RESPONSE|>",
+    "thoughts and solution": f"<|begin_of_thought|>{JSON.replace('0.1', '9')}<|end_of_thought|>\n"
+    f"<|begin_of_solution|>{JSON}<|end_of_solution|>",
+    "a draft between marks": f"<|draft|>{JSON.replace('0.1', '9')}<|/draft|>{JSON}",
+    "a rejected draft after a mark": f"<|rejected|>{JSON.replace('0.1', '9')}<|chosen|>{JSON}",
+    "it plays the next turn": f"{JSON}<|im_end|>\n<|im_start|>user\nAgain<|im_end|>{JSON.replace('0.1', '9')}",
+    "a draft under a key": json.dumps({"draft": {**MEANT, "C": 9}, "final": MEANT}),
+    "an afterthought": f"Take {JSON}. Not {JSON.replace('0.1', '9')}.",
+    "a draft after the answer": f"Final answer: {JSON}\nRejected: {JSON.replace('0.1', '9')}",
+    "drafts, then the final one": f"Draft: {JSON.replace('0.1', '9')}. It was not good. Final configuration:\n"
+    f"```json\n{JSON}\n```\nI hope that it helps.",
+    "twice the same": f"{JSON}\n\nSo I propose {JSON}. Good luck!",
     "very long prose before": "so it goes " * 100_000 + JSON,
     "very long prose after": JSON + " so it goes" * 100_000,
 }
@@ -82,6 +110,31 @@ def test_what_chat_models_write(text: str) -> None:
 @pytest.mark.parametrize("text", ['{"x": [1, 2]}', "[{'x': [1, 2.0]}]", '{"output": {"x": ["1", "2"]}}'])
 def test_one_list_for_all(text: str) -> None:
     assert parse_reply(text, PLANE).configuration == {"x1": 1.0, "x2": 2.0}
+
+
+def test_an_extra_key_is_dropped_and_said() -> None:
+    parsed = parse_reply(JSON.replace("}", ', "gamma": 1, "reason": "small C"}'), SPACE)
+    assert (parsed.configuration, parsed.reason) == (MEANT, "small C")
+    assert parsed.note == "The reply also set gamma, which the search space does not have; that was dropped."
+    (first,) = parse_batch('{"C": 2, "gamma": 0.5, "note": "a", "delta": 3}', BATCH).replies
+    assert "delta" in first.note
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ('{"units": 1,024, "rate": 1}', 1024),
+        ('{"rate": 1, "units": 1,024}', 1024),
+        ('{"rate": 1, "units": "1,024.0"}', 1024),
+        ('{"units": \u2212512, "rate": 1}', -512),
+        ('{"units": \uff0d512, "rate": "100%"}', -512),
+        ('{"units": 5, "rate": 120 %}', 5),
+    ],
+)
+def test_numbers_of_another_handwriting(written: str, meant: int) -> None:
+    space = SearchSpace({"units": Int(-2048, 2048), "rate": Float(1, 2)})
+    parsed = parse_reply(written, space)
+    assert (parsed.configuration["units"], parsed.repairs) == (meant, ())
 
 
 def test_repairs_are_kept() -> None:
@@ -101,15 +154,26 @@ REFUSED = {
     "empty object": ("{}", '"C" is missing; the key "kernel" is missing'),
     "another object": ('{"answer": 42}', 'Unknown keys: "answer"'),
     "a key is missing": ('{"C": 1, "kernel": "rbf"}', '"depth" is missing'),
-    "a key too many": (JSON.replace("}", ', "gamma": 1}'), 'Unknown keys: "gamma"'),
+    "a key misspelled": (JSON.replace("depth", "dept"), 'key "depth" is missing. Unknown keys: "dept"'),
     "not a choice": (JSON.replace("rbf", "poly"), "must be one of 'rbf', 'linear', not poly"),
     "not a number": (JSON.replace("0.1", '"small"'), '"C" must be a number, not small'),
     "placeholder": (JSON.replace("0.1", '"<number>"'), '"C" must be a number, not <number>'),
     "not finite": (JSON.replace("0.1", "NaN"), "must be a finite number"),
     "beyond floats": (JSON.replace("0.1", "1e999"), "must be a finite number"),
     "a list": ("[1, 2]", "holds no JSON object"),
-    "a sum": (JSON.replace("0.1", "1 + 1"), "holds no JSON object"),
-    "a call": (JSON.replace("0.1", "__import__('os').getpid()"), "holds no JSON object"),
+    "a sum": (JSON.replace("0.1", "1 + 1"), r"""after the value of "C" stands '\+ 1, "kernel"""),
+    "a call": (JSON.replace("0.1", "__import__('os').getpid()"), r"""after the value of "C" stands .\(.*os"""),
+    "a power": (JSON.replace("0.1", "10^-3"), r"""after the value of "C" stands '\^-3"""),
+    "a unit": (JSON.replace("0.1", "10ms"), r"""'10ms, "kernel": "rbf".* is no value"""),
+    "a decimal comma": (JSON.replace("0.1", "0,01"), "Write numbers with a point: 0.5, 1024"),
+    "a percentage of two meanings": (JSON.replace("0.1", '"10%"'), '"C" must be a plain number, not 10%.* 0.1 or 10'),
+    "several, none called final": (f"{JSON}\n{JSON.replace('0.1', '9')}\nOne of them.", "2 different configurations"),
+    "several in a list": (f"[{JSON}, {JSON.replace('0.1', '9')}]", "2 different configurations"),
+    "an afterthought": (f"Take {JSON}. Or rather {JSON.replace('0.1', '9')}? Hm.", "2 different configurations"),
+    "thoughts without end": (f"<think>{JSON}, or rather", "ends before its thoughts do"),
+    "channel without final": (f"<|channel|>analysis<|message|>Maybe {JSON}<|end|>", "ends before its thoughts"),
+    "broken after a draft": (f"Draft: {JSON}\nFinal: {JSON.replace('0.1', '1/3')}", """value of "C" stands '/3"""),
+    "a comment without end": (JSON.replace("0.1", "/* small 0.1"), "cut off"),
 }
 
 
@@ -174,15 +238,19 @@ class Counting:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.calls = self.wasted = 0
-        self._read = parse.read_value
-        monkeypatch.setattr(parse, "read_value", self)
+        self._value, self._object = relaxed.read_value, relaxed.read_object
+        monkeypatch.setattr(relaxed, "read_value", self.read_value)
+        monkeypatch.setattr(relaxed, "read_object", self.read_object)
 
-    def __call__(self, text: str, at: int, depth: int) -> tuple[Any, int]:
+    def read_value(self, text: str, at: int, depth: int) -> tuple[Plain, int]:
         self.calls += 1
+        return self._value(text, at, depth)
+
+    def read_object(self, text: str, at: int, depth: int) -> tuple[PlainDict, int]:
         try:
-            return self._read(text, at, depth)
-        except parse.Unreadable as error:
-            self.wasted += error.at - at if depth == 0 else 0
+            return self._object(text, at, depth)
+        except relaxed.Unreadable as error:
+            self.wasted += error.at - at if depth == 1 else 0
             raise
 
 
@@ -191,8 +259,8 @@ def test_hostile_replies_are_bounded_work(text: str, monkeypatch: pytest.MonkeyP
     counting = Counting(monkeypatch)
     with pytest.raises(InvalidReply):
         parse_reply(text, SPACE)
-    assert counting.wasted <= parse.MAX_WORK + parse.MAX_CHARACTERS
-    assert counting.calls <= parse.MAX_WORK + parse.MAX_CHARACTERS
+    assert counting.wasted <= relaxed.MAX_WORK + parse.MAX_CHARACTERS
+    assert counting.calls <= relaxed.MAX_WORK + parse.MAX_CHARACTERS
 
 
 def test_of_a_reply_without_end_both_ends_are_read() -> None:
@@ -207,7 +275,7 @@ def test_depth_is_bounded() -> None:
     def wrapped(times: int) -> str:
         return '{"a": ' * times + JSON + "}" * times
 
-    assert parse_reply(wrapped(parse.MAX_DEPTH - 1), SPACE).configuration == MEANT
+    assert parse_reply(wrapped(relaxed.MAX_DEPTH - 1), SPACE).configuration == MEANT
     assert parse_reply(wrapped(10_000), SPACE).configuration == MEANT  # the innermost braces by themselves
 
 
@@ -275,7 +343,7 @@ def batch(text: str, base: dict[str, Any] | None = None) -> list[dict[str, Any]]
         '{"a": {"C": 2, "reason": "x", "boldness": "bold"}, "b": {"gamma": 0.5, "id": 7}}',
         '<think>{"C": 99}</think>{"candidates": [{"C": 2}, {"gamma": 0.5}]}',
         '{"candidates": [{"configuration": {"C": 2}}, {"configuration": {"gamma": 0.5}}, {"configuration": {"C": 3',
-        '{"candidates": [{"C": 2}, {"C": "much"}, {"delta": 1, "C": 5}, {"gamma": 0.5}]}',
+        '{"candidates": [{"C": 2}, {"C": "much"}, {"delta": 1}, {"gamma": 0.5}]}',
         '{"candidates": [{"C": 2, "gamma": null}, {"gamma": 0.5, "C": null}]}',
     ],
 )

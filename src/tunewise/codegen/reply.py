@@ -8,17 +8,18 @@ from collections.abc import Iterator
 
 from tunewise.errors import InvalidReply
 from tunewise.llm.base import ChatReply
-from tunewise.prompts.parse import find_objects
+from tunewise.prompts.relaxed import scan
+from tunewise.prompts.thoughts import final_answer
 from tunewise.prompts.views import clip
 
 __all__ = ["find_program"]
 
 MAX_REPLY = 100_000
 MAX_REASON = 300
-BLOCK = re.compile(r"^[ \t]*(```|~~~)[ \t]*[\w+-]*[ \t]*\n(.*?)^[ \t]*\1[ \t]*$", re.DOTALL | re.MULTILINE)
-OPEN_BLOCK = re.compile(r"^[ \t]*(?:```|~~~)[ \t]*[\w+-]*[ \t]*\n(.*)\Z", re.DOTALL | re.MULTILINE)
+FENCE = re.compile(r"^[ \t]*(```|~~~)[ \t]*([\w+-]*)[ \t]*$", re.MULTILINE)
 BEGINNING = ("import ", "from ", "def ", "class ", "@")
 TRIES = 30
+MAX_BLOCKS = 100
 
 
 def find_program(reply: ChatReply, function: str) -> tuple[str, str]:
@@ -32,7 +33,7 @@ def find_program(reply: ChatReply, function: str) -> tuple[str, str]:
     """
     if reply.finish_reason == "refusal":
         raise InvalidReply("The model refused. Only a program is asked for.")
-    text = reply.text.replace("\r\n", "\n").replace("\r", "\n").rpartition("</think>")[2]
+    text = final_answer(reply.text).replace("\r\n", "\n").replace("\r", "\n")
     if len(text) > MAX_REPLY:
         raise InvalidReply(f"The reply has {len(text)} characters. Write one program of less than 20000.")
     found = list(candidates(text))
@@ -49,22 +50,35 @@ def find_program(reply: ChatReply, function: str) -> tuple[str, str]:
 
 def candidates(text: str) -> Iterator[tuple[str, str]]:
     """What may be a program, with the text before it: fenced blocks, else texts in JSON, else code as it stands."""
-    blocks = [(text[: match.start()], match[2]) for match in BLOCK.finditer(text)]
+    blocks, open_block = blocks_in(text)
     if blocks:
-        yield from blocks
+        yield from ((text[:start], code) for start, code in blocks[-MAX_BLOCKS:])
         return
-    for start, whole in find_objects(text)[0]:
-        texts = [value for value in whole.values() if isinstance(value, str)]
+    for whole in scan(text).objects:
+        texts = [value for value in whole.value.values() if isinstance(value, str)]
         if codes := [value for value in texts if "def " in value]:
-            yield " ".join([text[:start], *(value for value in texts if value not in codes)]), codes[-1]
+            yield " ".join([text[: whole.start], *(value for value in texts if value not in codes)]), codes[-1]
             return
-    if match := OPEN_BLOCK.search(text):
-        yield text[: match.start()], match[1]
+    if open_block:
+        yield text[: open_block[0]], open_block[1]
         return
     lines = text.split("\n")
     first = next((i for i, line in enumerate(lines) if line.startswith(BEGINNING)), None)
     if first is not None and "def " in text:
         yield "\n".join(lines[:first]), without_prose(lines[first:])
+
+
+def blocks_in(text: str) -> tuple[list[tuple[int, str]], tuple[int, str] | None]:
+    """Where fenced blocks begin and what stands in them; and the last one where it is not closed."""
+    blocks: list[tuple[int, str]] = []
+    opened: re.Match[str] | None = None
+    for fence in FENCE.finditer(text):
+        if opened is None:
+            opened = fence
+        elif fence[1] == opened[1] and not fence[2]:
+            blocks.append((opened.start(), text[opened.end() + 1 : fence.start()]))
+            opened = None
+    return blocks, None if opened is None else (opened.start(), text[opened.end() + 1 :])
 
 
 def without_prose(lines: list[str]) -> str:

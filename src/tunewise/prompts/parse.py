@@ -1,29 +1,44 @@
 """Reading replies as chat models really write them. Nothing in a reply is ever evaluated.
 
-A reply may hold an analysis, code fences, prose after the configuration, several JSON objects, single quotes,
-trailing commas, comments. `parse_reply` finds the object that is meant and sends it through the space's one gate.
+A reply may hold thoughts, an analysis, code fences, prose, several drafts, and JSON of any handwriting. `parse_reply`
+finds the object that is meant and sends it through the space's one gate.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tunewise.errors import InvalidReply
-from tunewise.space import Coerced, Configuration, Repair, SearchSpace, Value
+from tunewise.plain import Plain
+from tunewise.prompts.relaxed import Broken, Scan, scan
+from tunewise.prompts.thoughts import final_answer
+from tunewise.space import Configuration, Repair, SearchSpace, Value
+from tunewise.space.values import normalized, shorten
 
 __all__ = ["ParsedBatch", "ParsedReply", "parse_batch", "parse_reply"]
 
 MAX_CHARACTERS = 200_000  # a configuration takes hundreds; of a longer reply the two ends are read
 MAX_DEPTH = 8
-MAX_WORK = 3 * MAX_CHARACTERS  # characters read in vain, at most, in search of an object
 MAX_REASON = 1_000
 MAX_BATCH = 16  # configurations of one reply that are read
-REMARKS = ("boldness", "reason", "analysis", "change", "changes", "name", "id")  # may stand beside hyperparameters
+MAX_TRIED = 64  # objects that are tried as a configuration although they name no hyperparameter
+REMARKS = re.compile(
+    r"boldness|reasons?|reasoning|rationale|explanation|analysis|thoughts?|changes?|comment|notes?|name|id",
+    re.IGNORECASE,
+)
+"""Keys that may stand beside hyperparameters and say something about them."""
+FINAL = re.compile(r"\b(?:final\w*|answer|configuration|config|output|chosen|submit|proposal)\b", re.IGNORECASE)
+REJECTED = re.compile(
+    r"\b(?:reject\w*|drafts?|discard\w*|not|never|avoid\w*|instead of|worse|previous\w*|earlier|old|bad|alternativ\w*"
+    r"|considered|example|wrong)\b|n't\b",
+    re.IGNORECASE,
+)
+DISCARDED = re.compile(r"reject|discard|\bdrafts?\b", re.IGNORECASE)
+CLAUSE = re.compile(r"[.!?;]\s|\n")
+END = re.compile(r"[\s`.!)}*_]*(?:<\|[^|\n]{1,40}\|>\s*)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +49,13 @@ class ParsedReply:
         configuration: Allowed in the space.
         repairs: What had to be changed to make it so.
         reason: The analysis that came with it, at most 1,000 characters.
+        note: Which keys were dropped because the space does not have them; empty when none was.
     """
 
     configuration: Configuration
     repairs: tuple[Repair, ...] = ()
     reason: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +71,77 @@ class ParsedBatch:
     objections: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An object that names a hyperparameter.
+
+    Attributes:
+        part: The object.
+        around: The object that says why; `part` itself where none does.
+        label: The clause before it, as far back as the object before; of an inner one its key.
+        before: All that stands before it.
+        start: Where the whole object at top level begins.
+        end: Where that ends.
+    """
+
+    part: Mapping[str, Plain]
+    around: Mapping[str, Plain]
+    label: str
+    before: str
+    start: int
+    end: int
+
+    @property
+    def final(self) -> bool:
+        """Whether it is called the answer."""
+        return FINAL.search(self.label) is not None and not self.rejected
+
+    @property
+    def rejected(self) -> bool:
+        """Whether it is called something else."""
+        return REJECTED.search(self.label) is not None
+
+
+def parse_reply(text: str, space: SearchSpace) -> ParsedReply:
+    """Read the configuration from a model's reply.
+
+    The object that names a hyperparameter counts, at top level or inside another object (`{"analysis": ...,
+    "configuration": {...}}`); where none names one, an object that fits the space as a whole (`{"x": [1, 2]}` for two
+    numbers). Of several that differ, the one that is called the answer counts, or else the last, if it ends the reply
+    and is not called a draft. A key that the space does not have is dropped.
+
+    Args:
+        text: The reply, of any length.
+        space: The search space.
+
+    Raises:
+        InvalidReply: There is no such object, it is not clear which one is meant, it is cut off or cannot be read, or
+            it does not fit the space. The message can be sent back to the model. No other error is ever raised.
+    """
+    text = readable(text)
+    found = scan(text)
+    drafts = drafts_in(text, found, space)
+    last = drafts[-1].start if drafts else -1
+    for broken in found.broken:
+        refuse_broken(broken, text, after=last, space=space)
+    if drafts:
+        return read(chosen(drafts, text), space)
+    for whole in reversed(found.objects[-MAX_TRIED:]):
+        for part in parts(whole.value):
+            with contextlib.suppress(InvalidReply):
+                coerced = space.coerce(part)
+                before = text[: whole.start]
+                return ParsedReply(coerced.configuration, coerced.repairs, reason_of(whole.value, part, before))
+    if found.objects:
+        space.coerce(found.objects[-1].value)  # raises, and says what is wrong with it
+    raise InvalidReply("The reply holds no JSON object.")
+
+
 def parse_batch(text: str, space: SearchSpace, *, base: Mapping[str, Value] | None = None) -> ParsedBatch:
     """Read the configurations of a reply that may hold several; one alone counts, too.
 
-    Every object that names a hyperparameter counts, wherever it stands: in a list, under any key, one after the other,
-    or complete in a text that is cut off later.
+    Every object that names a hyperparameter and is not called rejected counts, wherever it stands: in a list, under any
+    key, one after the other, or complete in a text that is cut off later.
 
     Args:
         text: The reply, of any length.
@@ -68,44 +151,20 @@ def parse_batch(text: str, space: SearchSpace, *, base: Mapping[str, Value] | No
     Raises:
         InvalidReply: Not one can be used; the message is fit for the model. No other error is ever raised for a text.
     """
-    objects, _ = find_objects(readable(text))
+    answer = readable(text)
+    drafts = [draft for draft in drafts_in(answer, scan(answer), space) if not DISCARDED.search(draft.label)]
     replies: list[ParsedReply] = []
     objections: list[str] = []
-    for start, whole in objects:
-        for around, part in configurations_in(whole, space):
-            if len(replies) + len(objections) >= MAX_BATCH:
-                break
-            kept = {k: v for k, v in part.items() if k in space or k.lower() not in REMARKS}
-            given = {k: v for k, v in kept.items() if v is not None or (k in space and None in space[k].choices)}
-            try:
-                coerced = space.coerce({**{k: v for k, v in (base or {}).items() if k not in given}, **given})
-            except InvalidReply as error:
-                objections.append(str(error))
-            else:
-                apart = part is not around
-                beside = {k: v for k, v in around.items() if (apart or k not in space) and k.lower() != "boldness"}
-                reason = reason_of(beside, part, "" if beside else text[:start])
-                replies.append(ParsedReply(coerced.configuration, coerced.repairs, reason))
+    for draft in drafts[:MAX_BATCH]:
+        try:
+            replies.append(read(draft, space, base or {}))
+        except InvalidReply as error:
+            objections.append(str(error))
     if replies:
         return ParsedBatch(tuple(replies), tuple(objections))
     if objections:
         raise InvalidReply(objections[-1])
     return ParsedBatch((parse_reply(text, space),))
-
-
-def configurations_in(
-    whole: Any, space: SearchSpace, around: Mapping[str, Any] | None = None, depth: int = 0
-) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    """The objects that name a hyperparameter, outermost only, each after the object that says why."""
-    labelled = whole.get("configuration") if isinstance(whole, Mapping) and "configuration" not in space else None
-    if isinstance(labelled, Mapping):  # whatever stands beside it, be it called as a hyperparameter is
-        yield whole, labelled
-    elif isinstance(whole, Mapping) and names_one(whole, space):
-        yield (around if around is not None and any(isinstance(v, str) for v in around.values()) else whole), whole
-    elif depth < MAX_DEPTH and isinstance(whole, Mapping | list):
-        inside = whole if isinstance(whole, Mapping) else around
-        for inner in whole.values() if isinstance(whole, Mapping) else whole:
-            yield from configurations_in(inner, space, inside, depth + 1)
 
 
 def readable(text: str) -> str:
@@ -116,49 +175,122 @@ def readable(text: str) -> str:
     """
     if not isinstance(text, str) or not text.strip():
         raise InvalidReply("The reply was empty.")
+    text = final_answer(text)
     if len(text) > MAX_CHARACTERS:
         text = text[: MAX_CHARACTERS // 2] + "\n" + text[-MAX_CHARACTERS // 2 :]
-    return text.rpartition("</think>")[2]
+    return text
 
 
-def parse_reply(text: str, space: SearchSpace) -> ParsedReply:
-    """Read the configuration from a model's reply.
+def drafts_in(text: str, found: Scan, space: SearchSpace) -> list[Draft]:
+    """All objects that name a hyperparameter, outermost only, in order."""
+    drafts: list[Draft] = []
+    after = 0
+    for whole in found.objects:
+        leading = re.sub(r"```\w*", " ", text[max(after, whole.start - 200) : whole.start]).rstrip()
+        label = CLAUSE.split(leading)[-1]
+        for key, around, part in configurations_in(whole.value, space):
+            before = text[: whole.start]
+            drafts.append(Draft(part, around, key or label, before, whole.start, whole.end))
+        after = whole.end
+    return drafts
 
-    The last object that names a hyperparameter counts, at top level or inside another object
-    (`{"analysis": ..., "configuration": {...}}`); where none names one, an object that fits the space as a whole
-    (`{"x": [1, 2]}` for two numbers).
 
-    Args:
-        text: The reply, of any length.
-        space: The search space.
+def configurations_in(
+    whole: Plain, space: SearchSpace, key: str = "", around: Mapping[str, Plain] | None = None, depth: int = 0
+) -> Iterator[tuple[str, Mapping[str, Plain], Mapping[str, Plain]]]:
+    """The objects that name a hyperparameter: the key under which each stands, the object that says why, and itself."""
+    labelled = whole.get("configuration") if isinstance(whole, Mapping) and "configuration" not in space else None
+    if isinstance(whole, Mapping) and isinstance(labelled, Mapping):  # whatever stands beside it
+        if names_one(labelled, space):
+            yield "configuration" if depth == 0 else key, whole, labelled
+    elif isinstance(whole, Mapping) and names_one(whole, space):
+        yield key, (around if around is not None and any(isinstance(v, str) for v in around.values()) else whole), whole
+    elif depth < MAX_DEPTH and isinstance(whole, Mapping):
+        for name, inner in whole.items():
+            yield from configurations_in(inner, space, name, whole, depth + 1)
+    elif depth < MAX_DEPTH and isinstance(whole, list):
+        for inner in whole:
+            yield from configurations_in(inner, space, key, around, depth + 1)
+
+
+def chosen(drafts: Sequence[Draft], text: str) -> Draft:
+    """The draft that is meant.
 
     Raises:
-        InvalidReply: There is no such object, it is cut off, or it does not fit the space. The message can be sent
-            back to the model. No other error is ever raised for a text.
+        InvalidReply: There are several, and none is called the answer.
     """
-    text = readable(text)
-    objects, open_at = find_objects(text)
-    for start, whole in reversed(objects):
-        for part in parts(whole):
-            if names_one(part, space):
-                refuse_if_cut_off(text, open_at, start, space)
-                return read(space.coerce(part), reason_of(whole, part, text[:start]))
-    refuse_if_cut_off(text, open_at, -1, space)
-    for start, whole in reversed(objects):
-        for part in parts(whole):
-            with contextlib.suppress(InvalidReply):
-                return read(space.coerce(part), reason_of(whole, part, text[:start]))
-    if objects:
-        space.coerce(objects[-1][1])  # raises, and says what is wrong with it
-    raise InvalidReply("The reply holds no JSON object.")
+    last = drafts[-1]
+    for several in (drafts, [d for d in drafts if not d.rejected], [d for d in drafts if d.final]):
+        if several and all(draft.part == several[-1].part for draft in several):
+            return several[-1]
+    end = END.match(text, last.end)
+    if not last.rejected and last.label.strip(" ,\n") and end and end.end() == len(text):
+        return last
+    raise InvalidReply(
+        f"The reply holds {len(drafts)} different configurations, and does not say which one is meant. Write only the "
+        "one to be evaluated."
+    )
 
 
-def read(coerced: Coerced, reason: str) -> ParsedReply:
-    """The parts put together."""
-    return ParsedReply(coerced.configuration, coerced.repairs, reason)
+def read(draft: Draft, space: SearchSpace, base: Mapping[str, Value] | None = None) -> ParsedReply:
+    """A draft as a configuration.
+
+    Args:
+        draft: The draft.
+        space: The search space.
+        base: Values of what it leaves out; a null counts as left out then.
+
+    Raises:
+        InvalidReply: It does not fit the space.
+    """
+    names = {normalized(name): name for name in space}
+    given: dict[str, Plain] = {}
+    unknown: list[str] = []
+    apart = draft.part is not draft.around
+    for key, value in draft.part.items():
+        name = key if key in space else names.get(normalized(key))
+        if name is None:
+            unknown += [] if REMARKS.fullmatch(key) else [key]
+        elif base is None or value is not None or None in space[name].choices:
+            given[key] = as_meant(value, space, name)
+    try:
+        coerced = space.coerce({**{k: v for k, v in (base or {}).items() if k not in given}, **given})
+    except InvalidReply as error:
+        listed = ", ".join(f'"{shorten(key)}"' for key in unknown[:5])
+        raise InvalidReply(f"{error} Unknown keys: {listed}." if unknown else str(error)) from None
+    beside = {k: v for k, v in draft.around.items() if (apart or k not in given) and k.lower() != "boldness"}
+    reason = reason_of(beside, draft.part, "" if any(isinstance(v, str) for v in beside.values()) else draft.before)
+    listed = ", ".join(shorten(key) for key in unknown[:5])
+    note = f"The reply also set {listed}, which the search space does not have; that was dropped." if unknown else ""
+    return ParsedReply(coerced.configuration, coerced.repairs, reason, note)
 
 
-def parts(whole: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
+def as_meant(value: Plain, space: SearchSpace, name: str) -> Plain:
+    """A percentage or a number in groups as a number, where only one reading lies within the bounds.
+
+    Raises:
+        InvalidReply: Both readings do, or none.
+    """
+    if not isinstance(value, str) or space[name].choices or len(value) > 64:
+        return value
+    text = value.strip().replace("\u2212", "-")
+    if re.fullmatch(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?", text):
+        return text.replace(",", "")
+    if not text.endswith("%"):
+        return text
+    with contextlib.suppress(ValueError):
+        number = float(text[:-1])
+        fitting = [one for one in (number / 100, number) if not space[name].coerce(one)[1]]
+        if len(fitting) == 1:
+            return fitting[0]
+        raise InvalidReply(
+            f'The configuration is wrong: "{name}" must be a plain number, not {text}, which may mean {number / 100:g} '
+            f"or {number:g}."
+        )
+    return value
+
+
+def parts(whole: Plain, depth: int = 0) -> Iterator[Mapping[str, Plain]]:
     """An object and the objects inside it, outermost first."""
     if isinstance(whole, Mapping):
         yield whole
@@ -167,18 +299,22 @@ def parts(whole: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
             yield from parts(inner, depth + 1)
 
 
-def names_one(part: Mapping[str, Any], space: SearchSpace) -> bool:
+def names_one(part: Mapping[str, Plain], space: SearchSpace) -> bool:
     """Whether a key is the name of a hyperparameter and its value is not an object that must be looked into."""
     return any(key in space and not isinstance(value, Mapping) for key, value in part.items())
 
 
-def refuse_if_cut_off(text: str, open_at: int | None, after: int, space: SearchSpace) -> None:
-    """An object that the text ends in the middle of, and that names a hyperparameter, is what was meant."""
-    if open_at is not None and open_at > after and any(name in text[open_at:] for name in space):
+def refuse_broken(broken: Broken, text: str, *, after: int, space: SearchSpace) -> None:
+    """An object that cannot be read, stands last and names a hyperparameter, is what was meant."""
+    tail = text[broken.start :] if broken.cut_off else text[broken.start : broken.at]
+    if broken.start < after or not any(name in tail for name in space):
+        return
+    if broken.cut_off:
         raise InvalidReply("The JSON object is cut off before its end. Write less around it.")
+    raise InvalidReply(f"The JSON object cannot be read: {broken.why}.")
 
 
-def reason_of(whole: Mapping[str, Any], part: Mapping[str, Any], before: str) -> str:
+def reason_of(whole: Mapping[str, Plain], part: Mapping[str, Plain], before: str) -> str:
     """The analysis: texts beside the configuration in the object around it, else the prose before it."""
     beside = [v for v in whole.values() if isinstance(v, str)] if whole is not part else []
     text = " ".join((" ".join(beside) or re.sub(r"```\w*", " ", before)).split())
@@ -186,119 +322,3 @@ def reason_of(whole: Mapping[str, Any], part: Mapping[str, Any], before: str) ->
     text = re.sub(r"^\W*\b(?:analysis|reasoning|thought)\b[\"'*: ]*", "", text, flags=re.IGNORECASE)
     text = text.lstrip(" *#").rstrip(" *#[{(,\"'")
     return text if len(text) <= MAX_REASON else text[: MAX_REASON - 3] + "..."
-
-
-def find_objects(text: str) -> tuple[list[tuple[int, dict[str, Any]]], int | None]:
-    """All objects at top level, with where they start; and where one starts that the text ends in, if any."""
-    found: list[tuple[int, dict[str, Any]]] = []
-    open_at = None
-    at = text.find("{")
-    work = 0
-    while at >= 0 and work < MAX_WORK:
-        try:
-            value, end = read_value(text, at, 0)
-        except Unreadable as error:
-            if isinstance(error, EndOfText) and open_at is None:
-                open_at = at
-            end = at + 1
-            work += error.at - at
-        else:
-            found.append((at, value))
-            open_at = None
-        at = text.find("{", end)
-    return found, open_at
-
-
-class Unreadable(Exception):
-    """Not even relaxed JSON; the place where that was found out."""
-
-    def __init__(self, at: int) -> None:
-        self.at = at
-
-
-class EndOfText(Unreadable):
-    """It may be JSON, but the text ends before it does."""
-
-
-SPACE = re.compile(r"(?:\s|//[^\n]*|#[^\n]*)*")
-QUOTES = ('"', "'", "\u201c\u201d\u201e\u201f", "\u2018\u2019\u201a\u201b")  # typographic ones close each other
-STRING = re.compile("|".join(rf"[{q}]((?:[^{q}\\]|\\.)*)[{q}]" for q in QUOTES), re.DOTALL)
-NUMBER = re.compile(r"[+-]?(?:\d{1,300}+\.?+\d{0,300}+|\.\d{1,300}+)(?:[eE][+-]?\d{1,9}+)?(?![\w.])")  # no backtracking
-WORD = re.compile(r"[+-]?[A-Za-z_][\w.-]*")
-WORDS = {"true": True, "false": False, "null": None, "none": None}
-
-
-def read_value(text: str, at: int, depth: int) -> tuple[Any, int]:
-    """Read one value of relaxed JSON; returns it and where it ends."""
-    at = skip_space(text, at)
-    if text[at] in "{[":
-        if depth >= MAX_DEPTH:
-            raise Unreadable(at)
-        return (read_object if text[at] == "{" else read_list)(text, at + 1, depth + 1)
-    if text[at] in "".join(QUOTES):
-        return read_string(text, at)
-    if match := NUMBER.match(text, at):
-        return as_python_number(match[0]), match.end()
-    if match := WORD.match(text, at):
-        return WORDS.get(match[0].lower(), match[0]), match.end()
-    raise Unreadable(at)
-
-
-def read_object(text: str, at: int, depth: int) -> tuple[dict[str, Any], int]:
-    """Read what follows an opening brace."""
-    members: dict[str, Any] = {}
-    while text[at := skip_space(text, at)] != "}":
-        key, at = read_value(text, at, MAX_DEPTH)
-        if text[at := skip_space(text, at)] not in ":=":
-            raise Unreadable(at)
-        members[str(key)], at = read_value(text, at + 1, depth)
-        at = skip_comma(text, at, "}")
-    return members, at + 1
-
-
-def read_list(text: str, at: int, depth: int) -> tuple[list[Any], int]:
-    """Read what follows an opening bracket."""
-    items = []
-    while text[at := skip_space(text, at)] != "]":
-        item, at = read_value(text, at, depth)
-        items.append(item)
-        at = skip_comma(text, at, "]")
-    return items, at + 1
-
-
-def read_string(text: str, at: int) -> tuple[str, int]:
-    """Read a text in any kind of quotes."""
-    match = STRING.match(text, at)
-    if not match:
-        raise EndOfText(len(text))
-    inner = str(match[match.lastindex or 0])
-    if text[at] != '"':
-        inner = inner.replace("\\'", "'").replace('"', '\\"')
-    try:
-        return str(json.loads(f'"{inner}"', strict=False)), match.end()
-    except ValueError:
-        return inner, match.end()
-
-
-def as_python_number(digits: str) -> int | float:
-    """An integer where it is written as one."""
-    return int(digits) if re.fullmatch(r"[+-]?\d+", digits) else float(digits)
-
-
-def skip_space(text: str, at: int) -> int:
-    """The next place with anything but white space or a comment."""
-    match = SPACE.match(text, at)
-    assert match is not None
-    if match.end() >= len(text):
-        raise EndOfText(len(text))
-    return match.end()
-
-
-def skip_comma(text: str, at: int, closing: str) -> int:
-    """Past a comma; a value is followed by one or by the closing mark."""
-    at = skip_space(text, at)
-    if text[at] == ",":
-        return at + 1
-    if text[at] != closing:
-        raise Unreadable(at)
-    return at

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from tunewise.errors import InvalidReply
-from tunewise.prompts.parse import find_objects, parts, readable
+from tunewise.prompts.parse import parts, readable
+from tunewise.prompts.relaxed import scan
 from tunewise.prompts.schema import strict_object, value_schema
 from tunewise.prompts.views import exactly, placeholder
 from tunewise.space import Hyperparameter, SearchSpace, Value
@@ -163,8 +164,8 @@ def read_guess(given: object, hyperparameter: Hyperparameter) -> Guess:
 
 def every_part(text: str) -> Iterator[Mapping[str, Any]]:
     """All objects of a reply, outermost first."""
-    for _, whole in find_objects(readable(text))[0]:
-        yield from parts(whole)
+    for whole in scan(readable(text)).objects:
+        yield from parts(whole.value)
 
 
 def named_in(part: Mapping[str, Any], space: SearchSpace) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -247,6 +247,7 @@ def from_candidate(candidate: Candidate, batch: Batch, policy: dict[str, Any]) -
         repairs=candidate.repairs,
         reply=batch.reply,
         refused=batch.refused,
+        note=candidate.note,
         method="auto",
         model=candidate.model,
         policy=policy,

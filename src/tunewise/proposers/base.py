@@ -263,6 +263,7 @@ def from_model(parsed: ParsedReply, reply: ChatReply, *, refused: tuple[str, ...
         repairs=tuple(str(repair) for repair in parsed.repairs),
         reply=kept(reply.text),
         refused=refused,
+        note=parsed.note,
         method=method,
         model=reply.model,
     )

@@ -27,12 +27,14 @@ class Candidate:
         configuration: Allowed in the space.
         reason: The model's words.
         repairs: What was changed in its values.
+        note: What was dropped from it.
         model: Who said it.
     """
 
     configuration: Configuration
     reason: str = ""
     repairs: tuple[str, ...] = ()
+    note: str = ""
     model: str = ""
 
     @classmethod
@@ -45,13 +47,14 @@ class Candidate:
                     configuration=configuration,
                     reason=str(more.get("reason", "")),
                     repairs=tuple(map(str, repairs)) if isinstance(repairs, list) else (),
+                    note=str(more.get("note", "")),
                     model=str(more.get("model", "")),
                 )
         return None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data; what is empty is left out."""
-        known = {"reason": self.reason, "repairs": list(self.repairs), "model": self.model}
+        known = {"reason": self.reason, "repairs": list(self.repairs), "note": self.note, "model": self.model}
         return {"configuration": self.configuration, **{key: value for key, value in known.items() if value}}
 
 
@@ -126,6 +129,7 @@ def as_candidate(parsed: ParsedReply, model: str) -> Candidate:
         configuration=parsed.configuration,
         reason=parsed.reason[:MAX_KEPT_REASON],
         repairs=tuple(map(str, parsed.repairs)),
+        note=parsed.note,
         model=model,
     )
 

@@ -1,3 +1,5 @@
+import json
+import logging
 import time
 from pathlib import Path
 
@@ -5,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tunewise import secrets
+from tunewise.errors import StudyError
 from tunewise.secrets import mask, mask_named
 
 HEX = "0123456789abcdef0123456789abcdef01234567"
@@ -47,7 +51,16 @@ def test_keys_are_masked_by_their_shape(secret: str, around: str) -> None:
         ("Authorization: Bearer abcdef.123456-xyz", "Authorization: Bearer ***"),
         ("{'authorization': 'Basic dXNlcjpwYXNzMTIz'}", "{'authorization': 'Basic ***'}"),
         ("postgresql://me:secret@db:5432/x", "postgresql://***@db:5432/x"),
-        ("https://u:p@ss@host/", "https://***@ss@host/"),
+        ("https://u:p@ss@host/", "https://***@host/"),
+        ("Cookie: sid=abc; theme=dark\nHost: x", "Cookie: ***\nHost: x"),
+        ("{'Set-Cookie': 'session=0123abc; Path=/'}", "{'Set-Cookie': '***'}"),
+        ("AccountName=me;AccountKey=abc+/def==;EndpointSuffix=x", "AccountName=me;AccountKey=***;EndpointSuffix=x"),
+        ("https://me.blob.core/x?sv=1&sig=a%2Bb%3D&se=2", "https://me.blob.core/x?sv=1&sig=***&se=2"),
+        ("Server=db;Uid=me;Pwd=hunter2;", "Server=db;Uid=me;Pwd=***;"),
+        ("https://hooks.slack.com/services/T00/B00/XXXX", "https://hooks.slack.com/services***"),
+        ("https://discord.com/api/webhooks/123/abc-DEF_1", "https://discord.com/api/webhooks***"),
+        ("https://api.telegram.org/bot1234:abcdefgh/send", "https://api.telegram.org/bot***"),
+        ("https://ci.example.org/team/hooks/0123abcdef", "https://ci.example.org/team/hooks***"),
         (
             "-----BEGIN RSA PRIVATE KEY-----\nMIIB\nabc\n-----END RSA PRIVATE KEY-----\nrest",
             "-----BEGIN RSA PRIVATE KEY-----***\n\n\n-----END RSA PRIVATE KEY-----\nrest",
@@ -76,6 +89,9 @@ def test_secrets_are_masked_by_what_stands_around_them(text: str, masked: str) -
         "task-1234567890123456789",
         "epoch 3: loss=nan lr=1e-1 acc=0.1032",
         "https://example.org/a:b@c",
+        "Cookie: recipes are tuned here",
+        "sig=sigmoid(x), code=200",
+        "see https://github.com/git/git/blob/master/hooks",
         '{"C": 1.0, "kernel": "rbf", "n_tokens": 512}',
         "",
     ],
@@ -97,6 +113,45 @@ def test_values_of_the_environment_are_masked(monkeypatch: pytest.MonkeyPatch, t
         monkeypatch.setenv(name, value)
     text = f"correct horse battery; correct horse; plain-words; 1234567; {tmp_path}; bananas-and-more; {tmp_path}/x"
     assert mask(text) == f"***; ***; ***; 1234567; {tmp_path}; bananas-and-more; {tmp_path}/x"
+
+
+@pytest.fixture
+def remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secrets, "remembered", set())
+
+
+@pytest.mark.usefixtures("remembered")
+def test_what_was_handed_over_as_secret_is_masked_however_it_is_written() -> None:
+    secrets.remember('tr0ub"4dor &3')
+    for text in ('tr0ub"4dor &3', json.dumps('tr0ub"4dor &3')[1:-1], "tr0ub%224dor%20%263", "tr0ub%224dor+%263"):
+        assert mask(f"x={text};") == "x=***;"
+    secrets.remember("EMPTY")
+    assert mask("EMPTY") == "EMPTY"
+
+
+@pytest.mark.usefixtures("remembered")
+def test_variables_for_an_objective_are_secret_unless_they_say_nothing(tmp_path: Path) -> None:
+    secrets.remember_environment(
+        {"A": "hunter2-x", "DB_PASSWORD": "swordfish", "MODE": "training", "N": "123456789", "HOME": str(tmp_path)}
+    )
+    text = f"hunter2-x swordfish training 123456789 {tmp_path}"
+    assert mask(text) == f"*** *** training 123456789 {tmp_path}"
+
+
+@pytest.mark.usefixtures("remembered")
+def test_the_password_of_an_address_is_masked_where_it_stands_alone() -> None:
+    secrets.remember_address("postgresql://me:s3cr%21t%2Fx@db/x")
+    assert mask("password authentication failed: s3cr!t/x, s3cr%21t%2Fx") == "password authentication failed: ***, ***"
+    secrets.remember_address("http://[broken")
+
+
+@pytest.mark.usefixtures("remembered")
+def test_errors_and_the_log_show_no_secret(caplog: pytest.LogCaptureFixture) -> None:
+    secrets.remember("correct-horse-9")
+    error = StudyError("postgresql://me:hunter22@db refuses correct-horse-9")
+    assert str(error) == "postgresql://***@db refuses ***"
+    logging.getLogger("tunewise").warning("%s: %s", error, "correct-horse-9")
+    assert caplog.messages == ["postgresql://***@db refuses ***: ***"]
 
 
 @pytest.mark.parametrize(
@@ -122,7 +177,23 @@ def test_masking_twice_changes_nothing_more(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["token=", "password=x", "a", "sk-", "://a:", "-----BEGIN PRIVATE KEY-----", "--key", "bearer ", "eyJ", "'"]
+    "unit",
+    [
+        "token=",
+        "password=x",
+        "a",
+        "sk-",
+        "://a:",
+        "-----BEGIN PRIVATE KEY-----",
+        "--key",
+        "bearer ",
+        "eyJ",
+        "'",
+        "Cookie: ",
+        "?sig=",
+        "https://a/hooks/",
+        "1234567890:",
+    ],
 )
 def test_long_texts_take_no_time(unit: str) -> None:
     began = time.perf_counter()

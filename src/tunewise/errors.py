@@ -20,6 +20,8 @@ TunewiseError
 ```
 """
 
+from tunewise.secrets import mask
+
 __all__ = [
     "BudgetReached",
     "ContextLimitExceeded",
@@ -41,7 +43,10 @@ __all__ = [
 
 
 class TunewiseError(Exception):
-    """Root of every error that tunewise raises on purpose."""
+    """Root of every error that tunewise raises on purpose. Its message shows no secret, whoever prints it."""
+
+    def __str__(self) -> str:
+        return mask(super().__str__())
 
 
 class UsageError(TunewiseError, ValueError):

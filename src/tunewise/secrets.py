@@ -1,16 +1,69 @@
-"""What must never reach a prompt, a record or a report: values of environment variables and shapes of common keys."""
+"""What must never reach a prompt, a record or a report: what is known to be secret, and shapes of common keys.
+
+Whoever is handed a secret as such (a key, a password in an address, a variable for the objective) says so here, once:
+`remember`. From then on its value is masked wherever `mask` is called, and in every error that tunewise raises.
+"""
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote, quote_plus, unquote, urlsplit
 
-__all__ = ["MASK", "mask", "mask_named"]
+__all__ = ["MASK", "mask", "mask_known", "mask_named", "remember", "remember_address", "remember_environment"]
 
 MASK = "***"
 LEAST = 8
 """Characters below which the value of an environment variable is no secret: "none", "1234"."""
+LEAST_KNOWN = 6
+"""The same for what was handed over as a secret."""
+
+remembered: set[str] = set()
+placeholder = re.compile(r"[a-z]{0,10}|EMPTY|true|false|[\d.]{0,10}|(?:none|not|no)[-_].{0,20}", re.IGNORECASE)
+"""What people write where a server wants no key, and settings that say nothing: numbers, single words."""
+
+
+def remember(secret: str) -> None:
+    """Mask this value from now on. What is shorter than 6 characters is not masked: it would be found everywhere."""
+    for value in (secret, secret.strip()):
+        if len(value) >= LEAST_KNOWN:
+            encoded = (
+                quote(value),
+                quote(value, safe=""),
+                quote_plus(value),
+                json.dumps(value)[1:-1],
+                repr(value)[1:-1],
+            )
+            remembered.update((value, unquote(value), *encoded))
+            remembered.update(line for line in value.splitlines() if len(line) >= 2 * LEAST)
+
+
+def remember_environment(variables: Mapping[str, str]) -> None:
+    """Mask the values of variables that are handed to an objective; not paths, numbers and single short words.
+
+    Those of variables whose names say that they are secret are masked, whatever they are.
+    """
+    for name, value in variables.items():
+        if secret_name.search(name) or not (
+            placeholder.fullmatch(value) or is_path(value) or os.pathsep + "/" in value
+        ):
+            remember(value)
+
+
+def remember_address(address: str) -> None:
+    """Mask the password in an address, for example of a database, wherever else it turns up."""
+    try:
+        password = urlsplit(address).password
+    except ValueError:
+        return
+    if password:
+        remember(password)
+        remember(unquote(password))
+
 
 secret_name = re.compile(
     r"(?:^|_)(?:API_?)?(?:KEY|TOKEN|PASS|PASSWD|PASSPHRASE|PWD|CREDENTIALS?|COOKIE)(?:_|$)|SECRET|PASSWORD|APIKEY",
@@ -34,7 +87,26 @@ by_shape = re.compile(rf"(?<![A-Za-z0-9_-])(?:{'|'.join(tokens)})")
 private_key = re.compile(
     r"(-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----).*?(-----END [A-Z ]{0,30}PRIVATE KEY-----|\Z)", re.DOTALL
 )
-in_address = re.compile(r"(?<=://)[^\s/:@]{0,200}:[^\s/@]{1,200}(?=@)")
+in_address = re.compile(r"(?<=://)[^\s/:@]{0,200}:[^\s/]{1,200}(?=@)")
+webhook = re.compile(
+    r"(https?://(?:hooks\.slack\.com/[a-z]{1,20}|hooks\.zapier\.com/hooks|[\w.-]{0,60}webhook\.office\.com"
+    r"|(?:\w{1,20}\.)?discord(?:app)?\.com/api/webhooks|api\.telegram\.org/bot|outlook\.office(?:365)?\.com/webhook"
+    r"|[\w.:-]{1,100}/(?:[\w.-]{1,40}/){0,5}(?:web)?hooks?))[\w:@%+=~./-]{8,400}",
+    re.IGNORECASE,
+)
+telegram = re.compile(r"\b\d{8,10}:[\w-]{35}\b")
+cookie = re.compile(
+    r"(\b(?:set-)?cookie2?[\"']?\s?:\s?[\"']?)(?=[^\r\n\"'=]{1,200}=)[^\r\n\"']{6,4000}+", re.IGNORECASE
+)
+signature = re.compile(
+    r"(\b(?:AccountKey|SharedAccessKey|SharedAccessSignature)\s?=\s?"
+    r"|[?&;](?:sig|signature|token|key|auth|secret|code|x-(?:amz|goog)-(?:signature|credential|security-token))=)"
+    r"[^\s&;\"'<>*]{6,1000}+",
+    re.IGNORECASE,
+)
+connection = re.compile(
+    r"((?:^|[;\"'])\s?(?:pwd|password)\s?=\s?)[^\s;\"'*]{3,200}(?=;|[\"'])", re.IGNORECASE | re.MULTILINE
+)
 value = r"[\w.~+/=-]"
 header = re.compile(
     rf"(\bauthorization[\"']?\s?[:=]\s?[\"']?(?:\w{{1,20}} )?|\bbearer (?={value}{{0,80}}\d)){value}{{12,}}",
@@ -60,20 +132,31 @@ password = re.compile(
 def mask(text: str) -> str:
     """The text with every secret that is known or looks like one replaced by ***. Masking twice changes nothing more.
 
-    Known are the values of environment variables whose names say so (KEY, TOKEN, SECRET, PASSWORD, ...), if they have
-    at least 8 characters. Others are recognized by their shape (keys of common services, private keys, passwords in
-    addresses) or by what stands before them (`api_key = "..."`, `Authorization: ...`). A secret that is split over
-    lines, encoded, or of no known shape passes: nobody should rely on it alone.
+    Known is what was handed over as a secret (`remember`), and the values of environment variables whose names say so
+    (KEY, TOKEN, SECRET, PASSWORD, ...), if they have at least 8 characters. Others are recognized by their shape (keys
+    of common services, private keys, webhooks, passwords in addresses) or by what stands before them (`api_key =
+    "..."`, `Authorization: ...`, `Cookie: ...`). A secret that is split over lines, encoded, or of no known shape
+    passes: nobody should rely on it alone.
     """
-    for value in known_secrets():
-        text = text.replace(value, MASK)
+    text = mask_known(text)
     text = private_key.sub(lambda key: key[1] + MASK + "\n" * key[0].count("\n") + key[2], text)  # lines keep numbers
     text = by_shape.sub(MASK, text)
     text = in_address.sub(MASK, text)
+    for shape in (webhook, cookie, signature, connection):
+        text = shape.sub(rf"\1{MASK}", text)
+    text = telegram.sub(MASK, text)
     text = header.sub(rf"\1{MASK}", text)
     text = quoted.sub(rf"\1\2{MASK}\2", text)
     text = password.sub(rf"\1{MASK}", text)
     return bare.sub(rf"\1{MASK}", text)
+
+
+def mask_known(text: str) -> str:
+    """The text with every secret that is known replaced by ***; what only looks like one stays."""
+    for value in known_secrets():
+        if value in text:
+            text = text.replace(value, MASK)
+    return text
 
 
 def mask_named(name: str, text: str) -> str:
@@ -83,13 +166,14 @@ def mask_named(name: str, text: str) -> str:
 
 
 def known_secrets() -> list[str]:
-    """Values of environment variables that look like secrets, the longest first; paths of files are none."""
+    """What was handed over, and values of variables that look like secrets, the longest first; paths are none."""
     values = {
         value.strip()
         for variable, value in os.environ.items()
         if secret_name.search(variable) and variable not in not_secret and len(value.strip()) >= LEAST
     }
-    return sorted((value for value in values if not is_path(value)), key=len, reverse=True)
+    kept = remembered.union(value for value in values if not is_path(value))
+    return sorted(kept, key=len, reverse=True)
 
 
 def is_path(value: str) -> bool:
@@ -98,3 +182,15 @@ def is_path(value: str) -> bool:
         return Path(value).exists()
     except (OSError, ValueError):
         return False
+
+
+class Masked(logging.Filter):
+    """Masks what is written to the log."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Masks, and lets everything pass."""
+        record.msg, record.args = mask(record.getMessage()), ()
+        return True
+
+
+logging.getLogger("tunewise").addFilter(Masked())

@@ -39,6 +39,7 @@ from tunewise.errors import StudyError, TrialFailed
 from tunewise.evaluate.base import Evaluation, read_metric
 from tunewise.evaluate.function import checked_limit
 from tunewise.evaluate.processes import ProcessTree, describe_exit
+from tunewise.secrets import remember_environment
 from tunewise.space import Value, shorten
 
 __all__ = ["CommandEvaluator"]
@@ -82,6 +83,7 @@ class CommandEvaluator:
         if self._cwd is not None and not self._cwd.is_dir():
             raise StudyError(f"cwd = {str(cwd)!r} is not a folder. Create it, or name another one.")
         self._env = dict(env or {})
+        remember_environment(self._env)
         self._result_file = result_file
         self._running: set[ProcessTree] = set()
         self._lock = threading.Lock()

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from tunewise.errors import ModelUnusable
 from tunewise.llm.base import ChatReply, ChatRequest
 from tunewise.llm.prices import FREE, Price
+from tunewise.secrets import mask
 
 __all__ = ["ManualModel"]
 
@@ -70,5 +71,5 @@ def show(text: str) -> None:
 
 
 def printable(text: str) -> str:
-    """The text without characters that command a terminal: errors of objectives and replies of models stand in it."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    """The text without secrets and without characters that command a terminal: whatever a person is shown."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in mask(text))

@@ -29,6 +29,7 @@ from tunewise.llm.ledger import Caps
 from tunewise.llm.prices import Price
 from tunewise.llm.resolve import check, resolve_model
 from tunewise.sampler import LLMSampler
+from tunewise.secrets import remember, remember_address, remember_environment
 from tunewise.space import SearchSpace, shorten
 from tunewise.task import DataCard, Task
 
@@ -298,9 +299,14 @@ def read_study_file(path: str | Path, **changes: Any) -> StudyFile:
     data |= {key: value for key, value in changes.items() if value is not None}
     data.setdefault("name", path.stem)
     try:
-        return StudyFile(**{str(key): value for key, value in data.items()}, path=path)
+        spec = StudyFile(**{str(key): value for key, value in data.items()}, path=path)
     except ValidationError as error:
         raise StudyError(f"{path}: {explain(error)}") from None
+    remember_environment(spec.evaluate.env)
+    if spec.model is not None and spec.model.api_key_env:
+        remember(os.environ.get(spec.model.api_key_env, ""))
+    remember_address(spec.storage or "")
+    return spec
 
 
 def explain(error: ValidationError) -> str:

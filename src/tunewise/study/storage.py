@@ -16,6 +16,7 @@ from optuna.storages.journal._file import BaseJournalFileLock, get_lock_file
 from optuna.storages.journal._storage import JournalOperation
 
 from tunewise.errors import StudyError
+from tunewise.secrets import remember_address
 
 __all__ = ["SafeJournalBackend", "may_exist", "only_driver", "open_storage", "open_study"]
 
@@ -107,6 +108,7 @@ def open_storage(storage: Storage) -> optuna.storages.BaseStorage:
     if isinstance(storage, optuna.storages.BaseStorage):
         return storage
     if "://" in str(storage):
+        remember_address(str(storage))
         try:
             return optuna.storages.get_storage(str(storage))
         except (ImportError, ValueError, OSError) as error:

@@ -30,7 +30,7 @@ from tunewise.sampler import LLMSampler
 from tunewise.space import SearchSpace
 from tunewise.study.conversations import Conversations
 from tunewise.study.storage import open_study
-from tunewise.study.summary import summarize
+from tunewise.study.stored import StoredStudy
 from tunewise.study.tune import tune
 from tunewise.testing.studies import sample_study
 
@@ -352,7 +352,7 @@ def test_what_came_before_an_interruption_is_kept_and_told_to_the_model() -> Non
     assert [(t.message.content, t.interrupted) for t in conversation.turns] == [("Why?", False), ("one ", True)]
     said(conversation, "Go on")
     assert model.requests[1].messages[2].content == "one \n(the user stopped this answer here)"
-    assert summarize(about).chat_calls[0].error == "interrupted"
+    assert StoredStudy.read(about).chat_calls[0].error == "interrupted"
 
 
 def test_an_interruption_within_the_call_or_the_question_for_a_yes_passes() -> None:
@@ -418,7 +418,7 @@ def test_two_people_talk_about_a_study_at_a_time(tmp_path: Path) -> None:
     store = Conversations(open_study(journal))
     talks = [[t.message.content for t in store.turns(kept.id)] for kept in store.kept()]
     assert sorted(talks) == [[x for k in range(5) for x in (f"{w} {k}", f"{w} answer")] for w in "abc"]
-    assert summarize(open_study(journal)).totals.calls == 15
+    assert StoredStudy.read(open_study(journal)).totals.calls == 15
 
 
 def test_a_damaged_turn_is_left_out() -> None:
@@ -437,7 +437,7 @@ def test_a_conversation_counts_towards_the_budget_of_the_study() -> None:
     full = ChatReply(text="fine", model="m", input_tokens=1_000, output_tokens=10)
     conversation, _ = talk([full], Subject(about))
     said(conversation)
-    assert (summarize(about).totals.input_tokens, summarize(about).totals.calls) == (1_000, 1)
+    assert (StoredStudy.read(about).totals.input_tokens, StoredStudy.read(about).totals.calls) == (1_000, 1)
     sampler = LLMSampler(ScriptedModel([]), space=SPACE, caps=Caps(max_calls=1))
     sampler.restore(about)
     sampler.restore(about)
@@ -588,7 +588,7 @@ def test_nothing_of_a_replay_is_kept() -> None:
     about = study()
     said(Conversation(Ledger(ScriptedModel(["fine"])), Subject(about), keep=False))
     assert Conversations(about).kept() == []
-    assert summarize(about).totals.calls == 0
+    assert StoredStudy.read(about).totals.calls == 0
 
 
 def test_a_database_keeps_conversations_too(tmp_path: Path) -> None:

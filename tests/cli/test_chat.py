@@ -34,7 +34,7 @@ from tunewise.llm.embedded import find_weights, serve
 from tunewise.llm.scripted import ScriptedModel
 from tunewise.study.conversations import Conversations
 from tunewise.study.storage import open_study
-from tunewise.study.summary import summarize
+from tunewise.study.stored import StoredStudy
 from tunewise.testing.server import Behaviour, FaultServer, reply, status, stream, tool_call
 
 NEXT = {"C": 30.0, "gamma": 0.02, "cache": 200}
@@ -168,7 +168,7 @@ def test_a_whole_session_in_a_terminal(file: Path) -> None:
             NEXT,
         )
         assert len(Conversations(about).kept()) == 1
-        assert (summarize(about).totals.calls, summarize(about).totals.failed_calls) == (7, 1)
+        assert (StoredStudy.read(about).totals.calls, StoredStudy.read(about).totals.failed_calls) == (7, 1)
 
 
 def test_an_earlier_conversation_is_offered_and_ctrl_c_twice_ends(file: Path, cli: InProcess) -> None:

@@ -25,7 +25,7 @@ from tunewise.history import CALL_KEY, History
 from tunewise.llm import Caps, ChatReply, ChatRequest, FunctionModel, ScriptedModel, ToolCall
 from tunewise.sandbox.base import Limits, Sandbox
 from tunewise.study.storage import open_study
-from tunewise.study.summary import summarize
+from tunewise.study.stored import StoredStudy
 
 QUICK = Limits(wall_s=30, cpu_s=30)
 RIDGE = """
@@ -270,7 +270,7 @@ def test_caps_hold_and_the_study_goes_on_without_paying_twice(
         ).run(storage=file)
     study, again = study_of(regression, sandbox, [fenced(RIDGE), called({"alpha": 1.0})], trials=2, storage=file)
     assert len(again.requests) == 2
-    assert summarize(study).totals.calls == 3
+    assert StoredStudy.read(study).totals.calls == 3
 
 
 def test_other_data_or_another_kind_of_study_is_refused(

@@ -124,7 +124,7 @@ def test_show_tells_it(capsys: pytest.CaptureFixture[str]) -> None:
     from rich.console import Console
 
     from tunewise.cli.show import print_summary
-    from tunewise.study.summary import summarize
+    from tunewise.study.stored import StoredStudy
     from tunewise.study.tune import tune
 
     optimum = {"x": 0.1, "y": 0.9}
@@ -133,7 +133,7 @@ def test_show_tells_it(capsys: pytest.CaptureFixture[str]) -> None:
         lambda c: sum((c[n] - v) ** 2 for n, v in optimum.items()), space, model=expert(optimum, seed=1), trials=6
     )
     assert isinstance(study, optuna.Study)
-    summary = summarize(study)
+    summary = StoredStudy.read(study)
     assert summary.uplift is not None
     assert summary.to_dict()["uplift"]["trials"]
     print_summary(Console(width=200), summary)

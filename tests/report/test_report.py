@@ -13,6 +13,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState, create_trial
+from tunewise.study.validated import STUDY_KEY
 
 from support.report_pages import Page, assert_inert, texts
 from tunewise.errors import TrialFailed
@@ -22,7 +23,6 @@ from tunewise.llm.prices import Price
 from tunewise.report import Format, report
 from tunewise.sampler import LLMSampler
 from tunewise.space import Categorical, Float, Int, SearchSpace
-from tunewise.study.summary import STUDY_KEY
 from tunewise.study.tune import tune
 from tunewise.task import Task
 

@@ -13,9 +13,9 @@ import pytest
 from support.report_pages import Page, assert_inert
 from tunewise.history import PROPOSAL_KEY, RESULT_KEY
 from tunewise.report import report
-from tunewise.report.records import read
 from tunewise.space import Categorical, Float, SearchSpace
-from tunewise.study.sound import STUDY_KEY
+from tunewise.study.stored import StoredStudy
+from tunewise.study.validated import STUDY_KEY
 from tunewise.task import Direction
 from tunewise.testing.studies import sample_study
 
@@ -101,7 +101,7 @@ def test_credit_and_uplift_are_told(study: optuna.Study) -> None:
     ]
     asked = [trace for trace in credit if trace["name"].startswith("asked")]
     assert sum(len(trace["x"]) for trace in asked) >= 2
-    uplift = read(study).summary.uplift
+    uplift = StoredStudy.read(study).uplift
     assert uplift is not None
     assert uplift.in_words("validation error") in made.text
     bars = made.plots["added"]["data"][0]
@@ -153,7 +153,7 @@ def test_the_front_of_two_objectives() -> None:
     assert "The study has 2 objectives. No single trial is best" in made.text
     front = {trace["name"]: trace["x"] for trace in made.plots["front"]["data"]}
     assert front == {"on the front": [0.5, 1, 1, 2], "beaten": [2]}
-    assert read(study).summary.front.best == (0, 1, 4, 5)  # type: ignore[union-attr]
+    assert StoredStudy.read(study).front.best == (0, 1, 4, 5)  # type: ignore[union-attr]
     data = json.loads(report(study, form="json"))
     assert [entry["trial"] for entry in data["front"]["trials"]] == [0, 1, 4, 5]
     assert data["front"]["objectives"][1] == {"name": f"speed {EVIL}", "direction": "maximize"}
@@ -167,7 +167,7 @@ def test_the_front_is_that_of_optuna() -> None:
     rng = np.random.default_rng(0)
     for _ in range(60):
         study.tell(study.ask(), rng.integers(0, 6, 3).tolist())
-    front = read(study).summary.front
+    front = StoredStudy.read(study).front
     assert front is not None
     assert list(front.best) == sorted(t.number for t in study.best_trials)
     assert "Of 3 objectives the first two are drawn." in page(study).text

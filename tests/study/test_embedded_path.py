@@ -9,7 +9,7 @@ import yaml
 from support.whole_paths import InProcess
 from tunewise.history import History
 from tunewise.study.storage import open_study
-from tunewise.study.summary import summarize
+from tunewise.study.stored import StoredStudy
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "svc.yaml"
 
@@ -24,7 +24,7 @@ def test_the_embedded_model_serves_the_whole_path(tmp_path: Path, cli: InProcess
     assert ran.code == 0, ran
 
     opened = open_study(tmp_path / "svc.journal", "svc")
-    summary, trials = summarize(opened), History.from_study(opened).trials
+    summary, trials = StoredStudy.read(opened), History.from_study(opened).trials
     assert [(t.number, t.state) for t in trials] == [(k, "finished") for k in range(4)]
     assert trials[0].source == "default"
     assert summary.calls[0] == ()

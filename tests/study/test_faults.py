@@ -30,7 +30,7 @@ from tunewise.history import CALL_KEY, History
 from tunewise.llm import OpenAIModel
 from tunewise.sampler import LLMSampler
 from tunewise.study.storage import open_study
-from tunewise.study.summary import summarize
+from tunewise.study.stored import StoredStudy
 from tunewise.study.tune import tune
 from tunewise.testing.server import (
     Behaviour,
@@ -128,7 +128,7 @@ def test_thirty_trials_with_every_fault_are_thirty_honest_trials(caplog: pytest.
     assert "temperature" not in last
     assert "response_format" not in last or last["response_format"]["type"] != "json_schema"
 
-    totals = summarize(study).totals
+    totals = StoredStudy.read(study).totals
     proper, refusals = say.sent, 1
     assert totals == sampler.totals
     assert totals.input_tokens == 40 * (len(proper) + refusals)

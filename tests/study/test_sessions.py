@@ -14,9 +14,9 @@ from tunewise.llm import ScriptedModel
 from tunewise.llm.cassette import RecordingModel, ReplayingModel
 from tunewise.sampler import LLMSampler
 from tunewise.space import Float, SearchSpace
-from tunewise.study.sound import STUDY_KEY
 from tunewise.study.storage import open_storage
 from tunewise.study.tune import tune
+from tunewise.study.validated import STUDY_KEY
 
 SPACE = SearchSpace({"x": Float(0, 1)})
 

@@ -96,19 +96,19 @@ def plan_for(subject: Subject, asked: Arguments, write_space: Callable[[SearchSp
 
 def plan_configuration(subject: Subject, asked: ProposeConfiguration) -> Plan:
     """A trial to be queued, as its difference from the best one."""
-    space, study, record = space_of(subject), subject.study, subject.record
+    space, study, stored = space_of(subject), subject.study, subject.stored
     assert study is not None
-    assert record is not None
+    assert stored is not None
     coerced = space.coerce(asked.configuration)
     if coerced.repairs:
         raise InvalidReply(f"The configuration is not in the space: {'; '.join(map(str, coerced.repairs))}.")
     configuration = coerced.configuration
-    same = next((t for t in record.history if t.configuration == configuration), None)
+    same = next((t for t in stored.history if t.configuration == configuration), None)
     if same:
         raise InvalidReply(
             f"It repeats trial {same.number}: {outcome(same, subject.task.metric)}. Propose another one."
         )
-    best = record.history.best
+    best = stored.history.best
     base = dict(best.configuration) if best else dict(space.default or {})
     difference = []
     for name in [*configuration, *(name for name in base if name not in configuration)]:
@@ -117,7 +117,7 @@ def plan_configuration(subject: Subject, asked: ProposeConfiguration) -> Plan:
             [f"  {after}"] if before == after else [f"{sign} {x}" for sign, x in (("-", before), ("+", after)) if x]
         )
     number = max(subject.trials, default=-1) + 1
-    told, budget = len(record.history.told), subject.task.budget
+    told, budget = len(stored.history.told), subject.task.budget
     left = f" {told} of {budget} planned trials have been run" if budget else f" {told} trials have been run"
     more = f"; run it with `tunewise tune --trials {told + 1}` or more" if budget and told >= budget else ""
     reason = mask(clip(asked.reason, 600))

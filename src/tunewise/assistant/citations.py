@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tunewise.assistant.subject import Subject
-from tunewise.report.conversations import cited
+from tunewise.study.talks import cited
 
 __all__ = ["doubts"]
 
@@ -45,7 +45,7 @@ def doubts(answer: str, subject: Subject) -> list[str]:
     references = list(cited(answer))
     for name, numbers in references:
         meant = [source.label for source in subject.sources if name in ("line", source.label)]
-        meant += ["trial"] if name == "trial" and subject.record is not None else []
+        meant += ["trial"] if name == "trial" and subject.stored is not None else []
         if not meant:
             continue  # a way to speak: nothing is attached that could be meant
         wrong = [n for n in numbers if not any(subject.knows(known, n) for known in meant)]

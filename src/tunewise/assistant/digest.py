@@ -12,6 +12,7 @@ from tunewise.assistant.sources import Source
 from tunewise.assistant.subject import Subject
 from tunewise.prompts.render import render
 from tunewise.prompts.views import CompressedView, clip, describe, outcome, show
+from tunewise.report.records import notes_of
 from tunewise.tokens import estimate_tokens
 
 __all__ = ["MAX_DATA_TOKENS", "DataView", "RulesView", "data_for"]
@@ -58,7 +59,7 @@ class RulesView:
     @property
     def cited(self) -> list[str]:
         """How each thing attached is cited."""
-        trial = ["[trial 3]"] if self.subject.record is not None else []
+        trial = ["[trial 3]"] if self.subject.stored is not None else []
         return trial + [f"[{source.label} 12]" for source in self.subject.sources]
 
 
@@ -80,17 +81,17 @@ class DataView:
     @property
     def has_study(self) -> bool:
         """Whether a study is attached."""
-        return self.subject.record is not None
+        return self.subject.stored is not None
 
     @property
     def study(self) -> list[str]:
         """What the study is, in a few lines."""
-        record, task = self.subject.record, self.subject.task
-        if record is None:
+        stored, task = self.subject.stored, self.subject.task
+        if stored is None:
             return []
         goal = f"{task.metric}, {task.direction}d"
         states = {
-            state: sum(t.state == state for t in record.history)
+            state: sum(t.state == state for t in stored.history)
             for state in ("finished", "failed", "pruned", "running")
         }
         counts = ", ".join(f"{count} {state}" for state, count in states.items() if count) or "no trial yet"
@@ -99,7 +100,7 @@ class DataView:
         return [
             f"Metric: {clip(goal, 120)}. Trials: {counts}{budget}.",
             *(clip(fact, 300) for fact in facts if fact),
-            *(clip(note, 200) for note in record.notes[:5]),
+            *(clip(note, 200) for note in notes_of(stored)[:5]),
         ]
 
     @property
@@ -109,18 +110,18 @@ class DataView:
 
     @cached_property
     def _trials(self) -> CompressedView | None:
-        record = self.subject.record
-        return CompressedView("", "", record.history, self.subject.task, most=self.most) if record else None
+        stored = self.subject.stored
+        return CompressedView("", "", stored.history, self.subject.task, most=self.most) if stored else None
 
     @property
     def best(self) -> str:
         """The incumbent, and what it is worth against the default."""
-        record = self.subject.record
-        if record is None or record.history.best is None:
+        stored = self.subject.stored
+        if stored is None or stored.history.best is None:
             return ""
-        best = record.history.best
+        best = stored.history.best
         reached = f"{show(best.configuration)} -> {outcome(best, self.subject.task.metric)}"
-        return f"trial {best.number} ({best.source}): {reached}. {record.summary.verdict()}"
+        return f"trial {best.number} ({best.source}): {reached}. {stored.verdict()}"
 
     @property
     def trials(self) -> list[str]:
@@ -135,24 +136,25 @@ class DataView:
     @property
     def failures(self) -> list[str]:
         """The commonest reasons, with the trials."""
-        if self.subject.record is None:
+        if self.subject.stored is None:
             return []
         digest = []
-        for failure in self.subject.record.history.failures[:5]:
+        for failure in self.subject.stored.history.failures[:5]:
             numbers = ", ".join(str(t.number) for t in failure.trials[:8])
             digest.append(f"trial {numbers}: {clip(failure.reason, 160)}")
         return digest
 
     @property
-    def importances(self) -> str:
+    def effects(self) -> str:
         """Shares, in one line."""
-        return ", ".join(f"{name} {share:.0%}" for name, share in list(self.subject.importances.items())[:12])
+        shares = self.subject.stored.effects.shares if self.subject.stored else {}
+        return ", ".join(f"{name} {share:.0%}" for name, share in list(shares.items())[:12])
 
     @property
     def curves(self) -> list[str]:
         """The learning curve of the best trial that has one."""
-        record = self.subject.record
-        trial = next((t for t in record.history.ranked if len(t.curve) > 1), None) if record else None
+        stored = self.subject.stored
+        trial = next((t for t in stored.history.ranked if len(t.curve) > 1), None) if stored else None
         if trial is None:
             return []
         step = max(1, len(trial.curve) // 8)
@@ -177,7 +179,7 @@ def heading(source: Source) -> str:
 
 def data_for(subject: Subject, limit: float = MAX_DATA_TOKENS) -> str:
     """The digest of everything attached, below `limit` tokens; empty when nothing is."""
-    if subject.record is None and not subject.sources:
+    if subject.stored is None and not subject.sources:
         return ""
     view = DataView(subject)
     while True:

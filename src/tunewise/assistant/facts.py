@@ -150,8 +150,8 @@ def lines_of(subject: Subject) -> Iterable[tuple[str, str]]:
 
 def from_study(subject: Subject) -> Iterable[Fact]:
     """What the study says of itself."""
-    task, record = subject.task, subject.record
-    if record is None:
+    task, stored = subject.task, subject.stored
+    if stored is None:
         return
     if task.model:
         yield Fact("model", clip(task.model, 200), "study")
@@ -160,7 +160,7 @@ def from_study(subject: Subject) -> Iterable[Fact]:
     if task.data:
         shape = [f"{task.data.rows} training rows" if task.data.rows else "", clip(task.data.name, 100)]
         yield Fact("data", ", ".join(part for part in shape if part) or clip(task.data.description, 200), "study")
-    best = record.history.best
+    best = stored.history.best
     if best:
         yield Fact("validation metric", f"{clip(task.metric, 60)} {best.value:.6g} at best", f"trial {best.number}")
         for name, value in best.extra.items():

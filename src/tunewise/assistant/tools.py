@@ -80,8 +80,8 @@ class Lookup:
 
 def trials(subject: Subject, asked: TrialsArguments) -> str:
     """A page of trials."""
-    assert subject.record is not None
-    history = subject.record.history
+    assert subject.stored is not None
+    history = subject.stored.history
     fits = [t for t in history if asked.state in ("any", t.state)]
     if asked.order == "best":
         ranks = {t.number: rank for rank, t in enumerate(history.ranked)}
@@ -114,27 +114,27 @@ def trial(subject: Subject, asked: TrialArguments) -> str:
 
 def best(subject: Subject, _: Nothing) -> str:
     """The incumbent against the default."""
-    assert subject.record is not None
-    summary = subject.record.summary
-    if summary.history.best is None:
-        return "No trial meets the constraints yet." if summary.history.finished else "No trial has finished yet."
-    default = [f"default: {line(subject, summary.default)}"] if summary.default else ["no default was evaluated"]
-    return "\n".join([f"best: {line(subject, summary.history.best)}", *default, summary.verdict()])
+    assert subject.stored is not None
+    stored = subject.stored
+    if stored.best is None:
+        return "No trial meets the constraints yet." if stored.history.finished else "No trial has finished yet."
+    default = [f"default: {line(subject, stored.default)}"] if stored.default else ["no default was evaluated"]
+    return "\n".join([f"best: {line(subject, stored.best)}", *default, stored.verdict()])
 
 
-def importances(subject: Subject, _: Nothing) -> str:
+def effects(subject: Subject, _: Nothing) -> str:
     """Shares of each hyperparameter."""
-    shares = [f"{name}: {share:.0%}" for name, share in subject.importances.items()]
-    return (
-        "\n".join([*shares, "(fANOVA; a rough guess with few trials)"]) if shares else "Too few trials have finished."
-    )
+    assert subject.stored is not None
+    shares = [f"{name}: {share:.0%}" for name, share in subject.stored.effects.shares.items()]
+    rough = "(shares of what the surrogate expects to change; a rough guess with few trials)"
+    return "\n".join([*shares, rough]) if shares else "The trials do not tell."
 
 
 def failures(subject: Subject, _: Nothing) -> str:
     """Failed trials by reason."""
-    assert subject.record is not None
+    assert subject.stored is not None
     found = []
-    for failure in subject.record.history.failures[:10]:
+    for failure in subject.stored.history.failures[:10]:
         numbers = ", ".join(str(t.number) for t in failure.trials[:20])
         examples = "; ".join(show(t.configuration) for t in failure.trials[-3:])
         found.append(f"trial {numbers}: {clip(failure.reason, 400)} For example {examples}")
@@ -191,7 +191,7 @@ STUDY = {
     "trials": Lookup("Lists trials: configuration, outcome, source.", TrialsArguments, trials),
     "trial": Lookup("Everything known about one trial.", TrialArguments, trial),
     "best": Lookup("The best trial, the default, and what was gained.", Nothing, best),
-    "importances": Lookup("Which hyperparameters matter.", Nothing, importances),
+    "effects": Lookup("Which hyperparameters matter.", Nothing, effects),
     "failures": Lookup("Failed trials by reason.", Nothing, failures),
     "curve": Lookup("Intermediate values (the learning curve) of one trial.", TrialArguments, curve),
     "space": Lookup("The search space.", Nothing, space),
@@ -202,7 +202,7 @@ SOURCES = {"lines": Lookup("Lines of an attached log or script, by its label.", 
 
 def lookups(subject: Subject) -> Mapping[str, Lookup]:
     """The tools that make sense for what is attached."""
-    return (STUDY if subject.record is not None else {}) | (SOURCES if subject.sources else {})
+    return (STUDY if subject.stored is not None else {}) | (SOURCES if subject.sources else {})
 
 
 def tool_for(name: str, description: str, arguments: type[Arguments]) -> Tool:

@@ -103,7 +103,7 @@ def generate(
     from tunewise.llm.resolve import closing
     from tunewise.sandbox.base import Limits
     from tunewise.study.storage import open_study
-    from tunewise.study.summary import summarize
+    from tunewise.study.stored import StoredStudy
 
     quiet_optuna()
     chat_model = taped(lambda: connect(model, base_url, api_key_env), record=record, replay=replay)
@@ -118,7 +118,7 @@ def generate(
 
     def result(out: Console) -> None:
         study = open_study(address, name)
-        print_summary(out, summarize(study), programs_of(study))
+        print_summary(out, StoredStudy.read(study), programs_of(study))
 
     with sandbox_for(contract.value, unsafe=unsafe_no_sandbox) as sandbox, closing(chat_model):
         generation = Generation(

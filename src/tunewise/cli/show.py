@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tunewise.codegen.tree import Tree
     from tunewise.history import TrialRecord
-    from tunewise.study.summary import Summary
+    from tunewise.study.stored import StoredStudy
 
 
 MIN_WIDTH = 60
@@ -40,17 +40,17 @@ def show(
     from rich.console import Console
 
     from tunewise.cli.options import find
-    from tunewise.study.summary import summarize
+    from tunewise.study.stored import StoredStudy
 
     found = find(study, name)
-    summary, programs = summarize(found), programs_of(found)
+    stored, programs = StoredStudy.read(found), programs_of(found)
     if as_json:
         import json
 
         more = {"programs": [asdict(program) for program in programs.programs]} if programs else {}
-        typer.echo(json.dumps(summary.to_dict() | more, indent=2))
+        typer.echo(json.dumps(stored.to_dict() | more, indent=2))
     else:
-        print_summary(Console(highlight=False), summary, programs)
+        print_summary(Console(highlight=False), stored, programs)
 
 
 def programs_of(study: optuna.Study) -> Tree | None:
@@ -64,7 +64,7 @@ def programs_of(study: optuna.Study) -> Tree | None:
     return Tree.from_study(study)
 
 
-def print_summary(console: Console, summary: Summary, programs: Tree | None = None) -> None:
+def print_summary(console: Console, stored: StoredStudy, programs: Tree | None = None) -> None:
     """The table and the facts below it."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
@@ -78,11 +78,11 @@ def print_summary(console: Console, summary: Summary, programs: Tree | None = No
     table = Table(box=SIMPLE_HEAD, pad_edge=False, title=None)
     table.add_column("trial", justify="right", no_wrap=True)
     table.add_column("source", no_wrap=True)
-    table.add_column(Text(printable(summary.metric)), justify="right", min_width=9, max_width=15)
+    table.add_column(Text(printable(stored.metric)), justify="right", min_width=9, max_width=15)
     table.add_column("time", justify="right", no_wrap=True)
     table.add_column("configuration and reason", overflow="fold")
-    best = summary.history.best
-    for trial in summary.history:
+    best = stored.history.best
+    for trial in stored.history:
         what = Text(printable(in_json(trial.configuration)) if trial.configuration else "(not asked yet)")
         for line in remarks(trial):
             what.append(f"\n{printable(clip(line, 160))}", style="dim")
@@ -95,7 +95,7 @@ def print_summary(console: Console, summary: Summary, programs: Tree | None = No
         )
     console.width = max(console.width, MIN_WIDTH)
     console.print(table)
-    for line in [*told_programs(programs), *facts(summary)]:
+    for line in [*told_programs(programs), *facts(stored)]:
         console.print(Text(printable(line)), soft_wrap=not console.is_terminal)
 
 
@@ -117,36 +117,36 @@ def result_of(trial: TrialRecord) -> str:
 
 def remarks(trial: TrialRecord) -> list[str]:
     """Why it was proposed, what was changed in it, why it failed."""
-    from tunewise.study.progress import said
+    from tunewise.study.remarks import remarks_on
 
-    lines = [f"{label}: {text}" if label != "reason" else text for label, text in said(trial)]
+    lines = [f"{label}: {text}" if label != "reason" else text for label, text in remarks_on(trial)]
     credit = trial.proposal.get("policy", {}).get("credit")
     lines += [] if credit is None else [f"credit of the model: {credit:.0%}"]
     return [*lines, *([f"failed: {trial.error}"] if trial.state == "failed" else [])]
 
 
-def facts(summary: Summary) -> list[str]:
+def facts(stored: StoredStudy) -> list[str]:
     """What stands below the table."""
     from tunewise.prompts.views import show as in_json
     from tunewise.study.progress import money
 
-    best = summary.history.best
-    lines = list(summary.notes[:MAX_NOTES])
-    if (more := len(summary.notes) - MAX_NOTES) > 0:
+    best = stored.history.best
+    lines = list(stored.notes[:MAX_NOTES])
+    if (more := len(stored.notes) - MAX_NOTES) > 0:
         lines.append(f"... and {more} more of this kind.")
     if best:
         where = f"trial {best.number} ({best.source})"
-        lines.append(f"Best: {summary.metric} {best.value:.6g} in {where}: {in_json(best.configuration)}")
+        lines.append(f"Best: {stored.metric} {best.value:.6g} in {where}: {in_json(best.configuration)}")
     else:
-        some = bool(summary.history.finished)
+        some = bool(stored.history.finished)
         lines.append("No trial meets the constraints yet." if some else "No trial has finished yet.")
-    lines.append(summary.verdict())
-    if summary.uplift:
-        lines.append(summary.uplift.in_words(summary.metric))
-    if summary.fallbacks:
-        numbers = ", ".join(f"{t.number} ({t.source})" for t in summary.fallbacks)
+    lines.append(stored.verdict())
+    if stored.uplift:
+        lines.append(stored.uplift.in_words(stored.metric))
+    if stored.fallbacks:
+        numbers = ", ".join(f"{t.number} ({t.source})" for t in stored.fallbacks)
         lines.append(f"Without the model, although it was asked: trial {numbers}.")
-    totals = summary.totals
+    totals = stored.totals
     if totals.calls:
         failed = f" ({totals.failed_calls} failed)" if totals.failed_calls else ""
         calls = "1 call" if totals.uncounted_calls == 1 else f"{totals.uncounted_calls} calls"

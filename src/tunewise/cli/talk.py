@@ -66,8 +66,8 @@ class Terminal:
         if not (self._asks and self._person):
             return
         attached = [f"{source.label} {source.name} ({source.last} lines)" for source in subject.sources]
-        if subject.record is not None:
-            attached.insert(0, f"study {subject.record.summary.name} ({len(subject.trials)} trials)")
+        if subject.stored is not None:
+            attached.insert(0, f"study {subject.stored.name} ({len(subject.trials)} trials)")
         self._note(describe(model))
         self._note(f"Attached: {', '.join(attached) or 'nothing'}. Ctrl-C stops an answer, Ctrl-D ends.")
 

@@ -57,7 +57,7 @@ def tune(
     from tunewise.cli.show import print_summary
     from tunewise.llm.resolve import closing
     from tunewise.study.storage import open_study
-    from tunewise.study.summary import summarize
+    from tunewise.study.stored import StoredStudy
     from tunewise.study.tune import tune as run
 
     quiet_optuna()
@@ -86,7 +86,7 @@ def tune(
         totals=lambda: sampler.totals,
         model=chat_model,
         quiet=quiet,
-        result=lambda out: print_summary(out, summarize(open_study(address, spec.name))),
+        result=lambda out: print_summary(out, StoredStudy.read(open_study(address, spec.name))),
     )
     with closing(sampler.model), screen as watch:
         run(

@@ -28,7 +28,7 @@ from tunewise.sandbox.base import Limits, Sandbox
 from tunewise.space import Value
 from tunewise.study.driver import Driver, Inline, Watch, requeue_running
 from tunewise.study.storage import Storage, only_driver, open_storage
-from tunewise.study.summary import STUDY_KEY
+from tunewise.study.validated import STUDY_KEY
 from tunewise.task import Task
 
 __all__ = ["Generation", "generate"]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Literal
 
-from tunewise.report.records import read
+from tunewise.report.records import to_dict
 from tunewise.report.texts import Cleaner
+from tunewise.study.stored import StoredStudy
 
 if TYPE_CHECKING:
     import optuna
@@ -29,13 +30,13 @@ def report(study: optuna.Study, *, form: Format = "html", address: str = "STUDY"
         UsageError: The page needs plotly, and it is not installed.
     """
     clean = Cleaner()
-    record = read(study)
+    stored = StoredStudy.read(study)
     if form == "json":
-        return json.dumps(clean.data(record.to_dict()), indent=2, default=str, allow_nan=False)
+        return json.dumps(clean.data(to_dict(stored)), indent=2, default=str, allow_nan=False)
     if form == "md":
         from tunewise.report.markdown import markdown
 
-        return markdown(record, clean, address)
+        return markdown(stored, clean, address)
     from tunewise.report.page import page
 
-    return page(record, clean, address)
+    return page(stored, clean, address)

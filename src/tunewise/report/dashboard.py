@@ -33,8 +33,8 @@ from tunewise.history import CALL_KEY, CHAT_CALL_KEY, CHAT_KEY, History, TrialRe
 from tunewise.report import report
 from tunewise.report.markdown import Writer
 from tunewise.report.texts import Cleaner
-from tunewise.study.progress import said
-from tunewise.study.sound import readable
+from tunewise.study.remarks import remarks_on
+from tunewise.study.validated import readable
 
 __all__ = ["LOOPBACK", "ReadOnly", "serve"]
 
@@ -183,7 +183,7 @@ def note_of(trial: TrialRecord, write: Writer) -> str:
     if not trial.proposal and not trial.error:
         return ""
     lines = [f"Proposed by **{write.inline(trial.source)}**"]
-    lines += [f"{label}: {write.inline(text, 2_000)}" for label, text in said(trial)]
+    lines += [f"{label}: {write.inline(text, 2_000)}" for label, text in remarks_on(trial)]
     lines += [f"error: {write.inline(trial.error, 2_000)}"] if trial.error else []
     return "\n\n".join(lines)
 

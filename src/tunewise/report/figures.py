@@ -11,8 +11,10 @@ from typing import Any
 from tunewise.history import History, TrialRecord
 from tunewise.proposers.credit import policy_of
 from tunewise.proposers.options import AutoOptions
-from tunewise.report.records import Record, best_and_latest
+from tunewise.report.records import uplift_in_words
 from tunewise.report.texts import number, value
+from tunewise.study.effects import best_and_latest
+from tunewise.study.stored import StoredStudy
 
 __all__ = ["Figure", "added", "credit", "curves", "front", "progress", "spending", "style", "value_axis"]
 
@@ -107,9 +109,9 @@ def points(trials: Sequence[TrialRecord], source: str, *, short: bool) -> dict[s
     }
 
 
-def progress(record: Record) -> Figure:
+def progress(stored: StoredStudy) -> Figure:
     """The best value so far, and every trial by who proposed it."""
-    history = record.history
+    history = stored.history
     title = "Best value so far"
     if not history.finished:
         return Figure("progress", title, "No trial has finished yet.")
@@ -118,17 +120,17 @@ def progress(record: Record) -> Figure:
     counted = [t for t in shown if history.counts(t)]
     by_source = sorted(counted, key=lambda t: list(STYLES).index(t.source) if t.source in STYLES else 99)
     groups = [(source, list(trials)) for source, trials in groupby(by_source, key=lambda t: t.source)]
-    data = [best_line(history), *default_line(record), *(points(ts, source, short=short) for source, ts in groups)]
+    data = [best_line(history), *default_line(stored), *(points(ts, source, short=short) for source, ts in groups)]
     violating = points([t for t in shown if not history.counts(t)], "violates constraints", short=short)
     data.append(violating | {"marker": {"color": NEUTRAL, "symbol": "circle-open", "size": 10}})
-    data += [on_axis(record, state) for state in ("failed", "pruned")]
-    axes = layout("trial", record.summary.metric)
+    data += [on_axis(stored, state) for state in ("failed", "pruned")]
+    axes = layout("trial", stored.metric)
     axes["yaxis2"] = {"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True}
-    caption = f"The grey line is the best {record.summary.metric} so far ({history.direction}d)."
+    caption = f"The grey line is the best {stored.metric} so far ({history.direction}d)."
     caption += " Failed and pruned trials stand at the bottom."
     if len(shown) < len(history.finished):
         caption += f" {len(shown)} of {len(history.finished)} trials are shown, the best and the latest."
-    if scale := value_axis(record):
+    if scale := value_axis(stored):
         axes["yaxis"] |= scale
         caption += " The scale is logarithmic."
     return Figure("progress", title, caption, {"data": [d for d in data if d["x"]], "layout": axes}, 440)
@@ -151,29 +153,29 @@ def best_line(history: History) -> dict[str, Any]:
     }
 
 
-def value_axis(record: Record) -> dict[str, Any]:
+def value_axis(stored: StoredStudy) -> dict[str, Any]:
     """Logarithmic where one bad value would press all others together."""
-    values = [t.value for t in record.history.finished if t.value is not None]
-    if record.history.direction == "maximize" or not values or not 0 < 10 * min(values) < max(values):
+    values = [t.value for t in stored.history.finished if t.value is not None]
+    if stored.history.direction == "maximize" or not values or not 0 < 10 * min(values) < max(values):
         return {}
     # a form of our own, else plotly writes 5 in place of 0.05
     return {"type": "log", "dtick": "D2" if max(values) < 1000 * min(values) else 1, "tickformat": "~g"}
 
 
-def default_line(record: Record) -> list[dict[str, Any]]:
+def default_line(stored: StoredStudy) -> list[dict[str, Any]]:
     """What nobody's tuning would give, as a line through the figure."""
-    default = record.summary.default
+    default = stored.default
     if default is None:
         return []
     look = {"dash": "dash", "width": 1.5, "color": style("default").colour}
-    ends = [record.history[0].number, max(1, record.history[-1].number)]
+    ends = [stored.history[0].number, max(1, stored.history[-1].number)]
     line = {"type": "scatter", "mode": "lines", "name": "default configuration", "x": ends, "y": [default.value] * 2}
     return [line | {"line": look, "hovertemplate": f"default: {number(default.value)}<extra></extra>"}]
 
 
-def on_axis(record: Record, state: str) -> dict[str, Any]:
+def on_axis(stored: StoredStudy, state: str) -> dict[str, Any]:
     """Trials without a value."""
-    trials = [t for t in record.history if t.state == state][-MAX_POINTS:]
+    trials = [t for t in stored.history if t.state == state][-MAX_POINTS:]
     symbol = "x-thin-open" if state == "failed" else "line-ns-open"
     return {
         "type": "scatter",
@@ -188,18 +190,18 @@ def on_axis(record: Record, state: str) -> dict[str, Any]:
     }
 
 
-def curves(record: Record) -> Figure:
+def curves(stored: StoredStudy) -> Figure:
     """Intermediate values of finished and pruned trials."""
     title = "Learning curves"
-    ranks = {t.number: rank for rank, t in enumerate(record.history.ranked)}
-    having = sorted((t for t in record.history if t.curve), key=lambda t: ranks.get(t.number, math.inf))
+    ranks = {t.number: rank for rank, t in enumerate(stored.history.ranked)}
+    having = sorted((t for t in stored.history if t.curve), key=lambda t: ranks.get(t.number, math.inf))
     if not having:
         return Figure("curves", title, "No trial reported intermediate values.")
     shown = having[:MAX_CURVES]
-    data = [curve(t, best=t is record.history.best) for t in reversed(shown)]
+    data = [curve(t, best=t is stored.history.best) for t in reversed(shown)]
     left = f" The best {MAX_CURVES} of {len(having)} are shown." if len(having) > MAX_CURVES else ""
     caption = f"Solid: finished. Dotted: pruned, failed or running. Thick: the best trial.{left}"
-    axes = layout("step", record.summary.metric, showlegend=False)
+    axes = layout("step", stored.metric, showlegend=False)
     return Figure("curves", title, caption, {"data": data, "layout": axes})
 
 
@@ -219,12 +221,12 @@ def curve(trial: TrialRecord, *, best: bool) -> dict[str, Any]:
     }
 
 
-def added(record: Record) -> Figure:
+def added(stored: StoredStudy) -> Figure:
     """What the model added over the surrogate's own points, with its uncertainty."""
     title = "What the model added over the surrogate"
-    uplift = record.summary.uplift
+    uplift = stored.uplift
     if uplift is None:
-        return Figure("added", title, record.added() or "No language model was called.")
+        return Figure("added", title, uplift_in_words(stored) or "No language model was called.")
     rows = [
         ("added by the model", uplift.added, "#0072B2"),
         ("the surrogate's own points", uplift.surrogate, "#56B4E9"),
@@ -249,7 +251,7 @@ def added(record: Record) -> Figure:
     axes = layout("improvement", "", showlegend=False)
     axes["yaxis"] |= {"automargin": True, "type": "category"}
     axes["xaxis"] |= {"rangemode": "tozero", "zeroline": True}
-    caption = f"{record.added()} The bars are 90 % intervals."
+    caption = f"{uplift_in_words(stored)} The bars are 90 % intervals."
     return Figure("added", title, caption, {"data": [marks], "layout": axes}, 240)
 
 
@@ -261,10 +263,10 @@ CALLS = {
 """What `auto` asks the model for, and how it looks."""
 
 
-def credit(record: Record) -> Figure:
+def credit(stored: StoredStudy) -> Figure:
     """How much the proposer `auto` thinks of the model, and when it asks."""
     title = "The model's credit"
-    told = [(t, policy) for t in record.history if (policy := policy_of(t)).get("credit") is not None]
+    told = [(t, policy) for t in stored.history if (policy := policy_of(t)).get("credit") is not None]
     if not told:
         return Figure("credit", title, "Only the proposer auto with a model keeps one.")
     least = AutoOptions().least
@@ -298,16 +300,16 @@ def credit(record: Record) -> Figure:
     return Figure("credit", title, caption, {"data": [d for d in data if d["x"]], "layout": axes}, 300)
 
 
-def front(record: Record) -> Figure | None:
+def front(stored: StoredStudy) -> Figure | None:
     """The trials by two objectives, of a study that has several."""
-    known = record.summary.front
+    known = stored.front
     if known is None:
         return None
     title = "The front"
     if not known.best:
         return Figure("front", title, "No trial has finished with a value for each objective.")
-    trials = [t for t in best_and_latest(record.history, MAX_POINTS) if t.number in known.values]
-    trials += [record.history[n] for n in known.best if n not in {t.number for t in trials}]
+    trials = [t for t in best_and_latest(stored.history, MAX_POINTS) if t.number in known.values]
+    trials += [stored.history[n] for n in known.best if n not in {t.number for t in trials}]
     data: list[dict[str, Any]] = []
     for name, chosen in (("on the front", True), ("beaten", False)):
         own = sorted((t for t in trials if (t.number in known.best) == chosen), key=lambda t: known.values[t.number])
@@ -315,7 +317,7 @@ def front(record: Record) -> Figure | None:
         data.append(
             {
                 "type": "scatter",
-                "mode": "lines+markers" if chosen and len(known.names) == 2 else "markers",
+                "mode": "lines+markers" if chosen and len(known.objectives) == 2 else "markers",
                 "name": name,
                 "x": [known.values[t.number][0] for t in own],
                 "y": [known.values[t.number][1] for t in own],
@@ -325,19 +327,17 @@ def front(record: Record) -> Figure | None:
                 "marker": {**look, "size": 11 if chosen else 8, "opacity": 1 if chosen else 0.5},
             }
         )
-    first, second = (
-        f"{name} ({direction})" for name, direction in list(zip(known.names, known.directions, strict=True))[:2]
-    )
+    first, second = (f"{one.name} ({one.direction})" for one in known.objectives[:2])
     caption = "No other trial is at least as good as one of the front in every objective and better in one."
-    if len(known.names) > 2:
-        caption += f" Of {len(known.names)} objectives the first two are drawn."
+    if len(known.objectives) > 2:
+        caption += f" Of {len(known.objectives)} objectives the first two are drawn."
     return Figure("front", title, caption, {"data": [d for d in data if d["x"]], "layout": layout(first, second)}, 420)
 
 
-def spending(record: Record) -> Figure:
+def spending(stored: StoredStudy) -> Figure:
     """Tokens and dollars over the trials, added up."""
     title = "Tokens and money"
-    calls = record.summary.calls
+    calls = stored.calls
     numbers = [n for n in sorted(calls) if calls[n]]
     if not numbers:
         return Figure("spending", title, "No language model was called.")
@@ -363,10 +363,10 @@ def spending(record: Record) -> Figure:
         axes["yaxis2"] = {"overlaying": "y", "side": "right", "title": {"text": "US dollars"}, "showgrid": False}
         axes["yaxis2"] |= {"rangemode": "tozero", "zeroline": False}
     axes["yaxis"] |= {"rangemode": "tozero", "exponentformat": "none", "separatethousands": True}
-    totals = record.summary.totals
+    totals = stored.totals
     unknown = f" {totals.uncounted_calls} calls of unknown size are not in it." if totals.uncounted_calls else ""
     unknown += " The cost of some calls is unknown and not in it." if totals.cost_usd is None else ""
-    unknown += " Conversations about the study are not in it." if record.summary.chat_calls else ""
+    unknown += " Conversations about the study are not in it." if stored.chat_calls else ""
     return Figure("spending", title, f"Added up over the trials.{unknown}", {"data": data, "layout": axes}, 320)
 
 

@@ -6,7 +6,7 @@ import base64
 import copy
 import json
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,9 +16,9 @@ import optuna
 from tunewise.errors import UsageError
 from tunewise.history import TrialRecord
 from tunewise.report.figures import Figure, style, value_axis
-from tunewise.report.records import ENOUGH_FOR_IMPORTANCE, Record, best_first
+from tunewise.study.stored import StoredStudy
 
-__all__ = ["contour", "importances", "parallel", "rank", "slices"]
+__all__ = ["contour", "effects", "parallel", "slices"]
 
 MAX_LINES = 200
 """Trials in the parallel coordinates: more are a carpet."""
@@ -89,39 +89,35 @@ def unpacked(data: Any) -> Any:
     return data
 
 
-def part_of(record: Record, trials: Sequence[TrialRecord]) -> optuna.Study:
-    """A study of some of its trials, which get new numbers."""
+def part_of(stored: StoredStudy, trials: Sequence[TrialRecord]) -> optuna.Study:
+    """An Optuna study of some of its trials, which get new numbers, and of its first objective."""
     storage = optuna.storages.InMemoryStorage()
-    copied = storage.create_new_study(record.study.directions, record.study.study_name)
-    known = record.study.get_trials(deepcopy=False)
+    maximize = stored.history.direction == "maximize"
+    direction = optuna.study.StudyDirection.MAXIMIZE if maximize else optuna.study.StudyDirection.MINIMIZE
+    copied = storage.create_new_study([direction], stored.name)
+    known = {trial.number: trial for trial in stored.frozen}
     for trial in trials:
         bare = copy.copy(known[trial.number])
+        bare.values = None if trial.value is None else [trial.value]
         bare.system_attrs = {}  # Optuna would draw what violates a constraint apart from the rest
         storage.create_new_trial(copied, template_trial=bare)
-    return optuna.load_study(study_name=record.study.study_name, storage=storage)
+    return optuna.load_study(study_name=stored.name, storage=storage)
 
 
-def rank(record: Record) -> dict[str, float]:
-    """Hyperparameters by importance, the greatest first; empty when there is too little to tell."""
-    finished = record.history.finished
-    if len(finished) < ENOUGH_FOR_IMPORTANCE or len({trial.value for trial in finished}) == 1:
-        return {}
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return optuna.importance.get_param_importances(record.study)
-    except (RuntimeError, ValueError, ZeroDivisionError):  # one value only, or no parameter that all trials share
-        return {}
+def best_first(stored: StoredStudy, most: int) -> list[TrialRecord]:
+    """At most so many finished trials, the best ones, in the order of their numbers."""
+    return sorted(stored.history.ranked[:most], key=lambda trial: trial.number)
 
 
-def importances(ranked: dict[str, float]) -> Figure:
+def effects(shares: Mapping[str, float]) -> Figure:
     """Which hyperparameters decide."""
-    title = "Importances"
-    if not ranked:
-        few = f"Fewer than {ENOUGH_FOR_IMPORTANCE} trials finished with different values and shared hyperparameters."
-        return Figure("importances", title, few)
-    shown = list(ranked.items())[:20][::-1]
-    caption = "Share of the variation of the values that each hyperparameter explains, by Optuna's own estimate."
+    title = "What matters"
+    if not shares:
+        return Figure("effects", title, "The trials do not tell which hyperparameter matters.")
+    shown = list(shares.items())[:20][::-1]
+    caption = (
+        "Share of each hyperparameter in what the surrogate expects to change. A rough guess while trials are few."
+    )
     bar = {
         "type": "bar",
         "orientation": "h",
@@ -132,20 +128,20 @@ def importances(ranked: dict[str, float]) -> Figure:
         "marker": {"color": "#0072B2"},
         "hoverinfo": "skip",
     }
-    axes = {"xaxis": {"title": {"text": "importance"}}, "yaxis": {"automargin": True, "type": "category"}}
-    return Figure("importances", title, caption, {"data": [bar], "layout": axes}, 120 + 32 * len(shown))
+    axes = {"xaxis": {"title": {"text": "share"}}, "yaxis": {"automargin": True, "type": "category"}}
+    return Figure("effects", title, caption, {"data": [bar], "layout": axes}, 120 + 32 * len(shown))
 
 
-def parallel(record: Record, order: Sequence[str]) -> Figure:
+def parallel(stored: StoredStudy, order: Sequence[str]) -> Figure:
     """Every configuration as a line through its values."""
     title = "Parallel coordinates"
-    trials = best_first(record, MAX_LINES)
+    trials = best_first(stored, MAX_LINES)
     tried = [name for name in order if any(name in t.configuration for t in trials)]
     names = tried[:MAX_AXES]
     if len(trials) < 2 or not names:
         return Figure("parallel", title, "Two finished trials are needed.")
-    part, best = part_of(record, trials), record.history.best
-    plot = plain(visualization().plot_parallel_coordinate(part, params=names, target_name=record.summary.metric))
+    part, best = part_of(stored, trials), stored.history.best
+    plot = plain(visualization().plot_parallel_coordinate(part, params=names, target_name=stored.metric))
     # Optuna sorts the lines; the same figure of the trials' numbers says which line is whose
     numbered = plain(visualization().plot_parallel_coordinate(part, params=names, target=lambda trial: trial.number))
     owners = [trials[round(trace["y"][0] * (len(trials) - 1))] for trace in lines_of(numbered)]
@@ -156,7 +152,7 @@ def parallel(record: Record, order: Sequence[str]) -> Figure:
         trace["name"] = f"trial {trial.number}"
     plot["data"] = [trace for trace, _ in sorted(lines, key=lambda line: line[1] is best)]
     plot["layout"]["margin"] = {"r": 50}  # the name of the last axis stands askew on a phone
-    of_many = f" The best {MAX_LINES} trials are shown." if len(record.history.finished) > MAX_LINES else ""
+    of_many = f" The best {MAX_LINES} trials are shown." if len(stored.history.finished) > MAX_LINES else ""
     caption = f"Each line is a trial, coloured by who proposed it; the thick one is the best.{of_many}"
     caption += f" {len(tried) - MAX_AXES} less important hyperparameters are left out." if len(tried) > MAX_AXES else ""
     return Figure("parallel", title, caption, plot, 440)
@@ -167,16 +163,16 @@ def lines_of(plot: dict[str, Any]) -> list[dict[str, Any]]:
     return [trace for trace in plot["data"] if "customdata" in trace]
 
 
-def slices(record: Record, order: Sequence[str]) -> list[Figure]:
+def slices(stored: StoredStudy, order: Sequence[str]) -> list[Figure]:
     """The value against each hyperparameter."""
-    trials = best_first(record, MAX_POINTS)
-    part = part_of(record, trials)
-    of_many = f"The best {MAX_POINTS} trials." if len(record.history.finished) > MAX_POINTS else ""
+    trials = best_first(stored, MAX_POINTS)
+    part = part_of(stored, trials)
+    of_many = f"The best {MAX_POINTS} trials." if len(stored.history.finished) > MAX_POINTS else ""
 
     def one(index: int, name: str) -> Figure:
-        plot = plain(visualization().plot_slice(part, params=[name], target_name=record.summary.metric))
+        plot = plain(visualization().plot_slice(part, params=[name], target_name=stored.metric))
         plot["data"] = [points for trace in plot["data"] for points in by_source(trace, trials)]
-        plot["layout"]["yaxis"] |= value_axis(record)
+        plot["layout"]["yaxis"] |= value_axis(stored)
         return Figure(f"slice-{index}", name, of_many, plot, 300)
 
     tried = [name for name in order if any(name in trial.configuration for trial in trials)]
@@ -195,14 +191,14 @@ def by_source(trace: dict[str, Any], trials: Sequence[TrialRecord]) -> list[dict
     return parts
 
 
-def contour(record: Record, pair: tuple[str, str]) -> Figure:
+def contour(stored: StoredStudy, pair: tuple[str, str]) -> Figure:
     """The landscape between the trials of a space of two numbers, and the way through it."""
     title = "Contour and trajectory"
-    trials = [t for t in best_first(record, MAX_CELLS) if set(pair) <= t.configuration.keys()]
+    trials = [t for t in best_first(stored, MAX_CELLS) if set(pair) <= t.configuration.keys()]
     across = [len({t.configuration[name] for t in trials}) for name in pair]
     if min(across, default=0) < 2:
         return Figure("contour", title, "Two finished trials that differ in both hyperparameters are needed.")
-    drawn = visualization().plot_contour(part_of(record, trials), params=list(pair), target_name=record.summary.metric)
+    drawn = visualization().plot_contour(part_of(stored, trials), params=list(pair), target_name=stored.metric)
     plot = plain(drawn)
     x, y = (plot["layout"][axis]["title"]["text"] for axis in ("xaxis", "yaxis"))
     plot["data"] = [trace | {"colorscale": "Cividis"} for trace in plot["data"] if trace["type"] == "contour"]
@@ -227,6 +223,6 @@ def contour(record: Record, pair: tuple[str, str]) -> Figure:
             },
         }
     )
-    best = f"the best {MAX_CELLS} trials" if len(record.history.finished) > MAX_CELLS else "the finished trials"
+    best = f"the best {MAX_CELLS} trials" if len(stored.history.finished) > MAX_CELLS else "the finished trials"
     caption = f"Interpolated between {best}, not measured; yellow is better. The line follows their order."
     return Figure("contour", title, caption, plot, 460)

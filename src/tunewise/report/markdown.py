@@ -6,9 +6,12 @@ import re
 from collections.abc import Iterable, Sequence
 
 from tunewise.report.conversations import latest
-from tunewise.report.records import Record, best_and_latest, commands, front_rows, sessions
+from tunewise.report.records import commands, front_rows, notes_of, programs_of, sessions, uplift_in_words
 from tunewise.report.texts import Cleaner, fit, number, took, value
-from tunewise.study.progress import money, said
+from tunewise.study.effects import best_and_latest
+from tunewise.study.progress import money
+from tunewise.study.remarks import remarks_on
+from tunewise.study.stored import StoredStudy
 
 __all__ = ["markdown"]
 
@@ -49,21 +52,21 @@ class Writer:
         return "| " + " | ".join(self.inline(cell) for cell in cells) + " |"
 
 
-def markdown(record: Record, clean: Cleaner, address: str) -> str:
+def markdown(stored: StoredStudy, clean: Cleaner, address: str) -> str:
     """The whole report."""
     write = Writer(clean)
-    summary, history = record.summary, record.history
-    lines = [f"# {write.inline(summary.name)}", "", write.inline(summary.verdict(), 2_000), ""]
-    lines += [f"- {write.inline(fact, 2_000)}" for fact in facts(record)]
-    if front := summary.front:
-        heads = ["trial", *(f"{name} ({to})" for name, to in zip(front.names, front.directions, strict=True))]
-        found = [[trial.number, *map(number, values)] for trial, values in front_rows(record)]
+    history = stored.history
+    lines = [f"# {write.inline(stored.name)}", "", write.inline(stored.verdict(), 2_000), ""]
+    lines += [f"- {write.inline(fact, 2_000)}" for fact in facts(stored)]
+    if front := stored.front:
+        heads = ["trial", *(f"{one.name} ({one.direction})" for one in front.objectives)]
+        found = [[trial.number, *map(number, values)] for trial, values in front_rows(stored)]
         lines += ["", "## The front", "", *(write.table(heads, found) if found else ["There is none yet."])]
     lines += ["", "## Trials", ""]
     shown = best_and_latest(history, MAX_ROWS)
     if len(shown) < len(history):
         lines += [f"The best and the latest {len(shown)} of {len(history)} trials; `--format json` has all.", ""]
-    heads = ["trial", "source", summary.metric, "time", "configuration", "why"]
+    heads = ["trial", "source", stored.metric, "time", "configuration", "why"]
     cells = (
         (
             t.number,
@@ -71,7 +74,9 @@ def markdown(record: Record, clean: Cleaner, address: str) -> str:
             number(t.value) if t.state == "finished" else t.state,
             took(t.seconds),
             ", ".join(f"{name} = {value(given)}" for name, given in t.configuration.items()),
-            "; ".join([*(f"{label}: {text}" for label, text in said(t)), *([f"error: {t.error}"] if t.error else [])]),
+            "; ".join(
+                [*(f"{label}: {text}" for label, text in remarks_on(t)), *([f"error: {t.error}"] if t.error else [])]
+            ),
         )
         for t in shown
     )
@@ -81,68 +86,66 @@ def markdown(record: Record, clean: Cleaner, address: str) -> str:
         for failure in history.failures[:50]:
             numbers = fit(", ".join(str(t.number) for t in failure.trials), 200)
             lines.append(f"- {len(failure.trials)} (trial {write.inline(numbers)}): {write.inline(failure.reason)}")
-    if record.programs:
+    if programs := programs_of(stored):
         lines += ["", "## Programs"]
-        for line, code in record.programs[:MAX_TALK]:
+        for line, code in programs[:MAX_TALK]:
             lines += ["", write.inline(line, 600), "", write.block(code)]
-    lines += talk(record, write)
-    lines += conversations(record, clean, write)
-    lines += ["", "## How to reproduce it", "", write.block("\n".join(commands(record, address))), ""]
+    lines += talk(stored, write)
+    lines += conversations(stored, clean, write)
+    lines += ["", "## How to reproduce it", "", write.block("\n".join(commands(stored, address))), ""]
     made = [
-        f"- from trial {first}: {write.inline(who)} ({write.inline(using)})" for first, who, using in sessions(record)
+        f"- from trial {first}: {write.inline(who)} ({write.inline(using)})" for first, who, using in sessions(stored)
     ]
     lines += made or ["The study does not say with which proposer, seed and versions it was made."]
     lines.append("")
     return "\n".join(lines)
 
 
-def facts(record: Record) -> list[str]:
+def facts(stored: StoredStudy) -> list[str]:
     """What the head of the page says."""
-    summary, best = record.summary, record.history.best
-    sources = ", ".join(f"{source} {count}" for source, count in summary.sources.most_common(20))
+    best = stored.best
+    sources = ", ".join(f"{source} {count}" for source, count in stored.sources.most_common(20))
     values = "" if best is None else ", ".join(f"{name} = {value(v)}" for name, v in best.configuration.items())
     found = (
-        f"{summary.metric} {number(best.value)} in trial {best.number} ({best.source}): {values}"
-        if best
-        else "none yet"
+        f"{stored.metric} {number(best.value)} in trial {best.number} ({best.source}): {values}" if best else "none yet"
     )
-    lines = [f"Best ({record.history.direction}): {found}"]
-    lines += [f"Default: {number(summary.default.value)}"] if summary.default else []
+    lines = [f"Best ({stored.history.direction}): {found}"]
+    lines += [f"Default: {number(stored.default.value)}"] if stored.default else []
     lines += [f"Proposed by: {sources}"] if sources else []
-    if summary.totals.calls:
-        tokens = f"{summary.totals.input_tokens} tokens read, {summary.totals.output_tokens} written"
-        cost = money(summary.totals).removeprefix("cost ")
+    if stored.totals.calls:
+        tokens = f"{stored.totals.input_tokens} tokens read, {stored.totals.output_tokens} written"
+        cost = money(stored.totals).removeprefix("cost ")
         lines.append(
-            f"Calls to a model: {summary.totals.calls} ({summary.totals.failed_calls} failed); {tokens}; cost {cost}"
+            f"Calls to a model: {stored.totals.calls} ({stored.totals.failed_calls} failed); {tokens}; cost {cost}"
         )
-    lines += [added] if (added := record.added()) else []
-    return [*lines, *record.notes]
+    lines += [added] if (added := uplift_in_words(stored)) else []
+    return [*lines, *notes_of(stored)]
 
 
-def talk(record: Record, write: Writer) -> list[str]:
+def talk(stored: StoredStudy, write: Writer) -> list[str]:
     """Prompts and replies, the latest ones where they are many."""
-    if not record.exchanges:
+    if not stored.exchanges:
         return []
     lines = ["", "## Prompts and replies"]
-    if len(record.exchanges) > MAX_TALK:
-        lines += ["", f"The latest {MAX_TALK} of {len(record.exchanges)} calls; `--format json` has all."]
-    for exchange in record.exchanges[-MAX_TALK:]:
+    if len(stored.exchanges) > MAX_TALK:
+        lines += ["", f"The latest {MAX_TALK} of {len(stored.exchanges)} calls; `--format json` has all."]
+    for exchange in stored.exchanges[-MAX_TALK:]:
         reply = f"(no reply) {exchange.call.error}" if exchange.call.error else exchange.call.text
         lines += ["", f"### Trial {exchange.trial}: {write.inline(exchange.call.model)}", ""]
         lines += [write.block(exchange.prompt or "(not stored)"), "", write.block(reply)]
     return lines
 
 
-def conversations(record: Record, clean: Cleaner, write: Writer) -> list[str]:
+def conversations(stored: StoredStudy, clean: Cleaner, write: Writer) -> list[str]:
     """What was asked about the study, folded where Markdown can fold."""
-    shown, left_out = latest(record.conversations, clean)
+    shown, left_out = latest(stored.conversations, clean)
     lines = ["", "## Conversations"] if shown else []
     if left_out:
         lines += ["", f"The first {left_out} questions are left out; `--format json` has all."]
     for one in shown:
         lines += ["", f"<details><summary>{write.inline(one.title)}</summary>"]
         for asked in one.asked:
-            facts = (write.inline(fact, 1_000) for fact in asked.facts(len(record.history)))
+            facts = (write.inline(fact, 1_000) for fact in asked.facts(len(stored.history)))
             lines += ["", write.block(asked.question), "", write.block(asked.answer or "(no answer)"), "", *facts]
         lines += ["", "</details>"]
     return lines

@@ -20,12 +20,15 @@ from markupsafe import Markup, escape
 from threadpoolctl import threadpool_limits
 
 from tunewise.history import TrialRecord
-from tunewise.report import beliefs, figures, landscape
+from tunewise.report import figures, landscape, surrogate_views
 from tunewise.report.conversations import latest
 from tunewise.report.figures import Figure
-from tunewise.report.records import Exchange, Record, best_and_latest, commands, front_rows, sessions
+from tunewise.report.records import commands, front_rows, notes_of, pair_of, programs_of, sessions
 from tunewise.report.texts import Cleaner, fit, number, took, value
-from tunewise.study.progress import money, said
+from tunewise.study.effects import best_and_latest
+from tunewise.study.progress import money
+from tunewise.study.remarks import remarks_on
+from tunewise.study.stored import Exchange, StoredStudy
 
 __all__ = ["page"]
 
@@ -64,11 +67,11 @@ class Row:
     cost: str
 
 
-def page(record: Record, clean: Cleaner, address: str) -> str:
+def page(stored: StoredStudy, clean: Cleaner, address: str) -> str:
     """The whole page."""
     scripts = [library(), asset("page.js")]
     with threadpool_limits(1):  # small matrices: on a busy machine two threads were ten times slower than one
-        made = draw(record)
+        made = draw(stored)
     plots = {f.name: {**f.plot, "height": f.height} for f in every(made) if f.plot}
     environment = jinja2.Environment(
         autoescape=True,
@@ -81,49 +84,53 @@ def page(record: Record, clean: Cleaner, address: str) -> str:
     environment.filters["fit"] = lambda text, room: fit(clean(text), room)  # half a secret is not recognized
     environment.globals |= {"style": figures.style}
     template = environment.from_string(asset("page.html.jinja"))
-    conversations, unheard = latest(record.conversations, clean)
+    conversations, unheard = latest(stored.conversations, clean)
     render = partial(
         template.render,
-        record=record,
-        summary=record.summary,
-        commands=commands(record, address),
+        study=stored,
+        notes=notes_of(stored),
+        programs=programs_of(stored),
+        commands=commands(stored, address),
         policy=policy(scripts),
         css=Markup(asset("page.css")),  # noqa: S704 - our own file
         scripts=[Markup(script) for script in scripts],  # noqa: S704 - our own, and plotly's
         plots=in_script({name: labels(plot, clean) for name, plot in plots.items()}),
         figures=made,
-        columns=record.names[:MAX_COLUMNS],
-        rows=list(rows(record, clean)),
-        space=list(choices(record)),
-        money=money(record.summary.totals).removeprefix("cost "),
-        sessions=list(sessions(record)),
-        front=list(front_rows(record)),
+        columns=stored.names[:MAX_COLUMNS],
+        rows=list(rows(stored, clean)),
+        space=list(choices(stored)),
+        money=money(stored.totals).removeprefix("cost "),
+        sessions=list(sessions(stored)),
+        front=list(front_rows(stored)),
         conversations=conversations,
         unheard=unheard,
         versions={"tunewise": version("tunewise"), "optuna": version("optuna"), "Python": platform.python_version()},
     )
-    shown, left_out = talk(record, clean, room=MAX_BYTES - len(render(talk=[], left_out=0).encode()))
+    shown, left_out = talk(stored, clean, room=MAX_BYTES - len(render(talk=[], left_out=0).encode()))
     return render(talk=shown, left_out=left_out)
 
 
-def draw(record: Record) -> dict[str, Any]:
+def draw(stored: StoredStudy) -> dict[str, Any]:
     """Every figure, by name; slices and the surrogate's views are lists."""
-    ranked = landscape.rank(record)
-    order = [*ranked, *(name for name in record.names if name not in ranked)]
-    parallel = partial(landscape.parallel, record, order)
-    contour = partial(landscape.contour, record, record.pair) if record.pair else None
-    slices = landscape.slices(record, order)
+    shares = stored.effects.shares
+    order = [*shares, *(name for name in stored.names if name not in shares)]
+    pair = pair_of(stored)
+    parallel = partial(landscape.parallel, stored, order)
+    contour = partial(landscape.contour, stored, pair) if pair else None
+    slices = landscape.slices(stored, order)
     return {
-        "progress": figures.progress(record),
-        "curves": figures.curves(record),
-        "spending": figures.spending(record),
-        "importances": landscape.importances(ranked),
+        "progress": figures.progress(stored),
+        "curves": figures.curves(stored),
+        "spending": figures.spending(stored),
+        "effects": landscape.effects(shares),
         "parallel": landscape.guarded(parallel, "parallel", "Parallel coordinates"),
         "contour": landscape.guarded(contour, "contour", "Contour and trajectory") if contour else None,
-        "views": landscape.guarded_list(partial(beliefs.surrogate_views, record, order), "surrogate", beliefs.TITLE),
-        "added": figures.added(record),
-        "credit": figures.credit(record),
-        "front": figures.front(record),
+        "views": landscape.guarded_list(
+            partial(surrogate_views.surrogate_views, stored, order), "surrogate", surrogate_views.TITLE
+        ),
+        "added": figures.added(stored),
+        "credit": figures.credit(stored),
+        "front": figures.front(stored),
         "slices": slices,
         "more_slices": order[landscape.MAX_SLICES :] if len(slices) == landscape.MAX_SLICES else [],
     }
@@ -136,16 +143,16 @@ def every(made: dict[str, Any]) -> Iterator[Figure]:
             yield figure
 
 
-def rows(record: Record, clean: Cleaner) -> Iterator[Row]:
+def rows(stored: StoredStudy, clean: Cleaner) -> Iterator[Row]:
     """The table; of very many trials the best and the latest."""
-    trials = best_and_latest(record.history, MAX_ROWS)
+    trials = best_and_latest(stored.history, MAX_ROWS)
     room = max(120, ROW_TEXT // max(1, len(trials)))
-    columns = record.names[:MAX_COLUMNS]
+    columns = stored.names[:MAX_COLUMNS]
     for trial in trials:
         others = {k: v for k, v in trial.configuration.items() if k not in columns}
-        why = [*said(trial), *([("error", trial.error)] if trial.error else [])]
-        cost = record.summary.cost_of(trial)
-        has_calls = bool(record.summary.calls.get(trial.number))
+        why = [*remarks_on(trial), *([("error", trial.error)] if trial.error else [])]
+        cost = stored.cost_of(trial)
+        has_calls = bool(stored.calls.get(trial.number))
         yield Row(
             trial=trial,
             values=[trial.configuration.get(name, "") for name in columns],
@@ -155,9 +162,9 @@ def rows(record: Record, clean: Cleaner) -> Iterator[Row]:
         )
 
 
-def choices(record: Record) -> Iterator[tuple[str, str, str, str, str]]:
+def choices(stored: StoredStudy) -> Iterator[tuple[str, str, str, str, str]]:
     """What may be chosen: name, type, range, default, description."""
-    for name, form in record.space.items():
+    for name, form in stored.space.items():
         kind = f"{form.get('type', '')}{', log' if form.get('log') is True else ''}"
         choice = form.get("choices")
         between = f"{value(form.get('low'))} to {value(form.get('high'))}"
@@ -166,16 +173,16 @@ def choices(record: Record) -> Iterator[tuple[str, str, str, str, str]]:
         yield name, kind, span, default, str(form.get("description", ""))
 
 
-def talk(record: Record, clean: Cleaner, *, room: int) -> tuple[list[Exchange], int]:
+def talk(stored: StoredStudy, clean: Cleaner, *, room: int) -> tuple[list[Exchange], int]:
     """The latest prompts and replies that fit into so many bytes, in their order, and how many do not."""
     shown: list[Exchange] = []
-    for exchange in reversed(record.exchanges):
+    for exchange in reversed(stored.exchanges):
         prompt, reply = (fit(clean(text), MAX_PROMPT) for text in (exchange.prompt, exchange.call.text))
         room -= sum(len(escape(text).encode()) for text in (prompt, reply, exchange.call.error)) + 600
         if room < 0:
             break
         shown.append(replace(exchange, prompt=prompt, call=replace(exchange.call, text=reply)))
-    return shown[::-1], len(record.exchanges) - len(shown)
+    return shown[::-1], len(stored.exchanges) - len(shown)
 
 
 def labels(data: Any, clean: Cleaner, room: int = MAX_HOVER) -> Any:

@@ -1,190 +1,101 @@
-"""A study as the report sees it, and what is missing in it."""
+"""What a report says of a stored study beyond its figures: notes, programs, commands, sessions."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
-from functools import cached_property
-from typing import Any, Literal
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
-import optuna
+from tunewise.history import TrialRecord
+from tunewise.study.stored import StoredStudy, finite
 
-from tunewise.history import PROGRAM_KEY, History, TrialRecord
-from tunewise.llm.ledger import Call
-from tunewise.report.conversations import Talk, talks
-from tunewise.study.sound import Form, calls_of, sound_copy
-from tunewise.study.sound import sound as sound_attribute
-from tunewise.study.summary import Summary, finite, summarize_sound
+if TYPE_CHECKING:
+    from tunewise.codegen.tree import Tree
 
-__all__ = ["Exchange", "Record", "commands", "front_rows", "read", "sessions"]
+__all__ = [
+    "commands",
+    "front_rows",
+    "notes_of",
+    "pair_of",
+    "programs_of",
+    "sessions",
+    "to_dict",
+    "tree_of",
+    "uplift_in_words",
+]
 
-ENOUGH_FOR_IMPORTANCE = 4
-"""Finished trials below which a ranking of hyperparameters would be noise."""
+FEW = 4
+"""Finished trials below which figures over many trials say little."""
 MAX_FRONT = 100
 """Trials of the front that are listed."""
 
 
-@dataclass(frozen=True)
-class Exchange:
-    """A prompt and what came back.
-
-    Attributes:
-        trial: Number of the trial that it was for.
-        prompt: The last message that was sent; empty when it was not stored.
-        call: What came back and what it took.
-    """
-
-    trial: int
-    prompt: str
-    call: Call
-
-
-class ProgramForm(Form):
-    """A program that a model wrote, as far as a report shows it."""
-
-    number: int
-    kind: Literal["draft", "repair", "improve"]
-    parent: int | None = None
-    code: str = ""
-    reason: str = ""
-    objection: str = ""
-
-
-@dataclass(frozen=True)
-class Record:
-    """A study as the report sees it.
-
-    Attributes:
-        study: A copy in memory with one objective and sound attributes, for figures.
-        summary: Of that copy.
-        exchanges: Every call, oldest first.
-        notes: What is missing or could not be read, a sentence each.
-        about: Space and task, where tunewise stored them.
-        programs: Of a study of programs: each one's line in the tree, and its text.
-        conversations: About the study, the latest last.
-    """
-
-    study: optuna.Study
-    summary: Summary
-    exchanges: tuple[Exchange, ...]
-    notes: tuple[str, ...]
-    about: Mapping[str, Any]
-    programs: tuple[tuple[str, str], ...] = ()
-    conversations: tuple[Talk, ...] = ()
-
-    @property
-    def history(self) -> History:
-        """The trials."""
-        return self.summary.history
-
-    @cached_property
-    def names(self) -> list[str]:
-        """Hyperparameters: as the space has them, then whatever else trials have."""
-        found = dict.fromkeys(self.about.get("space", {}))
-        for trial in self.history:
-            found |= dict.fromkeys(trial.configuration)
-        return list(found)
-
-    @cached_property
-    def space(self) -> dict[str, dict[str, Any]]:
-        """Each hyperparameter's plain description; of another's study as far as its distributions tell."""
-        inferred: dict[str, dict[str, Any]] = {}
-        for trial in self.study.get_trials(deepcopy=False):
-            inferred |= {name: plain(distribution) for name, distribution in trial.distributions.items()}
-        return inferred | dict(self.about.get("space", {}))
-
-    @cached_property
-    def pair(self) -> tuple[str, str] | None:
-        """The two hyperparameters of a space that has exactly two, both numbers."""
-        numeric = [name for name, form in self.space.items() if form.get("type") in ("float", "int")]
-        return (numeric[0], numeric[1]) if len(self.space) == len(numeric) == 2 else None
-
-    def added(self) -> str:
-        """The same in words, or why it is not known."""
-        if self.summary.uplift:
-            return self.summary.uplift.in_words(self.summary.metric)
-        if not self.summary.totals.calls:
-            return ""
-        return (
-            "What the model added over a surrogate alone is not known: the proposer auto stores in whose place each "
-            "trial of the model ran, and at least three trials must have finished."
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything as strict JSON."""
-        calls = [{"trial": e.trial, "prompt": e.prompt, **asdict(e.call)} for e in self.exchanges]
-        curves = {str(t.number): t.curve for t in self.history if t.curve}
-        more = {"curves": curves, "space": self.space, "exchanges": calls, "notes": list(self.notes)}
-        more |= {"programs": [{"about": line, "code": code} for line, code in self.programs]} if self.programs else {}
-        more |= {"conversations": [talk.to_dict() for talk in self.conversations]} if self.conversations else {}
-        more["sessions"] = list(self.about.get("sessions", ()))
-        return self.summary.to_dict() | {key: finite(value) for key, value in more.items()}
-
-
-def plain(distribution: optuna.distributions.BaseDistribution) -> dict[str, Any]:
-    """A distribution as the space's plain form has it."""
-    match distribution:
-        case optuna.distributions.CategoricalDistribution():
-            return {"type": "categorical", "choices": list(distribution.choices)}
-        case optuna.distributions.FloatDistribution() | optuna.distributions.IntDistribution():
-            kind = "float" if isinstance(distribution, optuna.distributions.FloatDistribution) else "int"
-            log = {"log": True} if distribution.log else {}
-            return {"type": kind, "low": distribution.low, "high": distribution.high, **log}
-    return {"type": type(distribution).__name__}
-
-
-def read(study: optuna.Study) -> Record:
-    """Read a study by anybody, in any state, without changing it."""
-    sound = sound_copy(study)
-    summary = summarize_sound(sound)
-    exchanges = tuple(
-        Exchange(trial.number, text_of(entry.get("prompt")), Call.from_dict(entry))
-        for trial in sound.study.get_trials(deepcopy=False)
-        for entry in calls_of(trial).values()
+def uplift_in_words(stored: StoredStudy) -> str:
+    """What the model added over a surrogate alone, or why that is not known; empty where no model was called."""
+    if stored.uplift:
+        return stored.uplift.in_words(stored.metric)
+    if not stored.totals.calls:
+        return ""
+    return (
+        "What the model added over a surrogate alone is not known: the proposer auto stores in whose place each "
+        "trial of the model ran, and at least three trials must have finished."
     )
-    notes = list(sound.notes)
-    programs = programs_of(study, summary.history, notes)
-    return Record(sound.study, summary, exchanges, (*notes, *missing(summary)), sound.about, programs, talks(study))
 
 
-def programs_of(study: optuna.Study, history: History, notes: list[str]) -> tuple[tuple[str, str], ...]:
+def tree_of(stored: StoredStudy) -> Tree:
     """The programs of a study of programs, each after its parent."""
     from tunewise.codegen.tree import Program, Tree
 
-    keys = [key for key in study.user_attrs if key.startswith(PROGRAM_KEY)]
-    found = [sound_attribute(study.user_attrs, key, ProgramForm, notes, "the study") for key in keys]
-    known = [{name: one[name] for name in ProgramForm.model_fields if name in one} for one in found if one]
-    tree = Tree(tuple(sorted((Program(**one) for one in known), key=lambda p: p.number)), history)
-    codes = [program.code for program, _ in tree.ordered()]
-    return tuple(zip(tree.lines(), codes, strict=True))
+    programs = sorted((Program(**one) for one in stored.programs), key=lambda program: program.number)
+    return Tree(tuple(programs), stored.history)
 
 
-def text_of(entry: Any) -> str:
-    """A text, where there is one."""
-    return entry if isinstance(entry, str) else ""
+def programs_of(stored: StoredStudy) -> list[tuple[str, str]]:
+    """Each program's line in the tree, and its text."""
+    tree = tree_of(stored)
+    return list(zip(tree.lines(), (program.code for program, _ in tree.ordered()), strict=True))
 
 
-def commands(record: Record, address: str) -> list[str]:
+def pair_of(stored: StoredStudy) -> tuple[str, str] | None:
+    """The two hyperparameters of a space that has exactly two, both numbers."""
+    numeric = [name for name, form in stored.space.items() if form.get("type") in ("float", "int")]
+    return (numeric[0], numeric[1]) if len(stored.space) == len(numeric) == 2 else None
+
+
+def to_dict(stored: StoredStudy) -> dict[str, Any]:
+    """Everything as strict JSON."""
+    calls = [{"trial": e.trial, "prompt": e.prompt, **asdict(e.call)} for e in stored.exchanges]
+    curves = {str(t.number): t.curve for t in stored.history if t.curve}
+    more: dict[str, Any] = {"curves": curves, "space": stored.space, "exchanges": calls, "notes": notes_of(stored)}
+    programs = programs_of(stored)
+    more |= {"programs": [{"about": line, "code": code} for line, code in programs]} if programs else {}
+    talks = [talk.to_dict() for talk in stored.conversations]
+    more |= {"conversations": talks} if talks else {}
+    more["sessions"] = list(stored.about.get("sessions", ()))
+    return stored.to_dict() | {key: finite(value) for key, value in more.items()}
+
+
+def commands(stored: StoredStudy, address: str) -> list[str]:
     """What to type to look at the study again, and to run its like where there is a study file.
 
     Args:
-        record: The study.
+        stored: The study.
         address: What means the study in a shell, quoted where needed.
     """
     lines = [f"tunewise show {address}", f"tunewise report {address} -o report.html"]
     file = next((word for word in shlex.split(address) if word.endswith((".yaml", ".yml"))), None)
     if file is None:
         return lines
-    last: Mapping[str, Any] = next(reversed(record.about.get("sessions", ())), {})
+    last: Mapping[str, Any] = next(reversed(stored.about.get("sessions", ())), {})
     options = {"--proposer": last.get("proposer"), "--seed": last.get("seed"), "--replay": last.get("cassette")}
     given = [str(word) for option, chosen in options.items() if chosen is not None for word in (option, chosen)]
     return [shlex.join(["tunewise", "tune", file, *given]), *lines]
 
 
-def sessions(record: Record) -> Iterator[tuple[int, str, str]]:
+def sessions(stored: StoredStudy) -> Iterator[tuple[int, str, str]]:
     """How trials came to be: from which trial on, who proposed and how, and under which versions."""
-    for session in record.about.get("sessions", ()):
+    for session in stored.about.get("sessions", ()):
         who = str(session.get("proposer", session.get("sampler", "unknown")))
         how = [f"{key} {session[key]}" for key in ("seed", "model", "cassette") if session.get(key) is not None]
         how += [f"temperature {session['temperature']}"] if session.get("temperature") else []
@@ -194,22 +105,22 @@ def sessions(record: Record) -> Iterator[tuple[int, str, str]]:
         yield session.get("first", 0), ", ".join([who, *how]), versions
 
 
-def front_rows(record: Record) -> Iterator[tuple[TrialRecord, list[float]]]:
+def front_rows(stored: StoredStudy) -> Iterator[tuple[TrialRecord, list[float]]]:
     """The trials of the front with their values; none where there is one objective."""
-    if front := record.summary.front:
+    if front := stored.front:
         for number in front.best[:MAX_FRONT]:
-            yield record.history[number], list(front.values[number])
+            yield stored.history[number], list(front.values[number])
 
 
-def missing(summary: Summary) -> list[str]:
-    """What a reader would look for and not find."""
-    history = summary.history
-    notes = []
+def notes_of(stored: StoredStudy) -> list[str]:
+    """What a reader has to know, and what would be looked for and not found."""
+    history = stored.history
+    notes = list(stored.notes)
     if not history.trials:
         notes.append("The study has no trial yet.")
     elif not history.finished:
         notes.append("No trial has finished yet, so there is no best value, and most figures have nothing to show.")
-    elif len(history.finished) < ENOUGH_FOR_IMPORTANCE:
+    elif len(history.finished) < FEW:
         few = len(history.finished)
         notes.append(
             f"Only {few} trial{'s' * (few > 1)} finished: figures over many trials say little or are left out."
@@ -228,16 +139,6 @@ def missing(summary: Summary) -> list[str]:
     return notes
 
 
-def best_first(record: Record, most: int) -> list[TrialRecord]:
+def best_first(stored: StoredStudy, most: int) -> list[TrialRecord]:
     """At most so many finished trials, the best ones, in the order of their numbers."""
-    return sorted(record.history.ranked[:most], key=lambda trial: trial.number)
-
-
-def best_and_latest(history: History, most: int) -> list[TrialRecord]:
-    """All trials, or so many of them: the best half, and the latest ones besides."""
-    kept = {trial.number for trial in history.ranked[: most // 2]}
-    for trial in reversed(history):
-        if len(kept) >= most:
-            break
-        kept.add(trial.number)
-    return [trial for trial in history if trial.number in kept]
+    return sorted(stored.history.ranked[:most], key=lambda trial: trial.number)

@@ -18,6 +18,7 @@ from tunewise.history import History, TrialRecord
 from tunewise.llm.ledger import Totals
 from tunewise.llm.manual import printable
 from tunewise.prompts.views import clip, show
+from tunewise.study.remarks import remarks_on
 
 __all__ = ["Progress", "money"]
 
@@ -76,7 +77,7 @@ class Progress:
         self._running[trial.number] = (trial, time.monotonic())
         style = STYLES.get(trial.source, "")
         self._print(f"[bold]{trial.number:>4}[/]  [{style}]{trial.source:<11}[/]  {shown(show(trial.configuration))}")
-        for label, text in said(trial):
+        for label, text in remarks_on(trial):
             self._print(f"[dim]{label}: {shown(clip(text, 400))}[/]", indent=6)
 
     def reported(self, number: int, step: int, value: float) -> None:
@@ -141,19 +142,6 @@ def incumbent(trial: TrialRecord, history: History) -> str:
 def shown(text: str) -> str:
     """A text of a model, a server or an objective, without power over the terminal."""
     return escape(printable(text))
-
-
-def said(trial: TrialRecord) -> list[tuple[str, str]]:
-    """What is worth knowing about where a trial came from and what it violates, with labels."""
-    proposal = trial.proposal
-    labelled = [
-        ("fallback", proposal.get("fallback", "")),
-        ("reason", proposal.get("reason", "")),
-        ("repaired", "; ".join(proposal.get("repairs", []))),
-        ("note", proposal.get("note", "")),
-        ("violates", "; ".join(f"{name} by {value:.4g}" for name, value in trial.violations.items())),
-    ]
-    return [(label, text) for label, text in labelled if text]
 
 
 def duration(seconds: float) -> str:

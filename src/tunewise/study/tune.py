@@ -24,8 +24,8 @@ from tunewise.sampler import LLMSampler
 from tunewise.space import SearchSpace
 from tunewise.study.driver import Driver, Inline, Watch, requeue_running
 from tunewise.study.sessions import extended
-from tunewise.study.sound import STUDY_KEY
 from tunewise.study.storage import Storage, only_driver, open_storage
+from tunewise.study.validated import STUDY_KEY
 from tunewise.task import Task
 
 __all__ = ["check_same_study", "tune"]

@@ -1,24 +1,22 @@
-"""Reading a study of any origin once, at the border: what is damaged is left out, and said."""
+"""A study of any origin, validated once at the border: what is damaged is left out, and said."""
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
 import optuna
-from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from tunewise.history import CALL_KEY, CHAT_CALL_KEY, PROPOSAL_KEY, RESULT_KEY
+from tunewise.history import CALL_KEY, CHAT_CALL_KEY, PROGRAM_KEY, PROPOSAL_KEY, RESULT_KEY
 from tunewise.llm.ledger import Call
-from tunewise.objectives import non_dominated, objectives_of
+from tunewise.objectives import Objective, objectives_of
 
-__all__ = ["STUDY_KEY", "Form", "Front", "Sound", "calls_of", "sound", "sound_copy"]
+__all__ = ["STUDY_KEY", "Validated", "calls_of", "readable", "validate", "validated_call"]
 
 STUDY_KEY = "tunewise:study"
 """User attribute of a study: the space and the task that it was made with, and how it was run."""
@@ -94,6 +92,17 @@ class AboutForm(Form):
     sessions: list[SessionForm] = []
 
 
+class ProgramForm(Form):
+    """A program that a model wrote, as far as it is shown."""
+
+    number: int
+    kind: Literal["draft", "repair", "improve"]
+    parent: int | None = None
+    code: str = ""
+    reason: str = ""
+    objection: str = ""
+
+
 class FixedForm(Form):
     """What a person enqueued."""
 
@@ -102,96 +111,45 @@ CALL: TypeAdapter[Call] = TypeAdapter(Call)
 
 
 @dataclass(frozen=True)
-class Front:
-    """What a study with several objectives has in place of a best trial.
+class Validated:
+    """A study whose parts have the form that they should have.
 
     Attributes:
-        names: `k` names of the objectives.
-        directions: `k` times "minimize" or "maximize".
-        values: `k` finite values of each trial that finished, by its number.
-        best: Numbers of the trials that no other is at least as good as in everything and better in something.
-    """
-
-    names: tuple[str, ...]
-    directions: tuple[str, ...]
-    values: Mapping[int, tuple[float, ...]]
-    best: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Sound:
-    """A study that anything can be read from.
-
-    Attributes:
-        study: A copy in memory with one objective, the first, and sound attributes.
+        name: Of the study.
+        objectives: At least one.
+        trials: Copies with finite values and validated attributes, by number.
         about: Space, task and sessions, where tunewise stored them.
         chat_calls: Made for conversations about the study.
-        front: Of several objectives; None where there is one.
+        programs: That a model wrote, as stored.
         notes: What could not be read, a sentence each.
     """
 
-    study: optuna.Study
+    name: str
+    objectives: tuple[Objective, ...]
+    trials: tuple[FrozenTrial, ...]
     about: Mapping[str, Any]
     chat_calls: tuple[Call, ...]
-    front: Front | None
+    programs: tuple[dict[str, Any], ...]
     notes: tuple[str, ...]
 
 
-def sound_copy(study: optuna.Study) -> Sound:
+def validate(study: optuna.Study) -> Validated:
     """Read a study by anybody, in any state, without changing it."""
     notes: list[str] = []
-    trials = study.get_trials(deepcopy=False)
-    front = (
-        front_of(study, [with_sound_constraints(trial, []) for trial in trials]) if len(study.directions) > 1 else None
-    )
-    if front:
-        notes.append(
-            f"The study has {len(front.names)} objectives. No single trial is best: {said_of(front)} What names one "
-            f"value (best, default, figures) is about the first objective, {front.names[0]}, only."
-        )
-    storage = optuna.storages.InMemoryStorage()
-    # a direction that was never set is Optuna's way to say that no trial has ended yet
-    maximize = study.directions[0] == StudyDirection.MAXIMIZE
-    copied = storage.create_new_study(
-        [StudyDirection.MAXIMIZE if maximize else StudyDirection.MINIMIZE], study.study_name
-    )
-    about = sound(study.user_attrs, STUDY_KEY, AboutForm, notes, "the study") or {}
-    storage.set_study_user_attr(copied, STUDY_KEY, about)
-    for trial in trials:
-        storage.create_new_trial(copied, template_trial=readable(trial, notes))
+    about = validated(study.user_attrs, STUDY_KEY, AboutForm, notes, "the study") or {}
+    task: Mapping[str, Any] = about.get("task", {})
+    objectives = objectives_of(study, task.get("metric", "value"))
+    trials = tuple(readable(trial, notes) for trial in study.get_trials(deepcopy=False))
     entries = study._storage.get_study_system_attrs(study._study_id)
     keys = sorted(key for key in entries if key.startswith(CHAT_CALL_KEY))
-    chats = tuple(call for key in keys if (call := sound_call(entries[key], key, notes, "a conversation")))
-    readable_study = optuna.load_study(study_name=study.study_name, storage=storage)
-    return Sound(readable_study, about, chats, front, tuple(notes))
+    chats = tuple(call for key in keys if (call := validated_call(entries[key], key, notes, "a conversation")))
+    keys = [key for key in study.user_attrs if key.startswith(PROGRAM_KEY)]
+    programs = [validated(study.user_attrs, key, ProgramForm, notes, "the study") for key in keys]
+    known = tuple({name: one[name] for name in ProgramForm.model_fields if name in one} for one in programs if one)
+    return Validated(study.study_name, objectives, trials, about, chats, known, tuple(notes))
 
 
-def front_of(study: optuna.Study, trials: Sequence[FrozenTrial]) -> Front:
-    """The trials that no other dominates, of those that meet the constraints and whose values are all finite."""
-    objectives = objectives_of(study, "")
-    values = {
-        t.number: tuple(t.values)
-        for t in trials
-        if t.state == TrialState.COMPLETE
-        and t.values
-        and len(t.values) == len(objectives)
-        and all(map(math.isfinite, t.values))
-    }
-    counted = [t.number for t in trials if t.number in values and all(c <= 0 for c in t.constraints.values())]
-    costs = np.array([values[n] for n in counted]).reshape(len(counted), len(objectives)) * [o.sign for o in objectives]
-    best = tuple(n for n, kept in zip(counted, non_dominated(costs), strict=True) if kept)
-    return Front(tuple(o.name for o in objectives), tuple(o.direction for o in objectives), values, best)
-
-
-def said_of(front: Front) -> str:
-    """The front in a sentence."""
-    if not front.best:
-        return "none has finished with a value for each."
-    shown = ", ".join(map(str, front.best[:20])) + (", ..." if len(front.best) > 20 else "")
-    return f"of {len(front.values)} finished ones, no other beats {len(front.best)} in everything (trial {shown})."
-
-
-def with_sound_constraints(trial: FrozenTrial, notes: list[str]) -> FrozenTrial:
+def with_valid_constraints(trial: FrozenTrial, notes: list[str]) -> FrozenTrial:
     """The trial, or a copy without constraints that cannot be read."""
     damaged = [key for key, entry in trial.system_attrs.items() if is_constraint(key) and not is_limit(key, entry)]
     if not damaged:
@@ -217,28 +175,29 @@ def is_limit(key: str, entry: Any) -> bool:
 
 def readable(trial: FrozenTrial, notes: list[str]) -> FrozenTrial:
     """A copy with one finite value or none, and only attributes that can be read."""
-    trial = with_sound_constraints(trial, notes)
+    trial = with_valid_constraints(trial, notes)
     known = copy.copy(trial)
     where = f"trial {trial.number}"
     known.user_attrs = {}
     for key, form in ((PROPOSAL_KEY, ProposalForm), (RESULT_KEY, ResultForm)):
-        if (entry := sound(trial.user_attrs, key, form, notes, where)) is not None:
+        if (entry := validated(trial.user_attrs, key, form, notes, where)) is not None:
             known.user_attrs[key] = entry
     proposal = known.user_attrs.get(PROPOSAL_KEY, {})
     if RESULT_KEY in known.user_attrs:
         result = known.user_attrs[RESULT_KEY]
         known.user_attrs[RESULT_KEY] = {**result, "seconds": finite_or_none(result.get("seconds", took(trial)))}
     if "policy" in proposal:
-        policy = sound(proposal, "policy", PolicyForm, notes, where)
+        policy = validated(proposal, "policy", PolicyForm, notes, where)
         known.user_attrs[PROPOSAL_KEY] = {**proposal, "policy": policy or {}}
     known.system_attrs = {key: entry for key, entry in trial.system_attrs.items() if is_constraint(key)}
-    if fixed := sound(trial.system_attrs, "fixed_params", FixedForm, notes, where):
+    if fixed := validated(trial.system_attrs, "fixed_params", FixedForm, notes, where):
         known.system_attrs["fixed_params"] = fixed
     for key, entry in calls_of(trial).items():
-        if call := sound_call(entry, key, notes, where):
+        if call := validated_call(entry, key, notes, where):
             known.system_attrs[key] = {**entry, **call.to_dict()}
-    value = trial.values[0] if trial.values else None
-    known.values = None if value is None else [value]
+    values = list(trial.values or ())
+    value = values[0] if values else None
+    known.values = (values if all(map(math.isfinite, values)) else values[:1]) or None
     if trial.state == TrialState.COMPLETE and (value is None or not math.isfinite(value)):
         known.values, known.state = None, TrialState.FAIL
         error = f"its value is {value}, which is no result"
@@ -246,7 +205,9 @@ def readable(trial: FrozenTrial, notes: list[str]) -> FrozenTrial:
     return known
 
 
-def sound(attrs: Mapping[str, Any], key: str, form: type[Form], notes: list[str], where: str) -> dict[str, Any] | None:
+def validated(
+    attrs: Mapping[str, Any], key: str, form: type[Form], notes: list[str], where: str
+) -> dict[str, Any] | None:
     """An attribute that has its form; None when it is absent or damaged, which is noted."""
     if key not in attrs:
         return None
@@ -257,7 +218,7 @@ def sound(attrs: Mapping[str, Any], key: str, form: type[Form], notes: list[str]
         return None
 
 
-def sound_call(entry: Any, key: str, notes: list[str], where: str) -> Call | None:
+def validated_call(entry: Any, key: str, notes: list[str], where: str) -> Call | None:
     """A call that has its form; None when it is damaged, which is noted."""
     try:
         call = CALL.validate_python(entry)

@@ -1,0 +1,317 @@
+"""The one reader of a stored study: report, assistant, `show` and dashboard are told the same, for all read it here."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial
+from threadpoolctl import threadpool_limits
+
+from tunewise.errors import SpaceError, TaskError
+from tunewise.history import History, TrialRecord
+from tunewise.llm.ledger import Call, Totals
+from tunewise.objectives import Objective
+from tunewise.plain import Plain
+from tunewise.proposers.credit import policy_of
+from tunewise.proposers.uplift import Uplift, measure_uplift
+from tunewise.space import SearchSpace
+from tunewise.study.effects import EffectsOfStudy
+from tunewise.study.front import Front, find_front
+from tunewise.study.talks import Talk, talks
+from tunewise.study.validated import calls_of, validate
+from tunewise.task import Task
+
+__all__ = ["Exchange", "StoredStudy"]
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A prompt and what came back.
+
+    Attributes:
+        trial: Number of the trial that it was for.
+        prompt: The last message that was sent; empty where it was not stored.
+        call: What came back and what it took.
+    """
+
+    trial: int
+    prompt: str
+    call: Call
+
+
+@dataclass(frozen=True)
+class StoredStudy:
+    """A study by anybody, in any state, validated at one moment.
+
+    Attributes:
+        name: Of the study.
+        objectives: At least one. What names one value (best, default, figures) is about the first.
+        history: The trials.
+        frozen: The same as Optuna has them, with validated attributes, for figures.
+        about: Space, task and sessions as plain data, where tunewise stored them.
+        exchanges: Every call that was made for a trial, oldest first.
+        chat_calls: Calls that were made for conversations about the study.
+        programs: That a model wrote, as plain data.
+        conversations: About the study, the latest last.
+        damage: What could not be read, a sentence each.
+    """
+
+    name: str
+    objectives: tuple[Objective, ...]
+    history: History
+    frozen: tuple[FrozenTrial, ...]
+    about: Mapping[str, Any]
+    exchanges: tuple[Exchange, ...] = ()
+    chat_calls: tuple[Call, ...] = ()
+    programs: tuple[dict[str, Any], ...] = ()
+    conversations: tuple[Talk, ...] = ()
+    damage: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, study: optuna.Study) -> StoredStudy:
+        """Read a study without changing it."""
+        valid = validate(study)
+        return cls(
+            name=valid.name,
+            objectives=valid.objectives,
+            history=History(tuple(map(TrialRecord.from_optuna, valid.trials)), valid.objectives[0].direction),
+            frozen=valid.trials,
+            about=valid.about,
+            exchanges=tuple(
+                Exchange(trial.number, text_of(entry.get("prompt")), Call.from_dict(entry))
+                for trial in valid.trials
+                for entry in calls_of(trial).values()
+            ),
+            chat_calls=valid.chat_calls,
+            programs=valid.programs,
+            conversations=talks(study),
+            damage=valid.notes,
+        )
+
+    @cached_property
+    def metric(self) -> str:
+        """Name of what the objective returns; of several the first."""
+        named = self.about.get("task", {}).get("metric", "value")
+        return self.objectives[0].name if len(self.objectives) > 1 else named
+
+    @cached_property
+    def task(self) -> Task:
+        """What is tuned, as far as the study tells."""
+        direction = self.history.direction
+        try:
+            return replace(Task.from_dict(self.about.get("task", {})), metric=self.metric, direction=direction)
+        except (TaskError, TypeError, AttributeError):
+            return Task(metric=self.metric or "value", direction=direction)
+
+    @cached_property
+    def space(self) -> Mapping[str, dict[str, Any]]:
+        """Each hyperparameter's plain description; of another's study as far as its distributions tell."""
+        inferred: dict[str, dict[str, Any]] = {}
+        for trial in self.frozen:
+            inferred |= {name: plain_distribution(distribution) for name, distribution in trial.distributions.items()}
+        return inferred | dict(self.about.get("space", {}))
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Hyperparameters: as the space has them, then whatever else trials have."""
+        found = dict.fromkeys(self.about.get("space", {}))
+        for trial in self.history:
+            found |= dict.fromkeys(trial.configuration)
+        return list(found)
+
+    @cached_property
+    def search_space(self) -> SearchSpace | None:
+        """The search space, where the study tells one."""
+        try:
+            return SearchSpace.from_dict(self.space) if self.space else None
+        except SpaceError:
+            return None
+
+    @cached_property
+    def front(self) -> Front | None:
+        """Of several objectives; None where there is one."""
+        return find_front(self.history, self.objectives) if len(self.objectives) > 1 else None
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader has to know before all else: several objectives, and what is damaged."""
+        several = (
+            f"The study has {len(self.objectives)} objectives. No single trial is best. {self.front.in_words()} What "
+            f"names one value (best, default, figures) is about the first objective, {self.metric}, only."
+            if self.front
+            else ""
+        )
+        return (*filter(None, [several]), *self.damage)
+
+    @cached_property
+    def calls(self) -> Mapping[int, tuple[Call, ...]]:
+        """Each trial's calls, as billed."""
+        made: dict[int, tuple[Call, ...]] = {}
+        for exchange in self.exchanges:
+            made[exchange.trial] = (*made.get(exchange.trial, ()), exchange.call)
+        return made
+
+    @cached_property
+    def totals(self) -> Totals:
+        """What all calls took, those of conversations included."""
+        return Totals.of([*(exchange.call for exchange in self.exchanges), *self.chat_calls])
+
+    @cached_property
+    def effects(self) -> EffectsOfStudy:
+        """What each hyperparameter does to the metric, as far as the trials tell."""
+        return EffectsOfStudy(self.search_space, self.history)
+
+    @cached_property
+    def uplift(self) -> Uplift | None:
+        """What the model added over the surrogate's own points; None where nothing can be compared."""
+        compared = any(t.by_model and "alternative" in policy_of(t) for t in self.history)
+        if self.front or self.search_space is None or not compared:
+            return None
+        try:
+            with threadpool_limits(1):
+                return measure_uplift(self.history, self.search_space)
+        except (ArithmeticError, ValueError):  # a study file is anybody's
+            return None
+
+    @property
+    def default(self) -> TrialRecord | None:
+        """The trial of the default configuration, if it finished."""
+        return next((t for t in self.history.finished if t.source == "default"), None)
+
+    @property
+    def best(self) -> TrialRecord | None:
+        """The best trial; of several objectives the one that is best in the first."""
+        return self.history.best
+
+    @property
+    def best_of_model(self) -> TrialRecord | None:
+        """The best trial that the model proposed."""
+        return next((t for t in self.history.ranked if t.by_model), None)
+
+    @property
+    def sources(self) -> Counter[str]:
+        """How many trials each source proposed."""
+        return Counter(t.source for t in self.history if t.configuration)
+
+    @property
+    def fallbacks(self) -> tuple[TrialRecord, ...]:
+        """Trials that had to do without the model although it was asked."""
+        return tuple(t for t in self.history if t.proposal.get("fallback"))
+
+    def gain(self, trial: TrialRecord | None, over: TrialRecord | None) -> float | None:
+        """By how much `trial` is better than `over`, in the metric's own unit; negative when it is worse."""
+        if trial is None or over is None or trial.value is None or over.value is None:
+            return None
+        return over.value - trial.value if self.history.direction == "minimize" else trial.value - over.value
+
+    def cost_of(self, trial: TrialRecord) -> float | None:
+        """US dollars for the calls of a trial; None as soon as one is unknown."""
+        costs = [call.cost_usd for call in self.calls.get(trial.number, ())]
+        return None if None in costs else math.fsum(c for c in costs if c is not None)
+
+    def verdict(self) -> str:
+        """What the model added over the default configuration, in a sentence."""
+        metric, best, default = self.metric, self.best_of_model, self.default
+        if best is None and not self.totals.calls:
+            return "No language model was asked."
+        if best is None:
+            ended = "meets the constraints" if any(t.by_model for t in self.history.finished) else "has finished"
+            return f"No trial that the language model proposed {ended}, so there is nothing to credit it with."
+        if default is None:
+            return f"The language model reached {metric} {best.value:.6g} (trial {best.number}); no default to compare."
+        if not self.history.counts(default):
+            return (
+                f"The language model reached {metric} {best.value:.6g} (trial {best.number}); the default "
+                "configuration violates constraints, so it is no comparison."
+            )
+        gain = self.gain(best, default)
+        assert gain is not None
+        compared = f"best {metric} {best.value:.6g} (trial {best.number}) against {default.value:.6g}"
+        if gain == 0:
+            return f"The language model added nothing over the default configuration: {compared}."
+        if gain < 0:
+            return f"The language model did not reach the default configuration: {compared}."
+        relative = f", {gain / abs(default.value):.1%} better" if default.value else ""
+        return (
+            f"The language model added {gain:.4g} over the default configuration: {compared}{relative}. "
+            f"{'' if self.history.best is best else 'The best trial of all was not its own. '}"
+            "One study, one seed: no more than a hint."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for programs: strict JSON, in which a number that is not finite is null."""
+        best = self.history.best
+        data: dict[str, Any] = {
+            "study": self.name,
+            "metric": self.metric,
+            "direction": self.history.direction,
+            "best": plain_trial(best) if best else None,
+            "default": plain_trial(self.default) if self.default else None,
+            "verdict": self.verdict(),
+            "uplift": self.uplift.to_dict() if self.uplift else None,
+            "front": self.front.to_dict() if self.front else None,
+            "effects": self.effects.shares,
+            "sources": dict(self.sources),
+            "fallbacks": [t.number for t in self.fallbacks],
+            "calls": self.totals.calls,
+            "failed_calls": self.totals.failed_calls,
+            "input_tokens": self.totals.input_tokens,
+            "output_tokens": self.totals.output_tokens,
+            "cost_usd": self.totals.cost_usd,
+            "trials": [plain_trial(t) | {"cost_usd": self.cost_of(t)} for t in self.history],
+        }
+        return {key: finite(value) for key, value in data.items()}
+
+
+def plain_distribution(distribution: optuna.distributions.BaseDistribution) -> dict[str, Any]:
+    """A distribution as the space's plain form has it."""
+    match distribution:
+        case optuna.distributions.CategoricalDistribution():
+            return {"type": "categorical", "choices": list(distribution.choices)}
+        case optuna.distributions.FloatDistribution() | optuna.distributions.IntDistribution():
+            kind = "float" if isinstance(distribution, optuna.distributions.FloatDistribution) else "int"
+            log = {"log": True} if distribution.log else {}
+            return {"type": kind, "low": distribution.low, "high": distribution.high, **log}
+    return {"type": type(distribution).__name__}
+
+
+def plain_trial(trial: TrialRecord) -> dict[str, Any]:
+    """A trial as plain data."""
+    return {
+        "trial": trial.number,
+        "state": trial.state,
+        "value": trial.value,
+        "values": list(trial.values),
+        "configuration": trial.configuration,
+        "source": trial.source,
+        "reason": trial.proposal.get("reason", ""),
+        "fallback": trial.proposal.get("fallback", ""),
+        "repairs": list(trial.proposal.get("repairs", [])),
+        "error": trial.error,
+        "seconds": trial.seconds,
+        "extra": trial.extra,
+        "constraints": trial.constraints,
+    }
+
+
+def finite(data: Any) -> Any:
+    """The same with None in place of numbers that JSON does not have."""
+    match data:
+        case float() if not math.isfinite(data):
+            return None
+        case Mapping():
+            return {key: finite(value) for key, value in data.items()}
+        case list() | tuple():
+            return [finite(value) for value in data]
+    return data
+
+
+def text_of(entry: object) -> str:
+    """A text, where there is one."""
+    return entry if isinstance(entry, str) else ""

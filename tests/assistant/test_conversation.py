@@ -55,7 +55,7 @@ def tool_results(model: ScriptedModel) -> list[str]:
         ("trial", '{"number": 99}', ["error: there is no trial 99; the numbers go up to 5"]),
         ("best", "{}", ["best: trial 1", "default: trial 0", "50.0% better"]),
         ("best", "null", ["best: trial 1"]),
-        ("importances", "{}", ["C: ", "gamma: "]),
+        ("effects", "{}", ["C: ", "gamma: "]),
         ("failures", "", ["trial 2, 5: MemoryError"]),
         ("curve", '{"number": 1}', ["0: 0.425, 1: 0.275"]),
         ("curve", '{"number": 2}', ["no intermediate values"]),
@@ -103,12 +103,12 @@ def test_tools_are_offered_with_their_schemas_and_only_where_they_make_sense(tmp
         (Subject(logs=(log,)), {"lines"}),
         (
             Subject(study()),
-            {"trials", "trial", "best", "importances", "failures", "curve", "space", "near"}
+            {"trials", "trial", "best", "effects", "failures", "curve", "space", "near"}
             | {"propose_configuration", "propose_space"},
         ),
         (
             Subject(optuna.create_study()),
-            {"trials", "trial", "best", "importances", "failures", "curve", "space", "near"},
+            {"trials", "trial", "best", "effects", "failures", "curve", "space", "near"},
         ),
     ):
         conversation, model = talk(["ok"], subject)
@@ -314,7 +314,7 @@ def test_secrets_reach_no_prompt_and_no_record(tmp_path: Path, monkeypatch: pyte
     files = {"logs": (read_log(str(tmp_path / "train.log")),), "scripts": (read_script(str(tmp_path / "train.py")),)}
     tape = tmp_path / "tape.jsonl"
     sent = []
-    for subject in (Subject(about, **files), Subject(other)):  # type: ignore[arg-type]
+    for subject in (Subject(about, **files), Subject(other)):
         model = ScriptedModel([wants("trial", '{"number": 0}'), wants("lines", '{"source": "log", "first": 1}'), "ok"])
         recorded = RecordingModel(model, tape)
         conversation = Conversation(Ledger(recorded), subject)

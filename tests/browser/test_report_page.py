@@ -15,7 +15,7 @@ from tunewise.report import report
 from tunewise.testing.studies import sample_study
 
 FIGURES = {
-    *("progress", "importances", "parallel", "curves", "added", "credit", "spending"),
+    *("progress", "effects", "parallel", "curves", "added", "credit", "spending"),
     *(f"surrogate-{k}{what}" for k in range(3) for what in ("", "-doubt")),
     *(f"slice-{k}" for k in range(5)),
 }

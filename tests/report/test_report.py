@@ -13,7 +13,6 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState, create_trial
-from tunewise.study.validated import STUDY_KEY
 
 from support.report_pages import Page, assert_inert, texts
 from tunewise.errors import TrialFailed
@@ -24,6 +23,7 @@ from tunewise.report import Format, report
 from tunewise.sampler import LLMSampler
 from tunewise.space import Categorical, Float, Int, SearchSpace
 from tunewise.study.tune import tune
+from tunewise.study.validated import STUDY_KEY
 from tunewise.task import Task
 
 EVIL = "</script><script>alert(1)</script>{{7*7}}<img src=http://evil.example/x onerror=alert(2)>\u202e\x1b[31m"
@@ -117,7 +117,7 @@ def study() -> optuna.Study:
 
 def test_the_page_shows_what_the_study_is(study: optuna.Study) -> None:
     made = page(study)
-    assert {"progress", "parallel", "importances", "spending", "slice-0", "slice-1", "slice-2"} <= made.plots.keys()
+    assert {"progress", "parallel", "effects", "spending", "slice-0", "slice-1", "slice-2"} <= made.plots.keys()
     assert "The language model " in made.text
     rows = [a for t, a in made.tags if t == "tr" and "data-source" in a]
     assert len(rows) == 30
@@ -286,7 +286,7 @@ def weird() -> dict[str, optuna.Study]:
         "foreign": foreign(*mixed),
         "is damaged and was left out": foreign(*damaged, **bad),
         "What may be chosen": foreign(**odd),
-        "Fewer than 4 trials finished with different values": foreign(*({**t, "value": 1.0} for t in numbers(8))),
+        "The trials do not tell which hyperparameter matters": foreign(*({**t, "value": 1.0} for t in numbers(8))),
     }
 
 

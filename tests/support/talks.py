@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import optuna
-from tunewise.study.validated import STUDY_KEY
 
 from tunewise import DataCard, Float, Int, SearchSpace, Task
 from tunewise.assistant.conversation import Conversation, Event, Said
@@ -17,6 +16,7 @@ from tunewise.llm.base import ChatReply, ToolCall
 from tunewise.llm.ledger import Caps, Ledger
 from tunewise.llm.scripted import ScriptedModel
 from tunewise.study.storage import Storage, open_storage
+from tunewise.study.validated import STUDY_KEY
 
 SPACE = SearchSpace(
     {

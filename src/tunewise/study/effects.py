@@ -17,6 +17,7 @@ from tunewise.space.values import contains
 
 if TYPE_CHECKING:
     from tunewise.surrogate import Surrogate
+    from tunewise.surrogate.effects import Estimate
 
 __all__ = ["EffectsOfStudy", "best_and_latest"]
 
@@ -24,8 +25,6 @@ MAX_TRIALS = 300
 """Trials behind the surrogate, the best and the latest: its fit takes the cube of their number."""
 LEAST = 3
 """Finished trials below which there is no surrogate."""
-LEAST_FOR_SHARES = 4
-"""Finished trials below which a ranking of hyperparameters would be noise."""
 
 
 @dataclass(frozen=True)
@@ -72,17 +71,22 @@ class EffectsOfStudy:
             )
 
     @cached_property
-    def shares(self) -> dict[str, float]:
-        """Each hyperparameter's share of all main effects, the greatest first; empty where the trials tell nothing."""
-        if len(self.finished) < LEAST_FOR_SHARES or len({t.value for t in self.finished}) == 1:
+    def estimates(self) -> dict[str, Estimate]:
+        """What is known of each hyperparameter, the greatest share first."""
+        if len({t.value for t in self.finished}) < 2:
             return {}
         try:
             with threadpool_limits(1):
                 found = self.surrogate.effects() if self.surrogate else ()
         except (ArithmeticError, ValueError):  # a study file is anybody's
             return {}
-        told = {one.name: round(one.sensitivity, 3) for one in found if one.sensitivity > 0}
-        return dict(sorted(told.items(), key=lambda item: -item[1]))
+        told = [(one.name, one.estimate) for one in found if one.estimate]
+        return dict(sorted(told, key=lambda item: -item[1].share))
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The share of each hyperparameter in all main effects, the greatest first, as far as the trials tell."""
+        return {name: round(estimate.share, 3) for name, estimate in self.estimates.items()}
 
     @property
     def order(self) -> Sequence[str]:

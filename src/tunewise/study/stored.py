@@ -17,7 +17,6 @@ from tunewise.errors import SpaceError, TaskError
 from tunewise.history import History, TrialRecord
 from tunewise.llm.ledger import Call, Totals
 from tunewise.objectives import Objective
-from tunewise.plain import Plain
 from tunewise.proposers.credit import policy_of
 from tunewise.proposers.uplift import Uplift, measure_uplift
 from tunewise.space import SearchSpace

@@ -98,7 +98,7 @@ def mixed(seed: int) -> Problem:
     )
     rng = np.random.default_rng([seed, 3])
     rate, width, depth = rng.uniform(-3.5, -1.5), rng.integers(64, 512), rng.integers(2, 6)
-    penalty = dict(zip(space["activation"].choices, rng.permutation([0, 0.15, 0.3, 0.8]), strict=True))
+    penalty = dict(zip(space["activation"].grid(9), rng.permutation([0, 0.15, 0.3, 0.8]), strict=True))
 
     def function(c: Mapping[str, Any]) -> float:
         best_rate = rate if c["normalize"] else rate - 0.7

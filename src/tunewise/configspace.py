@@ -26,12 +26,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from optuna.distributions import FloatDistribution
 
 from tunewise.errors import SpaceError
-from tunewise.space import Categorical, Float, Hyperparameter, Int, SearchSpace, Value, shorten
-from tunewise.space.hyperparameter import NO_DEFAULT, condition
-from tunewise.space.plain import from_plain, to_plain
+from tunewise.space import NO_DEFAULT, Categorical, Float, Hyperparameter, Int, SearchSpace, Value, shorten
+from tunewise.space.hyperparameter import condition
+from tunewise.space.plain import from_plain
+from tunewise.space.values import as_number
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
@@ -53,7 +53,7 @@ def to_configspace(space: SearchSpace) -> ConfigurationSpace:
     config_space = library()
     exported = {}
     for order, (name, hyperparameter) in enumerate(space.items()):
-        meta = {META: {"order": order, **to_plain(hyperparameter)}}
+        meta = {META: {"order": order, **hyperparameter.to_plain()}}
         try:
             exported[name] = export(name, hyperparameter, meta)
         except (TypeError, ValueError, OverflowError) as error:
@@ -117,27 +117,27 @@ def export(name: str, hyperparameter: Hyperparameter, meta: Mapping[str, Any]) -
     more: dict[str, Any] = {"meta": meta}
     if hyperparameter.default is not NO_DEFAULT:
         more["default_value"] = export_value(hyperparameter, hyperparameter.default)
-    if hyperparameter.choices:
-        choices = [export_value(hyperparameter, choice) for choice in hyperparameter.choices]
-        return config_space.CategoricalHyperparameter(name, choices, **more)
-    distribution: Any = hyperparameter.distribution
-    if distribution.low == distribution.high:
-        return config_space.Constant(name, distribution.low, meta=meta)
-    if is_grid(hyperparameter):
-        return config_space.OrdinalHyperparameter(name, grid(hyperparameter), **more)
-    is_float = isinstance(distribution, FloatDistribution)
-    kind = config_space.UniformFloatHyperparameter if is_float else config_space.UniformIntegerHyperparameter
-    return kind(name, distribution.low, distribution.high, log=distribution.log, **more)
+    match hyperparameter:
+        case Float(low=low, high=high) | Int(low=low, high=high) if low == high:
+            return config_space.Constant(name, low, meta=meta)
+        case Float(low=low, high=high, log=log) if not is_grid(hyperparameter):
+            return config_space.UniformFloatHyperparameter(name, low, high, log=log, **more)
+        case Int(low=low, high=high, log=log) if not is_grid(hyperparameter):
+            return config_space.UniformIntegerHyperparameter(name, low, high, log=log, **more)
+        case Float() | Int():
+            return config_space.OrdinalHyperparameter(name, list(hyperparameter.grid(LARGEST_GRID)), **more)
+    choices = [export_value(hyperparameter, choice) for choice in hyperparameter.grid(LARGEST_GRID)]
+    return config_space.CategoricalHyperparameter(name, choices, **more)
 
 
 def export_value(hyperparameter: Hyperparameter, value: Value) -> Value:
     """A value of a hyperparameter as it is called in ConfigSpace."""
     value, _ = hyperparameter.coerce(value)
-    if hyperparameter.choices:
-        return label(value, hyperparameter.choices)
-    distribution: Any = hyperparameter.distribution
-    if isinstance(value, float) and not is_grid(hyperparameter) and distribution.low != distribution.high:
-        return float(np.round(value, PLACES))
+    match hyperparameter:
+        case Categorical():
+            return label(value, hyperparameter.names)
+        case Float(low=low, high=high) if not is_grid(hyperparameter) and low != high:
+            return float(np.round(as_number(value), PLACES))
     return value
 
 
@@ -152,16 +152,12 @@ def label(value: Value, choices: Sequence[Value]) -> Value:
 
 def is_grid(hyperparameter: Hyperparameter) -> bool:
     """Whether it has a step other than that of its kind, and few enough values to list them."""
-    distribution: Any = hyperparameter.distribution
-    standard = None if isinstance(distribution, FloatDistribution) else 1
-    return distribution.step != standard and 1 < hyperparameter.count <= LARGEST_GRID
-
-
-def grid(hyperparameter: Hyperparameter) -> list[Value]:
-    """The values of a hyperparameter with a step."""
-    distribution: Any = hyperparameter.distribution
-    steps = range(int(hyperparameter.count))
-    return [hyperparameter.coerce(distribution.low + i * distribution.step)[0] for i in steps]
+    match hyperparameter:
+        case Float(step=step):
+            return step is not None and 1 < hyperparameter.count <= LARGEST_GRID
+        case Int(step=step):
+            return step != 1 and 1 < hyperparameter.count <= LARGEST_GRID
+    return False
 
 
 def from_meta(plain: Mapping[str, Mapping[str, Any]]) -> SearchSpace:

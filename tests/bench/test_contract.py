@@ -103,7 +103,7 @@ def outside(problem: Problem, inner: Mapping[str, Value]) -> Configuration:
         case Shifted():
             by, log = problem.by, {n: getattr(h.distribution, "log", False) for n, h in problem.space.items()}
             here = outside(problem.inner, inner)
-            kinds = {n: h.type for n, h in problem.space.items()}
+            kinds = {n: h.kind for n, h in problem.space.items()}
             return {
                 n: v * by[n] if log[n] and kinds[n] == "float" else v + by[n]  # type: ignore[operator]
                 for n, v in here.items()

@@ -17,8 +17,9 @@ from tunewise.errors import InvalidReply
 from tunewise.plain import Plain, PlainDict
 from tunewise.prompts import parse, relaxed
 from tunewise.prompts.parse import parse_batch
-from tunewise.prompts.views import exactly, show
+from tunewise.prompts.views import show
 from tunewise.space import Configuration
+from tunewise.space.values import exactly
 
 SPACE = SearchSpace(
     {

@@ -17,7 +17,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from support.strategies import search_spaces, spaces_with_configuration
 from tunewise import Categorical, Float, Int, SearchSpace
 from tunewise.errors import InvalidReply, SpaceError
-from tunewise.space import Configuration, Hyperparameter
+from tunewise.space import Configuration
 
 SVC = SearchSpace(
     {
@@ -40,7 +40,7 @@ BAD_PLAIN: dict[str, tuple[Any, str]] = {
     "no hyperparameter": ({"x": 3}, "x: 3 is not a hyperparameter"),
     "no name": ({" ": number()["x"]}, "is not a name"),
     "name is a number": ({1: number()["x"]}, "1 is not a name"),
-    "unknown type": (number(type="real"), "'real' is unknown. The types are float, int and categorical"),
+    "unknown type": (number(type="real"), "'real' is unknown. Write {type: float"),
     "type is a list": (number(type=["float"]), "is unknown"),
     "unknown key": (number(defualt=1), "Did you mean default"),
     "key of another type": (number(choices=[1]), "'choices' is unknown for type float"),
@@ -67,9 +67,7 @@ BAD_PLAIN: dict[str, tuple[Any, str]] = {
     "choices are text": ({"x": {"type": "categorical", "choices": "abc"}}, "not a list"),
     "no choices": ({"x": {"type": "categorical", "choices": []}}, "not a list"),
     "choice listed twice": ({"x": {"type": "categorical", "choices": ["a", "a"]}}, "'a' is listed twice"),
-    "choices that are one to Optuna": ({"x": {"type": "categorical", "choices": [1, True]}}, "True is listed twice"),
-    "choice is a list": ({"x": {"type": "categorical", "choices": [[1]]}}, "Name it by a text"),
-    "choice is NaN": ({"x": {"type": "categorical", "choices": [math.nan]}}, "Name it by a text"),
+    "list is listed twice": ({"x": {"type": "categorical", "choices": [[1], [1]]}}, "listed twice"),
     "when is no mapping": (number(when="y"), "not a mapping"),
     "when names no value": (number(when={"y": []}), "can never hold"),
     "when on an unknown name": (number() | {"y": number(when={"X": 1})["x"]}, r"there is no X\. The names are|mean x"),
@@ -99,7 +97,7 @@ def test_a_wrong_definition_is_named(plain: Any, message: str) -> None:
     [
         lambda: SearchSpace({"x": 3}),  # type: ignore[dict-item]
         lambda: SearchSpace.from_distributions({"x": "uniform"}),  # type: ignore[dict-item]
-        lambda: Hyperparameter(FloatDistribution(0, 1), default=2),
+        lambda: Float(0, 1, default=2),
         lambda: SVC.restricted({}),
     ],
 )
@@ -210,7 +208,7 @@ def test_rounding_is_no_repair() -> None:
 
 def test_choices_of_any_type_keep_their_type() -> None:
     space = SearchSpace({"x": Categorical([1, "1", None, False, 0.5, "none"])})
-    for choice in space["x"].choices:
+    for choice in space["x"].grid(9):
         value = space.coerce({"x": choice}).configuration["x"]
         assert (type(value), value) == (type(choice), choice)
     flag = SearchSpace({"x": Categorical([True, False])})
@@ -244,9 +242,8 @@ def test_decode_reverses_encode(drawn: tuple[SearchSpace, Configuration]) -> Non
     back = space.decode(point)
     assert list(back) == list(configuration)
     for name, value in configuration.items():
-        if space[name].type == "float":
-            low, high = space[name].distribution.low, space[name].distribution.high  # type: ignore[union-attr]
-            assert back[name] == pytest.approx(value, rel=1e-9, abs=1e-9 * (high - low))
+        if isinstance(known := space[name], Float):
+            assert back[name] == pytest.approx(value, rel=1e-9, abs=1e-9 * (known.high - known.low))
         else:
             assert (type(back[name]), back[name]) == (type(value), value)
 
@@ -318,7 +315,7 @@ def test_count() -> None:
     assert tree.count == 2 + (2 * 2 + 2)
     many = {f"use_{i}": Categorical([True, False]) for i in range(30)}
     parts = {f"with_{i}": Int(1, 3, when={f"use_{i}": True}) for i in range(30)}
-    assert SearchSpace(many | parts).count == 6**30
+    assert SearchSpace({**many, **parts}).count == 6**30
     assert SearchSpace({"x": Float(3, 3), "y": Float(0, 1, step=0.25)}).count == 5
 
 
@@ -370,4 +367,4 @@ def test_a_mapping_may_hold_hyperparameters_distributions_and_plain_data() -> No
     space = SearchSpace.from_dict(
         {"a": Float(0, 1), "b": IntDistribution(1, 3), "c": {"type": "categorical", "choices": ["x", "y"]}}
     )
-    assert [h.type for h in space.values()] == ["float", "int", "categorical"]
+    assert [h.kind for h in space.values()] == ["float", "int", "categorical"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ def ints(draw: st.DrawFn, /, **more: Any) -> Hyperparameter:
 @st.composite
 def categoricals(draw: st.DrawFn, /, **more: Any) -> Hyperparameter:
     """A categorical with choices of any mixture of types."""
-    choices = st.lists(choice_values, min_size=1, max_size=5, unique=True)  # 1, 1.0 and True are one choice to Optuna
+    choices = st.lists(choice_values, min_size=1, max_size=5, unique_by=repr)  # 1, 1.0 and True are three choices
     return Categorical(draw(choices), **more)
 
 
@@ -63,9 +64,7 @@ def search_spaces(draw: st.DrawFn, /, max_size: int = 5) -> SearchSpace:
         more: dict[str, Any] = {"description": draw(texts), "when": when}
         hyperparameter = draw(st.one_of(floats(**more), ints(**more), categoricals(**more)))
         default = draw(st.one_of(st.just(NO_DEFAULT), some_values(hyperparameter)))
-        space[name] = Hyperparameter(
-            hyperparameter.distribution, default, hyperparameter.description, hyperparameter.when
-        )
+        space[name] = replace(hyperparameter, default=default)
     order = draw(st.permutations(list(space)))
     return SearchSpace({name: space[name] for name in order})
 

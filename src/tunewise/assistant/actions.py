@@ -20,10 +20,10 @@ from tunewise.assistant.tools import Arguments, space_of
 from tunewise.errors import InvalidReply, SpaceError
 from tunewise.history import PROPOSAL_KEY
 from tunewise.llm.base import ToolCall
-from tunewise.prompts.views import clip, describe, exactly, outcome, show
+from tunewise.prompts.views import clip, describe, outcome, show
 from tunewise.secrets import mask
 from tunewise.space import SearchSpace
-from tunewise.space.plain import to_plain
+from tunewise.space.values import exactly
 
 __all__ = ["ACTIONS", "Plan", "ProposeConfiguration", "ProposeSpace", "blocks_in", "plan_for"]
 
@@ -152,7 +152,7 @@ def plan_space(subject: Subject, asked: ProposeSpace, write_space: Callable[[Sea
         changed = SearchSpace.from_dict(plain)
     except SpaceError as error:
         raise InvalidReply(str(error)) from None
-    differing = [name for name in space if to_plain(space[name]) != to_plain(changed[name])]
+    differing = [name for name in space if space[name].to_plain() != changed[name].to_plain()]
     if not differing:
         raise InvalidReply("This is the space as it is. Change something.")
     difference = [

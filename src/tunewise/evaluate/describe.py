@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import math
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -12,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from tunewise.errors import InvalidReply, SpaceError
+from tunewise.errors import SpaceError
 from tunewise.evaluate.estimator import check_estimator, check_parameter
-from tunewise.space import NO_DEFAULT, Hyperparameter, NoDefault, SearchSpace, Value
+from tunewise.space import NO_DEFAULT, Hyperparameter, SearchSpace
 from tunewise.task import DataCard, Direction, Task
 
 __all__ = ["describe_data", "describe_estimator"]
@@ -58,7 +57,9 @@ def describe_estimator(
         described[name] = replace(
             hyperparameter,
             description=hyperparameter.description or documentation(params[owner] if owner else estimator, own_name),
-            default=default_of(hyperparameter, params[name]),
+            default=hyperparameter.match(params[name])
+            if hyperparameter.default is NO_DEFAULT
+            else hyperparameter.default,
         )
     card = None if X is None else replace(describe_data(X, y, estimator), name=data_name)
     task = Task(model=model_of(estimator), library=library_of(estimator), data=card, metric=metric, direction=direction)
@@ -96,23 +97,6 @@ def balance(shares: np.ndarray[Any, Any]) -> str:
     if high < 1.5 * low:
         return f"balanced classes, each with about {1 / len(shares):.0%} of the rows"
     return f"unbalanced classes: the largest holds {high:.0%} of the rows, the smallest {low:.1%}"
-
-
-def default_of(hyperparameter: Hyperparameter, current: object) -> Value | NoDefault:
-    """The default that is stated, or else the current value where the space allows exactly that."""
-    if hyperparameter.default is not NO_DEFAULT:
-        return hyperparameter.default
-    if isinstance(current, np.generic):
-        current = current.item()
-    if hyperparameter.choices:
-        same = [c for c in hyperparameter.choices if type(c) is type(current) and c == current]
-        return same[0] if same else NO_DEFAULT
-    if isinstance(current, bool) or not isinstance(current, int | float) or not math.isfinite(current):
-        return NO_DEFAULT
-    with suppress(InvalidReply):
-        value, broken_rule = hyperparameter.coerce(current)
-        return NO_DEFAULT if broken_rule else value
-    return NO_DEFAULT
 
 
 def documentation(owner: object, name: str) -> str:

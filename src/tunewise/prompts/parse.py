@@ -251,7 +251,7 @@ def read(draft: Draft, space: SearchSpace, base: Mapping[str, Value] | None = No
         name = key if key in space else names.get(normalized(key))
         if name is None:
             unknown += [] if REMARKS.fullmatch(key) else [key]
-        elif base is None or value is not None or None in space[name].choices:
+        elif base is None or value is not None or space[name].match(None) is None:
             given[key] = as_meant(value, space, name)
     try:
         coerced = space.coerce({**{k: v for k, v in (base or {}).items() if k not in given}, **given})
@@ -271,7 +271,7 @@ def as_meant(value: Plain, space: SearchSpace, name: str) -> Plain:
     Raises:
         InvalidReply: Both readings do, or none.
     """
-    if not isinstance(value, str) or space[name].choices or len(value) > 64:
+    if not isinstance(value, str) or not space[name].ordered or len(value) > 64:
         return value
     text = value.strip().replace("\u2212", "-")
     if re.fullmatch(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?", text):

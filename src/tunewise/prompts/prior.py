@@ -9,10 +9,9 @@ from typing import Any, ClassVar
 from tunewise.errors import InvalidReply
 from tunewise.prompts.parse import parts, readable
 from tunewise.prompts.relaxed import scan
-from tunewise.prompts.schema import strict_object, value_schema
-from tunewise.prompts.views import exactly, placeholder
+from tunewise.prompts.schema import strict_object
 from tunewise.space import Hyperparameter, SearchSpace, Value
-from tunewise.space.values import as_number, normalized, shorten
+from tunewise.space.values import as_number, exactly, normalized, shorten
 from tunewise.task import Task
 
 __all__ = ["Guess", "PriorView", "parse_prior", "prior_schema", "read_guesses"]
@@ -39,12 +38,12 @@ class PriorView:
     @property
     def numeric(self) -> bool:
         """Whether some hyperparameter has a range."""
-        return any(not h.choices for h in self.space.values())
+        return any(h.ordered for h in self.space.values())
 
     @property
     def categorical(self) -> bool:
         """Whether some hyperparameter has none."""
-        return any(h.choices for h in self.space.values())
+        return any(not h.ordered for h in self.space.values())
 
     @property
     def conditional(self) -> bool:
@@ -81,8 +80,8 @@ class Guess:
 
 def example_of(hyperparameter: Hyperparameter) -> str:
     """A guess with placeholders."""
-    value = placeholder(hyperparameter)
-    bounds = "" if hyperparameter.choices else f', "low": {value}, "high": {value}'
+    value = hyperparameter.placeholder
+    bounds = f', "low": {value}, "high": {value}' if hyperparameter.ordered else ""
     return f'{{"best": {value}{bounds}, "confidence": <from 0 to 1>}}'
 
 
@@ -90,8 +89,8 @@ def prior_schema(space: SearchSpace) -> dict[str, Any]:
     """Strict schema of a prior for every hyperparameter."""
     guesses = {}
     for name, hyperparameter in space.items():
-        value = value_schema(replace(hyperparameter, when={}))
-        keys = ("best",) if hyperparameter.choices else ("best", "low", "high")
+        value = replace(hyperparameter, when={}).schema()
+        keys = ("best", "low", "high") if hyperparameter.ordered else ("best",)
         confidence = {"type": "number", "minimum": 0, "maximum": 1}
         guesses[name] = strict_object({**dict.fromkeys(keys, value), "confidence": confidence})
     return strict_object({"prior": strict_object(guesses)})
@@ -148,14 +147,14 @@ def read_guess(given: object, hyperparameter: Hyperparameter) -> Guess:
     if not isinstance(given, Mapping):
         raise InvalidReply(f"it must be an object, not {shorten(given)}")
     plain = {normalized(str(key)): value for key, value in given.items()}
-    needed = ("best", "confidence") if hyperparameter.choices else ("best", "low", "high", "confidence")
+    needed = (*(("best", "low", "high") if hyperparameter.ordered else ("best",)), "confidence")
     if missing := [key for key in needed if key not in plain]:
         raise InvalidReply(f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing")
     confidence = as_number(plain["confidence"])
     if not 0 <= confidence <= 1:
         raise InvalidReply(f"confidence = {confidence:g} must lie between 0 and 1")
     best, _ = hyperparameter.coerce(plain["best"])
-    if hyperparameter.choices:
+    if not hyperparameter.ordered:
         return Guess(best, None, None, float(confidence))
     numbers = [hyperparameter.coerce(plain[key])[0] for key in ("best", "low", "high")]
     ordered = sorted(numbers, key=as_number)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
-from tunewise.prompts.views import BOLDNESS, exactly
-from tunewise.space import Hyperparameter, SearchSpace
+from tunewise.prompts.views import BOLDNESS
+from tunewise.space import SearchSpace
 
 MAX_ANALYSIS = 600
 MAX_REASON = 200
@@ -16,7 +13,7 @@ MAX_REASON = 200
 
 def reply_schema(space: SearchSpace, *, reasoning: bool) -> dict[str, Any]:
     """Strict schema: every key is required; one that may not exist under its condition may be null."""
-    configuration = strict_object({name: value_schema(h) for name, h in space.items()})
+    configuration = strict_object({name: h.schema() for name, h in space.items()})
     if not reasoning:
         return configuration
     return strict_object({"analysis": {"type": "string", "maxLength": MAX_ANALYSIS}, "configuration": configuration})
@@ -44,15 +41,3 @@ def strict_object(properties: dict[str, Any]) -> dict[str, Any]:
         "required": list(properties),
         "additionalProperties": False,
     }
-
-
-def value_schema(hyperparameter: Hyperparameter) -> dict[str, Any]:
-    """The allowed values, as far as JSON Schema can say."""
-    optional = bool(hyperparameter.when)
-    match hyperparameter.distribution:
-        case CategoricalDistribution(choices=choices):
-            allowed = [json.loads(exactly(choice)) for choice in choices]
-            return {"enum": [*allowed, None] if optional and None not in choices else allowed}
-        case FloatDistribution(low=low, high=high) | IntDistribution(low=low, high=high):
-            kind = "number" if hyperparameter.type == "float" else "integer"
-            return {"type": [kind, "null"] if optional else kind, "minimum": low, "maximum": high}

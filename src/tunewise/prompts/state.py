@@ -162,7 +162,7 @@ class StateView:
     def _in_words(self, effect: Effect) -> str:
         if effect.estimate is None:
             return f"{effect.name}: not known yet"
-        known, numeric = effect.estimate, not self.space[effect.name].choices
+        known, numeric = effect.estimate, self.space[effect.name].ordered
         better = "larger is better" if known.trend < 0 else "smaller is better"
         direction = f"{better}, " if numeric and abs(known.trend) >= CLEAR else ""
         good = (" to " if numeric else " or ").join(map(brief, known.good))

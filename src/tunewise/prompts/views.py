@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, Protocol
 
-from optuna.distributions import CategoricalDistribution, FloatDistribution
-
 from tunewise.history import History, TrialRecord
 from tunewise.objectives import Objective
 from tunewise.prompts.aim import describe_aim, describe_front, goal_of
 from tunewise.space import NO_DEFAULT, Hyperparameter, SearchSpace, Value
+from tunewise.space.values import exactly
 from tunewise.task import Task
 
 MAX_ERROR = 300
@@ -86,7 +84,7 @@ class ProblemView:
     @property
     def example(self) -> str:
         """An object with every key and a placeholder for every value, so that nobody copies numbers from it."""
-        return "{" + ", ".join(f"{exactly(name)}: {placeholder(h)}" for name, h in self.space.items()) + "}"
+        return "{" + ", ".join(f"{exactly(name)}: {h.placeholder}" for name, h in self.space.items()) + "}"
 
 
 @dataclass(frozen=True)
@@ -258,39 +256,15 @@ def show_value(value: Value) -> str:
     return f"{value:.5g}" if isinstance(value, float) else exactly(value)
 
 
-def exactly(value: Value) -> str:
-    """A value as JSON, so that who copies a bound or a choice has it; what JSON lacks (another's choices) as Python."""
-    return (
-        repr(value).removesuffix(".0")
-        if isinstance(value, float)
-        else json.dumps(value, ensure_ascii=False, default=repr)
-    )
-
-
 def describe(name: str, hyperparameter: Hyperparameter) -> str:
     """A hyperparameter in a line: type, range, scale, default, condition, meaning."""
-    facts = []
-    match hyperparameter.distribution:
-        case CategoricalDistribution(choices=choices):
-            facts.append(f"one of {', '.join(map(exactly, choices))}")
-        case distribution:
-            kind = "uniform float" if isinstance(distribution, FloatDistribution) else "uniform integer"
-            facts.append(f"{kind} from {exactly(distribution.low)} to {exactly(distribution.high)}")
-            if distribution.log:
-                facts.append("logarithmic scale")
-            if distribution.step not in (None, 1):
-                facts.append(f"in steps of {exactly(distribution.step)}")
+    facts = [hyperparameter.describe()]
     if hyperparameter.default is not NO_DEFAULT:
-        facts.append(f"default {exactly(hyperparameter.default)}")
+        facts.append(f"default {hyperparameter.show(hyperparameter.default)}")
     for parent, values in hyperparameter.when.items():
         facts.append(f"exists only when {parent} is {' or '.join(map(exactly, values))}")
     meaning = " ".join(hyperparameter.description.split())
     return f"{name}: {', '.join(facts)}" + (f". {clip(meaning, MAX_DESCRIPTION)}" if meaning else "")
-
-
-def placeholder(hyperparameter: Hyperparameter) -> str:
-    """What stands for a value in the example of a reply."""
-    return {"float": "<number>", "int": "<integer>", "categorical": "<one of its choices>"}[hyperparameter.type]
 
 
 def clip(text: str, limit: int) -> str:

@@ -28,7 +28,7 @@ def default_first(proposer: Proposer) -> Proposer:
             return Proposal(
                 configuration=default,
                 source="default",
-                reason="what the library uses when nobody tunes",
+                reason="your starting point",
                 method="default",
             )
         return (yield from proposer(ask))

@@ -133,7 +133,7 @@ def led(space: SearchSpace, own: Configuration, aim: Configuration) -> bool:
 
 def spread_of(guess: Guess, space: SearchSpace, name: str) -> float:
     """Half the range on the cube, one standard deviation: two to one is 68 %."""
-    if space[name].choices:
+    if not space[name].ordered:
         return NARROWEST
     low, high = space[name].encode([guess.low, guess.high])[:, 0]
     return max(NARROWEST, float(high - low) / 2)

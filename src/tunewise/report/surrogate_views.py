@@ -102,8 +102,8 @@ def look(
 
 def places(space: SearchSpace, name: str) -> list[Value]:
     """Values along a hyperparameter, at most `STOPS`, evenly spread on its own scale."""
-    if space[name].choices:
-        return list(space[name].choices[:STOPS])
+    if not space[name].ordered:
+        return list(space[name].grid(STOPS)[:STOPS])
     return list(dict.fromkeys(space[name].decode([place]) for place in np.linspace(0, 1, STOPS)))
 
 

@@ -1,7 +1,7 @@
 """The search space: which hyperparameters there are, and the one gate from a reply to a configuration.
 
-A `SearchSpace` maps names to hyperparameters. A hyperparameter is an Optuna distribution plus what a
-language model needs to know about it: default, description, and the condition under which it exists.
+A `SearchSpace` maps names to hyperparameters. A hyperparameter has values (`Float`, `Int`,
+`Categorical`) and what a language model needs to know: default, description, the condition under which it exists.
 
 ```python
 space = SearchSpace(
@@ -14,7 +14,9 @@ space = SearchSpace(
 ```
 """
 
-from tunewise.space.hyperparameter import NO_DEFAULT, Categorical, Float, Hyperparameter, Int, NoDefault
+from tunewise.space.categorical import Categorical, Flag
+from tunewise.space.hyperparameter import NO_DEFAULT, Hyperparameter, NoDefault
+from tunewise.space.numbers import Float, Int
 from tunewise.space.searchspace import Coerced, Repair, SearchSpace
 from tunewise.space.values import Configuration, Value, shorten
 
@@ -23,6 +25,7 @@ __all__ = [
     "Categorical",
     "Coerced",
     "Configuration",
+    "Flag",
     "Float",
     "Hyperparameter",
     "Int",

@@ -11,16 +11,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from tunewise.errors import InvalidReply, SpaceError
+from tunewise.plain import Plain
+from tunewise.space.categorical import Flag
 from tunewise.space.hyperparameter import NO_DEFAULT, Hyperparameter
-from tunewise.space.plain import from_plain, to_plain
+from tunewise.space.plain import from_distribution, from_plain
 from tunewise.space.values import Configuration, Value, contains, normalized, shorten
 
 if TYPE_CHECKING:
     import optuna
     from numpy.typing import NDArray
+    from optuna.distributions import BaseDistribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,9 @@ class SearchSpace(Mapping[str, Hyperparameter]):
                 raise SpaceError(f"{name!r} is not a name. Name each hyperparameter by a text.")
             if not isinstance(hyperparameter, Hyperparameter):
                 raise SpaceError(f"{name} = {hyperparameter!r} is not a hyperparameter. Use Float, Int or Categorical.")
-        self._hyperparameters = {n: replace(h, when=self._read_condition(n, h)) for n, h in self.items()}
+        self._hyperparameters = {
+            n: replace(h, when=self._read_condition(n, h)) if h.when else h for n, h in self.items()
+        }
         self._parents_first = self._sort_parents_first()
         starts = np.cumsum([0, *(h.width for h in self._hyperparameters.values())])
         self._columns = {n: slice(int(a), int(b)) for n, a, b in zip(self, starts, starts[1:], strict=False)}
@@ -221,7 +225,7 @@ class SearchSpace(Mapping[str, Hyperparameter]):
             exists = np.array([name in c for c in configurations], dtype=bool)
             block = matrix[:, self._columns[name]]
             block[exists] = hyperparameter.encode([c[name] for c in configurations if name in c])
-            block[~exists] = absent if absent is not None else 0.0 if hyperparameter.choices else 0.5
+            block[~exists] = hyperparameter.absent if absent is None else absent
         return matrix
 
     def decode(self, coordinates: Sequence[float] | NDArray[np.float64]) -> Configuration:
@@ -248,31 +252,47 @@ class SearchSpace(Mapping[str, Hyperparameter]):
         for name, distribution in distributions.items():
             known = self._hyperparameters.get(name)
             if known is None or known.distribution != distribution:
-                kept[name] = Hyperparameter(distribution)  # type: ignore[arg-type]
+                kept[name] = from_distribution(distribution)
             else:
                 kept[name] = replace(known, when={p: v for p, v in known.when.items() if p in distributions})
         return SearchSpace(kept)
 
-    def suggest(self, trial: optuna.Trial) -> Configuration:
-        """Ask an Optuna trial for each hyperparameter that exists, parents first."""
+    def suggest(self, trial: optuna.Trial) -> dict[str, Any]:
+        """Ask an Optuna trial for each hyperparameter that exists, parents first.
+
+        Returns:
+            What the objective gets; see `arguments`.
+        """
         configuration: Configuration = {}
         for name in self._parents_first:
             if self.exists(name, configuration):
-                match self[name].distribution:
-                    case FloatDistribution(low=low, high=high, log=log, step=step):
-                        configuration[name] = trial.suggest_float(name, low, high, log=log, step=step)
-                    case IntDistribution(low=low, high=high, log=log, step=step):
-                        configuration[name] = trial.suggest_int(name, low, high, log=log, step=step)
-                    case CategoricalDistribution(choices=choices):
-                        configuration[name] = trial.suggest_categorical(name, choices)
-        return self.ordered(configuration)
+                configuration[name] = self[name].suggest(name, trial)
+        return self.arguments(self.ordered(configuration))
 
-    def to_dict(self) -> dict[str, dict[str, Any]]:
-        """Plain data, as written in a study file; `from_dict` reads it back without loss."""
-        return {name: to_plain(h) for name, h in self.items()}
+    def arguments(self, configuration: Mapping[str, Value]) -> dict[str, Any]:
+        """A configuration as the objective gets it: choices that have another name there are the choices themselves.
+
+        ```python
+        space = SearchSpace({"layers": Categorical([(64,), (64, 64)])})
+        space.arguments({"layers": "[64, 64]"})  # {"layers": (64, 64)}
+        ```
+        """
+        return {n: self[n].handed(value) if n in self else value for n, value in configuration.items()}
+
+    @property
+    def flags(self) -> frozenset[str]:
+        """The names of options that stand in a command or do not."""
+        return frozenset(name for name, h in self.items() if isinstance(h, Flag))
+
+    def to_dict(self) -> dict[str, dict[str, Plain]]:
+        """Plain data, as written in a study file; `from_dict` reads it back.
+
+        What JSON lacks (NaN, classes) is written by its name, and tuples as lists.
+        """
+        return {name: h.to_plain() for name, h in self.items()}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> SearchSpace:
+    def from_dict(cls, data: Mapping[str, object]) -> SearchSpace:
         """Read the plain form of a study file.
 
         Args:
@@ -294,7 +314,7 @@ class SearchSpace(Mapping[str, Hyperparameter]):
         Raises:
             SpaceError: A distribution is not Optuna's float, int or categorical.
         """
-        return cls({name: Hyperparameter(d) for name, d in distributions.items()})  # type: ignore[arg-type]
+        return cls({name: from_distribution(d) for name, d in distributions.items()})
 
     def _names(self) -> str:
         return ", ".join(f'"{name}"' for name in self)
@@ -308,7 +328,7 @@ class SearchSpace(Mapping[str, Hyperparameter]):
             name = key if key in self else known.get(normalized(str(key)))
             if name is None:
                 unknown.append(str(key))
-            elif value is not None or None in self[name].choices or not self[name].when:
+            elif value is not None or self[name].match(None) is None or not self[name].when:
                 given[name] = value  # null for a conditional hyperparameter means that it does not exist
         if unknown and not given and len(reply) == 1:
             (value,) = reply.values()

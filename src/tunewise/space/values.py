@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import re
+
+import numpy as np
 
 from tunewise.errors import InvalidReply
 
@@ -15,8 +18,14 @@ Configuration = dict[str, Value]
 """One value for each hyperparameter that exists, in the order of the space."""
 
 
+def unwrapped(value: object) -> object:
+    """A scalar of numpy as one of Python."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def as_number(given: object) -> float:
     """A finite number from a reply, which may have written it as text."""
+    given = unwrapped(given)
     if isinstance(given, str) and len(given) <= 64:
         with contextlib.suppress(ValueError):
             given = float(given.strip().replace("_", "x"))  # float("1_0") is 10; a reply that says so is a mistake
@@ -31,19 +40,6 @@ def as_number(given: object) -> float:
     return given
 
 
-def match_choice(given: object, choices: tuple[Value, ...]) -> Value:
-    """The choice that a reply means: the same value, or the same in another spelling."""
-    for choice in choices:
-        if type(choice) is type(given) and choice == given:
-            return choice
-    spelled = spelling(given)
-    alike = [choice for choice in choices if spelling(choice) == spelled]
-    if len(alike) == 1:
-        return alike[0]
-    listed = ", ".join(repr(choice) for choice in choices[:20])
-    raise InvalidReply(f"must be one of {listed}, not {shorten(given)}")
-
-
 def spelling(value: object) -> object:
     """What two spellings of one choice have in common: "1", 1 and 1.0; "None", "null" and None; "ReLU" and "relu"."""
     if isinstance(value, str):
@@ -51,6 +47,8 @@ def spelling(value: object) -> object:
         if len(text) <= 64:
             with contextlib.suppress(ValueError):
                 return float(text)
+        if text[:1] in ("[", "("):
+            return list_spelling(text)
         return {"none": "null"}.get(text, text)
     if value is None:
         return "null"
@@ -61,7 +59,12 @@ def spelling(value: object) -> object:
             return float(value)
         except OverflowError:
             return str(type(value))
-    return repr(list(value) if isinstance(value, tuple) else value).lower()  # choices of others: tuples, classes
+    return list_spelling(repr(value)) if isinstance(value, list | tuple) else repr(value).lower()
+
+
+def list_spelling(text: str) -> str:
+    """What "[64, 32]" and "(64, 32)" have in common."""
+    return re.sub(r"\s+", "", text.lower()).translate(str.maketrans("()'", '[]"')).replace(",]", "]")
 
 
 def contains(values: tuple[Value, ...], value: Value) -> bool:
@@ -69,14 +72,16 @@ def contains(values: tuple[Value, ...], value: Value) -> bool:
     return any(isinstance(v, bool) == isinstance(value, bool) and v == value for v in values)
 
 
-def index_of(value: Value, choices: tuple[Value, ...]) -> int:
-    """Place of a choice, telling 1 from True; -1 when it is none."""
-    return next((i for i, choice in enumerate(choices) if contains((choice,), value)), -1)
-
-
 def normalized(name: str) -> str:
     """What two spellings of one name have in common: "Learning rate" and "learning_rate"."""
     return re.sub(r"[\W_]+", "", name[:200].lower())
+
+
+def exactly(value: object) -> str:
+    """A value as JSON, so that who copies a bound has it; what JSON lacks (another's choices) as Python's text."""
+    if isinstance(value, float):
+        return repr(value).removesuffix(".0")
+    return json.dumps(value, ensure_ascii=False, default=repr)
 
 
 def shorten(value: object, limit: int = 60) -> str:

@@ -12,8 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from tunewise.history import History, TrialRecord
-from tunewise.space import SearchSpace
-from tunewise.space.values import contains
+from tunewise.space import NO_DEFAULT, SearchSpace
 
 if TYPE_CHECKING:
     from tunewise.surrogate import Surrogate
@@ -98,7 +97,7 @@ def has_place(space: SearchSpace, trial: TrialRecord) -> bool:
     """Whether a trial has a place in the space: hyperparameters of other people change their type within a study."""
     known = {name: given for name, given in trial.configuration.items() if name in space}
     return bool(known) and all(
-        contains(space[name].choices, given) if space[name].choices else is_number(given)
+        is_number(given) if space[name].ordered else space[name].match(given) is not NO_DEFAULT
         for name, given in known.items()
     )
 

@@ -20,6 +20,7 @@ from tunewise.objectives import Objective
 from tunewise.proposers.credit import policy_of
 from tunewise.proposers.uplift import Uplift, measure_uplift
 from tunewise.space import SearchSpace
+from tunewise.space.plain import from_distribution
 from tunewise.study.effects import EffectsOfStudy
 from tunewise.study.front import Front, find_front
 from tunewise.study.talks import Talk, talks
@@ -113,7 +114,7 @@ class StoredStudy:
         """Each hyperparameter's plain description; of another's study as far as its distributions tell."""
         inferred: dict[str, dict[str, Any]] = {}
         for trial in self.frozen:
-            inferred |= {name: plain_distribution(distribution) for name, distribution in trial.distributions.items()}
+            inferred |= {name: from_distribution(d).to_plain() for name, d in trial.distributions.items()}
         return inferred | dict(self.about.get("space", {}))
 
     @cached_property
@@ -266,18 +267,6 @@ class StoredStudy:
             "trials": [plain_trial(t) | {"cost_usd": self.cost_of(t)} for t in self.history],
         }
         return {key: finite(value) for key, value in data.items()}
-
-
-def plain_distribution(distribution: optuna.distributions.BaseDistribution) -> dict[str, Any]:
-    """A distribution as the space's plain form has it."""
-    match distribution:
-        case optuna.distributions.CategoricalDistribution():
-            return {"type": "categorical", "choices": list(distribution.choices)}
-        case optuna.distributions.FloatDistribution() | optuna.distributions.IntDistribution():
-            kind = "float" if isinstance(distribution, optuna.distributions.FloatDistribution) else "int"
-            log = {"log": True} if distribution.log else {}
-            return {"type": kind, "low": distribution.low, "high": distribution.high, **log}
-    return {"type": type(distribution).__name__}
 
 
 def plain_trial(trial: TrialRecord) -> dict[str, Any]:

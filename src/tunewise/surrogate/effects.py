@@ -127,7 +127,7 @@ def measure_effects(process: Process, lattice: Lattice, tried: Array, sample: Ar
     return tuple(
         Effect(
             name,
-            estimate(curves[name], total, category=bool(lattice.space[name].choices)) if enough else None,
+            estimate(curves[name], total, category=not lattice.space[name].ordered) if enough else None,
             unexplored(curves[name]),
         )
         for name in lattice.space
@@ -147,7 +147,7 @@ def look_along(dimension: Dimension, process: Process, lattice: Lattice, sample:
     """
     places = dimension.values if len(dimension.values) else np.linspace(0, 1, STOPS)[:, None]
     hyperparameter = lattice.space[dimension.name]
-    reach = 0.0 if hyperparameter.choices else LOOKED
+    reach = LOOKED if hyperparameter.ordered else 0.0
     if len(tried):
         near = np.abs(tried[:, None] - places).max(axis=2) <= reach + 1e-9
         looked = near.any(axis=0)

@@ -13,10 +13,8 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from tunewise.space import SearchSpace, Value
-from tunewise.space.values import contains
 
 __all__ = ["FEW", "Dimension", "Lattice"]
 
@@ -110,21 +108,13 @@ class Lattice:
 
     def _dimension(self, name: str) -> Dimension:
         hyperparameter, columns = self.space[name], self.space.columns[name]
-        values: Sequence[Value] = ()
-        match hyperparameter.distribution:
-            case CategoricalDistribution():
-                values = hyperparameter.choices
-            case FloatDistribution() | IntDistribution() as grid if hyperparameter.count <= FEW:
-                steps = range(int(hyperparameter.count))
-                values = [hyperparameter.coerce(grid.low + i * (grid.step or 0))[0] for i in steps]
+        values = hyperparameter.grid(FEW)
         conditions = tuple((parent, self._places(parent, allowed)) for parent, allowed in hyperparameter.when.items())
-        absent = np.zeros(hyperparameter.width) if hyperparameter.choices else np.full(1, 0.5)
+        absent = np.full(hyperparameter.width, hyperparameter.absent)
         return Dimension(name, columns, hyperparameter.encode(values), absent, conditions)
 
     def _places(self, name: str, allowed: Sequence[Value]) -> Array:
-        hyperparameter = self.space[name]
-        chosen = [c for c in hyperparameter.choices if contains(tuple(allowed), c)] or list(allowed)
-        return hyperparameter.encode(chosen)
+        return self.space[name].encode(allowed)
 
 
 def squared_distances(A: Array, B: Array) -> Array:

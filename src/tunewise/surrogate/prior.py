@@ -96,7 +96,7 @@ def make_prior(lattice: Lattice, opinions: Mapping[str, Opinion], *, power: floa
     columns, centers, spreads, heights = [], [], [], []
     for name, opinion in opinions.items():
         place = space[name].encode([opinion.value])[0]
-        if space[name].choices:
+        if not space[name].ordered:
             columns.append(space.columns[name].start + int(place.argmax()))
             centers.append(1.0)
             spreads.append(STEP)

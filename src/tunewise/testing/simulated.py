@@ -179,7 +179,7 @@ def moved(
     x = space.encode(center)
     for name, hyperparameter in space.items():
         block = space.columns[name]
-        if not hyperparameter.choices:
+        if hyperparameter.ordered:
             x[block] = np.clip(x[block] + spread * rng.standard_normal(), 0, 1)
         elif rng.random() < other:
             x[block] = rng.random(hyperparameter.width)
@@ -192,7 +192,7 @@ def prior_around(center: Mapping[str, Value], space: SearchSpace, spread: float)
     for name in center:
         hyperparameter = space[name]
         guesses[name] = {"best": center[name], "confidence": SURE}
-        if not hyperparameter.choices:
+        if hyperparameter.ordered:
             place = hyperparameter.encode([center[name]])[0]
             bounds = {"low": np.clip(place - spread, 0, 1), "high": np.clip(place + spread, 0, 1)}
             guesses[name] |= {key: hyperparameter.decode(list(at)) for key, at in bounds.items()}

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
-from optuna.distributions import CategoricalDistribution
 
 from tunewise.bench.methods.base import Method, Offer, Offering, Setting, always, needs_default
 from tunewise.bench.problems.base import Problem
@@ -122,7 +121,7 @@ def numeric_only(problem: Problem) -> str:
     space = problem.space
     if len(space) < 2:
         return "CMA-ES needs two hyperparameters or more"
-    odd = [name for name, h in space.items() if isinstance(h.distribution, CategoricalDistribution) or h.when]
+    odd = [name for name, h in space.items() if not h.ordered or h.when]
     return f"CMA-ES moves numbers only, and {', '.join(odd)} is categorical or conditional" if odd else ""
 
 

@@ -12,17 +12,16 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
-from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from tunewise.bench.problems.base import Problem
 from tunewise.bench.problems.hpobench import EVALUATED, LiveTask
 from tunewise.bench.problems.lookup import look_up
 from tunewise.errors import StudyError, TrialFailed
 from tunewise.evaluate.base import Evaluation
-from tunewise.space import NO_DEFAULT, Hyperparameter, SearchSpace, Value
+from tunewise.space import NO_DEFAULT, Float, Hyperparameter, Int, SearchSpace, Value
 from tunewise.task import Task
 
 __all__ = ["WRAPPERS", "Failing", "Noisy", "Renamed", "Shifted", "failing", "noisy", "permuted", "renamed", "shifted"]
@@ -172,7 +171,7 @@ class Failing(Wrapper):
 def shifted(problem: Problem, *, seed: int = 0) -> Shifted:
     """Move every numeric hyperparameter up by 20 to 50 % of its range."""
     rng = np.random.default_rng(seed)
-    return Shifted(problem, {n: amount(h, rng.uniform(0.2, 0.5)) for n, h in problem.space.items() if not h.choices})
+    return Shifted(problem, {n: amount(h, rng.uniform(0.2, 0.5)) for n, h in problem.space.items() if h.ordered})
 
 
 def renamed(problem: Problem) -> Renamed:
@@ -198,7 +197,7 @@ def failing(problem: Problem, region: Mapping[str, tuple[float, float]] | None =
         StudyError: The region names an unknown hyperparameter, or none.
     """
     if region is None:
-        name, first = next((n, h) for n, h in problem.space.items() if not h.choices)
+        name, first = next((n, h) for n, h in problem.space.items() if h.ordered)
         low, high = (first.decode([place]) for place in (0.75, 1.0))
         assert isinstance(low, Amount)
         assert isinstance(high, Amount)
@@ -233,12 +232,12 @@ WRAPPERS: Final[Mapping[str, Callable[[Problem], Problem]]] = {
 
 def amount(hyperparameter: Hyperparameter, share: float) -> Amount:
     """By how much to move so as to move by a share of the range."""
-    match hyperparameter.distribution:
-        case FloatDistribution(low=low, high=high, log=True):
+    match hyperparameter:
+        case Float(low=low, high=high, log=True):
             return float((high / low) ** share)
-        case FloatDistribution(low=low, high=high, step=step):
+        case Float(low=low, high=high, step=step):
             return float(share * (high - low) if step is None else step * round(share * (high - low) / step))
-        case IntDistribution(low=low, high=high, step=step):
+        case Int(low=low, high=high, step=step):
             return int(step * max(1, round(share * (high - low) / step)))
     raise AssertionError(hyperparameter)
 
@@ -246,7 +245,7 @@ def amount(hyperparameter: Hyperparameter, share: float) -> Amount:
 def move(hyperparameter: Hyperparameter, value: Value, by: Amount, sign: int = 1) -> Amount:
     """A value moved there, or with sign -1 back, in which case it is an allowed one."""
     assert isinstance(value, Amount)
-    is_factor = isinstance(hyperparameter.distribution, FloatDistribution) and hyperparameter.distribution.log
+    is_factor = isinstance(hyperparameter, Float) and hyperparameter.log
     place = value * by**sign if is_factor else value + sign * by
     if sign < 0:
         place = hyperparameter.coerce(place)[0]  # rounding may have left the range
@@ -256,15 +255,11 @@ def move(hyperparameter: Hyperparameter, value: Value, by: Amount, sign: int = 1
 
 def moved(hyperparameter: Hyperparameter, by: Amount) -> Hyperparameter:
     """The hyperparameter with its bounds and its default moved."""
-    old = hyperparameter.distribution
-    assert not isinstance(old, CategoricalDistribution)
-    low, high = (move(hyperparameter, bound, by) for bound in (old.low, old.high))
-    new = type(old)(low, high, log=old.log, step=old.step)  # type: ignore[arg-type]  # ints stay ints
+    assert isinstance(hyperparameter, Float | Int)
     default = hyperparameter.default
+    ends: dict[str, Any] = {key: move(hyperparameter, getattr(hyperparameter, key), by) for key in ("low", "high")}
     return replace(
-        hyperparameter,
-        distribution=new,
-        default=NO_DEFAULT if default is NO_DEFAULT else move(hyperparameter, default, by),
+        hyperparameter, **ends, default=default if default is NO_DEFAULT else move(hyperparameter, default, by)
     )
 
 

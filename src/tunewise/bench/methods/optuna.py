@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tunewise.bench.methods.base import Method, Offer, Offering, Setting, always, needs_default
+from tunewise.bench.methods.positions import counted, counts, uncounted
 from tunewise.bench.problems.base import Problem
 
 if TYPE_CHECKING:
@@ -45,14 +46,15 @@ def sampling(make: Callable[[int], BaseSampler], *, startup: int, default: bool)
 
     def start(setting: Setting) -> Offering:
         space = setting.problem.space
+        there = counted(space)
         with ignored_warnings():
             study = quiet_study(make(setting.entropy))
         if default and space.default is not None:
-            study.enqueue_trial(space.default)
+            study.enqueue_trial(counts(space, space.default))
         for number in range(setting.budget):
             with ignored_warnings():
                 trial = study.ask()
-                configuration = space.suggest(trial)
+                configuration = uncounted(space, there.suggest(trial))
             source = "random" if number < startup else "acquisition"
             first = default and number == 0
             outcome = yield Offer(configuration=configuration, source="default" if first else source)

@@ -13,6 +13,7 @@ from typing import Any
 
 from tunewise.bench.methods.base import Method, Offer, Offering, Outcome, Setting, always, needs_default
 from tunewise.bench.methods.optuna import ignored_warnings
+from tunewise.bench.methods.positions import counted, counts, uncounted
 from tunewise.configspace import export_value, to_configspace
 from tunewise.space import Configuration, SearchSpace
 
@@ -28,7 +29,8 @@ def asking(facade_name: str, *, default: bool) -> Callable[[Setting], Offering]:
             from smac.runhistory import TrialInfo
 
         space = setting.problem.space
-        there = to_configspace(space)
+        positions = counted(space)
+        there = to_configspace(positions)
         with tempfile.TemporaryDirectory() as folder, ignored_warnings():
             scenario = smac.Scenario(
                 there, deterministic=True, n_trials=setting.budget, seed=setting.entropy, output_directory=Path(folder)
@@ -38,7 +40,9 @@ def asking(facade_name: str, *, default: bool) -> Callable[[Setting], Offering]:
         left = setting.budget
         if default and space.default is not None:
             outcome = yield Offer(configuration=space.default, source="default")
-            worst = tell(facade, TrialInfo(exported(there, space, space.default), seed=0), outcome, worst)
+            worst = tell(
+                facade, TrialInfo(exported(there, positions, counts(space, space.default)), seed=0), outcome, worst
+            )
             left -= 1
         for _ in range(left):
             try:
@@ -46,7 +50,8 @@ def asking(facade_name: str, *, default: bool) -> Callable[[Setting], Offering]:
                     info = facade.ask()
             except StopIteration:  # the space is exhausted
                 return
-            outcome = yield Offer(configuration=imported(space, info.config), source=source_of(info.config))
+            configuration = uncounted(space, imported(positions, info.config))
+            outcome = yield Offer(configuration=configuration, source=source_of(info.config))
             worst = tell(facade, info, outcome, worst)
 
     return start

@@ -1,19 +1,69 @@
-"""The grids of the tables: every combination of a few values for each hyperparameter, bounds included."""
+"""The grids of the tables: every combination of a few values for each hyperparameter, bounds included.
+
+A table has values at grid points only. So its space is made of hyperparameters that take those values and no others:
+whatever proposes is given the point that will be looked up, sees it in its history, and can tell a repeat.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import product
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tunewise.space import Configuration, SearchSpace, Value
+from tunewise.space import Configuration, Float, Hyperparameter, Int, SearchSpace, Value
+from tunewise.space.numbers import Number
 
-__all__ = ["GRIDS", "Grid"]
+__all__ = ["FACT", "GRIDS", "Grid", "OnGrid"]
+
+
+@dataclass(frozen=True, init=False)
+class OnGrid(Number):
+    """A number that takes a few values within its bounds, evenly spread on its scale.
+
+    Attributes:
+        levels: The values, ascending; the bounds are the first and the last of them.
+    """
+
+    levels: tuple[float, ...]
+
+    def __init__(self, low: float, high: float, *, levels: tuple[float, ...], **more: Any) -> None:
+        """Check and keep; arguments as for `Float` and `Int`."""
+        object.__setattr__(self, "levels", levels)
+        super().__init__(low, high, **more)
+
+    @property
+    def count(self) -> float:
+        """How many levels there are."""
+        return len(self.levels)
+
+    def grid(self, most: int) -> Sequence[Value]:
+        """All levels, when they are at most so many."""
+        return self.levels if len(self.levels) <= most else ()
+
+    def coerce(self, given: object) -> tuple[Value, str]:
+        """The level nearest on the transformed scale, of two equally near ones the smaller."""
+        value, rule = super().coerce(given)
+        at: NDArray[np.float64] = self.encode([value, *self.levels])[:, 0]
+        return self.levels[int(np.argmin(np.abs(at[1:] - at[0]).round(12)))], rule
+
+    def describe(self) -> str:
+        """With how many values there are."""
+        return f"{super().describe()}, moved to the nearest of {len(self.levels)} values evenly spread between these"
+
+
+@dataclass(frozen=True, init=False)
+class FloatOnGrid(OnGrid, Float):
+    """A real number on a grid."""
+
+
+@dataclass(frozen=True, init=False)
+class IntOnGrid(OnGrid, Int):
+    """A whole number on a grid."""
 
 
 @dataclass(frozen=True)
@@ -27,14 +77,27 @@ class Grid:
         """Every configuration, in the order of its number."""
         return tuple(dict(zip(self.axes, values, strict=True)) for values in product(*self.axes.values()))
 
-    def nearest(self, space: SearchSpace, configuration: Mapping[str, Value]) -> int:
-        """The number of the point nearest on the transformed scale; of two equally near ones the smaller value."""
-        places = [self._nearest_on_axis(space, name, configuration[name]) for name in self.axes]
+    def restrict(self, space: SearchSpace) -> SearchSpace:
+        """The same space with the values of the grid alone; a default moves to the nearest of them."""
+        return SearchSpace({name: on_grid(h, self.axes[name]) for name, h in space.items()})
+
+    def index(self, configuration: Mapping[str, Value]) -> int:
+        """The number of the grid point that a configuration of the restricted space is."""
+        places = [values.index(configuration[name]) for name, values in self.axes.items()]  # type: ignore[arg-type]
         return int(np.ravel_multi_index(places, [len(values) for values in self.axes.values()]))
 
-    def _nearest_on_axis(self, space: SearchSpace, name: str, value: Value) -> int:
-        at: NDArray[np.float64] = space[name].encode([value, *self.axes[name]])[:, 0]
-        return int(np.argmin(np.abs(at[1:] - at[0]).round(12)))
+
+FACT: Final = (
+    "Each value is moved to the nearest one of a grid before it is evaluated, and results are listed with the values that "
+    "were evaluated. Configurations that are moved to the same values are the same."
+)
+"""What whoever proposes must know about a grid."""
+
+
+def on_grid(hyperparameter: Hyperparameter, levels: tuple[float, ...]) -> OnGrid:
+    """A number with these values alone."""
+    kind = IntOnGrid if isinstance(hyperparameter, Int) else FloatOnGrid
+    return kind(**{f.name: getattr(hyperparameter, f.name) for f in fields(hyperparameter)}, levels=levels)
 
 
 GRIDS: Final[Mapping[str, Grid]] = {

@@ -20,19 +20,16 @@ from typing import Final
 import numpy as np
 
 from tunewise.bench.problems.datasets import DataSet, Facts, Split, load_split
-from tunewise.bench.problems.grids import GRIDS, Grid
+from tunewise.bench.problems.grids import FACT, GRIDS, Grid
 from tunewise.bench.problems.models import MODELS, Model
 from tunewise.bench.problems.tables import FOLDER, Table, load_table
 from tunewise.bench.problems.training import PROTOCOLS, Protocol, evaluation, train
 from tunewise.errors import StudyError, TrialFailed
 from tunewise.evaluate.base import Evaluation
-from tunewise.space import Configuration, SearchSpace, Value
+from tunewise.space import SearchSpace, Value
 from tunewise.task import Task
 
-__all__ = ["EVALUATED", "LiveTask", "TabularTask", "describe", "snapped"]
-
-EVALUATED: Final = "evaluated_"
-"""With a hyperparameter's name: the entries of `extra` that say which grid point was looked up."""
+__all__ = ["LiveTask", "TabularTask", "describe"]
 
 SMALLEST_SHARE: Final = 0.1
 
@@ -129,7 +126,7 @@ class LiveTask:
 
 @dataclass(frozen=True)
 class TabularTask:
-    """The same from a table, under protocol `clean`: a configuration is moved to the nearest grid point.
+    """The same from a table, under protocol `clean`: its space holds the points of the grid alone.
 
     Attributes:
         key: Of the model.
@@ -162,15 +159,15 @@ class TabularTask:
         """For example "svm:credit-g"."""
         return f"{self.key}:{self.data}"
 
-    @property
+    @cached_property
     def space(self) -> SearchSpace:
-        """That of the model: whoever proposes need not know the grid."""
-        return MODELS[self.key].space
+        """That of the model, with the values of the grid alone."""
+        return self.grid.restrict(MODELS[self.key].space)
 
     @property
     def task(self) -> Task:
-        """Model, training part, metric."""
-        return describe(MODELS[self.key], self.table.facts)
+        """Model, training part, metric, grid."""
+        return describe(MODELS[self.key], self.table.facts, grid=True)
 
     @cached_property
     def best(self) -> float:
@@ -183,31 +180,28 @@ class TabularTask:
         return "clean"
 
     def evaluate(self, configuration: Mapping[str, Value]) -> Evaluation:
-        """Look up the nearest grid point; `extra` says as `evaluated_...` which one it was.
+        """Look a configuration of the space up.
 
         Raises:
             TrialFailed: Training diverged there.
         """
-        index = self.grid.nearest(self.space, configuration)
-        errors = self.table.errors(index)
+        errors = self.table.errors(self.grid.index(configuration))
         if errors is None:
             raise TrialFailed("Training diverged.")
-        return snapped(evaluation(*errors), self.grid.points[index])
+        return evaluation(*errors)
 
 
-def snapped(found: Evaluation, point: Configuration) -> Evaluation:
-    """The evaluation, saying where it was made."""
-    where = {f"{EVALUATED}{name}": float(value) for name, value in point.items() if isinstance(value, int | float)}
-    return Evaluation(found.value, {**found.extra, **where})
-
-
-def describe(model: Model, facts: Facts, metric: str = "validation error") -> Task:
+def describe(model: Model, facts: Facts, metric: str = "validation error", *, grid: bool = False) -> Task:
     """What a language model is told."""
+    rows = sum(facts.valid)
+    measured = (
+        f"It is measured on {rows} validation rows, so that it can tell steps of {1 / rows:.2g}; equal values are ties."
+    )
     return Task(
         model=model.description,
         library="scikit-learn",
         data=facts.card,
         metric=metric,
         direction="minimize",
-        facts=model.facts,
+        facts=(*model.facts, *([] if metric.startswith("balanced") else [measured]), *([FACT] if grid else [])),
     )

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunewise.bench.problems.grids import Grid
-from tunewise.bench.problems.hpobench import describe, snapped
+from tunewise.bench.problems.hpobench import describe
 from tunewise.bench.problems.lookup import look_up
 from tunewise.bench.problems.models import NN
 from tunewise.bench.problems.tables import load_facts
@@ -144,15 +144,15 @@ class PublishedTask:
         """For example "nn:credit-g"."""
         return f"nn:{self.data}"
 
-    @property
+    @cached_property
     def space(self) -> SearchSpace:
-        """That of the model."""
-        return NN.space
+        """That of the model, with the values of the grid alone."""
+        return PUBLISHED_GRID.restrict(NN.space)
 
     @property
     def task(self) -> Task:
-        """Model, training part, metric."""
-        return describe(NN, load_facts()[self.data], "balanced validation error")
+        """Model, training part, metric, grid."""
+        return describe(NN, load_facts()[self.data], "balanced validation error", grid=True)
 
     @cached_property
     def best(self) -> float:
@@ -165,11 +165,9 @@ class PublishedTask:
         return "hpobench-0.0.10, balanced"
 
     def evaluate(self, configuration: Mapping[str, Value]) -> Evaluation:
-        """Look up the nearest grid point; `spread` is the deviation of the published runs there."""
-        index = PUBLISHED_GRID.nearest(self.space, configuration)
-        runs = self.errors[index]
-        found = Evaluation(float(self._chosen(runs)), {"spread": float(runs.std(ddof=1))})
-        return snapped(found, PUBLISHED_GRID.points[index])
+        """Look a configuration of the space up; `spread` is the deviation of the published runs there."""
+        runs = self.errors[PUBLISHED_GRID.index(configuration)]
+        return Evaluation(float(self._chosen(runs)), {"spread": float(runs.std(ddof=1))})
 
     def _chosen(self, runs: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(runs.mean(axis=-1) if self.seed is None else runs[..., self.seed])

@@ -17,7 +17,8 @@ from typing import Any, Final
 import numpy as np
 
 from tunewise.bench.problems.base import Problem
-from tunewise.bench.problems.hpobench import EVALUATED, LiveTask
+from tunewise.bench.problems.grids import OnGrid
+from tunewise.bench.problems.hpobench import LiveTask
 from tunewise.bench.problems.lookup import look_up
 from tunewise.errors import StudyError, TrialFailed
 from tunewise.evaluate.base import Evaluation
@@ -82,11 +83,7 @@ class Shifted(Wrapper):
         """The value at the place that was there before."""
         inner = self.inner.space
         back = {n: move(inner[n], v, self.by[n], -1) if n in self.by else v for n, v in configuration.items()}
-
-        def retell(name: str, place: float) -> tuple[str, float]:
-            return name, float(move(inner[name], place, self.by[name])) if name in self.by else place
-
-        return retold(self.inner.evaluate(back), retell)
+        return self.inner.evaluate(back)
 
 
 @dataclass(frozen=True)
@@ -119,8 +116,7 @@ class Renamed(Wrapper):
     def evaluate(self, configuration: Mapping[str, Value]) -> Evaluation:
         """The inner value."""
         inner = {neutral: name for name, neutral in self.names.items()}
-        found = self.inner.evaluate({inner[name]: value for name, value in configuration.items()})
-        return retold(found, lambda name, place: (self.names[name], place))
+        return self.inner.evaluate({inner[name]: value for name, value in configuration.items()})
 
 
 @dataclass(frozen=True)
@@ -257,22 +253,14 @@ def moved(hyperparameter: Hyperparameter, by: Amount) -> Hyperparameter:
     """The hyperparameter with its bounds and its default moved."""
     assert isinstance(hyperparameter, Float | Int)
     default = hyperparameter.default
-    ends: dict[str, Any] = {key: move(hyperparameter, getattr(hyperparameter, key), by) for key in ("low", "high")}
-    return replace(
-        hyperparameter, **ends, default=default if default is NO_DEFAULT else move(hyperparameter, default, by)
-    )
+    changes: dict[str, Any] = {key: move(hyperparameter, getattr(hyperparameter, key), by) for key in ("low", "high")}
+    if default is not NO_DEFAULT:
+        changes["default"] = move(hyperparameter, default, by)
+    if isinstance(hyperparameter, OnGrid):
+        changes["levels"] = tuple(move(hyperparameter, level, by) for level in hyperparameter.levels)
+    return replace(hyperparameter, **changes)
 
 
 def within(value: Value, bounds: tuple[float, float]) -> bool:
     """Whether a number lies in a range, bounds included."""
     return isinstance(value, Amount) and bounds[0] <= value <= bounds[1]
-
-
-def retold(found: Evaluation, retell: Callable[[str, float], tuple[str, float]]) -> Evaluation:
-    """The evaluation with the coordinates of its grid point, if it has one, in the outer names and values."""
-    extra = {}
-    for key, value in found.extra.items():
-        name = key.removeprefix(EVALUATED)
-        outer, place = retell(name, value) if name != key else (key, value)
-        extra[key if name == key else f"{EVALUATED}{outer}"] = place
-    return Evaluation(found.value, extra)

@@ -1,7 +1,7 @@
 """Grids for libraries that know none on a logarithmic scale: they are given the positions of the values instead.
 
-The values of a table's grid are evenly spread, so a whole number that counts them is the same hyperparameter. Whoever is
-compared thus learns from what was evaluated, and knows what there is to evaluate.
+The values of a table's grid are evenly spread, so a whole number that counts them is the same hyperparameter. Whoever
+is compared thus learns from what was evaluated, and knows what there is to evaluate.
 """
 
 from __future__ import annotations

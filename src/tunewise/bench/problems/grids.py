@@ -83,7 +83,7 @@ class Grid:
 
     def index(self, configuration: Mapping[str, Value]) -> int:
         """The number of the grid point that a configuration of the restricted space is."""
-        places = [values.index(configuration[name]) for name, values in self.axes.items()]  # type: ignore[arg-type]
+        places = [values.index(configuration[name]) for name, values in self.axes.items()]
         return int(np.ravel_multi_index(places, [len(values) for values in self.axes.values()]))
 
 

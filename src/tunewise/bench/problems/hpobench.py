@@ -180,12 +180,12 @@ class TabularTask:
         return "clean"
 
     def evaluate(self, configuration: Mapping[str, Value]) -> Evaluation:
-        """Look a configuration of the space up.
+        """Look a configuration up, at the nearest point of the grid.
 
         Raises:
             TrialFailed: Training diverged there.
         """
-        errors = self.table.errors(self.grid.index(configuration))
+        errors = self.table.errors(self.grid.index(self.space.coerce(configuration).configuration))
         if errors is None:
             raise TrialFailed("Training diverged.")
         return evaluation(*errors)

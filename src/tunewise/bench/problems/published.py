@@ -165,8 +165,8 @@ class PublishedTask:
         return "hpobench-0.0.10, balanced"
 
     def evaluate(self, configuration: Mapping[str, Value]) -> Evaluation:
-        """Look a configuration of the space up; `spread` is the deviation of the published runs there."""
-        runs = self.errors[PUBLISHED_GRID.index(configuration)]
+        """Look up the nearest point of the grid; `spread` is the deviation of the published runs there."""
+        runs = self.errors[PUBLISHED_GRID.index(self.space.coerce(configuration).configuration)]
         return Evaluation(float(self._chosen(runs)), {"spread": float(runs.std(ddof=1))})
 
     def _chosen(self, runs: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -13,6 +13,7 @@ from tunewise.bench.records import Run
 from tunewise.bench.report import figures, tables
 from tunewise.bench.report.document import Block, Document, Section, Table, Text
 from tunewise.bench.report.generation import generation
+from tunewise.bench.report.regret import by_budget
 from tunewise.bench.results import RANDOM, Results
 from tunewise.bench.suites import suites
 
@@ -105,7 +106,8 @@ def repeating(results: Results) -> Iterator[str]:
 
 
 def compared(results: Results, tasks: Sequence[str], name: str) -> Iterator[Block]:
-    """Aggregates and the two figures over evaluations."""
+    """Regret by budget, aggregates, and the two figures over evaluations."""
+    yield by_budget(results, tasks)
     for budget in results.budgets:
         if any(results.of(task, label, budget) for task in tasks for label in results.labels):
             yield tables.aggregate(results, tasks, budget)

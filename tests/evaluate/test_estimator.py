@@ -21,6 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
+from support.waiting import Leap
 from tunewise.errors import SpaceError, StudyError, TrialFailed
 from tunewise.evaluate.data import load_data
 from tunewise.evaluate.describe import describe_data, describe_estimator, summary
@@ -105,11 +106,13 @@ def test_warnings_are_counted_not_shown_in_several_threads_too() -> None:
     assert "warnings" not in EstimatorEvaluator(Ridge(), X, y, scoring="r2").evaluate({}).extra
 
 
-def test_a_limit_holds_and_the_evaluator_travels() -> None:
-    with EstimatorEvaluator(Sleeper(), X, y, cv=2, timeout_s=0.5) as evaluator:
+def test_a_limit_holds_and_the_evaluator_travels(leap: Leap) -> None:
+    with EstimatorEvaluator(Sleeper(), X, y, cv=2, timeout_s=600) as evaluator:
         value = evaluator.evaluate({"seconds": 0.0}).value
+        looks = iter([False] * 3)  # it has begun, then
+        leap(lambda: next(looks, True))
         with pytest.raises(TrialFailed, match="exceeded its limit"):
-            evaluator.evaluate({"seconds": 60.0})
+            evaluator.evaluate({"seconds": 600.0})
     assert value == pytest.approx(1 / 3, abs=0.05)
     assert pickle.loads(pickle.dumps(EstimatorEvaluator(Sleeper(), X, y, cv=2))).evaluate({}).value == value
 

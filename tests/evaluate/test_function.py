@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from support.waiting import Leap, meet, runs, until_gone, written
 from tunewise.errors import StudyError, TrialFailed
 from tunewise.evaluate.base import Evaluation
 from tunewise.evaluate.function import FunctionEvaluator, import_objective
@@ -36,9 +37,10 @@ def raise_(error: BaseException) -> float:
 
 def sleep_with_daemon(folder: str) -> float:
     """A child in a session of its own, which the process group does not hold."""
-    child = subprocess.Popen(["sleep", "60"], start_new_session=True)
-    Path(folder, "pid").write_text(str(child.pid))
-    time.sleep(60)
+    child = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    Path(folder, "new").write_text(str(child.pid))
+    Path(folder, "new").rename(Path(folder, "pid"))
+    time.sleep(600)
     return 0.0
 
 
@@ -51,22 +53,8 @@ def is_open(descriptor: int) -> bool:
 
 def hang_up(configuration: Any) -> float:
     os.closerange(3, 100)
-    time.sleep(60)
+    time.sleep(600)
     return 0.0
-
-
-def runs(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def gone(pid: int, within_s: float = 5.0) -> bool:
-    deadline = time.monotonic() + within_s
-    while runs(pid) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return not runs(pid)
 
 
 @pytest.mark.parametrize("isolate", [False, True])
@@ -133,11 +121,12 @@ def test_the_objective_cannot_change_the_configuration() -> None:
     assert configuration == {"x": 1}
 
 
-def test_a_hanging_trial_is_ended_with_its_daemons(tmp_path: Path) -> None:
-    with FunctionEvaluator(lambda c: sleep_with_daemon(c["folder"]) if c["folder"] else 1.0, timeout_s=0.7) as e:
-        with pytest.raises(TrialFailed, match=r"exceeded its limit of 0\.7 s"):
+def test_a_hanging_trial_is_ended_with_its_daemons(tmp_path: Path, leap: Leap) -> None:
+    leap((tmp_path / "pid").exists)
+    with FunctionEvaluator(lambda c: sleep_with_daemon(c["folder"]) if c["folder"] else 1.0, timeout_s=600) as e:
+        with pytest.raises(TrialFailed, match=r"exceeded its limit of 600 s"):
             e.evaluate({"folder": str(tmp_path)})
-        assert gone(int((tmp_path / "pid").read_text()))
+        until_gone(int((tmp_path / "pid").read_text()))
         assert e.evaluate({"folder": ""}).value == 1.0
 
 
@@ -158,17 +147,17 @@ def test_a_crash_is_a_failed_trial(crash: Callable[[Any], object], reason: str) 
         assert evaluator.evaluate({"bad": False}).value == 1.0
 
 
-def test_several_threads_have_a_process_each_and_none_is_left() -> None:
+def test_several_threads_have_a_process_each_and_none_is_left(tmp_path: Path) -> None:
     def objective(configuration: Any) -> dict[str, int]:
-        time.sleep(0.3)
+        meet(tmp_path, str(configuration["x"]), 3)
         return {"value": configuration["x"], "pid": os.getpid()}
 
-    evaluator = FunctionEvaluator(objective, timeout_s=30)
+    evaluator = FunctionEvaluator(objective, isolate=True)
     with ThreadPoolExecutor(3) as threads:
         results = list(threads.map(evaluator.evaluate, [{"x": x} for x in range(6)]))
     pids = {int(result.extra["pid"]) for result in results}
     assert [result.value for result in results] == list(range(6))
-    assert 2 <= len(pids) <= 3
+    assert len(pids) == 3
     assert os.getpid() not in pids
     evaluator.close()
     assert not any(map(runs, pids))
@@ -186,12 +175,11 @@ def test_close_ends_a_trial_in_the_middle(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=trial)
     thread.start()
-    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
-        time.sleep(0.02)
+    written(tmp_path / "pid")
     evaluator.close()
-    thread.join(5)
+    thread.join()
     assert "ended in the middle" in str(outcome[0])
-    assert gone(int((tmp_path / "pid").read_text()))
+    until_gone(int((tmp_path / "pid").read_text()))
 
 
 def test_the_worker_dies_with_its_parent(tmp_path: Path) -> None:
@@ -204,19 +192,17 @@ def test_the_worker_dies_with_its_parent(tmp_path: Path) -> None:
         def objective(configuration):
             pathlib.Path("new").write_text(str(os.getpid()))
             os.rename("new", "pid")
-            time.sleep(60)
-        FunctionEvaluator(objective, timeout_s=60).evaluate({})
+            time.sleep(600)
+        FunctionEvaluator(objective, isolate=True).evaluate({})
         """)
     )
     parent = subprocess.Popen(
         [sys.executable, script], cwd=tmp_path, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     )
-    deadline = time.monotonic() + 20
-    while not (tmp_path / "pid").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    written(tmp_path / "pid")
     parent.kill()
     parent.wait()
-    assert gone(int((tmp_path / "pid").read_text()))
+    until_gone(int((tmp_path / "pid").read_text()))
 
 
 def test_it_can_be_pickled_with_live_workers() -> None:

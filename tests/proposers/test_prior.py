@@ -133,7 +133,7 @@ def test_hyperparameters_may_be_called_like_the_keys() -> None:
     assert not objections
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.floats() | st.text(max_size=8),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
-from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from typing import Any
 import optuna
 import pytest
 
+from support.waiting import meet
 from support.whole_paths import (
     OBJECTIVE,
     SPACE,
@@ -47,23 +46,22 @@ def value_of(configuration: dict[str, Any]) -> float:
     return float(configuration["C"])
 
 
-def span(configuration: dict[str, Any]) -> dict[str, float]:
-    """Says when it ran."""
-    began = time.time()
-    time.sleep(0.4)
-    return {"value": configuration["C"], "began": began, "ended": time.time()}
+class Meeting:
+    """An objective whose first two evaluations end only when both have begun."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+
+    def __call__(self, configuration: dict[str, Any]) -> float:
+        if configuration["n"] <= 2:
+            meet(self.place, str(configuration["n"]), 2)
+        return value_of(configuration)
 
 
-def overlaps(trials: Iterator[TrialRecord]) -> int:
-    """How many pairs of evaluations ran at the same time."""
-    spans = [(t.extra["began"], t.extra["ended"]) for t in trials]
-    return sum(a < d and c < b for k, (a, b) in enumerate(spans) for c, d in spans[:k])
-
-
-def test_two_workers_run_at_the_same_time_and_the_model_knows() -> None:
+def test_two_workers_run_at_the_same_time_and_the_model_knows(tmp_path: Path) -> None:
     model = ScriptedModel(replies())
-    study = tune(span, space(), model=model, trials=4, workers=2, proposer="compressed")
-    assert overlaps(iter(History.from_study(study))) >= 2
+    study = tune(Meeting(tmp_path), space(), model=model, trials=4, workers=2, proposer="compressed")
+    assert [t.state for t in History.from_study(study)] == ["finished"] * 4
     assert "Being evaluated now" not in model.requests[0].messages[-1].content
     assert 'Being evaluated now, with results not known yet:\n{"C": 0.02, "n": 1}' in (
         model.requests[1].messages[-1].content
@@ -71,7 +69,7 @@ def test_two_workers_run_at_the_same_time_and_the_model_knows() -> None:
 
 
 @pytest.mark.parametrize("kind", [ThreadPoolExecutor, ProcessPoolExecutor])
-def test_any_executor(kind: type[Executor]) -> None:
+def test_any_executor(kind: type[Executor], tmp_path: Path) -> None:
     made = (
         ThreadPoolExecutor(2)
         if kind is ThreadPoolExecutor
@@ -79,12 +77,17 @@ def test_any_executor(kind: type[Executor]) -> None:
     )
     with made as executor:
         study = tune(
-            span, space(), model=ScriptedModel(replies()), trials=4, workers=2, executor=executor, proposer="compressed"
+            Meeting(tmp_path),
+            space(),
+            model=ScriptedModel(replies()),
+            trials=4,
+            workers=2,
+            executor=executor,
+            proposer="compressed",
         )
         assert executor.submit(int, 3).result() == 3  # it is the caller's, and still open
     trials = History.from_study(study)
-    assert [t.configuration for t in trials] == [nth(k) for k in range(4)]
-    assert overlaps(iter(trials)) >= 1
+    assert [(t.configuration, t.state) for t in trials] == [(nth(k), "finished") for k in range(4)]
 
 
 def test_a_broken_executor_fails_trials_with_its_reason() -> None:
@@ -214,11 +217,11 @@ def test_a_cap_stops_before_the_call_that_could_exceed_it(caps: Caps, higher: Ca
     ]
 
 
-def test_running_trials_are_finished_before_a_cap_ends_the_study() -> None:
+def test_running_trials_are_finished_before_a_cap_ends_the_study(tmp_path: Path) -> None:
     storage = optuna.storages.InMemoryStorage()
     with pytest.raises(BudgetReached):
         tune(
-            span,
+            Meeting(tmp_path),
             space(),
             model=ScriptedModel(replies()),
             caps=Caps(max_calls=2),

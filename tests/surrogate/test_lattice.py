@@ -26,7 +26,7 @@ SPACE = SearchSpace(
 LATTICE = Lattice(SPACE)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, 2**32 - 1))
 def test_configurations_are_left_as_they_are(seed: int) -> None:
     configuration = SPACE.sample(np.random.default_rng(seed))
@@ -35,7 +35,7 @@ def test_configurations_are_left_as_they_are(seed: int) -> None:
     assert {name for name, there in LATTICE.exists(x[None]).items() if there[0]} == set(configuration)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, 2**32 - 1))
 def test_snapped_points_are_configurations_but_for_long_grids(seed: int) -> None:
     x = LATTICE.snap(np.random.default_rng(seed).uniform(-0.2, 1.2, (1, SPACE.width)))[0]

@@ -86,6 +86,7 @@ class CommandEvaluator:
         remember_environment(self._env)
         self._result_file = result_file
         self._running: set[ProcessTree] = set()
+        self._closings = 0  # a program may be started while the evaluator is closed
         self._lock = threading.Lock()
 
     def evaluate(self, configuration: Mapping[str, Value]) -> Evaluation:
@@ -107,8 +108,9 @@ class CommandEvaluator:
             return self._read(result, out, err)
 
     def close(self) -> None:
-        """End every program that runs now; its thread then sees a failed trial."""
+        """End every program that runs now or is being started; its thread then sees a failed trial."""
         with self._lock:
+            self._closings += 1
             running = list(self._running)
         for tree in running:
             tree.end()
@@ -120,10 +122,10 @@ class CommandEvaluator:
         self.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in vars(self).items() if key not in ("_running", "_lock")}
+        return {key: value for key, value in vars(self).items() if key not in ("_running", "_closings", "_lock")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _running=set(), _lock=threading.Lock())
+        vars(self).update(state, _running=set(), _closings=0, _lock=threading.Lock())
 
     def _run(self, command: list[str], environment: Mapping[str, str]) -> tuple[int, str, str]:
         """Run to the end or the limit.
@@ -131,6 +133,7 @@ class CommandEvaluator:
         Returns:
             The return code, and the end of standard output and standard error.
         """
+        closings = self._closings
         try:
             tree = ProcessTree.start(
                 command,
@@ -153,6 +156,8 @@ class CommandEvaluator:
         with self._lock:
             self._running.add(tree)
         try:
+            if self._closings != closings:
+                tree.end()
             out, err = self._listen(tree)
             return tree.root.returncode, out, err
         finally:

@@ -137,12 +137,12 @@ def run_auto(model: str | None, proposer: str = "auto", *, reseed: int = 0) -> C
         import optuna
 
         from tunewise.history import History
-        from tunewise.proposers import AutoOptions, auto_with
+        from tunewise.proposers import Auto, AutoOptions
         from tunewise.sampler import LLMSampler
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         chat = MODELS[model](c, seed) if model else None
-        chosen = auto_with(AutoOptions(**OPTIONS)) if OPTIONS and chat else proposer
+        chosen = Auto(AutoOptions(**OPTIONS)) if OPTIONS and chat else proposer
         task = Task(budget=BUDGET)
         sampler = LLMSampler(chat, space=c.space, task=task, proposer=chosen, seed=seed + reseed, max_fallbacks=None)
         study = optuna.create_study(sampler=sampler)
@@ -151,7 +151,7 @@ def run_auto(model: str | None, proposer: str = "auto", *, reseed: int = 0) -> C
         facts = {
             "sources": "".join(t.source[0] for t in trials),
             "calls": sampler.totals.calls,
-            "credit": [t.proposal.get("policy", {}).get("credit") for t in trials],
+            "credit": [t.proposal.decision.credit for t in trials],
         }
         return [float(t.value) for t in study.trials if t.value is not None], facts
 

@@ -1,4 +1,4 @@
-"""Studies with several objectives and with constraints: what a proposal aims at, and what comes of it."""
+"""Studies with several objectives and with constraints: what a proposal tradeoff at, and what comes of it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,24 @@ from hypothesis import strategies as st
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from tunewise import ChatRequest, Float, FunctionModel, History, LLMSampler, SearchSpace, Task, TrialRecord, tune
+from tunewise import (
+    ChatRequest,
+    Float,
+    FunctionModel,
+    History,
+    LLMSampler,
+    SearchSpace,
+    Task,
+    TrialRecord,
+    attributes,
+    tune,
+)
 from tunewise.errors import StudyError
-from tunewise.history import PROPOSAL_KEY
-from tunewise.objectives import Aim, Objective, draw_weights, find_aim, non_dominated, objectives_of
-from tunewise.prompts.aim import describe_aim, describe_front
-from tunewise.proposers import AutoOptions
-from tunewise.proposers.credit import read_evidence, stale_for
+from tunewise.objectives import Objective, Scalarization, draw_weights, find_scalarization, non_dominated, objectives_of
+from tunewise.prompts.tradeoff import describe_front, describe_tradeoff
+from tunewise.proposers.credit import read_credit, stale_for
 from tunewise.proposers.uplift import measure_uplift
+from tunewise.record import Proposal
 from tunewise.study.storage import open_storage
 
 SPACE = SearchSpace({"x": Float(0, 1, default=0.5), "y": Float(0, 1, default=0.5)})
@@ -71,9 +81,9 @@ def volume(study: optuna.Study) -> float:
     return float(total)
 
 
-def aims(study: optuna.Study) -> list[dict[str, Any]]:
+def tradeoff(study: optuna.Study) -> list[dict[str, Any]]:
     """What each trial aimed at."""
-    return [t.user_attrs[PROPOSAL_KEY]["policy"]["aim"] for t in study.trials]
+    return [t.user_attrs[attributes.PROPOSAL]["scalarization"] for t in study.trials]
 
 
 def record(number: int, *values: float, **fields: Any) -> TrialRecord:
@@ -115,29 +125,29 @@ finite = st.floats(-1e6, 1e6).map(lambda x: round(x, 3))
 def test_the_best_for_any_weights_is_on_the_front(values: list[tuple[float, ...]], number: int) -> None:
     objectives = (ERROR, SPEED, Objective("size"))
     history = History(tuple(record(i, *v) for i, v in enumerate(values)))
-    aim = find_aim(history.finished, objectives, draw_weights(3, number, [0]))
+    aim = find_scalarization(history.finished, objectives, draw_weights(3, number, [0]))
     assert aim is not None
-    aimed = history.toward(aim)
+    aimed = history.scalarized(aim)
     assert aimed.best is not None
-    assert aimed.best.value == min(t.value or 0.0 for t in aimed)
+    assert aimed.score(aimed.best) == min(aimed.score(t) or 0.0 for t in aimed)
     assert aimed.best.number in aimed.front
-    assert all(t.value is not None and math.isfinite(t.value) for t in aimed)
+    assert all(math.isfinite(aimed.score(t) or 0.0) for t in aimed)
     costs = [(a, -b, c) for a, b, c in values]
     beaten = [any(q != p and all(a <= b for a, b in zip(q, p, strict=True)) for q in costs) for p in costs]
     assert aimed.front == {i for i, lost in enumerate(beaten) if not lost}
     mirrored = History(tuple(record(i, -a, -b, -c) for i, (a, b, c) in enumerate(values)))
     turned = (Objective("error", "maximize"), Objective("speed"), Objective("size", "maximize"))
-    other = find_aim(mirrored.finished, turned, aim.weights)
+    other = find_scalarization(mirrored.finished, turned, aim.weights)
     assert other is not None
-    assert [t.value for t in mirrored.toward(other)] == pytest.approx([t.value for t in aimed])
+    assert [other.score(t) for t in mirrored] == pytest.approx([aim.score(t) for t in aimed])
 
 
 def test_the_scale_is_the_front_and_not_an_accident() -> None:
     history = History((record(0, 0.1, 5.0), record(1, 0.3, 9.0), record(2, 1e9, -1e9)))
-    aim = find_aim(history.finished, BOTH, (0.5, 0.5))
+    aim = find_scalarization(history.finished, BOTH, (0.5, 0.5))
     assert aim is not None
     assert (aim.ideal, aim.nadir) == ((0.1, 9.0), (0.3, 5.0))
-    assert aim.value(history[0]) == pytest.approx(0.5 + 0.05 * 0.5)
+    assert aim.score(history[0]) == pytest.approx(0.5 + 0.05 * 0.5)
 
 
 @pytest.mark.parametrize(
@@ -145,14 +155,13 @@ def test_the_scale_is_the_front_and_not_an_accident() -> None:
 )
 def test_no_values_can_break_the_scale(values: list[tuple[float, float]]) -> None:
     history = History(tuple(record(i, *v) for i, v in enumerate(values)))
-    aim = find_aim(history.finished, BOTH, (0.3, 0.7))
+    aim = find_scalarization(history.finished, BOTH, (0.3, 0.7))
     assert aim is not None
     assert all(a != b for a, b in zip(aim.ideal, aim.nadir, strict=True))
-    for trial in history.toward(aim):
-        expected = math.isfinite(sum(trial.values))
-        assert trial.value is not None
-        assert math.isfinite(trial.value) == expected
-    assert json.loads(json.dumps(aim.to_dict())) == aim.to_dict()
+    for trial in history:
+        score = aim.score(trial)
+        assert score is not None
+        assert math.isfinite(score) == math.isfinite(sum(trial.values))
 
 
 def test_non_dominated_keeps_twins() -> None:
@@ -175,8 +184,10 @@ def test_names() -> None:
 def worded(*weights: float) -> str:
     """The sentence about a trade-off."""
     objectives = (ERROR, SPEED, Objective("size"))[: len(weights)]
-    aim = Aim(objectives=objectives, weights=weights, ideal=(0.0,) * len(weights), nadir=(1.0,) * len(weights))
-    (sentence,) = describe_aim(History().toward(aim))
+    aim = Scalarization(
+        objectives=objectives, weights=weights, ideal=(0.0,) * len(weights), nadir=(1.0,) * len(weights)
+    )
+    (sentence,) = describe_tradeoff(History().scalarized(aim))
     return sentence
 
 
@@ -190,9 +201,9 @@ def test_the_trade_off_in_words() -> None:
 
 def test_a_long_front_is_cut() -> None:
     history = History(tuple(record(i, i / 100, i / 100) for i in range(60)))
-    aim = find_aim(history.finished, BOTH, (0.5, 0.5))
+    aim = find_scalarization(history.finished, BOTH, (0.5, 0.5))
     assert aim is not None
-    (sentence,) = describe_front(history.toward(aim))
+    (sentence,) = describe_front(history.scalarized(aim))
     assert sentence.startswith("On the Pareto front so far: trials 45, 46, ")
     assert sentence.endswith("58 and 59 and earlier ones.")
 
@@ -200,39 +211,34 @@ def test_a_long_front_is_cut() -> None:
 # Credit and plateaus
 
 
-def test_a_pick_is_judged_by_what_it_aimed_at() -> None:
-    def picked(weights: object, **fields: Any) -> tuple[float, float]:
-        policy = {"bar": 0.5, "aim": {"weights": weights}}
-        trial = record(1, 0.1, 0.1, proposal={"source": "model", "policy": policy}, **fields)
+def test_an_outcome_is_judged_by_what_it_was_to_make_small() -> None:
+    def credit(weights: tuple[float, ...], **fields: Any) -> float:
+        scalarization = Scalarization(objectives=BOTH, weights=weights)
+        trial = record(1, 0.1, 0.1, proposal=Proposal(source="model", scalarization=scalarization), **fields)
         history = History((record(0, 0.2, 0.2), trial))
-        aim = find_aim(history.finished, BOTH, (0.5, 0.5))
-        assert aim is not None
-        return read_evidence(history.toward(aim), AutoOptions()).model
+        today = find_scalarization(history.finished, BOTH, (0.5, 0.5))
+        assert today is not None
+        return read_credit(history.scalarized(today))
 
-    assert picked([0.9, 0.1]) == (1.0, 0.0)
-    assert picked([0.1, 0.9]) == (0.0, 1.0)
-    assert picked([0.9, 0.1], constraints={"memory": 0.1}) == (0.0, 1.0)
-    for tampered in ("ab", [1], [math.nan, 1], ["a", "b"], {"a": 1}, [-5, 9]):
-        assert picked(tampered) == (0.0, 1.0)
+    assert credit((0.9, 0.1)) > read_credit(History()) > credit((0.1, 0.9))
+    assert credit((0.9, 0.1), constraints={"memory": 0.1}) == credit((0.1, 0.9))
 
 
-def test_before_anything_is_allowed_a_pick_is_judged_by_its_violation() -> None:
-    def picked(violation: float) -> tuple[float, float]:
-        policy = {"bar": 0.5, "aim": {"objectives": []}}
-        trial = record(1, 0.1, constraints={"memory": violation}, proposal={"source": "model", "policy": policy})
-        history = History((record(0, 0.2), trial), "maximize")
-        return read_evidence(history, AutoOptions()).model
+def test_before_anything_is_allowed_an_outcome_is_judged_by_its_violation() -> None:
+    def credit(violation: float) -> float:
+        proposal = Proposal(source="model", scalarization=Scalarization(objectives=()))
+        trial = record(1, 0.1, constraints={"memory": violation}, proposal=proposal)
+        return read_credit(History((record(0, 0.2, constraints={"memory": 0.5}), trial), "maximize"))
 
-    assert picked(-1.0) == picked(0.4) == (1.0, 0.0)
-    assert picked(0.6) == (0.0, 1.0)
+    assert credit(-1.0) == credit(0.4) > credit(0.6)
 
 
 def test_a_plateau_is_a_front_that_does_not_move() -> None:
     history = History(tuple(record(i, *v) for i, v in enumerate([(1.0, 1.0), (2.0, 2.0), (3.0, 0.5), (4.0, 0.4)])))
     for weights in ((0.9, 0.1), (0.1, 0.9)):
-        aim = find_aim(history.finished, BOTH, weights)
+        aim = find_scalarization(history.finished, BOTH, weights)
         assert aim is not None
-        assert stale_for(history.toward(aim)) == 2
+        assert stale_for(history.scalarized(aim)) == 2
 
 
 # Whole studies
@@ -244,7 +250,7 @@ def test_the_front_is_better_than_that_of_random_search() -> None:
         study = run(auto(seed), trials=25)
         ours.append(volume(study))
         chance.append(volume(run(RandomSampler(seed=seed), trials=25)))
-        weights = [aim["weights"] for aim in aims(study)]
+        weights = [aim["weights"] for aim in tradeoff(study)]
         assert len({tuple(w) for w in weights}) == 25
     assert min(ours) > max(chance)
 
@@ -272,7 +278,7 @@ def test_a_model_that_reads_the_trade_off_finds_the_front(proposer: str) -> None
     study = run(LLMSampler(model, space=SPACE, proposer=proposer, seed=1, task=Task(budget=12)))
     chance = [volume(run(RandomSampler(seed=seed))) for seed in range(10)]
     assert volume(study) > 1.5 * float(np.median(chance))
-    sources = [t.user_attrs[PROPOSAL_KEY]["source"] for t in study.trials]
+    sources = [t.user_attrs[attributes.PROPOSAL]["source"] for t in study.trials]
     assert sources.count("model") >= 6
     last = "\n".join(m.content for m in model.requests[-1].messages)
     assert "The goals are low error and high speed" in last
@@ -290,14 +296,14 @@ def test_resuming_gives_the_same(proposer: str, tmp_path: Path) -> None:
         storage = open_storage(tmp_path / "s.journal")
         parts = run(sampler(), trials=trials, storage=storage, study_name="s", load_if_exists=True)
     assert [t.params for t in parts.trials] == [t.params for t in whole.trials]
-    assert aims(parts) == aims(whole)
+    assert tradeoff(parts) == tradeoff(whole)
 
 
 def test_threads() -> None:
     study = optuna.create_study(directions=["minimize", "maximize"], sampler=auto(0, trader()))
     study.set_metric_names(["error", "speed"])
     study.optimize(both, n_trials=8, n_jobs=3)
-    assert len({tuple(aim["weights"]) for aim in aims(study)}) == 8
+    assert len({tuple(aim["weights"]) for aim in tradeoff(study)}) == 8
     assert [t.state for t in study.trials] == [TrialState.COMPLETE] * 8
 
 
@@ -305,7 +311,7 @@ def test_parameters_asked_for_one_by_one() -> None:
     sampler = LLMSampler(proposer="auto", seed=0)
     study = optuna.create_study(directions=["minimize", "maximize"], sampler=sampler)
     study.optimize(lambda t: distances({name: t.suggest_float(name, 0, 1) for name in "xy"}), n_trials=4)
-    assert len(aims(study)) == 4
+    assert len(tradeoff(study)) == 4
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
@@ -317,8 +323,8 @@ def test_values_that_are_not_finite(bad: float) -> None:
     study = run(auto(0), objective, trials=6)
     failed = {t.number for t in study.trials if t.state == TrialState.FAIL}
     assert failed == ({0, 2} if math.isnan(bad) else set())
-    assert all(math.isfinite(x) for aim in aims(study) for x in aim["ideal"] + aim["nadir"])
-    assert [t.user_attrs[PROPOSAL_KEY]["source"] for t in study.trials][3:] == ["acquisition"] * 3
+    assert all(math.isfinite(x) for aim in tradeoff(study) for x in aim["ideal"] + aim["nadir"])
+    assert [t.user_attrs[attributes.PROPOSAL]["source"] for t in study.trials][3:] == ["acquisition"] * 3
 
 
 def test_the_task_must_agree_with_every_direction() -> None:
@@ -339,7 +345,7 @@ def test_tune_names_the_way_out(tmp_path: Path) -> None:
 
 def test_uplift_is_about_one_metric() -> None:
     study = run(auto(0, trader()), trials=8)
-    assert "model" in {t.user_attrs[PROPOSAL_KEY]["source"] for t in study.trials}
+    assert "model" in {t.user_attrs[attributes.PROPOSAL]["source"] for t in study.trials}
     assert measure_uplift(History.from_study(study), SPACE) is None
 
 
@@ -385,7 +391,7 @@ def test_while_nothing_is_allowed_the_violation_is_the_aim() -> None:
         found += any(met)
         first = met.index(True) if any(met) else len(met)
         for number, trial in enumerate(study.trials[: first + 1]):
-            aim = trial.user_attrs[PROPOSAL_KEY].get("policy", {}).get("aim")
+            aim = trial.user_attrs[attributes.PROPOSAL].get("scalarization")
             assert (aim is not None and "weights" not in aim) == (number > 0)
     assert found == 3, "1 of 400 random configurations is allowed"
 
@@ -432,8 +438,8 @@ def test_both_objectives_and_a_constraint() -> None:
 
     study = run(auto(1), objective, trials=15)
     history = History.from_study(study)
-    aim = find_aim(history.finished, BOTH, (0.5, 0.5))
+    aim = find_scalarization(history.finished, BOTH, (0.5, 0.5))
     assert aim is not None
-    assert history.toward(aim).front == {t.number for t in study.best_trials}
+    assert history.scalarized(aim).front == {t.number for t in study.best_trials}
     assert all(t.params["x"] >= 0.4 for t in study.best_trials)
     assert sum(t.params["x"] >= 0.4 for t in study.trials[5:]) >= 7

@@ -26,11 +26,11 @@ from tunewise import (
     ScriptedModel,
     SearchSpace,
     Task,
+    attributes,
 )
 from tunewise.errors import BudgetReached, ModelUnavailable, ModelUnusable, StudyError, UsageError
-from tunewise.history import CALL_KEY, PROPOSAL_KEY
-from tunewise.proposers import Ask
-from tunewise.proposers.base import joined
+from tunewise.proposers import ProposalContext
+from tunewise.record import Proposal
 from tunewise.task import Direction
 
 SPACE = SearchSpace({"x": Float(0, 1), "y": Float(0, 1)})
@@ -99,7 +99,7 @@ def branching(trial: optuna.Trial) -> float:
 
 
 def proposal(trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
-    return dict(trial.user_attrs[PROPOSAL_KEY])
+    return dict(trial.user_attrs[attributes.PROPOSAL])
 
 
 def test_a_study_of_somebody_who_never_heard_of_tunewise(storage: Callable[[], BaseStorage]) -> None:
@@ -274,7 +274,7 @@ def test_what_was_paid_is_not_paid_again(storage: Callable[[], BaseStorage]) -> 
     trial = again.ask(SPACE.distributions)
     assert (trial.number, trial.params) == (0, {"x": 0.5, "y": 0.5})
     assert proposal(again.trials[0])["refused"] == ["The reply holds no JSON object."]
-    assert sum(key.startswith(CALL_KEY) for key in again.trials[0].system_attrs) == 2
+    assert sum(key.startswith(attributes.CALL) for key in again.trials[0].system_attrs) == 2
 
 
 def test_what_was_proposed_is_not_proposed_again(storage: Callable[[], BaseStorage]) -> None:
@@ -324,7 +324,7 @@ def test_a_failed_call_is_recorded_and_made_again() -> None:
     study = open_study(None, LLMSampler(model, space=SPACE, proposer="compressed"))
     study.optimize(bowl, n_trials=2)
     assert [proposal(t)["source"] for t in study.trials] == ["random", "model"]
-    (call,) = (v for k, v in study.trials[0].system_attrs.items() if k.startswith(CALL_KEY))
+    (call,) = (v for k, v in study.trials[0].system_attrs.items() if k.startswith(attributes.CALL))
     assert call["error"] == "ModelUnavailable: 503"
     assert "Reply with one JSON object" in call["prompt"]
 
@@ -397,15 +397,19 @@ def test_a_failed_objective_is_told() -> None:
 
 
 def test_an_own_proposer() -> None:
-    from tunewise.proposers import Proposing, compressed
+    from tunewise.proposers import Compressed, Proposing
 
-    seen: list[Ask] = []
+    seen: list[ProposalContext] = []
 
-    def careful(ask: Ask) -> Proposing:
-        seen.append(ask)
-        return (yield from compressed(ask))
+    class Careful:
+        name = "careful"
+        needs_model = True
 
-    study = open_study(None, LLMSampler(good(), space=SPACE, proposer=careful, task=Task(budget=2), reasoning=False))
+        def propose(self, context: ProposalContext) -> Proposing:
+            seen.append(context)
+            return (yield from Compressed().propose(context))
+
+    study = open_study(None, LLMSampler(good(), space=SPACE, proposer=Careful(), task=Task(budget=2), reasoning=False))
     study.optimize(bowl, n_trials=2)
     assert [ask.last for ask in seen] == [False, True]
     assert [len(ask.history) for ask in seen] == [0, 1]
@@ -427,19 +431,19 @@ def test_wrong_arguments() -> None:
 
 
 def test_joining_what_was_asked_one_by_one() -> None:
-    x = {"configuration": {"x": 1}, "source": "model", "reply": '{"x": 1}', "refused": ["a"]}
-    y = {"configuration": {"y": 9}, "source": "repair", "reply": '{"y": 99}', "repairs": ["y"], "refused": ["b"]}
-    lost = {"configuration": {"z": 3}, "source": "random", "fallback": "no reply"}
-    assert joined({}, x) == x
-    assert joined({"source": "enqueued"}, x) == x
+    x = Proposal(configuration={"x": 1}, source="model", reply='{"x": 1}', refused=("a",))
+    y = Proposal(configuration={"y": 9}, source="repair", reply='{"y": 99}', repairs=("y",), refused=("b",))
+    lost = Proposal(configuration={"z": 3}, source="random", fallback="no reply")
+    assert Proposal().joined(x) == x
+    assert Proposal(source="enqueued").joined(x) == x
     for first, second in ((x, y), (y, x)):
-        both = joined(first, second)
-        assert (both["source"], both["repairs"], sorted(both["refused"])) == ("repair", ["y"], ["a", "b"])
-        assert json.loads(both["reply"]) == both["configuration"] == {"x": 1, "y": 9}
+        both = first.joined(second)
+        assert (both.source, both.repairs, sorted(both.refused)) == ("repair", ("y",), ["a", "b"])
+        assert json.loads(both.reply) == both.configuration == {"x": 1, "y": 9}
     for first, second in ((x, lost), (lost, x)):
-        both = joined(first, second)
-        assert (both["source"], both["fallback"]) == ("random", "no reply")
-        assert both["configuration"] == {"x": 1, "z": 3}
+        both = first.joined(second)
+        assert (both.source, both.fallback) == ("random", "no reply")
+        assert both.configuration == {"x": 1, "z": 3}
 
 
 def test_a_preview_is_of_the_trial_that_waits() -> None:
@@ -474,7 +478,7 @@ def test_workers_that_are_asked_at_the_same_moment_do_not_collide() -> None:
         if "0.25" in answer:
             other = study._storage.create_new_trial(study._study_id)
             study._storage.set_trial_user_attr(
-                other, PROPOSAL_KEY, {"configuration": {"x": 0.25, "y": 0.5}, "source": "model"}
+                other, attributes.PROPOSAL, {"configuration": {"x": 0.25, "y": 0.5}, "source": "model"}
             )
         else:
             assert '{"x": 0.25, "y": 0.5}' in request.messages[-1].content
@@ -483,4 +487,4 @@ def test_workers_that_are_asked_at_the_same_moment_do_not_collide() -> None:
     study = open_study(None, LLMSampler(FunctionModel(reply), space=SPACE, seed=0, proposer="compressed"))
     trial = study.ask(distributions)
     assert trial.params == {"x": 0.75, "y": 0.5}
-    assert study.trials[0].user_attrs[PROPOSAL_KEY]["source"] == "model"
+    assert study.trials[0].user_attrs[attributes.PROPOSAL]["source"] == "model"

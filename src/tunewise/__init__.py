@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tunewise.llm.prices import Price
     from tunewise.llm.scripted import FunctionModel, ScriptedModel
     from tunewise.prompts.parse import ParsedReply, parse_reply
-    from tunewise.proposers import Ask, Proposal
+    from tunewise.proposers import Proposal, ProposalContext
     from tunewise.sampler import LLMSampler
     from tunewise.space import Categorical, Float, Int, SearchSpace
     from tunewise.study.tune import tune
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "Ask",
     "Caps",
     "Categorical",
     "ChatModel",
@@ -58,6 +57,7 @@ __all__ = [
     "ParsedReply",
     "Price",
     "Proposal",
+    "ProposalContext",
     "RecordingModel",
     "ReplayingModel",
     "ScriptedModel",
@@ -73,7 +73,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Ask": "tunewise.proposers",
+    "ProposalContext": "tunewise.proposers",
     "Caps": "tunewise.llm.ledger",
     "Categorical": "tunewise.space",
     "ChatModel": "tunewise.llm.base",

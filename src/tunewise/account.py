@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from optuna.exceptions import UpdateFinishedTrialError
 
-from tunewise.history import CALL_KEY, CHAT_CALL_KEY
+from tunewise import attributes
 from tunewise.llm.base import ChatReply, ChatRequest
 from tunewise.llm.ledger import Call, Ledger, masked
 
@@ -34,7 +34,7 @@ class Account:
         for number, entries in (*attrs, (-1, about)):
             for key, call in entries.items():
                 mark = (study.study_name, number, key)
-                if key.startswith((CALL_KEY, CHAT_CALL_KEY)) and mark not in self._counted:
+                if key.startswith((attributes.CALL, attributes.CHAT_CALL)) and mark not in self._counted:
                     self._counted.add(mark)
                     self.ledger.restore([Call.from_dict(call)])
 
@@ -43,11 +43,11 @@ class Account:
         request = masked(request)  # as the ledger sends it: its key and its words are stored
         known = study._storage.get_trial(trial._trial_id)
         request_key = request.key
-        calls = [Call.from_dict(value) for key, value in known.system_attrs.items() if key.startswith(CALL_KEY)]
+        calls = [Call.from_dict(value) for key, value in known.system_attrs.items() if key.startswith(attributes.CALL)]
         for call in calls:
             if call.key == request_key and not call.error:
                 return call.reply()
-        key = f"{CALL_KEY}{len(calls)}"
+        key = f"{attributes.CALL}{len(calls)}"
 
         def record(call: Call) -> None:
             self._counted.add((study.study_name, trial.number, key))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
 from optuna.trial import TrialState
 
+from tunewise import attributes
 from tunewise.objectives import as_costs, non_dominated
+from tunewise.record import MODEL_SOURCES, Proposal, Result, Source
 from tunewise.space import Configuration
 
 if TYPE_CHECKING:
@@ -21,43 +24,16 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
 
-    from tunewise.objectives import Aim, Objective
+    from tunewise.objectives import Objective, Scalarization
     from tunewise.task import Direction
 
 __all__ = [
-    "CALL_KEY",
-    "CHAT_CALL_KEY",
-    "CHAT_KEY",
-    "GENERATION_KEY",
-    "MODEL_SOURCES",
-    "PROGRAM_KEY",
-    "PROPOSAL_KEY",
-    "RESULT_KEY",
     "Failure",
     "History",
     "HistoryReader",
     "State",
     "TrialRecord",
 ]
-
-PROPOSAL_KEY = "tunewise:proposal"
-"""User attribute of a trial: where its configuration came from, and why."""
-CALL_KEY = "tunewise:call:"
-"""System attributes of a trial, numbered: each call to the model that was made for it, as billed."""
-CHAT_KEY = "tunewise:chat:"
-"""System attributes of a study: each turn of each conversation about it."""
-CHAT_CALL_KEY = "tunewise:chat-call:"
-"""System attributes of a study: each call to the model that was made for a conversation, as billed."""
-RESULT_KEY = "tunewise:result"
-"""User attribute of a trial that tunewise evaluated: seconds, the reason of a failure, other numbers returned."""
-
-GENERATION_KEY = "tunewise:generation"
-"""User attribute of a study of programs: contract, data, sandbox, limits."""
-PROGRAM_KEY = "tunewise:program:"
-"""User attributes of a study, numbered from 1: each program that was written, refused ones too."""
-
-MODEL_SOURCES = ("model", "repair")
-"""Sources of trials that the language model proposed."""
 
 State = Literal["finished", "pruned", "failed", "running"]
 
@@ -79,14 +55,15 @@ class TrialRecord:
         state: "running" counts what is queued too.
         configuration: The hyperparameters that exist in it.
         value: The metric when finished; the last intermediate value when pruned; else None. Of several objectives the
-            first, unless the history has an aim.
+            first.
         error: Why it failed.
-        proposal: Where it came from, as stored by the sampler: source, reason, reply, ...
+        proposal: Where it came from.
         curve: Intermediate values, as (step, value).
         seconds: Wall time of the evaluation; None when unknown.
         extra: Other numbers that the objective returned.
         values: All that the objective returned as its values, in the order of the study's directions.
         constraints: Values of the constraints, as far as they are known; above 0 is violated.
+        damaged: Names of the parts of proposal and result that could not be read and were left out.
     """
 
     number: int
@@ -94,12 +71,13 @@ class TrialRecord:
     configuration: Configuration
     value: float | None = None
     error: str = ""
-    proposal: dict[str, Any] = field(default_factory=dict)
+    proposal: Proposal = field(default_factory=Proposal)
     curve: tuple[tuple[int, float], ...] = ()
     seconds: float | None = None
     extra: dict[str, float] = field(default_factory=dict)
     values: tuple[float, ...] = ()
     constraints: dict[str, float] = field(default_factory=dict)
+    damaged: tuple[str, ...] = ()
 
     @property
     def violations(self) -> dict[str, float]:
@@ -117,44 +95,40 @@ class TrialRecord:
         return not self.violations
 
     @property
-    def source(self) -> str:
+    def source(self) -> Source:
         """Who proposed it; "enqueued" when a person did, "unknown" when nobody said."""
-        return str(self.proposal.get("source", "unknown"))
+        return self.proposal.source
 
     @property
     def by_model(self) -> bool:
         """Whether the language model proposed it, repaired or not."""
         return self.source in MODEL_SOURCES
 
-    @property
-    def led_by_model(self) -> bool:
-        """Whether the language model proposed it, or wrote the prior that led the surrogate there."""
-        return self.by_model or self.source == "prior"
-
     @classmethod
     def from_optuna(cls, trial: FrozenTrial) -> TrialRecord:
         """Read an Optuna trial, by tunewise or by anybody else."""
-        proposal = dict(trial.user_attrs.get(PROPOSAL_KEY, {}))
-        result = trial.user_attrs.get(RESULT_KEY, {})
+        proposal, damaged = Proposal.from_dict(trial.user_attrs.get(attributes.PROPOSAL, {}))
+        result, broken = Result.from_dict(trial.user_attrs.get(attributes.RESULT, {}))
         fixed = trial.system_attrs.get("fixed_params", {})
-        if fixed and not proposal:
-            proposal = {"source": "enqueued"}
+        if fixed and attributes.PROPOSAL not in trial.user_attrs:
+            proposal = Proposal(source="enqueued")
         # A running trial gets its parameters one by one; what was proposed for it is known at once.
-        planned = {**proposal.get("configuration", {}), **fixed} if not trial.state.is_finished() else {}
+        planned = {**proposal.configuration, **fixed} if not trial.state.is_finished() else {}
+        last = math.inf if result.last_step is None else result.last_step
+        took = trial.duration.total_seconds() if trial.duration else None
         return cls(
             number=trial.number,
             state=STATES[trial.state],
             configuration={**planned, **trial.params},
             value=trial.values[0] if trial.values else None,
-            error=str(result.get("error", "no reason was given")) if trial.state == TrialState.FAIL else "",
+            error=(result.error or "no reason was given") if trial.state == TrialState.FAIL else "",
             proposal=proposal,
-            curve=tuple(
-                sorted((s, v) for s, v in trial.intermediate_values.items() if s <= result.get("last_step", s))
-            ),
-            seconds=result.get("seconds", trial.duration.total_seconds() if trial.duration else None),
-            extra=dict(result.get("extra", {})),
+            curve=tuple(sorted((s, v) for s, v in trial.intermediate_values.items() if s <= last)),
+            seconds=took if result.seconds is None else result.seconds,
+            extra=dict(result.extra),
             values=tuple(trial.values or ()),
             constraints=trial.constraints if trial.state.is_finished() else {},
+            damaged=damaged + broken,
         )
 
 
@@ -172,13 +146,13 @@ class History(Sequence[TrialRecord]):
 
     Attributes:
         trials: `n` records, oldest first.
-        direction: Whether small or large values are good.
-        aim: What each trial's value is, where it is not the study's one metric: what the next proposal aims at.
+        direction: Whether small or large scores are good.
+        scalarization: What the next proposal is to make small, where that is not the study's one metric.
     """
 
     trials: tuple[TrialRecord, ...] = ()
     direction: Direction = "minimize"
-    aim: Aim | None = None
+    scalarization: Scalarization | None = None
 
     def __len__(self) -> int:
         return len(self.trials)
@@ -213,11 +187,11 @@ class History(Sequence[TrialRecord]):
     def ranked(self) -> tuple[TrialRecord, ...]:
         """Finished trials that count, best first; the earlier one where values are equal.
 
-        Of several objectives those on the front come first; the best for the aim is one of them.
+        Of several objectives those on the front come first; the best by score is one of them.
         """
         sign = 1.0 if self.direction == "minimize" else -1.0
         counted = (t for t in self.finished if self.counts(t))
-        return tuple(sorted(counted, key=lambda t: (t.number not in self.front, sign * (t.value or 0.0))))
+        return tuple(sorted(counted, key=lambda t: (t.number not in self.front, sign * (self.score(t) or 0.0))))
 
     @cached_property
     def front(self) -> frozenset[int]:
@@ -230,25 +204,24 @@ class History(Sequence[TrialRecord]):
 
     @property
     def objectives(self) -> tuple[Objective, ...]:
-        """Those of the aim."""
-        return self.aim.objectives if self.aim else ()
+        """Those of the scalarization."""
+        return self.scalarization.objectives if self.scalarization else ()
 
     def counts(self, trial: TrialRecord) -> bool:
-        """Whether a trial may be the best: it meets the constraints, unless that itself is the aim."""
-        return trial.feasible or (self.aim is not None and self.aim.feasibility)
+        """Whether a trial may be the best: it meets the constraints, unless that itself is the goal."""
+        return trial.feasible or (self.scalarization is not None and self.scalarization.feasibility)
 
     def limiting(self, trial: TrialRecord) -> dict[str, float]:
-        """The constraints of a trial beside its value; none where to meet them is all that its value is about."""
-        return {} if self.aim and self.aim.feasibility else trial.constraints
+        """The constraints of a trial beside its value; none where to meet them is all that its score is about."""
+        return {} if self.scalarization and self.scalarization.feasibility else trial.constraints
 
-    def while_running(self, trial: TrialRecord) -> History:
-        """What the next proposal will see while a further trial runs, with an aim of its own."""
-        history = replace(self, trials=(*self.trials, trial))
-        return history.toward(replace(self.aim, weights=self.aim.following)) if self.aim else history
+    def score(self, trial: TrialRecord) -> float | None:
+        """What counts of a trial: its metric, or the one number that a scalarization makes of its values."""
+        return self.scalarization.score(trial) if self.scalarization else trial.value
 
-    def toward(self, aim: Aim) -> History:
-        """The same trials, each with the value that it has for an aim."""
-        return History(tuple(replace(t, value=aim.value(t)) for t in self.trials), "minimize", aim)
+    def scalarized(self, scalarization: Scalarization) -> History:
+        """The same trials, with another score."""
+        return History(self.trials, "minimize", scalarization)
 
     @property
     def best(self) -> TrialRecord | None:

@@ -1,27 +1,36 @@
-"""Several objectives, and constraints, as one number to be minimized: what one proposal aims at.
+"""Several objectives, and constraints, as one number to be minimized.
 
 With several objectives each proposal has weights of its own, by which the objectives, each on its range, become one
 number [ParEGO]; over many proposals every part of the Pareto front has its turn. While no trial meets the constraints,
-that number is the violation alone. Proposers and the surrogate see nothing but a metric that should be small; what a
-proposal aimed at is stored with it, so that its outcome is judged by the same yardstick.
+that number is the violation alone. Proposers and the surrogate see nothing but a score that should be small; what a
+proposal was to make small is stored with it, so that its outcome is judged by the same number.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tunewise.task import Direction
+
 if TYPE_CHECKING:
     import optuna
 
-    from tunewise.task import Direction
 
-__all__ = ["Aim", "Measured", "Objective", "draw_weights", "find_aim", "non_dominated", "objectives_of"]
+__all__ = [
+    "Measured",
+    "Objective",
+    "Scalarization",
+    "draw_weights",
+    "find_scalarization",
+    "non_dominated",
+    "objectives_of",
+]
 
 MAX_NAME = 60
 LARGEST = 1e100
@@ -74,22 +83,20 @@ class Objective:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Aim:
-    """What one proposal tries to make small.
+class Scalarization:
+    """The one number that a proposal tries to make small, of several objectives or of constraints.
 
     Attributes:
         objectives: The study's, one or more.
         weights: Of each, 1 in all; none: to meet the constraints comes first.
         ideal: The best value of each so far, where the scale of that objective is 0.
         nadir: The worst on the front so far, where it is 1; never equal to the best.
-        following: The weights of the proposal after it.
     """
 
     objectives: tuple[Objective, ...]
     weights: tuple[float, ...] = ()
     ideal: tuple[float, ...] = ()
     nadir: tuple[float, ...] = ()
-    following: tuple[float, ...] = ()
 
     @property
     def feasibility(self) -> bool:
@@ -101,7 +108,7 @@ class Aim:
         """Name of the number."""
         return "constraint violation" if self.feasibility else "trade-off"
 
-    def value(self, trial: Measured) -> float | None:
+    def score(self, trial: Measured) -> float | None:
         """The number, 0 at best: the violation, or the augmented Chebyshev norm of the weighted distances to the ideal.
 
         Returns:
@@ -120,10 +127,6 @@ class Aim:
         values = np.array([t.values for t in trials], dtype=float).reshape(len(trials), len(self.objectives))
         shares = (np.clip(values, -LARGEST, LARGEST) - self.ideal) / np.subtract(self.nadir, self.ideal)
         return np.where(np.isfinite(values), shares, np.inf)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data, as stored with a proposal."""
-        return {key: list(value) for key, value in asdict(self).items() if value and key != "following"}
 
 
 def objectives_of(study: optuna.Study, metric: str) -> tuple[Objective, ...]:
@@ -154,24 +157,21 @@ def draw_weights(count: int, number: int, entropy: Sequence[int]) -> tuple[float
     return tuple(round(float(weight), 6) for weight in np.diff([0.0, *sorted(cuts), 1.0]))
 
 
-def find_aim(
+def find_scalarization(
     finished: Sequence[Measured],
     objectives: tuple[Objective, ...],
     weights: tuple[float, ...],
-    *,
-    following: tuple[float, ...] = (),
-) -> Aim | None:
-    """What the next proposal aims at; None: at the one metric, as it is.
+) -> Scalarization | None:
+    """What the next proposal is to make small; None: the one metric, as it is.
 
     Args:
         finished: The study's trials that have values.
         objectives: Its objectives.
         weights: Of this proposal.
-        following: Of the next one.
     """
     feasible = [t for t in finished if t.feasible]
     if finished and not feasible:
-        return Aim(objectives=objectives)
+        return Scalarization(objectives=objectives)
     if len(objectives) == 1:
         return None
     costs = as_costs(feasible, objectives)
@@ -182,12 +182,11 @@ def find_aim(
     nadir = np.where(nadir > ideal, nadir, costs.max(axis=0))  # one trial is best in everything
     nadir = np.where(nadir > ideal, nadir, ideal + np.maximum(np.abs(ideal), 1.0))
     signs = [o.sign for o in objectives]
-    return Aim(
+    return Scalarization(
         objectives=objectives,
         weights=weights,
         ideal=tuple((ideal * signs).tolist()),
         nadir=tuple((nadir * signs).tolist()),
-        following=following,
     )
 
 

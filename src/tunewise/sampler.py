@@ -21,17 +21,20 @@ from optuna.samplers import BaseSampler
 from optuna.samplers._base import _process_constraints_after_trial
 from optuna.trial import TrialState
 
+from tunewise import attributes
 from tunewise.account import Account
 from tunewise.checks import check_whole
 from tunewise.errors import ContextLimitExceeded, ModelUnavailable, ModelUnusable, StudyError
-from tunewise.history import MODEL_SOURCES, PROPOSAL_KEY, History, HistoryReader, TrialRecord
+from tunewise.history import History, HistoryReader, TrialRecord
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest
 from tunewise.llm.ledger import Caps, Ledger, Totals
 from tunewise.llm.scripted import ScriptedModel
-from tunewise.objectives import draw_weights, find_aim, objectives_of
-from tunewise.proposers import Ask, Meanwhile, Proposal, Proposer, default_first
-from tunewise.proposers.base import joined
-from tunewise.proposers.named import MODEL_FREE, find_proposer
+from tunewise.objectives import draw_weights, find_scalarization, objectives_of
+from tunewise.plain import PlainDict
+from tunewise.prompts.render import template_hash
+from tunewise.proposers import Auto, DefaultFirst, ProposalContext, Proposer, as_stored, find_proposer
+from tunewise.proposers.base import Prefetching, Proposing
+from tunewise.record import MODEL_SOURCES, Proposal
 from tunewise.space import SearchSpace, Value, shorten
 from tunewise.task import Task
 
@@ -86,8 +89,8 @@ class LLMSampler(BaseSampler):
         task: What is tuned. Its direction, if it has one, must be the study's.
         space: The search space. Without one it is inferred from the distributions of past trials, and the parameters
             of the first trial are asked for one by one.
-        proposer: "auto", "compressed", "chat", "random", or a function of your own; "auto+prior" is "auto" that first
-            asks the model where it expects the best values.
+        proposer: "auto", "compressed", "chat", "random", one of these with options, as `Auto(AutoOptions(...))`, or a
+            `Proposer` of your own.
         reasoning: Whether the model analyses before it proposes.
         expert: Whether a system message gives it the role of an expert.
         temperature: Of its sampling, 0 for its likeliest reply.
@@ -97,13 +100,10 @@ class LLMSampler(BaseSampler):
         price: Of the model, where no list has it.
         max_fallbacks: After so many trials in a row that had to do without the model, the next one raises
             `ModelUnusable`; None: never.
-        ahead: Whether "auto" asks for its next candidates while a trial runs, in a thread, so that training hides the
-            model's latency. The trial ends when both have ended. What is proposed does not depend on how long a
-            call takes.
         constraints_func: Gives the constraints of a finished trial, as with Optuna's samplers: above 0 is violated.
             `trial.set_constraint` in the objective says the same without it.
 
-    A study may have several directions: each proposal then aims at a trade-off of its own, and the model is shown the
+    A study may have several directions: each proposal then has a trade-off of its own, and the model is shown the
     Pareto front. Constraints are those that Optuna stores; a trial that violates one is never the best.
 
     Raises:
@@ -125,7 +125,6 @@ class LLMSampler(BaseSampler):
         caps: Caps | None = None,
         price: Price | None = None,
         max_fallbacks: int | None = 3,
-        ahead: bool = True,
         constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None,
     ) -> None:
         self.task = task or Task()
@@ -141,16 +140,17 @@ class LLMSampler(BaseSampler):
         if isinstance(temperature, bool) or not isinstance(temperature, int | float) or not 0 <= temperature <= 2:
             raise StudyError(f"temperature = {temperature!r} is not a number from 0 to 2. 0 is the usual choice.")
         chosen = find_proposer(proposer)
-        self._ask_model = chosen
-        self._propose = default_first(chosen) if default else chosen
+        self.proposer = chosen
+        self._default = default
         self._account = Account(Ledger(find_model(model, chosen), caps=caps or Caps(), price=price))
         self._style: dict[str, Any] = {
             "reasoning": reasoning,
             "expert": expert,
             "temperature": temperature,
-            "model": model is not None,
+            "has_model": model is not None,
         }
-        self.ahead = ahead and self.model.name != "manual"  # a person is not to be asked behind the progress display
+        self.workers = 1
+        self.prefetches = self.model.name != "manual"  # a person is not to be asked behind the progress display
         self._calling: dict[tuple[str, int], Future[None]] = {}  # study and trial: the calls that run beside it
         self._seed = seed
         self._entropy = [int(word) for word in np.random.SeedSequence(seed).generate_state(4)]
@@ -166,14 +166,14 @@ class LLMSampler(BaseSampler):
         return self._account.ledger.model
 
     @property
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> PlainDict:
         """How its proposals come to be, as plain data to be kept with a study."""
-        chosen = self._ask_model
+        style = {key: value for key, value in self._style.items() if key != "has_model"}
         return {
-            "proposer": getattr(chosen, "__name__", type(chosen).__name__),
-            **self._style,
-            "model": self.model.name if self._style["model"] else None,
-            "default": self._propose is not chosen,
+            "proposer": as_stored(self.proposer),
+            **style,
+            "model": self.model.name if self._style["has_model"] else None,
+            "default": self._default,
             "seed": self._seed,
         }
 
@@ -201,9 +201,9 @@ class LLMSampler(BaseSampler):
         waiting = (
             t.number for t in trials if t.state == TrialState.WAITING and not TrialRecord.from_optuna(t).configuration
         )
-        ask = replace(self._ask(study, next(waiting, len(trials)), self.space, fixed={}), ahead=False)
+        context = self._context(study, next(waiting, len(trials)), self.space, fixed={})
         try:
-            return next(self._ask_model(ask))
+            return next(self.proposer.propose(context))
         except StopIteration:
             return None
 
@@ -287,25 +287,38 @@ class LLMSampler(BaseSampler):
                 self.check_fallbacks()
             proposal = self._find(study, trial, space, fixed=fixed)
             self._take(study, trial, planned, proposal)
-            if proposal.meanwhile and all(calling.done() for calling in self._calling.values()):
-                self._call_beside(study, trial, proposal.meanwhile)
+            self._prefetch(study, trial, space)
         return dict(proposal.configuration)
 
-    def _call_beside(self, study: Study, trial: FrozenTrial, meanwhile: Meanwhile) -> None:
-        """Make calls in a thread; what they bring is stored with the trial, which is still running."""
+    def _propose(self, context: ProposalContext) -> Proposing:
+        return (DefaultFirst(self.proposer) if self._default else self.proposer).propose(context)
 
-        def call() -> None:
-            learned = drive(meanwhile, lambda request: self._account.complete(study, trial, request))
-            if not learned:
-                return
-            stored = study._storage.get_trial(trial._trial_id).user_attrs[PROPOSAL_KEY]
-            with suppress(UpdateFinishedTrialError):  # told by another process: what was offered is lost, no more
-                policy = {**stored.get("policy", {}), **learned}
-                study._storage.set_trial_user_attr(trial._trial_id, PROPOSAL_KEY, {**stored, "policy": policy})
-
-        executor = ThreadPoolExecutor(1, "tunewise-ahead")
-        self._calling[study.study_name, trial.number] = executor.submit(call)
+    def _prefetch(self, study: Study, trial: FrozenTrial, space: SearchSpace) -> None:
+        """Make the next trial's call in a thread; what it brings is stored with this trial, which is still running."""
+        if (
+            not self.prefetches
+            or not isinstance(self.proposer, Auto)
+            or any(not c.done() for c in self._calling.values())
+        ):
+            return
+        prefetching = self.proposer.prefetch(self._context(study, trial.number + 1, space, fixed={}))
+        if prefetching is None:
+            return
+        executor = ThreadPoolExecutor(1, "tunewise-prefetch")
+        self._calling[study.study_name, trial.number] = executor.submit(self._fetch, study, trial, prefetching)
         executor.shutdown(wait=False)
+
+    def _fetch(self, study: Study, trial: FrozenTrial, prefetching: Prefetching) -> None:
+        learned = drive(prefetching, lambda request: self._account.complete(study, trial, request))
+        stored = TrialRecord.from_optuna(study._storage.get_trial(trial._trial_id)).proposal
+        decision = replace(
+            stored.decision,
+            call=learned.call,
+            offered=stored.decision.offered + learned.offered,
+            failure=learned.failure,
+        )
+        with suppress(UpdateFinishedTrialError):  # told by another process: what was offered is lost, no more
+            self._store(study, trial, replace(stored, decision=decision))
 
     def _raise_late(self, study: Study) -> None:
         """What ended the calls beside an earlier trial, if anything did, ends this one."""
@@ -318,20 +331,19 @@ class LLMSampler(BaseSampler):
     def _find(self, study: Study, trial: FrozenTrial, space: SearchSpace, *, fixed: Mapping[str, Value]) -> Proposal:
         """Ask the proposer; once more where a worker in another process has meanwhile proposed the same."""
         for _ in range(MAX_COLLISIONS):
-            ask = self._ask(study, trial.number, space, fixed=fixed)
-            proposal = drive(self._propose(ask), lambda request: self._account.complete(study, trial, request))
-            known = {t.number for t in ask.history if t.configuration}
+            context = self._context(study, trial.number, space, fixed=fixed)
+            proposal = drive(self._propose(context), lambda request: self._account.complete(study, trial, request))
+            known = {t.number for t in context.history if t.configuration}
             since = [
                 t for t in self._reader.read(study, skip=trial.number) if t.configuration and t.number not in known
             ]
-            if not any(ask.near(t.configuration, proposal.configuration) for t in since):
+            if not any(context.same(t.configuration, proposal.configuration) for t in since):
                 break
-        aim = ask.history.aim
-        return replace(proposal, policy={**proposal.policy, "aim": aim.to_dict()}) if aim else proposal
+        return replace(proposal, template=template_hash(), scalarization=context.history.scalarization)
 
-    def _ask(self, study: Study, number: int, space: SearchSpace, *, fixed: Mapping[str, Value]) -> Ask:
-        task, history = self._aimed(study, number)
-        return Ask(
+    def _context(self, study: Study, number: int, space: SearchSpace, *, fixed: Mapping[str, Value]) -> ProposalContext:
+        task, history = self._scored(study, number)
+        return ProposalContext(
             task=task,
             space=space,
             history=history,
@@ -340,12 +352,12 @@ class LLMSampler(BaseSampler):
             seed=None if self._seed is None else self._seed + number,
             fixed=fixed,
             context_tokens=self.model.context_tokens,
-            ahead=self.ahead,
+            workers=self.workers,
             **self._style,
         )
 
-    def _aimed(self, study: Study, number: int) -> tuple[Task, History]:
-        """The task and the trials so far, with values as this proposal aims: at the one metric, or at an `Aim`."""
+    def _scored(self, study: Study, number: int) -> tuple[Task, History]:
+        """The task and the trials so far, scored by the one metric, or by a scalarization for this trial."""
         objectives = objectives_of(study, self.task.metric)
         known = sorted({o.direction for o in objectives})
         if self.task.direction and known != [self.task.direction]:
@@ -354,11 +366,13 @@ class LLMSampler(BaseSampler):
                 f'agree: create_study(direction="{self.task.direction}"), or leave the direction out of the task.'
             )
         history = self._reader.read(study, skip=number)
-        weights, following = (draw_weights(len(objectives), k, self._entropy) for k in (number, number + 1))
-        aim = find_aim(history.finished, objectives, weights, following=following)
-        if aim is None:
+        scalarization = find_scalarization(
+            history.finished, objectives, draw_weights(len(objectives), number, self._entropy)
+        )
+        if scalarization is None:
             return replace(self.task, direction=history.direction), history
-        return replace(self.task, metric=aim.measure, direction="minimize"), history.toward(aim)
+        task = replace(self.task, metric=scalarization.measure, direction="minimize")
+        return task, history.scalarized(scalarization)
 
     def _take(self, study: Study, trial: FrozenTrial, planned: TrialRecord, proposal: Proposal) -> None:
         """Store where the configuration came from, before anybody evaluates it."""
@@ -371,7 +385,11 @@ class LLMSampler(BaseSampler):
             self._fallbacks.clear()
         if proposal.note:
             logger.warning("Trial %d: %s", trial.number, proposal.note)
-        study._storage.set_trial_user_attr(trial._trial_id, PROPOSAL_KEY, joined(planned.proposal, proposal.to_dict()))
+        self._store(study, trial, planned.proposal.joined(proposal))
+
+    @staticmethod
+    def _store(study: Study, trial: FrozenTrial, proposal: Proposal) -> None:
+        study._storage.set_trial_user_attr(trial._trial_id, attributes.PROPOSAL, proposal.to_dict())
 
 
 def fixed_in(trial: FrozenTrial) -> dict[str, Any]:
@@ -382,7 +400,7 @@ def fixed_in(trial: FrozenTrial) -> dict[str, Any]:
 def find_model(model: str | ChatModel | None, proposer: Proposer) -> ChatModel:
     """The model that was named or given; some proposers need none."""
     if model is None:
-        if proposer not in MODEL_FREE:
+        if proposer.needs_model:
             raise StudyError(
                 'No model was given. Name one: model="embedded", or the model of an OpenAI-compatible server.'
             )

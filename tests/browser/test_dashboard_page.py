@@ -11,7 +11,7 @@ import pytest
 
 from support.browser_visits import Open, Picture
 from support.whole_paths import start
-from tunewise.history import PROPOSAL_KEY
+from tunewise import attributes
 from tunewise.study.storage import open_storage
 
 EVIL = (
@@ -26,7 +26,7 @@ def page(tmp_path: Path) -> Iterator[str]:
     study = optuna.create_study(study_name=f"toy {EVIL}", storage=open_storage(journal))
 
     def objective(trial: optuna.Trial) -> float:
-        trial.set_user_attr(PROPOSAL_KEY, {"source": "model", "reason": f"because {EVIL}"})
+        trial.set_user_attr(attributes.PROPOSAL, {"source": "model", "reason": f"because {EVIL}"})
         return trial.suggest_float("x", 0, 1)
 
     study.optimize(objective, n_trials=6)

@@ -10,7 +10,7 @@ import optuna
 import pytest
 
 from support.browser_visits import PHONE, Open, Picture, Visit
-from tunewise.history import PROPOSAL_KEY
+from tunewise import attributes
 from tunewise.report import report
 from tunewise.testing.studies import sample_study
 
@@ -156,7 +156,7 @@ def test_a_hostile_study_shows_as_text(visit: Open, picture: Picture, tmp_path: 
     def objective(trial: optuna.Trial) -> float:
         x = trial.suggest_float(f"x {EVIL}", 0, 1)
         trial.suggest_categorical("kind", [f"a {EVIL}", "b"])
-        trial.set_user_attr(PROPOSAL_KEY, {"source": f"model {EVIL}", "reason": f"because {EVIL}"})
+        trial.set_user_attr(attributes.PROPOSAL, {"source": f"model {EVIL}", "reason": f"because {EVIL}"})
         trial.report(x, 0)
         return (x, math.inf, math.nan, -x)[trial.number % 4]
 

@@ -23,12 +23,12 @@ import yaml
 
 from support.talks import RESULTS, SPACE, TASK, study
 from support.whole_paths import InProcess, Ran, assert_paragraph, command
+from tunewise import attributes
 from tunewise.assistant import conversation
 from tunewise.assistant.subject import Subject
 from tunewise.cli.chat import space_writer
 from tunewise.cli.options import read
 from tunewise.cli.talk import Terminal
-from tunewise.history import CHAT_KEY
 from tunewise.llm import dialect
 from tunewise.llm.embedded import find_weights, serve
 from tunewise.llm.scripted import ScriptedModel
@@ -333,7 +333,7 @@ def test_what_a_study_file_says_has_no_power_over_the_terminal(capsys: pytest.Ca
     evil = "x\x1b]0;owned\x07\x1b[31m\u202e"
     about = study(name=evil)
     turn: Any = {"message": {"role": "user", "content": evil}, "at": evil}
-    about._storage.set_study_system_attr(about._study_id, f"{CHAT_KEY}{evil}:00000", turn)
+    about._storage.set_study_system_attr(about._study_id, f"{attributes.CHAT}{evil}:00000", turn)
     kept = Conversations(about).kept()
     terminal = Terminal(asks=True, person=True)
     terminal.list(kept)

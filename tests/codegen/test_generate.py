@@ -12,6 +12,7 @@ import optuna
 import pytest
 
 from support.programs import TREES_REGRESSOR, fenced
+from tunewise import attributes
 from tunewise.codegen.contract import read_space
 from tunewise.codegen.data import Dataset
 from tunewise.codegen.evaluate import Runner
@@ -21,7 +22,7 @@ from tunewise.codegen.sampler import Options
 from tunewise.codegen.tree import Tree
 from tunewise.codegen.write import MAX_ATTEMPTS
 from tunewise.errors import BudgetReached, ModelUnavailable, ModelUnusable, ObjectiveFailed, StudyError, UsageError
-from tunewise.history import CALL_KEY, History
+from tunewise.history import History
 from tunewise.llm import Caps, ChatReply, ChatRequest, FunctionModel, ScriptedModel, ToolCall
 from tunewise.sandbox.base import Limits, Sandbox
 from tunewise.study.storage import open_study
@@ -73,8 +74,8 @@ def test_write_then_tune_by_calls(regression: Dataset, sandbox: Sandbox) -> None
     study, model = study_of(regression, sandbox, replies, trials=3)
     first, second, third = records(study)
     assert (first.configuration, second.configuration) == ({"p1.alpha": 10.0}, {"p1.alpha": 1.0})
-    assert (first.source, first.proposal["reason"]) == ("model", "draft: Ridge first.")
-    assert (second.source, second.proposal["reason"], third.source) == ("model", "Less of it.", "model")
+    assert (first.source, first.proposal.reason) == ("model", "draft: Ridge first.")
+    assert (second.source, second.proposal.reason, third.source) == ("model", "Less of it.", "model")
     assert model.requests[0].tools == ()
     (tool,) = model.requests[1].tools
     assert (tool.name, list(tool.schema["properties"])) == (NAME, ["alpha"])
@@ -131,11 +132,11 @@ def test_values_outside_its_own_ranges_for_ever_are_repaired_and_marked(regressi
 def test_auto_tunes_with_the_surrogate(regression: Dataset, sandbox: Sandbox) -> None:
     offers = called({"alpha": 0.01}, {"alpha": 3.0}, {"alpha": 100.0})
     study, model = study_of(regression, sandbox, [fenced(RIDGE), *[offers] * 9], trials=4, options={"tuner": "auto"})
-    policies = [record.proposal.get("policy", {}) for record in records(study)]
-    assert policies[1]["call"] == "candidates"
-    assert {"bar", "expected"} <= policies[2].keys()
+    decisions = [record.proposal.decision for record in records(study)]
+    assert decisions[1].call == "candidates"
+    assert decisions[2].expected
     assert all(record.source in ("model", "acquisition") for record in records(study))
-    assert "Give one configuration" in prompt(model.requests[1])
+    assert "Give the next configuration" in prompt(model.requests[1])
 
 
 def test_the_chat_proposer_keeps_the_dialogue(regression: Dataset, sandbox: Sandbox) -> None:
@@ -170,7 +171,7 @@ def test_what_is_refused_is_told_and_written_again(regression: Dataset, sandbox:
         ("repair", 3, False),
         ("repair", 4, True),
     ]
-    calls = [key for key in study.trials[0].system_attrs if key.startswith(CALL_KEY)]
+    calls = [key for key in study.trials[0].system_attrs if key.startswith(attributes.CALL)]
     assert len(calls) == MAX_ATTEMPTS, "every attempt is billed to the trial"
 
 
@@ -238,7 +239,7 @@ def test_where_no_better_program_comes_the_best_is_tuned_on(regression: Dataset,
     study, _ = study_of(regression, sandbox, replies, trials=3, options={"patience": 1})
     last = records(study)[2]
     assert last.configuration == {"p1.alpha": 1.0}
-    assert last.proposal["note"].startswith("No new program: The model wrote no program")
+    assert last.proposal.note.startswith("No new program: The model wrote no program")
 
 
 def test_after_five_refusals_the_model_is_left_alone_for_a_while(regression: Dataset, sandbox: Sandbox) -> None:
@@ -246,7 +247,7 @@ def test_after_five_refusals_the_model_is_left_alone_for_a_while(regression: Dat
     replies = [fenced(RIDGE), *calls[:2], *["no idea"] * 5, *calls[2:]]
     study, model = study_of(regression, sandbox, replies, trials=5, options={"patience": 2})
     assert len(model.requests) == len(replies)
-    assert [bool(record.proposal.get("note")) for record in records(study)] == [False, False, False, True, False]
+    assert [bool(record.proposal.note) for record in records(study)] == [False, False, False, True, False]
 
 
 def test_a_model_that_is_away_stops_the_study_only_where_nothing_can_be_tuned(

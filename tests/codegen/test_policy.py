@@ -5,10 +5,11 @@ from __future__ import annotations
 import optuna
 import pytest
 
+from tunewise import attributes
 from tunewise.codegen.policy import Step, next_step
 from tunewise.codegen.tree import Program, Tree, split_name
 from tunewise.errors import StudyError
-from tunewise.history import PROGRAM_KEY, History, TrialRecord
+from tunewise.history import History, TrialRecord
 from tunewise.report import report
 
 CODE = "def make_estimator(a: bool = True):\n    return 1"
@@ -98,9 +99,9 @@ def test_names_of_others(name: str) -> None:
 )
 def test_damaged_records_of_programs(damage: object) -> None:
     study = optuna.create_study()
-    study.set_user_attr(f"{PROGRAM_KEY}1", damage)
+    study.set_user_attr(f"{attributes.PROGRAM}1", damage)
     assert "is damaged and was left out" in report(study, form="md")
-    study.set_user_attr(f"{PROGRAM_KEY}2", {"number": 2, "kind": "draft", "code": "<script>x"})
+    study.set_user_attr(f"{attributes.PROGRAM}2", {"number": 2, "kind": "draft", "code": "<script>x"})
     assert "<script>x" not in report(study)
     if damage != {"number": "x", "kind": "draft"}:
         with pytest.raises(StudyError, match="damaged"):

@@ -11,18 +11,24 @@ import jinja2
 import pytest
 
 from tunewise import Categorical, DataCard, Float, History, Int, SearchSpace, Task, TrialRecord
-from tunewise.objectives import Aim, Objective
-from tunewise.prompts.prior import PriorView
+from tunewise.objectives import Objective, Scalarization
 from tunewise.prompts.program import ProgramTuningView, ProgramView
 from tunewise.prompts.render import MAX_PROMPT_TOKENS, environment, render, template_hash
 from tunewise.prompts.schema import batch_schema, reply_schema
-from tunewise.prompts.state import StateView
-from tunewise.prompts.views import FeedbackView, ProblemView, RequestView, SystemView, View, WrongReplyView
-from tunewise.proposers.base import Ask
+from tunewise.prompts.views import (
+    CompressedView,
+    FeedbackView,
+    ProblemView,
+    RequestView,
+    SystemView,
+    View,
+    WrongReplyView,
+)
+from tunewise.proposers.base import ProposalContext
 from tunewise.proposers.chat import chat_messages
 from tunewise.proposers.compressed import compressed_messages
+from tunewise.record import Advice, Expected, Proposal
 from tunewise.space import Configuration
-from tunewise.surrogate import Effect, Estimate
 from tunewise.tokens import estimate_tokens
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -55,19 +61,19 @@ def trial(number: int, value: float | None = None, **fields: object) -> TrialRec
     known = {
         "state": "finished" if value is not None else "running",
         "configuration": {"kernel": "rbf", "C": 1.0 + number, "gamma": 0.123456789, "cache": 200, "share": 0.0},
-        "proposal": {"source": "model", "reply": f'{{"C": {1 + number}}}'},
+        "proposal": Proposal(source="model", reply=f'{{"C": {1 + number}}}'),
     }
     return TrialRecord(number=number, value=value, **(known | fields))  # type: ignore[arg-type]
 
 
 HISTORY = History(
     (
-        trial(0, 0.25, proposal={"source": "default"}),
-        trial(1, 0.125, proposal={"source": "repair", "reply": '{"C": 2000}', "repairs": ["C = 2000 is above"]}),
+        trial(0, 0.25, proposal=Proposal(source="default")),
+        trial(1, 0.125, proposal=Proposal(source="repair", reply='{"C": 2000}', repairs=("C = 2000 is above",))),
         trial(2, state="failed", error="MemoryError: out of memory\n  at line 3"),
         trial(3, 0.5, state="pruned", curve=((1, 0.6), (7, 0.5))),
-        trial(4, state="failed", error="MemoryError: out of memory", proposal={"source": "random"}),
-        trial(5, 0.375, proposal={"source": "enqueued"}),
+        trial(4, state="failed", error="MemoryError: out of memory", proposal=Proposal(source="random")),
+        trial(5, 0.375, proposal=Proposal(source="enqueued")),
         trial(6),
     )
 )
@@ -75,39 +81,37 @@ FAILED_LAST = History((*HISTORY.trials, trial(7, state="failed", error="The metr
 LONG = History(tuple(trial(i, 1 / (1 + i % 97)) for i in range(1000)), "maximize")
 
 
-def dialogue(ask: Ask, of: Callable[[Ask], tuple[object, ...]]) -> str:
+def dialogue(context: ProposalContext, of: Callable[[ProposalContext], tuple[object, ...]]) -> str:
     """All messages as text."""
-    return "\n".join(f"=== {m.role}\n{m.content}" for m in of(ask))  # type: ignore[attr-defined]
+    return "\n".join(f"=== {m.role}\n{m.content}" for m in of(context))  # type: ignore[attr-defined]
 
 
-EFFECTS = (
-    Effect("kernel", Estimate(0.3, 0.0, "rbf", ("rbf", None)), ("linear",)),
-    Effect("C", Estimate(0.5, -0.9, 12.5, (3.25, 41.0)), (0.001,)),
-    Effect("gamma", Estimate(0.1, 0.2, 0.01, (0.004, 0.03)), ()),
-    Effect("cache", Estimate(0.02, 1.0, 200, (100, 300)), (1000,)),
-    Effect("share", None, (0.0,)),
+ADVICE = (
+    Advice(
+        configuration={"kernel": "rbf", "C": 3.14159, "gamma": 0.012345}, expected=Expected(mean=0.2345, std=0.0333)
+    ),
+    Advice(configuration={"kernel": "linear", "C": 100.0}),
 )
 FULL = SearchSpace({**SVC, "cache": Int(100, 1000, step=100, default=200), "share": Float(0, 0.123456789, default=0.0)})
 
 
-def state(space: SearchSpace, history: History, **fields: object) -> StateView:
+def advised(space: SearchSpace, history: History, *, left: int | None = 8, batch: int = 1) -> CompressedView:
     """What `auto` tells the model."""
-    task = replace(TASK, metric=history.aim.measure) if history.aim else TASK
-    known = {"most_wanted": 3, "task": task, "space": space, "history": history}
-    problem = render(ProblemView(TASK, space, batch=3, objectives=history.objectives))
-    return StateView(problem=problem, **(known | fields))  # type: ignore[arg-type]
+    problem = render(ProblemView(TASK, space, batch=batch, objectives=history.objectives))
+    request = render(RequestView(history, batch=batch, left=left, last=left == 1))
+    return CompressedView(problem, request, history, TASK, advice=ADVICE)
 
 
 OBJECTIVES = (Objective("error"), Objective("images a second", "maximize"))
-AIM = Aim(objectives=OBJECTIVES, weights=(0.8, 0.2), ideal=(0.125, 90.0), nadir=(0.375, 25.0))
+AIM = Scalarization(objectives=OBJECTIVES, weights=(0.8, 0.2), ideal=(0.125, 90.0), nadir=(0.375, 25.0))
 TRADED = tuple(
     replace(t, values=(t.value, speed)) if t.value is not None and t.state == "finished" else t
     for t, speed in zip(HISTORY, (30.0, 25.0, 0, 0, 0, 90.0, 0), strict=True)
 )
 REFUSED = trial(7, 0.0625, values=(0.0625, 120.0), constraints={"memory in GB": 1.5, "1": 0.001})
-FRONT = History((*TRADED, REFUSED)).toward(AIM)
-UNMET = History((trial(0, 0.25, values=(0.25,), constraints={"0": 3.0}), REFUSED)).toward(
-    Aim(objectives=OBJECTIVES[:1])
+FRONT = History((*TRADED, REFUSED)).scalarized(AIM)
+UNMET = History((trial(0, 0.25, values=(0.25,), constraints={"0": 3.0}), REFUSED)).scalarized(
+    Scalarization(objectives=OBJECTIVES[:1])
 )
 CONSTRAINED = History((trial(0, 0.25), replace(REFUSED, values=(0.0625,))))
 
@@ -127,18 +131,12 @@ VIEWS: dict[str, View] = {
     "problem-objectives": ProblemView(TASK, SVC, objectives=OBJECTIVES),
     "feedback-objectives": FeedbackView(FRONT[7], TASK, objectives=OBJECTIVES),
     "request-objectives": RequestView(FRONT, dialogue=True),
-    "auto-objectives": state(FULL, FRONT, effects=EFFECTS[:2], next_try={"kernel": "rbf", "C": 3.14159}),
-    "auto-unmet": state(FULL, UNMET),
     "problem-batch": ProblemView(TASK, SVC, batch=4),
     "problem-batch-reasoning": ProblemView(TASK, FULL, reasoning=True, batch=4),
-    "auto-first": state(FULL, History(), most_wanted=4),
-    "auto": state(
-        FULL, HISTORY, effects=EFFECTS, next_try={"kernel": "rbf", "C": 3.14159, "gamma": 0.012345}, expected=0.2345
-    ),
-    "auto-no-default": state(SVC, HISTORY, most_wanted=1, last=True),
-    "auto-plateau": state(FULL, HISTORY, most_wanted=5, effects=EFFECTS[:1], plateau=7),
-    "prior": PriorView(render(ProblemView(TASK, SVC, bare=True)), TASK, SVC),
-    "prior-numbers": PriorView(render(ProblemView(Task(), PLAIN, bare=True)), Task(direction="maximize"), PLAIN),
+    "auto": advised(FULL, HISTORY),
+    "auto-batch": advised(FULL, HISTORY, batch=3),
+    "auto-last": advised(SVC, HISTORY, left=1),
+    "auto-objectives": advised(FULL, FRONT, left=None),
     "system": SystemView(),
     "problem": ProblemView(TASK, SVC),
     "problem-reasoning": ProblemView(TASK, SVC, reasoning=True),
@@ -176,18 +174,27 @@ VIEWS: dict[str, View] = {
 }
 
 DIALOGUES = {
-    "compressed-first": (Ask(task=TASK, space=SVC), compressed_messages),
-    "compressed-no-expert": (Ask(task=TASK, space=SVC, expert=False), compressed_messages),
-    "compressed": (Ask(task=TASK, space=SVC, history=HISTORY, trial=7), compressed_messages),
-    "compressed-last-failed": (Ask(task=TASK, space=SVC, history=FAILED_LAST, trial=9), compressed_messages),
-    "compressed-reasoning": (Ask(task=TASK, space=SVC, history=HISTORY, reasoning=True), compressed_messages),
-    "compressed-long": (Ask(task=Task(direction="maximize"), space=SVC, history=LONG, trial=1000), compressed_messages),
-    "compressed-objectives": (Ask(task=TASK, space=SVC, history=FRONT), compressed_messages),
-    "compressed-constraint": (Ask(task=TASK, space=SVC, history=CONSTRAINED), compressed_messages),
-    "compressed-unmet": (Ask(task=TASK, space=SVC, history=UNMET), compressed_messages),
-    "chat-objectives": (Ask(task=TASK, space=SVC, history=FRONT), chat_messages),
-    "chat-first": (Ask(task=TASK, space=SVC), chat_messages),
-    "chat": (Ask(task=TASK, space=SVC, history=HISTORY, trial=7), chat_messages),
+    "compressed-first": (ProposalContext(task=TASK, space=SVC), compressed_messages),
+    "compressed-no-expert": (ProposalContext(task=TASK, space=SVC, expert=False), compressed_messages),
+    "compressed": (ProposalContext(task=TASK, space=SVC, history=HISTORY, trial=7), compressed_messages),
+    "compressed-last-failed": (
+        ProposalContext(task=TASK, space=SVC, history=FAILED_LAST, trial=9),
+        compressed_messages,
+    ),
+    "compressed-reasoning": (
+        ProposalContext(task=TASK, space=SVC, history=HISTORY, reasoning=True),
+        compressed_messages,
+    ),
+    "compressed-long": (
+        ProposalContext(task=Task(direction="maximize"), space=SVC, history=LONG, trial=1000),
+        compressed_messages,
+    ),
+    "compressed-objectives": (ProposalContext(task=TASK, space=SVC, history=FRONT), compressed_messages),
+    "compressed-constraint": (ProposalContext(task=TASK, space=SVC, history=CONSTRAINED), compressed_messages),
+    "compressed-unmet": (ProposalContext(task=TASK, space=SVC, history=UNMET), compressed_messages),
+    "chat-objectives": (ProposalContext(task=TASK, space=SVC, history=FRONT), chat_messages),
+    "chat-first": (ProposalContext(task=TASK, space=SVC), chat_messages),
+    "chat": (ProposalContext(task=TASK, space=SVC, history=HISTORY, trial=7), chat_messages),
 }
 
 
@@ -218,7 +225,7 @@ class EmptyView:
     template: ClassVar[str]
 
 
-@pytest.mark.parametrize("name", ["problem", "request", "feedback", "compressed", "auto", "wrong_reply"])
+@pytest.mark.parametrize("name", ["problem", "request", "feedback", "compressed", "wrong_reply"])
 def test_a_name_that_a_view_lacks_is_an_error(name: str) -> None:
     view = EmptyView()
     object.__setattr__(view, "template", f"{name}.jinja")
@@ -263,7 +270,7 @@ def thousand(space: SearchSpace, error: str) -> History:
 def test_the_compressed_prompt_is_bounded(error: str, *, reasoning: bool) -> None:
     space = SearchSpace(dict(list(WIDE.items())[:4]))
     task = replace(TASK, hardware="two cores " * 9_000, data=DataCard(description="a long story " * 9_999))
-    for asked in (Ask(task=TASK, space=WIDE), Ask(task=replace(task, facts=()), space=space)):
+    for asked in (ProposalContext(task=TASK, space=WIDE), ProposalContext(task=replace(task, facts=()), space=space)):
         ask = replace(asked, history=thousand(asked.space, error), trial=1008, reasoning=reasoning)
         (_, message) = compressed_messages(ask)
         assert estimate_tokens(message.content) <= MAX_PROMPT_TOKENS
@@ -272,7 +279,7 @@ def test_the_compressed_prompt_is_bounded(error: str, *, reasoning: bool) -> Non
 
 
 def test_a_small_context_gets_a_smaller_prompt() -> None:
-    ask = Ask(task=TASK, space=SVC, history=LONG, trial=1000)
+    ask = ProposalContext(task=TASK, space=SVC, history=LONG, trial=1000)
     sizes = [
         sum(estimate_tokens(m.content) for m in compressed_messages(replace(ask, context_tokens=limit)))
         for limit in (None, 2_000, 1_200)
@@ -287,7 +294,7 @@ def test_a_small_context_gets_a_smaller_prompt() -> None:
 def test_an_error_text_stays_on_its_line(hostile: str) -> None:
     def lines(error: str) -> int:
         history = History((trial(0, 0.5), trial(1, state="failed", error=error)))
-        ask = Ask(task=TASK, space=SVC, history=history)
+        ask = ProposalContext(task=TASK, space=SVC, history=history)
         text = dialogue(ask, compressed_messages) + dialogue(ask, chat_messages)
         assert " ".join(error.split()) in text
         return len(text.splitlines())

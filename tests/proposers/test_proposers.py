@@ -12,19 +12,20 @@ import pytest
 
 from support.playing import play, told
 from tunewise import (
-    Ask,
     Categorical,
     ChatReply,
     Float,
     History,
     Int,
+    ProposalContext,
     SearchSpace,
     Task,
     TrialRecord,
 )
 from tunewise.errors import ContextLimitExceeded, ModelUnavailable
-from tunewise.proposers import Proposer, chat, compressed, default_first, random
-from tunewise.proposers.base import MAX_KEPT, MAX_REFUSALS
+from tunewise.proposers import Chat, Compressed, DefaultFirst, Proposer, Random
+from tunewise.proposers.asking import MAX_KEPT, MAX_REFUSALS
+from tunewise.record import Proposal
 
 SPACE = SearchSpace({"x": Float(0, 1), "y": Float(0, 1)})
 TASK = Task(metric="error", budget=10)
@@ -37,29 +38,29 @@ def at(x: float, y: float = 0.5) -> str:
 
 def past(number: int, x: float, y: float = 0.5, **fields: Any) -> TrialRecord:
     """A trial that the model proposed."""
-    known: dict[str, Any] = {"state": "finished", "value": x, "proposal": {"source": "model", "reply": at(x, y)}}
+    known: dict[str, Any] = {"state": "finished", "value": x, "proposal": Proposal(source="model", reply=at(x, y))}
     return TrialRecord(number=number, configuration={"x": x, "y": y}, **(known | fields))
 
 
-def asked(*trials: TrialRecord, **fields: Any) -> Ask:
+def asked(*trials: TrialRecord, **fields: Any) -> ProposalContext:
     """What a proposer knows after some trials."""
     known: dict[str, Any] = {"task": TASK, "space": SPACE, "history": History(trials), "trial": len(trials)}
-    return Ask(**(known | fields))
+    return ProposalContext(**(known | fields))
 
 
-BOTH = pytest.mark.parametrize("proposer", [chat, compressed])
+BOTH = pytest.mark.parametrize("proposer", [Chat(), Compressed()])
 
 
 @BOTH
 def test_a_good_reply_is_the_proposal(proposer: Proposer) -> None:
     proposal, (request,) = play(proposer, asked(seed=7), "Analysis: begin low.\n" + at(0.25))
     assert proposal.configuration == {"x": 0.25, "y": 0.5}
-    assert (proposal.source, proposal.method, proposal.model) == ("model", proposer.__name__, "m")  # type: ignore[attr-defined]
+    assert (proposal.source, proposal.method, proposal.model) == ("model", proposer.name, "m")
     assert proposal.reason == "begin low."
     assert (request.temperature, request.seed) == (0.0, 7)
     assert request.schema is not None
     assert list(request.schema["properties"]) == ["x", "y"]
-    assert set(proposal.to_dict()) == {"configuration", "source", "reason", "reply", "method", "model", "template"}
+    assert set(proposal.to_dict()) == {"version", "configuration", "source", "reason", "reply", "method", "model"}
 
 
 @BOTH
@@ -194,14 +195,14 @@ def test_what_is_fixed_is_said_and_not_compared(proposer: Proposer) -> None:
 
 def test_chat_rebuilds_the_dialogue() -> None:
     trials = (
-        past(0, 0.1, proposal={"source": "default"}),
+        past(0, 0.1, proposal=Proposal(source="default")),
         past(1, 0.2),
-        past(2, 0.3, proposal={"source": "repair", "reply": at(9), "repairs": ["x = 9 is above the upper bound 1"]}),
-        past(3, 0.4, proposal={"source": "random", "reply": ""}),
+        past(2, 0.3, proposal=Proposal(source="repair", reply=at(9), repairs=("x = 9 is above the upper bound 1",))),
+        past(3, 0.4, proposal=Proposal(source="random", reply="")),
         past(4, 0.5, state="failed", value=None, error="diverged"),
-        past(5, 0.6, proposal={}),
+        past(5, 0.6, proposal=Proposal()),
     )
-    _, (request,) = play(chat, asked(*trials), at(0.25))
+    _, (request,) = play(Chat(), asked(*trials), at(0.25))
     roles = [m.role for m in request.messages]
     assert roles == ["system", "user", "assistant", "user", "assistant", "user", "assistant", "user"]
     system, first, own, second, repaired, third, failed, last = (m.content for m in request.messages)
@@ -217,7 +218,7 @@ def test_chat_rebuilds_the_dialogue() -> None:
 
 
 def test_compressed_stays_one_message() -> None:
-    _, (request,) = play(compressed, asked(*(past(i, i / 10) for i in range(10))), at(0.25))
+    _, (request,) = play(Compressed(), asked(*(past(i, i / 10) for i in range(10))), at(0.25))
     assert [m.role for m in request.messages] == ["system", "user"]
     assert '9. {"x": 0.9, "y": 0.5} -> error = 9.0000e-01' in told(request)
     assert '0. {"x": 0, "y": 0.5} -> error = 0.0000e+00 (best)' in told(request)
@@ -226,22 +227,22 @@ def test_compressed_stays_one_message() -> None:
 def long_dialogue() -> tuple[TrialRecord, ...]:
     """More than 4,000 tokens."""
     return tuple(
-        past(i, i / 100, proposal={"source": "model", "reply": "so it goes " * 90 + at(i / 100)}) for i in range(50)
+        past(i, i / 100, proposal=Proposal(source="model", reply="so it goes " * 90 + at(i / 100))) for i in range(50)
     )
 
 
 def test_chat_is_compressed_when_it_is_known_to_be_too_long() -> None:
-    proposal, (request,) = play(chat, asked(*long_dialogue(), context_tokens=4096), at(0.999))
+    proposal, (request,) = play(Chat(), asked(*long_dialogue(), context_tokens=4096), at(0.999))
     assert len(request.messages) == 2
     assert "outgrew the context" in proposal.note
     assert proposal.method == "compressed"
-    proposal, (request,) = play(chat, asked(*long_dialogue(), context_tokens=100_000), at(0.999))
+    proposal, (request,) = play(Chat(), asked(*long_dialogue(), context_tokens=100_000), at(0.999))
     assert len(request.messages) > 100
     assert not proposal.note
 
 
 def test_chat_is_compressed_when_the_server_says_so() -> None:
-    proposal, (long, short) = play(chat, asked(*long_dialogue()), ContextLimitExceeded("4096"), at(0.999))
+    proposal, (long, short) = play(Chat(), asked(*long_dialogue()), ContextLimitExceeded("4096"), at(0.999))
     assert len(long.messages) > len(short.messages) == 2
     assert "outgrew the context" in proposal.note
     assert proposal.configuration["x"] == 0.999
@@ -249,14 +250,14 @@ def test_chat_is_compressed_when_the_server_says_so() -> None:
 
 def test_compressed_cannot_be_compressed_further() -> None:
     with pytest.raises(ContextLimitExceeded):
-        play(compressed, asked(), ContextLimitExceeded("64"))
+        play(Compressed(), asked(), ContextLimitExceeded("64"))
 
 
 WITH_DEFAULT = SearchSpace({"x": Float(0, 1, default=0.5), "y": Float(0, 1, default=0.25)})
 
 
 def test_the_default_comes_first() -> None:
-    proposer = default_first(compressed)
+    proposer = DefaultFirst(Compressed())
     proposal, requests = play(proposer, asked(space=WITH_DEFAULT))
     assert not requests
     assert (proposal.source, proposal.configuration) == ("default", {"x": 0.5, "y": 0.25})
@@ -276,17 +277,17 @@ def test_random_never_repeats() -> None:
     trials: list[TrialRecord] = []
     for number in range(6):
         ask = asked(*trials, space=space, rng=np.random.default_rng(number))
-        proposal, requests = play(random, ask)
+        proposal, requests = play(Random(), ask)
         assert not requests
         assert (proposal.source, proposal.fallback) == ("random", "")
         assert proposal.configuration not in [t.configuration for t in trials]
         trials.append(TrialRecord(number, "finished", proposal.configuration, value=1.0))
-    proposal, _ = play(random, asked(*trials, space=space))
+    proposal, _ = play(Random(), asked(*trials, space=space))
     assert space.accepts(proposal.configuration)
 
 
 def test_random_is_reproducible() -> None:
-    first, second = (play(random, asked(rng=np.random.default_rng(3)))[0] for _ in range(2))
+    first, second = (play(Random(), asked(rng=np.random.default_rng(3)))[0] for _ in range(2))
     assert first.configuration == second.configuration
 
 
@@ -302,19 +303,19 @@ def test_an_exhausted_space_allows_repeats() -> None:
     linear: dict[str, Any] = {"kernel": "linear"}
     poly: list[dict[str, Any]] = [{"kernel": "poly", "degree": degree} for degree in (2, 3)]
     ask = asked(*kernels(linear, linear, linear, poly[0]), space=CONDITIONAL)
-    assert ask.nearly(linear)
-    assert not ask.nearly(poly[1])
+    assert ask.duplicate(linear)
+    assert not ask.duplicate(poly[1])
     exhausted = replace(ask, history=History(tuple(kernels(linear, *poly))))
-    proposal, _ = play(compressed, exhausted, json.dumps(linear))
+    proposal, _ = play(Compressed(), exhausted, json.dumps(linear))
     assert (proposal.source, proposal.refused) == ("model", ())
 
 
 def test_a_repeat_has_the_same_hyperparameters() -> None:
     waiting = kernels({"kernel": "poly"}, state="running")  # enqueued with one value: the other is not known yet
-    assert not asked(*waiting, space=CONDITIONAL).nearly({"kernel": "poly", "degree": 2})
+    assert not asked(*waiting, space=CONDITIONAL).duplicate({"kernel": "poly", "degree": 2})
     before = [TrialRecord(0, "finished", {"x": 0.5}, value=1.0)]  # y was added to the space later
-    assert not asked(*before).nearly({"x": 0.5, "y": 0.1})
+    assert not asked(*before).duplicate({"x": 0.5, "y": 0.1})
     strange = [TrialRecord(0, "running", {"x": "half", "y": [1]})]  # type: ignore[dict-item]
-    assert not asked(*strange).nearly({"x": 0.1, "y": 0.1})
+    assert not asked(*strange).duplicate({"x": 0.1, "y": 0.1})
     other = [TrialRecord(0, "finished", {"z": 0.5}, value=1.0)]
     assert not asked(*other).tried

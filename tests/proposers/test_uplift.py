@@ -9,6 +9,7 @@ import pytest
 
 from tunewise import Float, History, LLMSampler, SearchSpace, Task, TrialRecord
 from tunewise.proposers.uplift import Uplift, measure_uplift
+from tunewise.record import Advice, Decision, Proposal
 from tunewise.testing.simulated import expert
 
 SPACE = SearchSpace({"x": Float(0, 1, default=0.5)})
@@ -21,9 +22,10 @@ def value_at(x: float) -> float:
 
 def trial(number: int, x: float, *, instead_of: Any = None, sign: float = 1.0, **fields: Any) -> TrialRecord:
     """A finished trial; the model's when it says in place of what it ran."""
-    proposal: dict[str, Any] = {"source": "acquisition"}
+    proposal = Proposal(source="acquisition")
     if instead_of is not None:
-        proposal = {"source": "model", "policy": {"alternative": instead_of}}
+        decision = Decision(advice=(Advice(configuration=instead_of),))
+        proposal = Proposal(source="model", decision=decision)
     known: dict[str, Any] = {"state": "finished", "value": sign * value_at(x), "proposal": proposal}
     return TrialRecord(number=number, configuration={"x": x}, **(known | fields))
 

@@ -11,10 +11,10 @@ import pytest
 
 from support.report_pages import Page, assert_inert
 from support.talks import said, study, talk, wants
+from tunewise import attributes
 from tunewise.assistant.conversation import Conversation
 from tunewise.assistant.subject import Subject
 from tunewise.errors import ModelUnavailable
-from tunewise.history import CHAT_CALL_KEY, CHAT_KEY
 from tunewise.llm.base import ChatReply
 from tunewise.llm.ledger import Ledger
 from tunewise.llm.prices import Price
@@ -97,7 +97,7 @@ def test_what_others_have_stored_is_masked(form: Format, monkeypatch: pytest.Mon
         )
     ):
         entry: Any = {"message": message, "at": f"now {secrets}"}
-        about._storage.set_study_system_attr(about._study_id, f"{CHAT_KEY}x:{number:05d}", entry)
+        about._storage.set_study_system_attr(about._study_id, f"{attributes.CHAT}x:{number:05d}", entry)
     text = report(about, form=form)
     assert "So. " in text
     assert "correct-horse" not in text
@@ -140,12 +140,12 @@ def test_damaged_conversations_do_no_harm() -> None:
     conversation, _ = talk(["fine"], Subject(about))
     said(conversation, "Why?")
     for key, wrong in (
-        (f"{CHAT_KEY}{conversation.id}:00001", 3),
-        (f"{CHAT_KEY}other:0000x", {"message": {"role": "user", "content": "x"}, "at": "x"}),
-        (f"{CHAT_KEY}third:00000", {"message": {"role": "assistant", "content": "x"}, "at": "x"}),
-        (f"{CHAT_CALL_KEY}{conversation.id}:x", "no call"),
-        (f"{CHAT_CALL_KEY}{conversation.id}:y", {"question": "first", "key": "k", "model": "m"}),
-        (f"{CHAT_CALL_KEY}nowhere", None),
+        (f"{attributes.CHAT}{conversation.id}:00001", 3),
+        (f"{attributes.CHAT}other:0000x", {"message": {"role": "user", "content": "x"}, "at": "x"}),
+        (f"{attributes.CHAT}third:00000", {"message": {"role": "assistant", "content": "x"}, "at": "x"}),
+        (f"{attributes.CHAT_CALL}{conversation.id}:x", "no call"),
+        (f"{attributes.CHAT_CALL}{conversation.id}:y", {"question": "first", "key": "k", "model": "m"}),
+        (f"{attributes.CHAT_CALL}nowhere", None),
     ):
         about._storage.set_study_system_attr(about._study_id, key, wrong)  # type: ignore[arg-type]
     (shown,) = json.loads(report(about, form="json"))["conversations"]
@@ -158,7 +158,7 @@ def test_a_conversation_with_a_damaged_turn_goes_on_behind_its_last_one() -> Non
     conversation, _ = talk(["one", "two"], Subject(about))
     said(conversation, "first?")
     said(conversation, "second?")
-    about._storage.set_study_system_attr(about._study_id, f"{CHAT_KEY}{conversation.id}:00001", 3)
+    about._storage.set_study_system_attr(about._study_id, f"{attributes.CHAT}{conversation.id}:00001", 3)
     again, _ = talk(["three"], Subject(about), resume=conversation.id)
     said(again, "third?")
     turns = json.loads(report(about, form="json"))["conversations"][0]["turns"]

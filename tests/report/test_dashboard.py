@@ -19,7 +19,7 @@ import pytest
 from optuna.trial import create_trial
 
 from support.whole_paths import InProcess, assert_paragraph, start
-from tunewise.history import PROPOSAL_KEY, RESULT_KEY
+from tunewise import attributes
 from tunewise.study.storage import open_storage
 
 EVIL = "<img src=x onerror=alert(1)> [link](javascript:alert(2)) sk-abcdefghijklmnopqrstuvwx12"
@@ -30,11 +30,16 @@ def journal(tmp_path: Path) -> Path:
     """A study with a model's trial, a failure, a damaged trial, and a note of a person's."""
     file = tmp_path / "study.journal"
     study = optuna.create_study(study_name=f"toy {EVIL}", storage=open_storage(file))
-    study.add_trial(create_trial(value=1.0, user_attrs={PROPOSAL_KEY: {"source": "model", "reason": f"warm {EVIL}"}}))
-    failed = {PROPOSAL_KEY: {"source": "random", "fallback": "no reply"}, RESULT_KEY: {"error": "out of memory"}}
+    study.add_trial(
+        create_trial(value=1.0, user_attrs={attributes.PROPOSAL: {"source": "model", "reason": f"warm {EVIL}"}})
+    )
+    failed = {
+        attributes.PROPOSAL: {"source": "random", "fallback": "no reply"},
+        attributes.RESULT: {"error": "out of memory"},
+    }
     study.add_trial(create_trial(state=optuna.trial.TrialState.FAIL, user_attrs=failed))
-    study.add_trial(create_trial(value=2.0, user_attrs={PROPOSAL_KEY: ["no mapping"]}))
-    study.add_trial(create_trial(value=3.0, user_attrs={PROPOSAL_KEY: {"source": "default"}}))
+    study.add_trial(create_trial(value=2.0, user_attrs={attributes.PROPOSAL: ["no mapping"]}))
+    study.add_trial(create_trial(value=3.0, user_attrs={attributes.PROPOSAL: {"source": "default"}}))
     trial = study.get_trials()[3]._trial_id
     study._storage.set_study_system_attr(study._study_id, f"dashboard:{trial}:note_ver", 4)
     study._storage.set_study_system_attr(study._study_id, f"dashboard:{trial}:note_str:0", "my own words")
@@ -95,7 +100,7 @@ def test_a_trial_that_comes_later_has_its_note(journal: Path) -> None:
         root, _, path = page.partition("/dashboard/")
         assert len(json.loads(fetch(f"{root}/api/{path}")[1])["trials"]) == 4
         study = optuna.load_study(study_name=None, storage=open_storage(journal))
-        study.ask().set_user_attr(PROPOSAL_KEY, {"source": "repair", "repairs": ["x was 2"]})
+        study.ask().set_user_attr(attributes.PROPOSAL, {"source": "repair", "repairs": ["x was 2"]})
         ends = time.monotonic() + 20
         while len(trials := json.loads(fetch(f"{root}/api/{path}")[1])["trials"]) < 5:
             assert time.monotonic() < ends
@@ -127,7 +132,7 @@ def test_secrets_reach_no_answer_of_the_dashboard(tmp_path: Path) -> None:
                 value=float(number),
                 params=params,
                 distributions=space,
-                user_attrs={**attrs, PROPOSAL_KEY: proposal},
+                user_attrs={**attrs, attributes.PROPOSAL: proposal},
                 system_attrs={"fixed_params": params, **call},
             )
         )

@@ -15,15 +15,14 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState, create_trial
 
 from support.report_pages import Page, assert_inert, texts
+from tunewise import attributes
 from tunewise.errors import TrialFailed
-from tunewise.history import CALL_KEY, PROPOSAL_KEY, RESULT_KEY
 from tunewise.llm.base import ChatReply, ChatRequest
 from tunewise.llm.prices import Price
 from tunewise.report import Format, report
 from tunewise.sampler import LLMSampler
 from tunewise.space import Categorical, Float, Int, SearchSpace
 from tunewise.study.tune import tune
-from tunewise.study.validated import STUDY_KEY
 from tunewise.task import Task
 
 EVIL = "</script><script>alert(1)</script>{{7*7}}<img src=http://evil.example/x onerror=alert(2)>\u202e\x1b[31m"
@@ -134,7 +133,7 @@ def test_the_page_shows_what_the_study_is(study: optuna.Study) -> None:
 
 def calls_in(study: optuna.Study) -> list[Any]:
     """Every call as stored."""
-    return [v for t in study.trials for k, v in t.system_attrs.items() if k.startswith(CALL_KEY)]
+    return [v for t in study.trials for k, v in t.system_attrs.items() if k.startswith(attributes.CALL)]
 
 
 def test_prompts_and_replies_are_there_word_by_word(study: optuna.Study) -> None:
@@ -218,7 +217,7 @@ def test_every_line_and_point_has_the_colour_of_who_proposed_it() -> None:
             "params": {"batch": (128, 32, 64)[k * k % 3], **({"x": k / 12} if k != 5 else {})},
             "distributions": {name: d for name, d in space.items() if name != "x" or k != 5},
             "value": float((k * 5) % 12),
-            "user_attrs": {PROPOSAL_KEY: {"source": sources[k % 3]}},
+            "user_attrs": {attributes.PROPOSAL: {"source": sources[k % 3]}},
         }
         for k in range(12)
     ]
@@ -261,14 +260,19 @@ def weird() -> dict[str, optuna.Study]:
         {"params": {"y": 3}, "distributions": {"y": IntDistribution(3, 3)}, "value": 3.0},
     ]
     damaged = [
-        {"value": 1.0, "user_attrs": {PROPOSAL_KEY: "no mapping", RESULT_KEY: [1]}},
-        {"value": 2.0, "user_attrs": {PROPOSAL_KEY: {"source": ["x"], "repairs": 3}}},
-        {"value": 3.0, "user_attrs": {RESULT_KEY: {"seconds": math.nan, "extra": {"a": math.inf}}}},
-        {"value": 4.0, "system_attrs": {f"{CALL_KEY}0": {"key": 1}, f"{CALL_KEY}x": "no", "fixed_params": 3}},
+        {"value": 1.0, "user_attrs": {attributes.PROPOSAL: "no mapping", attributes.RESULT: [1]}},
+        {"value": 2.0, "user_attrs": {attributes.PROPOSAL: {"source": ["x"], "repairs": 3}}},
+        {"value": 3.0, "user_attrs": {attributes.RESULT: {"seconds": math.nan, "extra": {"a": math.inf}}}},
+        {
+            "value": 4.0,
+            "system_attrs": {f"{attributes.CALL}0": {"key": 1}, f"{attributes.CALL}x": "no", "fixed_params": 3},
+        },
         {
             "value": 5.0,
-            "user_attrs": {PROPOSAL_KEY: {"source": "\ud800 model", "reason": "\ud83d"}},
-            "system_attrs": {f"{CALL_KEY}0": {"key": "k", "model": "m", "prompt": 3, "text": "x", "seconds": math.inf}},
+            "user_attrs": {attributes.PROPOSAL: {"source": "\ud800 model", "reason": "\ud83d"}},
+            "system_attrs": {
+                f"{attributes.CALL}0": {"key": "k", "model": "m", "prompt": 3, "text": "x", "seconds": math.inf}
+            },
         },
     ]
     bad = {"tunewise__study": {"space": {"x": "no form"}, "task": 3}}
@@ -304,7 +308,7 @@ def test_a_strange_study_gives_a_report_that_says_so(said: str) -> None:
 
 
 def test_the_report_leaves_the_study_as_it_was() -> None:
-    study = foreign(*numbers(3), {"value": math.nan}, **{STUDY_KEY.replace(":", "__"): 3})
+    study = foreign(*numbers(3), {"value": math.nan}, **{attributes.STUDY.replace(":", "__"): 3})
     before = repr((study.trials, study.user_attrs))
     report(study)
     assert repr((study.trials, study.user_attrs)) == before
@@ -318,8 +322,8 @@ def test_a_thousand_trials_stay_small() -> None:
             "params": {name: 10 ** (-5 * ((k * 37 + j * 101) % 997) / 997) for j, name in enumerate(space)},
             "distributions": space,
             "value": ((k * 7919) % 1009) / 10,
-            "user_attrs": {PROPOSAL_KEY: {"source": ("model", "random")[k % 2], "reason": long}},
-            "system_attrs": {f"{CALL_KEY}0": {"key": "k", "model": "m", "prompt": long, "text": "{}"}},
+            "user_attrs": {attributes.PROPOSAL: {"source": ("model", "random")[k % 2], "reason": long}},
+            "system_attrs": {f"{attributes.CALL}0": {"key": "k", "model": "m", "prompt": long, "text": "{}"}},
         }
         for k in range(1000)
     ]
@@ -333,5 +337,5 @@ def test_a_thousand_trials_stay_small() -> None:
 
 
 def test_a_text_without_end_is_cut() -> None:
-    endless = foreign({"value": 1.0, "user_attrs": {PROPOSAL_KEY: {"source": "model", "reason": "<" * 10**7}}})
+    endless = foreign({"value": 1.0, "user_attrs": {attributes.PROPOSAL: {"source": "model", "reason": "<" * 10**7}}})
     assert "characters left out" in page(endless).text

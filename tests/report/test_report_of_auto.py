@@ -11,11 +11,10 @@ import optuna
 import pytest
 
 from support.report_pages import Page, assert_inert
-from tunewise.history import PROPOSAL_KEY, RESULT_KEY
+from tunewise import attributes
 from tunewise.report import report
 from tunewise.space import Categorical, Float, SearchSpace
 from tunewise.study.stored import StoredStudy
-from tunewise.study.validated import STUDY_KEY
 from tunewise.task import Direction
 from tunewise.testing.studies import sample_study
 
@@ -77,7 +76,7 @@ def test_the_surrogate_sees_the_bowl_and_knows_where_it_knows_little(direction: 
 def test_what_does_not_exist_stays_blank() -> None:
     space = SearchSpace({"kind": Categorical(["a", "b"]), "x": Float(0, 1, when={"kind": "a"})})
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    study.set_user_attr(STUDY_KEY, {"space": space.to_dict()})
+    study.set_user_attr(attributes.STUDY, {"space": space.to_dict()})
     study.optimize(lambda t: float(space.suggest(t).get("x") or 2.0), n_trials=15)
     heat = page(study).plots["surrogate-0"]["data"][0]
     z = np.array(heat["z"], dtype=float)
@@ -89,7 +88,7 @@ def test_what_does_not_exist_stays_blank() -> None:
 @pytest.mark.parametrize("space", [{"x": {"type": "float", "low": 5, "high": 1}}, {"x": {"type": EVIL}}])
 def test_a_space_that_cannot_be_read_is_said(space: dict[str, Any]) -> None:
     study = bowl("minimize", 6)
-    study.set_user_attr(STUDY_KEY, {"space": space})
+    study.set_user_attr(attributes.STUDY, {"space": space})
     assert "for the space cannot be read" in page(study).text
 
 
@@ -97,7 +96,7 @@ def test_credit_and_uplift_are_told(study: optuna.Study) -> None:
     made = page(study)
     credit = made.plots["credit"]["data"]
     assert credit[0]["x"] == [
-        t.number for t in study.trials if "credit" in t.user_attrs.get(PROPOSAL_KEY, {}).get("policy", {})
+        t.number for t in study.trials if "credit" in t.user_attrs.get(attributes.PROPOSAL, {}).get("policy", {})
     ]
     asked = [trace for trace in credit if trace["name"].startswith("asked")]
     assert sum(len(trace["x"]) for trace in asked) >= 2
@@ -129,7 +128,7 @@ def test_a_damaged_policy_is_left_out(policy: Any, damaged: bool) -> None:
     study = bowl("minimize", 6)
     trial = study.ask()
     trial.suggest_float("x", 0, 10)
-    trial.set_user_attr(PROPOSAL_KEY, {"source": "model", "policy": policy})
+    trial.set_user_attr(attributes.PROPOSAL, {"source": "model", "policy": policy})
     study.tell(trial, 1.0)
     assert ("What policy says about trial 6 is damaged" in page(study).text) == damaged
 
@@ -142,7 +141,7 @@ def two(names: list[str] | None, *values: tuple[float, float]) -> optuna.Study:
     for k, given in enumerate(values):
         trial = study.ask()
         trial.suggest_float("x", 0, 1)
-        trial.set_user_attr(RESULT_KEY, {"seconds": float(k)})
+        trial.set_user_attr(attributes.RESULT, {"seconds": float(k)})
         study.tell(trial, given)
     return study
 
@@ -214,7 +213,7 @@ def test_the_old_form_of_constraints_counts_too() -> None:
 def test_a_default_that_violates_a_constraint_is_no_comparison() -> None:
     study = limited((1.0, 5), (2.0, -1))
     for number, source in enumerate(("default", "model")):
-        study.get_trials(deepcopy=False)[number].user_attrs[PROPOSAL_KEY] = {"source": source}
+        study.get_trials(deepcopy=False)[number].user_attrs[attributes.PROPOSAL] = {"source": source}
     assert "the default configuration violates constraints, so it is no comparison" in page(study).text
 
 
@@ -258,7 +257,7 @@ def test_the_command_that_runs_it_again_can_be_pasted(study: optuna.Study) -> No
 
 def test_a_damaged_session_does_not_matter() -> None:
     study = bowl("minimize", 3)
-    study.set_user_attr(STUDY_KEY, {"sessions": [{"first": "x"}]})
+    study.set_user_attr(attributes.STUDY, {"sessions": [{"first": "x"}]})
     assert "What tunewise:study says about the study is damaged" in page(study).text
-    study.set_user_attr(STUDY_KEY, {"sessions": [{"seed": [EVIL], "proposer": {EVIL: 1}, "cassette": EVIL}]})
+    study.set_user_attr(attributes.STUDY, {"sessions": [{"seed": [EVIL], "proposer": {EVIL: 1}, "cassette": EVIL}]})
     assert EVIL in page(study).text

@@ -34,9 +34,9 @@ def test_the_embedded_model_serves_the_whole_path(tmp_path: Path, cli: InProcess
         assert 1 <= len(calls) <= 4
         assert all(call.input_tokens and call.output_tokens and call.cost_usd == 0 for call in calls)
         assert all("embedded" in call.model and call.seconds > 0 for call in calls)
-        assert (trial.source == "random") == bool(trial.proposal.get("fallback"))
+        assert (trial.source == "random") == bool(trial.proposal.fallback)
         if trial.source != "random":
-            assert trial.proposal["reply"] in {call.text[:2000] for call in calls}
+            assert trial.proposal.reply in {call.text[:2000] for call in calls}
         assert trial.source in ran.out
     assert all(0 <= (t.value or 0) < 0.5 for t in trials)
     assert summary.totals.calls == sum(map(len, summary.calls.values())) >= 3

@@ -25,8 +25,9 @@ from support.whole_paths import (
     space,
     write_study,
 )
+from tunewise import attributes
 from tunewise.errors import ContextLimitExceeded, ModelUnusable, ObjectiveFailed
-from tunewise.history import CALL_KEY, History
+from tunewise.history import History
 from tunewise.llm import OpenAIModel
 from tunewise.sampler import LLMSampler
 from tunewise.study.storage import open_study
@@ -117,14 +118,14 @@ def test_thirty_trials_with_every_fault_are_thirty_honest_trials(caplog: pytest.
         proposal, place = trial.proposal, (trial.configuration["C"], trial.configuration["n"])
         assert trial.source == source, (trial, word)
         assert (place in sent) == (source == "model"), trial  # what the server never said is not the model's
-        said = (proposal.get("fallback", ""), *proposal.get("refused", []))
+        said = (proposal.fallback, *proposal.refused)
         assert any(word in text for text in said), (word, trial)
-        assert bool(proposal.get("fallback")) == (source == "random"), trial
+        assert bool(proposal.fallback) == (source == "random"), trial
     for trial in (t for t in trials if t.source == "random"):
-        assert f"Trial {trial.number} is random, not the model's: {trial.proposal['fallback']}" in caplog.messages
+        assert f"Trial {trial.number} is random, not the model's: {trial.proposal.fallback}" in caplog.messages
     repaired = trials[22]
     assert repaired.configuration == {"C": 100.0, "n": 3}
-    assert "C = 1000000000.0" in repaired.proposal["repairs"][0]
+    assert "C = 1000000000.0" in repaired.proposal.repairs[0]
     assert "temperature" not in last
     assert "response_format" not in last or last["response_format"]["type"] != "json_schema"
 
@@ -163,7 +164,7 @@ def test_a_dialogue_that_outgrows_the_context_is_compressed() -> None:
         model.close()
     trials = History.from_study(study).trials
     assert [t.source for t in trials] == ["model"] * 3
-    assert "outgrew the context" in trials[1].proposal["note"]
+    assert "outgrew the context" in trials[1].proposal.note
 
 
 def test_a_problem_that_no_prompt_can_hold_ends_the_study_and_loses_nothing() -> None:
@@ -326,7 +327,7 @@ def test_calls_are_recorded_with_the_trial_they_were_made_for() -> None:
         model.close()
         prompts = [last_message(request) for request in server.received]
     stored = study._storage.get_trial(study.trials[0]._trial_id).system_attrs
-    calls = [stored[f"{CALL_KEY}{k}"] for k in range(2)]
+    calls = [stored[f"{attributes.CALL}{k}"] for k in range(2)]
     assert [call["text"] for call in calls] == say.sent
     assert [call["prompt"] for call in calls] == prompts
     assert [call["input_tokens"] for call in calls] == [40, 40]

@@ -16,8 +16,9 @@ import optuna
 import pytest
 
 from support.whole_paths import InProcess, Ran, answering, assert_paragraph, command, run, space, start, write_study
+from tunewise import attributes
 from tunewise.errors import StudyError
-from tunewise.history import CALL_KEY, History, TrialRecord
+from tunewise.history import History, TrialRecord
 from tunewise.sampler import LLMSampler
 from tunewise.study.storage import open_study
 from tunewise.study.tune import tune
@@ -74,7 +75,7 @@ def kept(folder: Path) -> dict[int, TrialRecord]:
 
 def calls_of(trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
     """What was recorded about the calls for a trial."""
-    return {key: call for key, call in trial.system_attrs.items() if key.startswith(CALL_KEY)}
+    return {key: call for key, call in trial.system_attrs.items() if key.startswith(attributes.CALL)}
 
 
 SLOW = ["openai.resources.chat", "genai_prices", "rich.table", "jinja2", "tunewise.study.tune"]

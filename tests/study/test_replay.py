@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from support.whole_paths import Answers, InProcess, assert_paragraph, nth, write_study
-from tunewise.history import CALL_KEY, PROPOSAL_KEY
+from tunewise import attributes
 from tunewise.study.storage import open_study
 from tunewise.testing.server import FaultServer, not_json, refusal, status
 
@@ -32,9 +32,9 @@ def trials_of(path: Path) -> list[dict[str, Any]]:
             "state": trial.state.name,
             "params": trial.params,
             "values": trial.values,
-            "proposal": trial.user_attrs[PROPOSAL_KEY],
+            "proposal": trial.user_attrs[attributes.PROPOSAL],
             "result": {k: v for k, v in trial.user_attrs["tunewise:result"].items() if k != "seconds"},
-            "calls": {k: timeless(v) for k, v in trial.system_attrs.items() if k.startswith(CALL_KEY)},
+            "calls": {k: timeless(v) for k, v in trial.system_attrs.items() if k.startswith(attributes.CALL)},
         }
         for trial in open_study(path).get_trials()
     ]

@@ -10,13 +10,13 @@ from typing import Any
 
 import optuna
 
+from tunewise import attributes
 from tunewise.llm import ScriptedModel
 from tunewise.llm.cassette import RecordingModel, ReplayingModel
 from tunewise.sampler import LLMSampler
 from tunewise.space import Float, SearchSpace
 from tunewise.study.storage import open_storage
 from tunewise.study.tune import tune
-from tunewise.study.validated import STUDY_KEY
 
 SPACE = SearchSpace({"x": Float(0, 1)})
 
@@ -24,7 +24,7 @@ SPACE = SearchSpace({"x": Float(0, 1)})
 def run(journal: Path, trials: int, sampler: optuna.samplers.BaseSampler) -> list[dict[str, Any]]:
     """Tune, and what the study says of its sessions."""
     study = tune(lambda c: float(c["x"]), SPACE, trials=trials, storage=journal, sampler=sampler)
-    return list(study.user_attrs[STUDY_KEY]["sessions"])
+    return list(study.user_attrs[attributes.STUDY]["sessions"])
 
 
 def test_a_session_names_proposer_seed_model_cassette_and_versions(tmp_path: Path) -> None:
@@ -44,13 +44,13 @@ def test_a_resumed_study_gets_a_session_only_where_something_changed(tmp_path: P
     journal = tmp_path / "a.journal"
     assert len(run(journal, 2, LLMSampler(proposer="random", space=SPACE, seed=1))) == 1
     assert len(run(journal, 2, LLMSampler(proposer="random", space=SPACE, seed=1))) == 1
-    assert journal.read_text().count(STUDY_KEY) == 1
+    assert journal.read_text().count(attributes.STUDY) == 1
     assert len(run(journal, 3, LLMSampler(proposer="random", space=SPACE, seed=1))) == 1
     _, second = run(journal, 4, LLMSampler(proposer="random", space=SPACE, seed=2))
     assert (second["first"], second["seed"], second["model"]) == (3, 2, None)
     assert run(journal, 5, optuna.samplers.RandomSampler())[-1]["sampler"] == "RandomSampler"
     reopened = optuna.load_study(study_name="tunewise", storage=open_storage(journal))
-    assert [session["first"] for session in reopened.user_attrs[STUDY_KEY]["sessions"]] == [0, 3, 4]
+    assert [session["first"] for session in reopened.user_attrs[attributes.STUDY]["sessions"]] == [0, 3, 4]
 
 
 def test_a_session_without_a_trial_is_replaced(tmp_path: Path) -> None:

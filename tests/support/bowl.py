@@ -8,14 +8,12 @@ from typing import Any
 import numpy as np
 import optuna
 
-from tunewise import Ask, Float, History, SearchSpace, Task, TrialRecord
-from tunewise.history import PROPOSAL_KEY
-from tunewise.proposers import AutoOptions
+from tunewise import Float, History, ProposalContext, SearchSpace, Task, TrialRecord
+from tunewise.record import Decision, Proposal, Source
 
 SPACE = SearchSpace({"x": Float(0, 1, default=0.5), "y": Float(0, 1, default=0.5)})
 BARE = SearchSpace({"x": Float(0, 1), "y": Float(0, 1)})
 TASK = Task(metric="error", budget=30)
-OPTIONS = AutoOptions()
 OPTIMUM = {"x": 0.83, "y": 0.21}
 WORST = {"x": 0.0, "y": 1.0}
 
@@ -30,14 +28,14 @@ def past(number: int, x: float, y: float = 0.5, **fields: Any) -> TrialRecord:
     known: dict[str, Any] = {
         "state": "finished",
         "value": bowl({"x": x, "y": y}),
-        "proposal": {"source": "acquisition"},
+        "proposal": Proposal(source="acquisition"),
     }
     return TrialRecord(number=number, configuration={"x": x, "y": y}, **(known | fields))
 
 
-def by(source: str, **policy: Any) -> dict[str, Any]:
+def by(source: Source, **decision: Any) -> Proposal:
     """What is stored with a trial."""
-    return {"source": source, "policy": policy}
+    return Proposal(source=source, decision=Decision(**decision))
 
 
 def offer(*places: tuple[float, float], reason: str = "because") -> str:
@@ -47,7 +45,7 @@ def offer(*places: tuple[float, float], reason: str = "because") -> str:
     )
 
 
-def asked(*trials: TrialRecord, direction: Any = "minimize", **fields: Any) -> Ask:
+def asked(*trials: TrialRecord, direction: Any = "minimize", **fields: Any) -> ProposalContext:
     """What the proposer knows after some trials."""
     known: dict[str, Any] = {
         "task": TASK,
@@ -56,19 +54,19 @@ def asked(*trials: TrialRecord, direction: Any = "minimize", **fields: Any) -> A
         "trial": len(trials),
         "rng": np.random.default_rng(len(trials)),
     }
-    return Ask(**(known | fields))
+    return ProposalContext(**(known | fields))
 
 
-DEFAULT = past(0, 0.5, proposal={"source": "default"})
+DEFAULT = past(0, 0.5, proposal=by("default"))
 
 START = (DEFAULT, past(1, 0.55, 0.42))
 
 
-def proposals(study: optuna.Study) -> list[dict[str, Any]]:
+def proposals(study: optuna.Study) -> list[Proposal]:
     """What is stored about where each trial came from."""
-    return [t.user_attrs[PROPOSAL_KEY] for t in study.trials]
+    return [t.proposal for t in History.from_study(study)]
 
 
 def sources(study: optuna.Study) -> list[str]:
     """Who proposed each trial."""
-    return [p["source"] for p in proposals(study)]
+    return [p.source for p in proposals(study)]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from tunewise import Ask, ChatReply, ChatRequest, Proposal
+from tunewise import ChatReply, ChatRequest, Proposal, ProposalContext
 from tunewise.errors import ModelError
 from tunewise.proposers import Proposer
 
 Reply = str | ChatReply | ModelError
 
 
-def play(proposer: Proposer, ask: Ask, *replies: Reply) -> tuple[Proposal, list[ChatRequest]]:
+def play(proposer: Proposer, context: ProposalContext, *replies: Reply) -> tuple[Proposal, list[ChatRequest]]:
     """Send these replies, all of which must be needed; returns the proposal and what was asked."""
-    asking, requests, left = proposer(ask), [], list(replies)
+    asking, requests, left = proposer.propose(context), [], list(replies)
     try:
         request = next(asking)
         while True:

@@ -7,16 +7,14 @@ from typing import Any
 
 import optuna
 
-from tunewise import DataCard, Float, Int, SearchSpace, Task
+from tunewise import DataCard, Float, Int, SearchSpace, Task, attributes
 from tunewise.assistant.conversation import Conversation, Event, Said
 from tunewise.assistant.subject import Subject
 from tunewise.errors import ModelError
-from tunewise.history import PROPOSAL_KEY, RESULT_KEY
 from tunewise.llm.base import ChatReply, ToolCall
 from tunewise.llm.ledger import Caps, Ledger
 from tunewise.llm.scripted import ScriptedModel
 from tunewise.study.storage import Storage, open_storage
-from tunewise.study.validated import STUDY_KEY
 
 SPACE = SearchSpace(
     {
@@ -50,7 +48,7 @@ def study(
     made = optuna.create_study(
         study_name=name, storage=open_storage(storage), direction="minimize", load_if_exists=True
     )
-    made.set_user_attr(STUDY_KEY, {"space": space.to_dict(), "task": task.to_dict()})
+    made.set_user_attr(attributes.STUDY, {"space": space.to_dict(), "task": task.to_dict()})
     for value, configuration, source in results:
         failed = isinstance(value, str)
         proposal = {"source": source, "reason": f"tried because of {source}", "configuration": configuration}
@@ -61,7 +59,7 @@ def study(
                 distributions=space.distributions,
                 value=None if failed else value,
                 state=optuna.trial.TrialState.FAIL if failed else optuna.trial.TrialState.COMPLETE,
-                user_attrs={PROPOSAL_KEY: proposal, RESULT_KEY: result},
+                user_attrs={attributes.PROPOSAL: proposal, attributes.RESULT: result},
                 intermediate_values={} if failed else {k: value + 0.3 / (k + 1) for k in range(4)},
             )
         )

@@ -15,12 +15,13 @@ from typing import Any
 
 from pydantic import Field
 
+from tunewise import attributes
 from tunewise.assistant.subject import Subject
 from tunewise.assistant.tools import Arguments, space_of
 from tunewise.errors import InvalidReply, SpaceError
-from tunewise.history import PROPOSAL_KEY
 from tunewise.llm.base import ToolCall
 from tunewise.prompts.views import clip, describe, outcome, show
+from tunewise.record import Proposal
 from tunewise.secrets import mask
 from tunewise.space import SearchSpace
 from tunewise.space.values import exactly
@@ -123,8 +124,8 @@ def plan_configuration(subject: Subject, asked: ProposeConfiguration) -> Plan:
     reason = mask(clip(asked.reason, 600))
 
     def enqueue() -> str:
-        proposal = {"source": "enqueued", "method": "assistant", "reason": reason, "configuration": configuration}
-        study.enqueue_trial(dict(configuration), user_attrs={PROPOSAL_KEY: proposal})
+        proposal = Proposal(configuration=configuration, source="enqueued", method="assistant", reason=reason)
+        study.enqueue_trial(dict(configuration), user_attrs={attributes.PROPOSAL: proposal.to_dict()})
         return f"Queued: {show(configuration)} runs when the study goes on{more}."
 
     against = (

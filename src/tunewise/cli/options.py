@@ -41,7 +41,6 @@ class ProposerName(StrEnum):
     compressed = "compressed"
     chat = "chat"
     random = "random"
-    auto_prior = "auto+prior"
 
 
 ProposerOption = Annotated[ProposerName | None, typer.Option(help="How configurations are found.")]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tunewise import attributes
 from tunewise.cli.options import NameOption, StudyArgument
 
 if TYPE_CHECKING:
@@ -55,9 +56,7 @@ def show(
 
 def programs_of(study: optuna.Study) -> Tree | None:
     """The programs of a study, where it is one of programs."""
-    from tunewise.history import GENERATION_KEY
-
-    if GENERATION_KEY not in study.user_attrs:
+    if attributes.GENERATION not in study.user_attrs:
         return None
     from tunewise.codegen.tree import Tree
 
@@ -120,7 +119,7 @@ def remarks(trial: TrialRecord) -> list[str]:
     from tunewise.study.remarks import remarks_on
 
     lines = [f"{label}: {text}" if label != "reason" else text for label, text in remarks_on(trial)]
-    credit = trial.proposal.get("policy", {}).get("credit")
+    credit = trial.proposal.decision.credit
     lines += [] if credit is None else [f"credit of the model: {credit:.0%}"]
     return [*lines, *([f"failed: {trial.error}"] if trial.state == "failed" else [])]
 

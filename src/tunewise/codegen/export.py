@@ -9,12 +9,12 @@ import pprint
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tunewise import attributes
 from tunewise.codegen.contract import contract_named
 from tunewise.codegen.data import Recipe, load_dataset
 from tunewise.codegen.evaluate import CURVE, Runner
 from tunewise.codegen.tree import Tree, own_names, program_of
 from tunewise.errors import StudyError, TunewiseError
-from tunewise.history import GENERATION_KEY
 from tunewise.prompts.views import clip
 from tunewise.sandbox.base import Limits, Outcome
 
@@ -58,7 +58,7 @@ def export_program(study: optuna.Study, *, trial: int | None = None, file: str =
     Raises:
         StudyError: It is not a study of programs, or the trial has not finished.
     """
-    about = study.user_attrs.get(GENERATION_KEY)
+    about = study.user_attrs.get(attributes.GENERATION)
     tree = Tree.from_study(study)
     if not about or not tree:
         raise StudyError(

@@ -11,6 +11,7 @@ from typing import Any
 import optuna
 from optuna.trial import TrialState
 
+from tunewise import attributes
 from tunewise.checks import check_whole
 from tunewise.codegen.contract import installed_contract
 from tunewise.codegen.data import Dataset
@@ -19,7 +20,7 @@ from tunewise.codegen.sampler import Options, ProgramSampler, ProgramSpaces
 from tunewise.codegen.tree import Tree, split_name
 from tunewise.errors import ObjectiveFailed, StudyError
 from tunewise.evaluate import Evaluation
-from tunewise.history import GENERATION_KEY, TrialRecord
+from tunewise.history import TrialRecord
 from tunewise.llm.base import ChatModel
 from tunewise.llm.ledger import Caps, Ledger
 from tunewise.llm.prices import Price
@@ -28,7 +29,6 @@ from tunewise.sandbox.base import Limits, Sandbox
 from tunewise.space import Value
 from tunewise.study.driver import Driver, Inline, Watch, requeue_running
 from tunewise.study.storage import Storage, only_driver, open_storage
-from tunewise.study.validated import STUDY_KEY
 from tunewise.task import Task
 
 __all__ = ["Generation", "generate"]
@@ -146,7 +146,7 @@ class Generation:
     def _check_same(self, study: optuna.Study) -> None:
         """Store what the study is about, or compare it with what was stored."""
         about = self.about()
-        before = study.user_attrs.get(GENERATION_KEY)
+        before = study.user_attrs.get(attributes.GENERATION)
         if before is None and study.get_trials(deepcopy=False):
             raise StudyError(f"The study {study.study_name!r} is not one of programs. Use another storage or --study.")
         for key in ("contract", "fingerprint", "epochs", "seed"):
@@ -161,9 +161,9 @@ class Generation:
                 "The study was begun in the sandbox %s, and goes on in %s.", before["sandbox"], about["sandbox"]
             )
         if before != about:
-            study.set_user_attr(GENERATION_KEY, about)
-        if study.user_attrs.get(STUDY_KEY) is None:
-            study.set_user_attr(STUDY_KEY, {"space": {}, "task": self.task.to_dict()})
+            study.set_user_attr(attributes.GENERATION, about)
+        if study.user_attrs.get(attributes.STUDY) is None:
+            study.set_user_attr(attributes.STUDY, {"space": {}, "task": self.task.to_dict()})
 
 
 class ProgramEvaluator:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from optuna.samplers import BaseSampler
 
+from tunewise import attributes
 from tunewise.account import Account
 from tunewise.codegen.evaluate import Runner
 from tunewise.codegen.policy import Step, next_step
@@ -23,13 +24,12 @@ from tunewise.codegen.tools import answered_by_calls, tool_of
 from tunewise.codegen.tree import Program, Tree, joined_name, split_name
 from tunewise.codegen.write import NoProgram, write_program
 from tunewise.errors import ModelUnavailable, StudyError
-from tunewise.history import PROPOSAL_KEY, HistoryReader, TrialRecord
+from tunewise.history import HistoryReader, TrialRecord
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest
 from tunewise.llm.ledger import Ledger, Totals
-from tunewise.proposers import Ask, Proposal, Proposer
-from tunewise.proposers.auto import auto_with
-from tunewise.proposers.named import PROPOSERS
-from tunewise.proposers.options import AutoOptions
+from tunewise.prompts.render import template_hash
+from tunewise.proposers import PROPOSERS, ProposalContext, find_proposer
+from tunewise.record import Proposal
 from tunewise.sampler import drive
 from tunewise.space import SearchSpace
 from tunewise.task import Task
@@ -41,9 +41,6 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 __all__ = ["Options", "ProgramSampler", "ProgramSpaces"]
-
-TUNERS: Mapping[str, Proposer] = {**PROPOSERS, "auto": auto_with(AutoOptions(after=1))}
-"""Proposers by name. The defaults are the model's own guess, so `auto` hears it as soon as they have been tried."""
 
 logger = logging.getLogger("tunewise")
 
@@ -69,8 +66,8 @@ class Options:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.tuner not in TUNERS:
-            raise StudyError(f"tuner = {self.tuner!r} is unknown. There are {', '.join(TUNERS)}.")
+        if self.tuner not in PROPOSERS:
+            raise StudyError(f"tuner = {self.tuner!r} is unknown. There are {', '.join(PROPOSERS)}.")
         if self.patience < 1:
             raise StudyError(f"patience = {self.patience} is below 1. Say how many trials may bring nothing.")
 
@@ -107,7 +104,7 @@ class ProgramSampler(BaseSampler):
         if not planned(study, trial):
             self._account.restore(study)
             proposal = self._propose(study, trial)
-            study._storage.set_trial_user_attr(trial._trial_id, PROPOSAL_KEY, proposal.to_dict())
+            study._storage.set_trial_user_attr(trial._trial_id, attributes.PROPOSAL, proposal.to_dict())
         return space_of(study, trial).distributions
 
     def sample_relative(
@@ -160,7 +157,7 @@ class ProgramSampler(BaseSampler):
     def _tune(self, study: Study, trial: FrozenTrial, tree: Tree, program: Program) -> Proposal:
         history = tree.history_of(program)
         entropy = [self._options.seed, trial.number, zlib.crc32(program.code.encode())]
-        ask = Ask(
+        context = ProposalContext(
             task=replace(self.task, direction=history.direction, model="the program above"),
             space=program.space,
             history=history,
@@ -179,8 +176,9 @@ class ProgramSampler(BaseSampler):
             told = tuning_request(request, program, history, tool=tool)
             return answered_by_calls(told, complete) if tool else complete(told)
 
-        proposal = drive(TUNERS[self._options.tuner](ask), about_program)
-        return replace(proposal, configuration=with_program(program, proposal.configuration))
+        proposal = drive(find_proposer(self._options.tuner).propose(context), about_program)
+        configuration = with_program(program, proposal.configuration)
+        return replace(proposal, configuration=configuration, template=template_hash())
 
     def _complete(self, study: Study, trial: FrozenTrial) -> Callable[[ChatRequest], ChatReply]:
         return lambda request: self._account.complete(study, trial, request)

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from tunewise import attributes
 from tunewise.codegen.contract import contract_named, read_space
 from tunewise.errors import InvalidReply, StudyError
-from tunewise.history import GENERATION_KEY, PROGRAM_KEY, History, TrialRecord
+from tunewise.history import History, TrialRecord
 from tunewise.prompts.views import clip
 from tunewise.space import Configuration, SearchSpace, Value
 
@@ -89,9 +90,9 @@ class Tree:
         Raises:
             StudyError: A program's record is damaged.
         """
-        attributes = study.user_attrs
-        records = (value for key, value in attributes.items() if key.startswith(PROGRAM_KEY))
-        sandbox = str(attributes.get(GENERATION_KEY, {}).get("sandbox", ""))
+        stored = study.user_attrs
+        records = (value for key, value in stored.items() if key.startswith(attributes.PROGRAM))
+        sandbox = str(stored.get(attributes.GENERATION, {}).get("sandbox", ""))
         return cls.from_records(records, History.from_study(study) if history is None else history, sandbox)
 
     @classmethod
@@ -137,7 +138,7 @@ class Tree:
     def add(self, study: optuna.Study, **about: Any) -> Program:
         """Store another program with the study."""
         program = Program(number=len(self.programs) + 1, **about)
-        study.set_user_attr(f"{PROGRAM_KEY}{program.number}", asdict(program))
+        study.set_user_attr(f"{attributes.PROGRAM}{program.number}", asdict(program))
         return program
 
     def lines(self) -> list[str]:

@@ -9,7 +9,6 @@ from importlib.resources import files
 
 import jinja2
 
-from tunewise.prompts.state import StateView
 from tunewise.prompts.views import CompressedView, View, clip
 from tunewise.tokens import estimate_tokens
 
@@ -51,7 +50,7 @@ def render(view: View) -> str:
     return environment().get_template(view.template).render(Context(view)).strip()
 
 
-def render_bounded(view: CompressedView | StateView, limit: float = MAX_PROMPT_TOKENS) -> str:
+def render_bounded(view: CompressedView, limit: float = MAX_PROMPT_TOKENS) -> str:
     """A prompt with as many trials as fit below `limit` tokens; the problem itself is never cut."""
     while True:
         text = render(view)

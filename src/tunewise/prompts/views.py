@@ -9,7 +9,8 @@ from typing import ClassVar, Protocol
 
 from tunewise.history import History, TrialRecord
 from tunewise.objectives import Objective
-from tunewise.prompts.aim import describe_aim, describe_front, goal_of
+from tunewise.prompts.tradeoff import describe_front, describe_tradeoff, goal_of
+from tunewise.record import Advice
 from tunewise.space import NO_DEFAULT, Hyperparameter, SearchSpace, Value
 from tunewise.space.values import exactly
 from tunewise.task import Task
@@ -97,11 +98,13 @@ class RequestView:
     last: bool = False
     fixed: Mapping[str, Value] | None = None
     dialogue: bool = False
+    batch: int = 0
+    left: int | None = None
 
     @property
-    def aims(self) -> list[str]:
+    def tradeoff(self) -> list[str]:
         """What it should be good at, where that is not the one metric alone; the front where no line is marked so."""
-        return (describe_front(self.history) if self.dialogue else []) + describe_aim(self.history)
+        return (describe_front(self.history) if self.dialogue else []) + describe_tradeoff(self.history)
 
     @property
     def first(self) -> bool:
@@ -138,7 +141,7 @@ class FeedbackView:
     @property
     def repairs(self) -> str:
         """What was changed in the model's proposal."""
-        return "; ".join(self.trial.proposal.get("repairs", []))
+        return "; ".join(self.trial.proposal.repairs)
 
     @property
     def outcome(self) -> str:
@@ -154,6 +157,7 @@ class CompressedView:
         problem: Rendered `ProblemView`.
         request: Rendered `RequestView`.
         most: How many trials may be listed; where there are more, the best and the latest are.
+        advice: Where a surrogate would go next.
     """
 
     template: ClassVar[str] = "compressed.jinja"
@@ -162,6 +166,16 @@ class CompressedView:
     history: History
     task: Task
     most: int = 40
+    advice: tuple[Advice, ...] = ()
+
+    @property
+    def advised(self) -> list[str]:
+        """A line for each point of the surrogate, with what it expects there."""
+        return [
+            show(rounded(a.configuration))
+            + (f": expects {a.expected.mean:.4g} ± {a.expected.std:.2g}" if a.expected else "")
+            for a in self.advice
+        ]
 
     @cached_property
     def shown(self) -> list[TrialRecord]:
@@ -219,7 +233,7 @@ class WrongReplyView:
 
 def mark(trial: TrialRecord, history: History) -> str:
     """Whether a trial is the best, or one of those on the front."""
-    if history.aim:
+    if history.scalarization:
         return " (on the front)" if trial.number in history.front else ""
     best = history.best
     return " (best)" if best and trial.number == best.number and len(history.finished) > 1 else ""
@@ -231,7 +245,8 @@ def outcome(trial: TrialRecord, metric: str, objectives: Sequence[Objective] = (
         return f"failed: {clip(trial.error, MAX_ERROR)}"
     if trial.state == "pruned":
         at = f" after step {trial.curve[-1][0]}" if trial.curve else ""
-        last = f", when the {metric} was {trial.value:.4e}" if trial.value is not None else ""
+        name = objectives[0].name if objectives else metric
+        last = f", when the {name} was {trial.value:.4e}" if trial.value is not None else ""
         return f"stopped early{at}{last}"
     if trial.value is None:
         return "not known yet"
@@ -254,6 +269,11 @@ def show(configuration: Mapping[str, Value]) -> str:
 def show_value(value: Value) -> str:
     """A value as JSON; floats with five significant digits."""
     return f"{value:.5g}" if isinstance(value, float) else exactly(value)
+
+
+def rounded(configuration: Mapping[str, Value]) -> dict[str, Value]:
+    """Floats with three significant digits: a surrogate knows no more."""
+    return {n: float(f"{v:.3g}") if isinstance(v, float) else v for n, v in configuration.items()}
 
 
 def describe(name: str, hyperparameter: Hyperparameter) -> str:

@@ -1,25 +1,28 @@
 """Where configurations come from: generators that yield requests to a model and return a `Proposal`. No I/O."""
 
-from tunewise.proposers.auto import auto, auto_prior, auto_with
-from tunewise.proposers.base import Ask, Meanwhile, Proposal, Proposer, Proposing, Source
-from tunewise.proposers.chat import chat
-from tunewise.proposers.compressed import compressed
+from tunewise.proposers.auto import Auto
+from tunewise.proposers.base import ProposalContext, Proposer, Proposing
+from tunewise.proposers.chat import Chat
+from tunewise.proposers.compressed import Compressed
 from tunewise.proposers.options import AutoOptions
-from tunewise.proposers.plain import default_first, random
+from tunewise.proposers.registry import PROPOSERS, as_stored, describe_proposers, find_proposer, from_stored
+from tunewise.proposers.simple import DefaultFirst, Random
+from tunewise.record import Proposal
 
 __all__ = [
-    "Ask",
+    "PROPOSERS",
+    "Auto",
     "AutoOptions",
-    "Meanwhile",
+    "Chat",
+    "Compressed",
+    "DefaultFirst",
     "Proposal",
+    "ProposalContext",
     "Proposer",
     "Proposing",
-    "Source",
-    "auto",
-    "auto_prior",
-    "auto_with",
-    "chat",
-    "compressed",
-    "default_first",
-    "random",
+    "Random",
+    "as_stored",
+    "describe_proposers",
+    "find_proposer",
+    "from_stored",
 ]

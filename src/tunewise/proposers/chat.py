@@ -2,50 +2,63 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from tunewise.errors import ContextLimitExceeded
 from tunewise.history import TrialRecord
 from tunewise.llm.base import Message, Role
 from tunewise.prompts.render import render
 from tunewise.prompts.views import FeedbackView, ProblemView, RequestView
-from tunewise.proposers.base import Ask, Proposing, ask_until_valid
-from tunewise.proposers.compressed import REPLY_TOKENS, compressed, system
+from tunewise.proposers.asking import ask_for_one
+from tunewise.proposers.base import ProposalContext, Proposing
+from tunewise.proposers.compressed import REPLY_TOKENS, Compressed, system
 from tunewise.tokens import estimate_tokens
 
-
-def chat(ask: Ask) -> Proposing:
-    """The dialogue so far; once it outgrows the model's context, the compressed prompt, and it says so."""
-    messages = chat_messages(ask)
-    size = sum(estimate_tokens(message.content) for message in messages)
-    if ask.context_tokens is None or size + REPLY_TOKENS <= ask.context_tokens:
-        try:
-            return (yield from ask_until_valid(ask, messages, method="chat"))
-        except ContextLimitExceeded:
-            pass
-    proposal = yield from compressed(ask)
-    return replace(
-        proposal, note=f"The dialogue of about {size} tokens outgrew the context; the prompt was compressed."
-    )
+__all__ = ["Chat", "chat_messages"]
 
 
-def chat_messages(ask: Ask) -> tuple[Message, ...]:
+@dataclass(frozen=True)
+class Chat:
+    """The model alone, in one dialogue that holds everything said so far."""
+
+    name: ClassVar[str] = "chat"
+    needs_model: ClassVar[bool] = True
+
+    def propose(self, context: ProposalContext) -> Proposing:
+        """The dialogue so far; once it outgrows the model's context, the compressed prompt, and it says so."""
+        messages = chat_messages(context)
+        size = sum(estimate_tokens(message.content) for message in messages)
+        if context.context_tokens is None or size + REPLY_TOKENS <= context.context_tokens:
+            try:
+                return (yield from ask_for_one(context, messages, method=self.name))
+            except ContextLimitExceeded:
+                pass
+        proposal = yield from Compressed().propose(context)
+        return replace(
+            proposal, note=f"The dialogue of about {size} tokens outgrew the context; the prompt was compressed."
+        )
+
+
+def chat_messages(context: ProposalContext) -> tuple[Message, ...]:
     """The problem, then for each known trial what the model said and what came of it, then the request."""
-    objectives = ask.history.objectives
-    problem = ProblemView(ask.task, ask.space, ask.reasoning, objectives=objectives)
+    history = context.history
+    problem = ProblemView(context.task, context.space, context.reasoning, objectives=history.objectives)
     turns: list[tuple[Role, str]] = [("user", render(problem))]
-    for trial in ask.history.told:
+    for trial in history.told:
         own = is_own(trial)
         if own:
-            turns.append(("assistant", trial.proposal["reply"]))
-        turns.append(("user", render(FeedbackView(trial, ask.task, by_other=not own, objectives=objectives))))
-    turns.append(("user", render(RequestView(ask.history, ask.reasoning, ask.last, ask.fixed, dialogue=True))))
-    return (*system(ask), *merged(turns))
+            turns.append(("assistant", trial.proposal.reply))
+        feedback = FeedbackView(trial, context.task, by_other=not own, objectives=history.objectives)
+        turns.append(("user", render(feedback)))
+    request = RequestView(history, context.reasoning, context.last, context.fixed, dialogue=True)
+    turns.append(("user", render(request)))
+    return (*system(context), *merged(turns))
 
 
 def is_own(trial: TrialRecord) -> bool:
     """Whether the model proposed it, and its words are known."""
-    return trial.by_model and bool(trial.proposal.get("reply", "").strip())
+    return trial.by_model and bool(trial.proposal.reply.strip())
 
 
 def merged(turns: list[tuple[Role, str]]) -> tuple[Message, ...]:

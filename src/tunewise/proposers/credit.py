@@ -1,144 +1,74 @@
-"""What the history says about who deserves to be listened to: a pure function of what is stored with each trial."""
+"""How much a model deserves to be heard: a pure function of how its trials turned out beside all others."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Final
 
 import numpy as np
 
 from tunewise.history import History, TrialRecord
 from tunewise.objectives import norm
 
-if TYPE_CHECKING:
-    from tunewise.proposers.options import AutoOptions
+__all__ = ["LEAST", "fair_value", "read_credit", "stale_for"]
 
-__all__ = ["Evidence", "fair_value", "policy_of", "read_evidence", "stale_for"]
+PRIOR: Final = 0.7
+"""Probability that a model of which nothing is known is a capable one."""
+IMPROVED, GOOD, POOR, USELESS = 2.0, 1.0, 0.6, 0.3
+"""How much likelier an outcome is with a capable model than with a useless one: better than all before, in the better
+half of them, in the worse half, no better than any."""
+WASTED = 0.4
+"""The same of a call that brought nothing usable."""
+LEAST: Final = 0.25
+"""Below this credit the model is not asked any more."""
+MOST: Final = 0.98
+"""Credit that is never exceeded, so that a model that stops being of use is found out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """Discounted counts.
+def read_credit(history: History) -> float:
+    """The probability, in [0, 1], that the model is a capable one, as far as the trials tell.
 
-    Attributes:
-        model: Picks of the model that did better than the surrogate expected of its own, and those that did not;
-            a call that gave nothing is one of the latter.
-        own: The same of the surrogate's picks.
-        credit: What follows for the model, in [0, 1].
+    Only what ran counts, and calls that brought nothing. A failed trial counts against the model only where trials of
+    others have finished: an objective that always fails says nothing about who proposes.
     """
-
-    model: tuple[float, float]
-    own: tuple[float, float]
-    credit: float
-
-
-STORED: dict[str, type | tuple[type, ...]] = {
-    "credit": (int, float),  # the model's, at that moment
-    "bar": (int, float),  # what the surrogate expected of its own next point
-    "expected": dict,  # what it expected of the point that ran
-    "alternative": dict,  # its own next point, where the model's ran in its place
-    "call": str,  # that a call was made, and what was asked
-    "offered": list,  # what it brought
-    "wasted": (int, float),  # what it cost in credit
-    "failure": str,  # why it brought nothing
-    "refused": list,  # objections to what could not be used
-    "prior": dict,  # that the model was asked for a prior, and what it said of each hyperparameter
-    "trust": (int, float),  # in that prior, where it led the surrogate
-    "aim": dict,  # what it aimed at, where that was not the one metric
-}
-"""What `auto` keeps with a trial, all of it optional."""
-
-
-def policy_of(trial: TrialRecord) -> Mapping[str, Any]:
-    """What `auto` has stored with a trial; empty for trials of others. What somebody has tampered with is left out."""
-    stored = trial.proposal.get("policy")
-    if not isinstance(stored, Mapping):
-        return {}
-    known = {name: value for name, kind in STORED.items() if isinstance(value := stored.get(name), kind)}
-    return {name: value for name, value in known.items() if not isinstance(value, float) or math.isfinite(value)}
-
-
-def read_evidence(history: History, options: AutoOptions) -> Evidence:
-    """Count what each side achieved, measured with one yardstick.
-
-    The yardstick of a trial is the value that the surrogate expected of its own best point at that moment: a model's
-    pick that beats it was worth the evaluation that it took, whatever the model thought. Of several objectives the
-    yardstick is whatever trial was the best before for the same trade-off: an expectation would be on the scale of the
-    front at that moment, on which all that widens the front looks bad.
-    """
-    better = improving(history)
-    model: list[tuple[float, float]] = []
-    own: list[tuple[float, float]] = []
+    odds, limit = PRIOR / (1 - PRIOR), MOST / (1 - MOST)
     for trial in history:
-        policy = policy_of(trial)
-        if wasted := policy.get("wasted", 0.0) or options.unwanted * unwanted(trial, history):
-            model.append((0.0, wasted))
-        bar = policy.get("bar")
-        worthless = trial.value is None or not math.isfinite(trial.value)  # and that is a failure whatever was expected
-        if (
-            (bar is not None or worthless)
-            and trial.state != "running"
-            and (trial.led_by_model or trial.source == "acquisition")
-        ):
-            (model if trial.led_by_model else own).append((float(beats(trial, bar, history, better)), 1.0))
-    wins, losses = counted(model, options.memory)
-    own_wins, own_losses = counted(own, options.memory)
-    share = (options.trust + wins) / (options.trust + wins + losses)
-    least = options.ambition * (1 + own_wins) / (2 + own_wins + own_losses)
-    return Evidence((wins, losses), (own_wins, own_losses), max(0.0, (share - least) / (1 - least)))
+        if trial.proposal.decision.failure:
+            odds *= WASTED
+        if trial.by_model and trial.state != "running":
+            odds = min(limit, odds * likelihood_ratio(trial, history))
+    return odds / (1 + odds)
 
 
-def unwanted(trial: TrialRecord, history: History) -> bool:
-    """Whether a call for a trial brought candidates, and no later decision found one of them good enough."""
-    offered = [c.get("configuration") for c in policy_of(trial).get("offered", ()) if isinstance(c, Mapping)]
-    later = [t for t in history if t.number >= trial.number]
-    return bool(offered) and len(later) > 1 and not any(t.by_model and t.configuration in offered for t in later)
+def likelihood_ratio(trial: TrialRecord, history: History) -> float:
+    """What the outcome of one of the model's trials says about it."""
+    earlier = [t for t in history.finished if t.number < trial.number]
+    if trial.state == "failed":
+        return USELESS if any(not t.by_model for t in history.finished) else 1.0
+    costs = costs_for(trial, [*earlier, trial], history)
+    if not earlier or costs is None:
+        return 1.0
+    share = float((costs[:-1] <= costs[-1]).mean())
+    return IMPROVED if share == 0 else GOOD if share <= 0.5 else POOR if share < 1 else USELESS
 
 
-def counted(events: Iterable[tuple[float, float]], memory: float) -> tuple[float, float]:
-    """Wins and losses, oldest first, each further one making the earlier ones count less."""
-    wins = losses = 0.0
-    for won, weight in events:
-        wins, losses = memory * wins + won * weight, memory * losses + (1 - won) * weight
-    return wins, losses
-
-
-def beats(trial: TrialRecord, bar: float | None, history: History, better: frozenset[int]) -> bool:
-    """Whether a trial did better than a value, by what it aimed at; one that failed or does not count never does."""
-    if trial.state != "finished" or trial.value is None or bar is None:
-        return False
-    if aim := policy_of(trial).get("aim"):
-        return trial.number in better if aim.get("weights") else trial.violation < bar
-    if not trial.feasible:
-        return False
-    return trial.value < bar if history.direction == "minimize" else trial.value > bar
-
-
-def improving(history: History) -> frozenset[int]:
-    """Numbers of the trials that were better than all before them for the trade-off that each aimed at."""
-    if not history.aim or history.aim.feasibility:
-        return frozenset()
-    aim, found = history.aim, set()
-    trials = [t for t in history.finished if t.feasible and len(t.values) == len(aim.objectives)]
-    costs = aim.scaled(trials)
-    for row, trial in enumerate(trials):
-        weights = policy_of(trial).get("aim", {}).get("weights")
-        if is_weights(weights, len(aim.objectives)):
-            numbers = norm(costs[: row + 1] * weights)
-            if numbers[-1] < numbers[:-1].min(initial=math.inf):
-                found.add(trial.number)
-    return frozenset(found)
-
-
-def is_weights(stored: object, count: int) -> bool:
-    """Whether what is stored are the weights of so many objectives."""
-    return (
-        isinstance(stored, list)
-        and len(stored) == count
-        and all(isinstance(weight, int | float) and 0 <= weight <= 1 for weight in stored)
-    )
+def costs_for(
+    trial: TrialRecord, trials: list[TrialRecord], history: History
+) -> np.ndarray[tuple[int], np.dtype[np.float64]] | None:
+    """What each of some trials is worth by what a trial was to make small; None where that cannot be said."""
+    scalarization, now = trial.proposal.scalarization, history.scalarization
+    if scalarization and scalarization.feasibility:
+        return np.array([t.violation for t in trials])
+    if scalarization and now and len(now.weights) == len(scalarization.weights):  # on the scale of today's front
+        counted = [t if len(t.values) == len(now.objectives) else None for t in trials]
+        if any(t is None for t in counted):
+            return None
+        costs = norm(now.scaled(trials) * scalarization.weights)
+    else:
+        sign = 1.0 if history.direction == "minimize" else -1.0
+        worth = [fair_value(t, history) if t.state == "pruned" else history.score(t) for t in trials]
+        costs = np.array([math.inf if w is None or not math.isfinite(w) else sign * w for w in worth])
+    return np.where([t.feasible for t in trials], costs, math.inf)
 
 
 def stale_for(history: History) -> int:
@@ -156,9 +86,10 @@ def fair_value(trial: TrialRecord, history: History) -> float | None:
     theirs at that step it says where the trial stood.
 
     Returns:
-        A value in the metric's unit; None while nothing has finished to compare it with.
+        A score; None while nothing has finished to compare it with.
     """
-    finals = [t.value for t in history.ranked if t.value is not None and math.isfinite(t.value)]
+    scores = [history.score(t) for t in history.ranked]
+    finals = [score for score in scores if score is not None and math.isfinite(score)]
     if not finals:
         return None
     sign = 1.0 if history.direction == "minimize" else -1.0

@@ -1,9 +1,9 @@
 """What a language model added to a study over the surrogate, with its uncertainty.
 
-Each trial that the model proposed, or that its prior led to, took the place of the surrogate's own next point, which is
-stored beside it. What the model's points improved on the best so far is known; what the others would have improved is
-what a surrogate that has seen the whole study believes about them. Both are summed over the model's trials; the
-difference is the uplift. What later trials made of either is not part of it.
+Each trial that the model proposed took the place of the surrogate's own next point, which is stored beside it. What the
+model's points improved on the best so far is known; what the others would have improved is what a surrogate that has
+seen the whole study believes about them. Both are summed over the model's trials; the difference is the uplift. What
+later trials made of either is not part of it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunewise.history import History, TrialRecord
-from tunewise.proposers.credit import policy_of
-from tunewise.space import SearchSpace
+from tunewise.space import Configuration, SearchSpace
 
 __all__ = ["Uplift", "alternative_of", "measure_uplift"]
 
@@ -60,10 +59,10 @@ class Uplift:
         )
 
 
-def alternative_of(trial: TrialRecord, space: SearchSpace) -> dict[str, Any] | None:
+def alternative_of(trial: TrialRecord, space: SearchSpace) -> Configuration | None:
     """The surrogate's own point in whose place a trial ran, if that is known and still allowed."""
-    stored = policy_of(trial).get("alternative")
-    return dict(stored) if isinstance(stored, dict) and space.accepts(stored) else None
+    choice = trial.proposal.decision.surrogate_choice
+    return choice if choice is not None and space.accepts(choice) else None
 
 
 def measure_uplift(history: History, space: SearchSpace, *, seed: int = 0) -> Uplift | None:
@@ -83,7 +82,7 @@ def measure_uplift(history: History, space: SearchSpace, *, seed: int = 0) -> Up
     sign = 1.0 if history.direction == "minimize" else -1.0
     told = [t for t in history.finished if t.value is not None and math.isfinite(t.value) and len(t.values) <= 1]
     told = [t for t in told if space.accepts(t.configuration)]
-    compared = [t for t in history.told if t.led_by_model and alternative_of(t, space) and best_before(t, told, sign)]
+    compared = [t for t in history.told if t.by_model and alternative_of(t, space) and best_before(t, told, sign)]
     if len(told) < LEAST or not compared or not all(t.feasible for t in told):
         return None
     surrogate = fit_surrogate(

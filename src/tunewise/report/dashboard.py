@@ -28,8 +28,9 @@ from optuna.study import StudyDirection
 from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
 
+from tunewise import attributes
 from tunewise.errors import StudyError, UsageError
-from tunewise.history import CALL_KEY, CHAT_CALL_KEY, CHAT_KEY, History, TrialRecord
+from tunewise.history import History, TrialRecord
 from tunewise.report import report
 from tunewise.report.markdown import Writer
 from tunewise.report.texts import Cleaner
@@ -140,7 +141,11 @@ class ReadOnly(BaseStorage):
 
     def _shown(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Attributes without secrets, and without those that hold prompts, replies and conversations."""
-        kept = {key: value for key, value in attrs.items() if not key.startswith((CALL_KEY, CHAT_KEY, CHAT_CALL_KEY))}
+        kept = {
+            key: value
+            for key, value in attrs.items()
+            if not key.startswith((attributes.CALL, attributes.CHAT, attributes.CHAT_CALL))
+        }
         shown: dict[str, Any] = self._clean.data(kept)
         return shown
 
@@ -180,7 +185,7 @@ class ReadOnly(BaseStorage):
 
 def note_of(trial: TrialRecord, write: Writer) -> str:
     """Where a trial came from, in Markdown; empty where nobody said."""
-    if not trial.proposal and not trial.error:
+    if trial.source == "unknown" and not trial.error:
         return ""
     lines = [f"Proposed by **{write.inline(trial.source)}**"]
     lines += [f"{label}: {write.inline(text, 2_000)}" for label, text in remarks_on(trial)]

@@ -9,8 +9,7 @@ from itertools import accumulate, groupby
 from typing import Any
 
 from tunewise.history import History, TrialRecord
-from tunewise.proposers.credit import policy_of
-from tunewise.proposers.options import AutoOptions
+from tunewise.proposers.credit import LEAST
 from tunewise.report.records import uplift_in_words
 from tunewise.report.texts import number, value
 from tunewise.study.effects import best_and_latest
@@ -44,7 +43,6 @@ STYLES = {
     "repair": Style("#E69F00", "diamond", "\N{BLACK DIAMOND}"),
     "random": Style("#D55E00", "x", "\N{HEAVY MULTIPLICATION X}"),
     "acquisition": Style("#56B4E9", "square", "\N{BLACK SQUARE}"),
-    "prior": Style("#F0E442", "pentagon", "\N{BLACK PENTAGON}"),
     "enqueued": Style("#CC79A7", "triangle-up", "\N{BLACK UP-POINTING TRIANGLE}"),
 }
 """The palette of Okabe and Ito, which colour-blind readers can tell apart."""
@@ -257,7 +255,6 @@ def added(stored: StoredStudy) -> Figure:
 
 CALLS = {
     "candidates": ("asked for configurations", "circle"),
-    "plateau": ("asked what is stuck", "diamond"),
     "no reply": ("asked, no reply", "x"),
 }
 """What `auto` asks the model for, and how it looks."""
@@ -266,37 +263,34 @@ CALLS = {
 def credit(stored: StoredStudy) -> Figure:
     """How much the proposer `auto` thinks of the model, and when it asks."""
     title = "The model's credit"
-    told = [(t, policy) for t in stored.history if (policy := policy_of(t)).get("credit") is not None]
+    told = [(t, d) for t in stored.history if (d := t.proposal.decision).credit is not None]
     if not told:
         return Figure("credit", title, "Only the proposer auto with a model keeps one.")
-    least = AutoOptions().least
     told = told[-MAX_POINTS:]
     numbers = [t.number for t, _ in told]
     steps = {"mode": "lines", "hoverinfo": "skip", "type": "scatter"}
     data: list[dict[str, Any]] = [
-        {**steps, "name": "credit", "x": numbers, "y": [p["credit"] for _, p in told], "line": {"color": "#0072B2"}},
-        {**steps, "name": "not asked below", "x": [numbers[0], numbers[-1]], "y": [least] * 2}
+        {**steps, "name": "credit", "x": numbers, "y": [d.credit for _, d in told], "line": {"color": "#0072B2"}},
+        {**steps, "name": "not asked below", "x": [numbers[0], numbers[-1]], "y": [LEAST] * 2}
         | {"line": {"color": NEUTRAL, "dash": "dash", "width": 1.5}},
     ]
     for call, (name, symbol) in CALLS.items():
-        own = [(t, policy) for t, policy in told if policy.get("call") == call]
+        own = [(t, d) for t, d in told if d.call == call]
         data.append(
             {
                 "type": "scatter",
                 "mode": "markers",
                 "name": name,
                 "x": [t.number for t, _ in own],
-                "y": [policy["credit"] for _, policy in own],
-                "text": [
-                    f"trial {t.number}: {len(policy.get('offered', []))} offered, {t.source} ran" for t, policy in own
-                ],
+                "y": [d.credit for _, d in own],
+                "text": [f"trial {t.number}: {len(d.offered)} offered, {t.source} ran" for t, d in own],
                 "hovertemplate": "%{text}<extra></extra>",
                 "marker": {"symbol": symbol, "size": 11, "color": "#E69F00", "line": {"width": 1, "color": "#ffffff"}},
             }
         )
     axes = layout("trial", "credit")
     axes["yaxis"] |= {"range": [-0.05, 1.1]}
-    caption = "1 is full trust. It falls when the model's picks do worse than the surrogate expected of its own."
+    caption = "The probability that the model is of use, by how its trials turned out beside the others."
     return Figure("credit", title, caption, {"data": [d for d in data if d["x"]], "layout": axes}, 300)
 
 

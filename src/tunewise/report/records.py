@@ -132,7 +132,7 @@ def notes_of(stored: StoredStudy) -> list[str]:
             f"{few} finished trial{'s' * (few > 1)} violated constraints and cannot be the best{none}. "
             "Parallel coordinates, slices and contour leave them out."
         )
-    if history.trials and all(not trial.proposal for trial in history):
+    if history.trials and all(trial.source == "unknown" for trial in history):
         notes.append("No trial says who proposed it: the study was not made by tunewise.")
     if waiting := [t for t in history if t.state == "running"]:
         notes.append(f"{len(waiting)} trial{'s' * (len(waiting) > 1)} had not ended when this was made.")

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from tunewise import attributes
 from tunewise.errors import UsageError
-from tunewise.history import CHAT_CALL_KEY, CHAT_KEY
 from tunewise.llm.base import Message
 from tunewise.llm.ledger import Call
 
@@ -65,13 +65,13 @@ class Conversations:
 
     def add(self, conversation: str, number: int, turn: Turn) -> None:
         """Keep a turn."""
-        self._write(f"{CHAT_KEY}{conversation}:{number:05d}", asdict(turn) | {"message": turn.message.to_dict()})
+        self._write(f"{attributes.CHAT}{conversation}:{number:05d}", asdict(turn) | {"message": turn.message.to_dict()})
 
     def add_call(self, conversation: str, call: Call, question: int) -> None:
         """Keep what a call took, with the number of the turn that asked. Its text is in the turns."""
         entry = call.to_dict() | {"text": "", "question": question}
         at = f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"  # sorted by time; the rest keeps two processes apart
-        self._write(f"{CHAT_CALL_KEY}{conversation}:{at}-{secrets.token_hex(3)}", entry)
+        self._write(f"{attributes.CHAT_CALL}{conversation}:{at}-{secrets.token_hex(3)}", entry)
 
     def kept(self) -> list[Kept]:
         """All conversations, the latest last."""
@@ -85,8 +85,8 @@ class Conversations:
         """The turns of each conversation by their numbers, the latest conversation last; damaged turns are left out."""
         attrs = self._attrs()
         found: dict[str, dict[int, Turn]] = {}
-        for key in sorted(key for key in attrs if key.startswith(CHAT_KEY)):
-            conversation, _, number = key.removeprefix(CHAT_KEY).rpartition(":")
+        for key in sorted(key for key in attrs if key.startswith(attributes.CHAT)):
+            conversation, _, number = key.removeprefix(attributes.CHAT).rpartition(":")
             if number.isdecimal() and (turn := read_turn(attrs[key])):
                 found.setdefault(conversation, {})[int(number)] = turn
         return found
@@ -95,8 +95,8 @@ class Conversations:
         """The calls of each conversation as stored, each with the number of the turn that asked, oldest first."""
         attrs = self._attrs()
         found: dict[str, list[tuple[int, Any]]] = {}
-        for key in sorted(key for key in attrs if key.startswith(CHAT_CALL_KEY)):
-            conversation = key.removeprefix(CHAT_CALL_KEY).rpartition(":")[0]
+        for key in sorted(key for key in attrs if key.startswith(attributes.CHAT_CALL)):
+            conversation = key.removeprefix(attributes.CHAT_CALL).rpartition(":")[0]
             asked = attrs[key].get("question") if isinstance(attrs[key], dict) else None
             found.setdefault(conversation, []).append((asked if isinstance(asked, int) else -1, attrs[key]))
         return found

@@ -16,21 +16,20 @@ import optuna
 from optuna.pruners import BasePruner, NopPruner
 from optuna.trial import TrialState
 
+from tunewise import attributes
 from tunewise.errors import BudgetReached, ModelError, StudyError, TrialFailed, TrialStopped
 from tunewise.evaluate import Evaluator
 from tunewise.evaluate.mailbox import FolderChannel, Mailbox, Report
 from tunewise.evaluate.run import Run, takes_run
-from tunewise.history import RESULT_KEY, History, HistoryReader, TrialRecord
+from tunewise.history import History, HistoryReader, TrialRecord
 from tunewise.plain import PlainDict
 from tunewise.sampler import LLMSampler
 from tunewise.secrets import mask
 from tunewise.space import Value
 from tunewise.study.curve import Curve
 
-__all__ = ["ASKED_KEY", "Driver", "Inline", "Watch", "requeue", "requeue_running"]
+__all__ = ["Driver", "Inline", "Watch", "requeue", "requeue_running"]
 
-ASKED_KEY = "tunewise:asked"
-"""User attribute of a trial that somebody evaluates outside; it is never taken over."""
 
 logger = logging.getLogger("tunewise")
 
@@ -203,7 +202,7 @@ class Driver:
             result["last_step"] = curve.last[0]
         if curve.note:
             result["note"] = curve.note
-        running.trial.set_user_attr(RESULT_KEY, result)
+        running.trial.set_user_attr(attributes.RESULT, result)
         tell_stored(self._study, running.trial._trial_id)
         del self._running[future]
         if self._watch:
@@ -262,7 +261,7 @@ def tell_stored(study: optuna.Study, trial_id: int) -> bool:
         Whether there is a result.
     """
     trial = study._storage.get_trial(trial_id)
-    match trial.user_attrs.get(RESULT_KEY):
+    match trial.user_attrs.get(attributes.RESULT):
         case {"value": int() | float() as value}:
             study.tell(trial.number, value)
         case {"error": _}:
@@ -292,6 +291,6 @@ def requeue(study: optuna.Study, trial_id: int) -> None:
 def requeue_running(study: optuna.Study) -> None:
     """Take over the trials that a process which is no more has left running."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if ASKED_KEY not in trial.user_attrs:
+        if attributes.ASKED not in trial.user_attrs:
             logger.info("Trial %d was interrupted and is run again.", trial.number)
             requeue(study, trial._trial_id)

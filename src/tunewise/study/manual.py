@@ -8,12 +8,14 @@ from typing import Any
 import optuna
 from optuna.trial import TrialState
 
+from tunewise import attributes
 from tunewise.errors import StudyError
-from tunewise.history import RESULT_KEY, History, TrialRecord
+from tunewise.history import History, TrialRecord
+from tunewise.record import Result
 from tunewise.sampler import LLMSampler
 from tunewise.secrets import mask
 from tunewise.space import SearchSpace, shorten
-from tunewise.study.driver import ASKED_KEY, requeue
+from tunewise.study.driver import requeue
 from tunewise.study.storage import Storage, open_storage
 from tunewise.study.tune import check_same_study
 
@@ -30,17 +32,19 @@ def ask_one(storage: Storage, name: str, sampler: LLMSampler, space: SearchSpace
         load_if_exists=True,
     )
     check_same_study(study, space, sampler.task)
-    sampler.ahead = False  # nothing is trained in this process while it could wait for an answer
+    sampler.prefetches = False  # nothing is trained in this process while it could wait for an answer
     trial = study.ask()
     try:
         configuration = space.suggest(trial)
     except BaseException:
         requeue(study, trial._trial_id)
         raise
-    trial.set_user_attr(ASKED_KEY, True)
+    trial.set_user_attr(attributes.ASKED, True)
     record = TrialRecord.from_optuna(study._storage.get_trial(trial._trial_id))
+    proposal = record.proposal
     asked: dict[str, Any] = {"trial": trial.number, "configuration": configuration, "source": record.source}
-    return asked | {key: record.proposal[key] for key in ("reason", "fallback", "repairs") if record.proposal.get(key)}
+    told = {"reason": proposal.reason, "fallback": proposal.fallback, "repairs": list(proposal.repairs)}
+    return asked | {key: value for key, value in told.items() if value}
 
 
 def is_finite(value: object) -> bool:
@@ -75,13 +79,15 @@ def tell_one(study: optuna.Study, report: object) -> dict[str, Any]:
         state = TrialRecord.from_optuna(trials[number])
         told = f"it is {state.state}" + (f" with {state.value:g}" if state.value is not None else "")
         raise StudyError(f"Trial {number} does not wait for a result: {told}. A result is told once.")
-    if not trials[number].user_attrs.get(ASKED_KEY):
+    if not trials[number].user_attrs.get(attributes.ASKED):
         raise StudyError(
             f"Trial {number} was not asked for: tunewise tune evaluates it, or will when it goes on. Ask for one first."
         )
     trial_id = trials[number]._trial_id
     if "error" in report:
-        study._storage.set_trial_user_attr(trial_id, RESULT_KEY, {"error": mask(str(report["error"]))})
+        study._storage.set_trial_user_attr(
+            trial_id, attributes.RESULT, Result(error=mask(str(report["error"]))).to_dict()
+        )
         study.tell(number, state=TrialState.FAIL)
     else:
         value = report["value"]

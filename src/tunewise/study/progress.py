@@ -27,7 +27,6 @@ STYLES = {
     "model": "green",
     "repair": "yellow",
     "acquisition": "bright_blue",
-    "prior": "bright_green",
     "random": "magenta",
     "enqueued": "blue",
 }

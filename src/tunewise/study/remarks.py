@@ -11,10 +11,10 @@ def remarks_on(trial: TrialRecord) -> list[tuple[str, str]]:
     """Where a trial came from and what it violates: pairs of a label and a text."""
     proposal = trial.proposal
     labelled = [
-        ("fallback", proposal.get("fallback", "")),
-        ("reason", proposal.get("reason", "")),
-        ("repaired", "; ".join(proposal.get("repairs", []))),
-        ("note", proposal.get("note", "")),
+        ("fallback", proposal.fallback),
+        ("reason", proposal.reason),
+        ("repaired", "; ".join(proposal.repairs)),
+        ("note", proposal.note),
         ("violates", "; ".join(f"{name} by {value:.4g}" for name, value in trial.violations.items())),
     ]
     return [(label, text) for label, text in labelled if text]

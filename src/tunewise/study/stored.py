@@ -17,7 +17,6 @@ from tunewise.errors import SpaceError, TaskError
 from tunewise.history import History, TrialRecord
 from tunewise.llm.ledger import Call, Totals
 from tunewise.objectives import Objective
-from tunewise.proposers.credit import policy_of
 from tunewise.proposers.uplift import Uplift, measure_uplift
 from tunewise.space import SearchSpace
 from tunewise.space.plain import from_distribution
@@ -170,7 +169,7 @@ class StoredStudy:
     @cached_property
     def uplift(self) -> Uplift | None:
         """What the model added over the surrogate's own points; None where nothing can be compared."""
-        compared = any(t.by_model and "alternative" in policy_of(t) for t in self.history)
+        compared = any(t.by_model and t.proposal.decision.advice for t in self.history)
         if self.front or self.search_space is None or not compared:
             return None
         try:
@@ -202,7 +201,7 @@ class StoredStudy:
     @property
     def fallbacks(self) -> tuple[TrialRecord, ...]:
         """Trials that had to do without the model although it was asked."""
-        return tuple(t for t in self.history if t.proposal.get("fallback"))
+        return tuple(t for t in self.history if t.proposal.fallback)
 
     def gain(self, trial: TrialRecord | None, over: TrialRecord | None) -> float | None:
         """By how much `trial` is better than `over`, in the metric's own unit; negative when it is worse."""
@@ -278,9 +277,9 @@ def plain_trial(trial: TrialRecord) -> dict[str, Any]:
         "values": list(trial.values),
         "configuration": trial.configuration,
         "source": trial.source,
-        "reason": trial.proposal.get("reason", ""),
-        "fallback": trial.proposal.get("fallback", ""),
-        "repairs": list(trial.proposal.get("repairs", [])),
+        "reason": trial.proposal.reason,
+        "fallback": trial.proposal.fallback,
+        "repairs": list(trial.proposal.repairs),
         "error": trial.error,
         "seconds": trial.seconds,
         "extra": trial.extra,

@@ -12,6 +12,7 @@ import optuna
 from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
+from tunewise import attributes
 from tunewise.checks import check_whole
 from tunewise.errors import ObjectiveFailed, StudyError
 from tunewise.evaluate import Evaluator, FunctionEvaluator
@@ -25,7 +26,6 @@ from tunewise.space import SearchSpace
 from tunewise.study.driver import Driver, Inline, Watch, requeue_running
 from tunewise.study.sessions import extended
 from tunewise.study.storage import Storage, only_driver, open_storage
-from tunewise.study.validated import STUDY_KEY
 from tunewise.task import Task
 
 __all__ = ["check_same_study", "tune"]
@@ -149,7 +149,7 @@ def check_same_study(study: optuna.Study, space: SearchSpace, task: Task) -> Non
             f"The study {study.study_name!r} was begun with direction {direction_of(study)}, and the task says "
             f"{task.direction}. Correct the task, or use another storage or name."
         )
-    stored = study.user_attrs.get(STUDY_KEY, {})
+    stored = study.user_attrs.get(attributes.STUDY, {})
     before = stored.get("space", {})
     for name, plain in space.to_dict().items():
         then = before.get(name, plain)
@@ -161,4 +161,4 @@ def check_same_study(study: optuna.Study, space: SearchSpace, task: Task) -> Non
     sessions = extended(stored.get("sessions", ()), study.sampler, first=len(study.get_trials(deepcopy=False)))
     about = {"space": space.to_dict(), "task": task.to_dict(), "sessions": sessions}
     if stored != about:
-        study.set_user_attr(STUDY_KEY, about)
+        study.set_user_attr(attributes.STUDY, about)

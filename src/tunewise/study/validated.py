@@ -12,14 +12,12 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from tunewise.history import CALL_KEY, CHAT_CALL_KEY, PROGRAM_KEY, PROPOSAL_KEY, RESULT_KEY
+from tunewise import attributes
 from tunewise.llm.ledger import Call
 from tunewise.objectives import Objective, objectives_of
+from tunewise.record import Proposal, Result
 
-__all__ = ["STUDY_KEY", "Validated", "calls_of", "readable", "validate", "validated_call"]
-
-STUDY_KEY = "tunewise:study"
-"""User attribute of a study: the space and the task that it was made with, and how it was run."""
+__all__ = ["Validated", "calls_of", "readable", "validate", "validated_call"]
 
 
 LARGEST = 1e300
@@ -30,44 +28,6 @@ class Form(BaseModel):
     """What of a stored attribute has to be as it should; other keys are as they are."""
 
     model_config = ConfigDict(extra="allow")
-
-
-class ProposalForm(Form):
-    """A stored proposal."""
-
-    source: str = "unknown"
-    reason: str = ""
-    fallback: str = ""
-    note: str = ""
-    repairs: list[str] = []
-    refused: list[str] = []
-    configuration: dict[str, Any] = {}
-
-
-class ExpectedForm(Form):
-    """What the surrogate expected of a trial."""
-
-    mean: float
-    std: float
-
-
-class PolicyForm(Form):
-    """Why `auto` chose as it did; see `tunewise.proposers.credit`."""
-
-    credit: float | None = None
-    call: str = ""
-    offered: list[Any] = []
-    wasted: float = 0.0
-    bar: float | None = None
-    expected: ExpectedForm | None = None
-
-
-class ResultForm(Form):
-    """A stored result."""
-
-    error: str = ""
-    seconds: float | None = None
-    extra: dict[str, float] = {}
 
 
 class TaskForm(Form):
@@ -136,14 +96,14 @@ class Validated:
 def validate(study: optuna.Study) -> Validated:
     """Read a study by anybody, in any state, without changing it."""
     notes: list[str] = []
-    about = validated(study.user_attrs, STUDY_KEY, AboutForm, notes, "the study") or {}
+    about = validated(study.user_attrs, attributes.STUDY, AboutForm, notes, "the study") or {}
     task: Mapping[str, Any] = about.get("task", {})
     objectives = objectives_of(study, task.get("metric", "value"))
     trials = tuple(readable(trial, notes) for trial in study.get_trials(deepcopy=False))
     entries = study._storage.get_study_system_attrs(study._study_id)
-    keys = sorted(key for key in entries if key.startswith(CHAT_CALL_KEY))
+    keys = sorted(key for key in entries if key.startswith(attributes.CHAT_CALL))
     chats = tuple(call for key in keys if (call := validated_call(entries[key], key, notes, "a conversation")))
-    keys = [key for key in study.user_attrs if key.startswith(PROGRAM_KEY)]
+    keys = [key for key in study.user_attrs if key.startswith(attributes.PROGRAM)]
     programs = [validated(study.user_attrs, key, ProgramForm, notes, "the study") for key in keys]
     known = tuple({name: one[name] for name in ProgramForm.model_fields if name in one} for one in programs if one)
     return Validated(study.study_name, objectives, trials, about, chats, known, tuple(notes))
@@ -179,16 +139,14 @@ def readable(trial: FrozenTrial, notes: list[str]) -> FrozenTrial:
     known = copy.copy(trial)
     where = f"trial {trial.number}"
     known.user_attrs = {}
-    for key, form in ((PROPOSAL_KEY, ProposalForm), (RESULT_KEY, ResultForm)):
-        if (entry := validated(trial.user_attrs, key, form, notes, where)) is not None:
-            known.user_attrs[key] = entry
-    proposal = known.user_attrs.get(PROPOSAL_KEY, {})
-    if RESULT_KEY in known.user_attrs:
-        result = known.user_attrs[RESULT_KEY]
-        known.user_attrs[RESULT_KEY] = {**result, "seconds": finite_or_none(result.get("seconds", took(trial)))}
-    if "policy" in proposal:
-        policy = validated(proposal, "policy", PolicyForm, notes, where)
-        known.user_attrs[PROPOSAL_KEY] = {**proposal, "policy": policy or {}}
+    for key, record in ((attributes.PROPOSAL, Proposal), (attributes.RESULT, Result)):
+        if key in trial.user_attrs:
+            read, damaged = record.from_dict(trial.user_attrs[key])
+            known.user_attrs[key] = read.to_dict()
+            for part in damaged:
+                note(notes, part, where)
+    if attributes.RESULT in known.user_attrs and "seconds" not in known.user_attrs[attributes.RESULT]:
+        known.user_attrs[attributes.RESULT] |= {"seconds": took(trial)}
     known.system_attrs = {key: entry for key, entry in trial.system_attrs.items() if is_constraint(key)}
     if fixed := validated(trial.system_attrs, "fixed_params", FixedForm, notes, where):
         known.system_attrs["fixed_params"] = fixed
@@ -201,7 +159,7 @@ def readable(trial: FrozenTrial, notes: list[str]) -> FrozenTrial:
     if trial.state == TrialState.COMPLETE and (value is None or not math.isfinite(value)):
         known.values, known.state = None, TrialState.FAIL
         error = f"its value is {value}, which is no result"
-        known.user_attrs[RESULT_KEY] = {**known.user_attrs.get(RESULT_KEY, {}), "error": error}
+        known.user_attrs[attributes.RESULT] = {**known.user_attrs.get(attributes.RESULT, {}), "error": error}
     return known
 
 
@@ -245,5 +203,5 @@ def finite_or_none(number: float | None) -> float | None:
 
 def calls_of(trial: FrozenTrial) -> dict[str, Any]:
     """The calls that were made for a trial, in their order."""
-    keys = [key for key in trial.system_attrs if key.startswith(CALL_KEY)]
+    keys = [key for key in trial.system_attrs if key.startswith(attributes.CALL)]
     return {key: trial.system_attrs[key] for key in sorted(keys, key=lambda key: (len(key), key))}

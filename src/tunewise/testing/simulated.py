@@ -42,13 +42,11 @@ class Seen:
         space: The search space, conditions and defaults included.
         trials: Past configurations and their values; None where there is none.
         count: How many configurations are asked for; 0: one alone, not in a list.
-        prior: Whether a prior is asked for in place of configurations.
     """
 
     space: SearchSpace
     trials: tuple[tuple[Configuration, float | None], ...]
     count: int
-    prior: bool = False
 
     @property
     def best(self) -> Configuration:
@@ -60,9 +58,6 @@ class Seen:
 
 
 Policy = Callable[[Seen, np.random.Generator], list[Configuration]]
-
-SURE = 0.8
-"""The confidence that every simulated model states in its prior, whatever it knows."""
 
 
 class Simulated:
@@ -76,7 +71,7 @@ class Simulated:
     price: Price | None = FREE
     context_tokens: int | None = None
 
-    def __init__(self, name: str, policy: Policy, *, seed: int = 0, broken: float = 0.0, spread: float = 0.1) -> None:
+    def __init__(self, name: str, policy: Policy, *, seed: int = 0, broken: float = 0.0) -> None:
         """A model.
 
         Args:
@@ -84,11 +79,10 @@ class Simulated:
             policy: The configurations that it offers.
             seed: Of its randomness.
             broken: Share of replies whose JSON is torn.
-            spread: Half the range that it states around an offer when it is asked for a prior, in units of the cube.
         """
         self.name = name
         self.requests: list[ChatRequest] = []
-        self._policy, self._seed, self._broken, self._spread = policy, seed, broken, spread
+        self._policy, self._seed, self._broken = policy, seed, broken
 
     def complete(self, request: ChatRequest) -> ChatReply:
         """Read the prompt, answer in the form that it asks for."""
@@ -97,9 +91,7 @@ class Simulated:
         rng = np.random.default_rng([self._seed, zlib.crc32(request.key.encode())])
         torn = rng.random() < self._broken
         offers = self._policy(seen, rng)
-        if seen.prior:
-            text = json.dumps({"prior": prior_around(offers[0], seen.space, self._spread)})
-        elif seen.count:
+        if seen.count:
             text = json.dumps(
                 {"candidates": [{"reason": self.name, "boldness": "balanced", "configuration": c} for c in offers]}
             )
@@ -118,12 +110,12 @@ def expert(optimum: Mapping[str, Value], *, spread: float = 0.1, seed: int = 0) 
         spread: Standard deviation of each coordinate of the unit cube; the probability of a wrong category.
         seed: Of the draws.
     """
-    return Simulated("expert", lambda seen, rng: around(optimum, seen, rng, spread), seed=seed, spread=spread)
+    return Simulated("expert", lambda seen, rng: around(optimum, seen, rng, spread), seed=seed)
 
 
 def adversary(worst: Mapping[str, Value], *, spread: float = 0.1, seed: int = 0) -> Simulated:
     """Draws around the worst place, with the same confidence."""
-    return Simulated("adversary", lambda seen, rng: around(worst, seen, rng, spread), seed=seed, spread=spread)
+    return Simulated("adversary", lambda seen, rng: around(worst, seen, rng, spread), seed=seed)
 
 
 def stale(optimum: Mapping[str, Value], *, spread: float = 0.1, seed: int = 0) -> Simulated:
@@ -134,7 +126,7 @@ def stale(optimum: Mapping[str, Value], *, spread: float = 0.1, seed: int = 0) -
             return around(optimum, seen, rng, spread)
         return [seen.best] * max(1, seen.count)
 
-    return Simulated("stale", policy, seed=seed, spread=spread)
+    return Simulated("stale", policy, seed=seed)
 
 
 def default_lover(*, step: float = 0.03, seed: int = 0) -> Simulated:
@@ -144,7 +136,7 @@ def default_lover(*, step: float = 0.03, seed: int = 0) -> Simulated:
         base = seen.space.default or seen.best
         return [moved(seen.space, base, rng, step, 0.0) for _ in range(max(1, seen.count))]
 
-    return Simulated("default_lover", policy, seed=seed, spread=step)
+    return Simulated("default_lover", policy, seed=seed)
 
 
 def repeater(*, seed: int = 0) -> Simulated:
@@ -186,30 +178,15 @@ def moved(
     return space.decode(x)
 
 
-def prior_around(center: Mapping[str, Value], space: SearchSpace, spread: float) -> dict[str, Any]:
-    """What a model says that expects the best values around a place, of each hyperparameter that exists there."""
-    guesses: dict[str, Any] = {}
-    for name in center:
-        hyperparameter = space[name]
-        guesses[name] = {"best": center[name], "confidence": SURE}
-        if hyperparameter.ordered:
-            place = hyperparameter.encode([center[name]])[0]
-            bounds = {"low": np.clip(place - spread, 0, 1), "high": np.clip(place + spread, 0, 1)}
-            guesses[name] |= {key: hyperparameter.decode(list(at)) for key, at in bounds.items()}
-    return guesses
-
-
 def read_prompt(request: ChatRequest) -> Seen:
     """Understand a request of any of our proposers."""
     text = "\n\n".join(m.content for m in request.messages if m.role == "user")
     hyperparameters = {m[1]: read_hyperparameter(m[2], m[3]) for m in SPACE_LINE.finditer(text)}
     assert hyperparameters, "the prompt names no search space"
     space = SearchSpace(hyperparameters)
-    asked = re.search(r"Give (one configuration that|(\d+) different configurations)", text)
-    count = (int(asked[2] or 1) if asked else 1) if '"candidates"' in text else 0
-    assert '"candidates"' not in text or asked, "the prompt does not say how many configurations it wants"
-    if prior := 'with the key "prior"' in text:
-        return Seen(space, (), 0, prior)
+    asked = re.search(r"Give the (?:first|next) (\d+ )?configuration", text)
+    assert asked, "the prompt does not say how many configurations it wants"
+    count = int(asked[1] or 1) if '"candidates"' in text else 0
     dialogue = any(m.role == "assistant" for m in request.messages)
     return Seen(space, tuple(read_dialogue(request) if dialogue else read_trials(text, space)), count)
 

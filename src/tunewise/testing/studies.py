@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import optuna
 
+from tunewise import attributes
 from tunewise.errors import TrialFailed
-from tunewise.history import RESULT_KEY
 from tunewise.llm.base import ChatReply, ChatRequest
 from tunewise.llm.prices import Price
+from tunewise.record import Result
 from tunewise.sampler import LLMSampler
 from tunewise.space import Categorical, Configuration, Float, Int, SearchSpace
 from tunewise.study.tune import check_same_study
@@ -79,7 +80,6 @@ def sample_study(trials: int, *, proposer: str = "auto", seed: int = 0) -> optun
         seed=seed,
         price=PRICE,
         max_fallbacks=None,
-        ahead=False,  # the same study on a machine of any speed
     )
     pruner = optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=3)
     study = optuna.create_study(study_name="letters", sampler=sampler, pruner=pruner)
@@ -95,7 +95,7 @@ def train(trial: optuna.Trial) -> float:
     configuration = SPACE.suggest(trial)
     if float(configuration["width"] or 0) > 600:
         reason = f"CUDA out of memory: tried to allocate {configuration['width']} MiB"
-        trial.set_user_attr(RESULT_KEY, {"error": reason, "seconds": 3.0})
+        trial.set_user_attr(attributes.RESULT, Result(error=reason, seconds=3.0).to_dict())
         raise TrialFailed(reason)
     best = SPACE.encode({name: OPTIMUM[name] for name in configuration})
     distance = float(np.sum((SPACE.encode(configuration) - best) ** 2))
@@ -105,5 +105,6 @@ def train(trial: optuna.Trial) -> float:
         trial.report(error, epoch)
         if trial.should_prune():
             raise optuna.TrialPruned
-    trial.set_user_attr(RESULT_KEY, {"seconds": 20.0 + 100 * distance, "extra": {"training error": error / 2}})
+    result = Result(seconds=20.0 + 100 * distance, extra={"training error": float(error / 2)})
+    trial.set_user_attr(attributes.RESULT, result.to_dict())
     return float(error)

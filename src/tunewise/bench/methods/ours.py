@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
+from tunewise import attributes
 from tunewise.bench.methods.base import Method, Offer, Offering, Setting, always, needs_default
 from tunewise.bench.methods.optuna import quiet_study, tell
 from tunewise.errors import ModelUnavailable
-from tunewise.history import CALL_KEY, PROGRAM_KEY, RESULT_KEY, TrialRecord
+from tunewise.history import TrialRecord
 from tunewise.llm.ledger import Call
-from tunewise.proposers import Ask, Proposer, Proposing, auto, chat, compressed
+from tunewise.proposers import Auto, Chat, Compressed, ProposalContext, Proposer, Proposing
+from tunewise.record import Result
 
 if TYPE_CHECKING:
     import optuna
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from tunewise.evaluate.base import Evaluator
     from tunewise.study.driver import Suggests
 
-__all__ = ["METHODS", "llm_then_bo", "studied"]
+__all__ = ["METHODS", "ModelThenSurrogate", "studied"]
 
 N = TypeVar("N", int, float)
 
@@ -77,7 +79,7 @@ def studied(study: optuna.Study, space: Suggests, *, budget: int, evaluator: Eva
                 "Mend the model and run the same command again: it goes on."
             )
         outcome = yield replace(offer, configuration=configuration, evaluator=evaluator)
-        trial.set_user_attr(RESULT_KEY, {"error": outcome.error, "extra": dict(outcome.extra)})
+        trial.set_user_attr(attributes.RESULT, Result(error=outcome.error, extra=dict(outcome.extra)).to_dict())
         tell(study, trial, outcome.value)
 
 
@@ -89,18 +91,18 @@ def offered(study: optuna.Study, number: int, billed: set[tuple[int, str]]) -> O
         (trial.number, key): Call.from_dict(value)
         for trial in trials
         for key, value in trial.system_attrs.items()
-        if key.startswith(CALL_KEY) and (trial.number, key) not in billed
+        if key.startswith(attributes.CALL) and (trial.number, key) not in billed
     }
     billed.update(made)
     calls = made.values()
-    written = [program for key, program in study.user_attrs.items() if key.startswith(PROGRAM_KEY)]
+    written = [program for key, program in study.user_attrs.items() if key.startswith(attributes.PROGRAM)]
     programs = [program for program in written if program["trial"] == number]
     return Offer(
         configuration=record.configuration,
         source=record.source,
-        reason=str(record.proposal.get("reason", "")) if record.by_model else "",
-        fallback=str(record.proposal.get("fallback", "")),
-        refused=len(record.proposal.get("refused", ())) + sum(bool(program["objection"]) for program in programs),
+        reason=record.proposal.reason if record.by_model else "",
+        fallback=record.proposal.fallback,
+        refused=len(record.proposal.refused) + sum(bool(program["objection"]) for program in programs),
         programs=programs,
         calls=len(calls),
         input_tokens=total(call.input_tokens for call in calls),
@@ -116,11 +118,18 @@ def total(numbers: Iterable[N | None]) -> N | int | None:
     return sum(known) if len(known) == len(listed) else None
 
 
-def llm_then_bo(ask: Ask) -> Proposing:
+@dataclass(frozen=True)
+class ModelThenSurrogate:
     """The language model alone for ten evaluations, then the Gaussian process alone: the warm-start experiment."""
-    if len(ask.tried) < WARM:
-        return (yield from compressed(ask))
-    return (yield from auto(replace(ask, model=False)))
+
+    name: ClassVar[str] = "llm-then-bo"
+    needs_model: ClassVar[bool] = True
+
+    def propose(self, context: ProposalContext) -> Proposing:
+        """By whoever has its turn."""
+        if len(context.tried) < WARM:
+            return (yield from Compressed().propose(context))
+        return (yield from Auto().propose(replace(context, has_model=False)))
 
 
 def paper(name: str, proposer: Proposer, description: str) -> list[Method]:
@@ -148,31 +157,31 @@ METHODS = [
     Method(
         name="default+gp",
         description="auto without a model: the default configuration where there is one, then our Gaussian process",
-        start=proposing(auto, default=True, asks=False),
+        start=proposing(Auto(), default=True, asks=False),
         group="ours",
         packages=("scikit-learn", "scipy"),
     ),
     Method(
         name="gp",
         description="our Gaussian process from a random first trial",
-        start=proposing(auto, default=False, asks=False),
+        start=proposing(Auto(), default=False, asks=False),
         group="ours",
         packages=("scikit-learn", "scipy"),
     ),
-    *paper("chat", chat, "the model alone, in one dialogue"),
-    *paper("compressed", compressed, "the model alone, with all trials in one message"),
+    *paper("chat", Chat(), "the model alone, in one dialogue"),
+    *paper("compressed", Compressed(), "the model alone, with all trials in one message"),
     Method(
         name="llm-then-bo",
         description=f"the model alone for {WARM} evaluations (as compressed), then our Gaussian process on all of them",
-        start=proposing(llm_then_bo, default=False),
+        start=proposing(ModelThenSurrogate(), default=False),
         group="ours",
         planned=True,
         asks=True,
     ),
     Method(
         name="auto",
-        description="the default configuration, then the model proposes, our Gaussian process vets, and credit decides",
-        start=proposing(auto, default=True),
+        description="the default, then the model decides, our Gaussian process advises, and credit guards",
+        start=proposing(Auto(), default=True),
         group="ours",
         planned=True,
         asks=True,

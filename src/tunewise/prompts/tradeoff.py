@@ -1,13 +1,13 @@
-"""What a proposal aims at, in words: the trade-off between several objectives, and the constraints."""
+"""What a proposal tradeoff at, in words: the trade-off between several objectives, and the constraints."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from tunewise.history import History
-from tunewise.objectives import Aim, Objective
+from tunewise.objectives import Objective, Scalarization
 
-__all__ = ["describe_aim", "describe_front", "goal_of"]
+__all__ = ["describe_front", "describe_tradeoff", "goal_of"]
 
 ABOVE_ALL = 0.75
 """From this weight on one objective is named alone."""
@@ -21,17 +21,17 @@ def goal_of(objectives: Sequence[Objective]) -> str:
     return enumerated([o.wish for o in objectives])
 
 
-def describe_aim(history: History) -> list[str]:
+def describe_tradeoff(history: History) -> list[str]:
     """What the next configuration should be good at, a sentence each; nothing where that is the one metric alone."""
     said = []
     if not all(t.feasible for t in history.told):
         said.append("A trial that violates a constraint does not count, however good it is otherwise.")
-    if history.aim and history.aim.feasibility:
+    if history.scalarization and history.scalarization.feasibility:
         said.append("No trial has met the constraints so far: first of all find where they are met.")
-    elif history.aim:
-        said.append(f"The trade-off to aim at this time: {preference(history.aim)}.")
+    elif history.scalarization:
+        said.append(f"The trade-off to aim at this time: {preference(history.scalarization)}.")
         if history.front:
-            said.append(f"From the best value to the worst on the front so far: {ranges(history.aim)}.")
+            said.append(f"From the best value to the worst on the front so far: {ranges(history.scalarization)}.")
     return said
 
 
@@ -44,7 +44,7 @@ def describe_front(history: History) -> list[str]:
     return [f"On the Pareto front so far: {names}" + (" and earlier ones." if len(numbers) > MAX_FRONT else ".")]
 
 
-def preference(aim: Aim) -> str:
+def preference(aim: Scalarization) -> str:
     """The weights in words and in numbers."""
     ordered = sorted(zip(aim.weights, aim.objectives, strict=True), key=lambda pair: -pair[0])
     wishes = [objective.wish for _, objective in ordered]
@@ -58,7 +58,7 @@ def preference(aim: Aim) -> str:
     return f"{words} (weights: {numbers})"
 
 
-def ranges(aim: Aim) -> str:
+def ranges(aim: Scalarization) -> str:
     """The scale on which each objective is weighted."""
     scales = zip(aim.objectives, aim.ideal, aim.nadir, strict=True)
     return ", ".join(f"{objective.name} {ideal:.3g} to {nadir:.3g}" for objective, ideal, nadir in scales)

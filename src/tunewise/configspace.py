@@ -28,10 +28,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tunewise.errors import SpaceError
-from tunewise.space import NO_DEFAULT, Categorical, Float, Hyperparameter, Int, SearchSpace, Value, shorten
+from tunewise.space import NO_DEFAULT, Categorical, Float, Hyperparameter, Int, SearchSpace, Value
 from tunewise.space.hyperparameter import condition
 from tunewise.space.plain import from_plain
 from tunewise.space.values import as_number
+from tunewise.text import shorten
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace

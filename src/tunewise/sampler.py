@@ -35,8 +35,9 @@ from tunewise.prompts.render import template_hash
 from tunewise.proposers import Auto, DefaultFirst, ProposalContext, Proposer, as_stored, find_proposer
 from tunewise.proposers.base import Prefetching, Proposing
 from tunewise.record import MODEL_SOURCES, Proposal
-from tunewise.space import SearchSpace, Value, shorten
+from tunewise.space import SearchSpace, Value
 from tunewise.task import Task
+from tunewise.text import shorten
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 from tunewise.checks import check_whole
 from tunewise.errors import TaskError
+from tunewise.text import did_you_mean
 
 __all__ = ["DataCard", "Direction", "Task"]
 
@@ -121,6 +121,5 @@ def check_keys(cls: type, data: object, name: str) -> None:
     names = [field.name for field in fields(cls)]
     for key in data:
         if key not in names:
-            near = difflib.get_close_matches(str(key), names, 1)
-            hint = f" Did you mean {near[0]}?" if near else ""
-            raise TaskError(f"{name}: the key {key!r} is unknown.{hint} Keys: {', '.join(names)}.")
+            hint = did_you_mean(key, names)
+            raise TaskError(f"{name}: the key {key!r} is unknown. {hint} Keys: {', '.join(names)}.".replace("  ", " "))

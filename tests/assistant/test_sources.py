@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from tunewise.assistant.facts import gather
 from tunewise.assistant.sources import LOG_TAIL, MAX_LINE, read_log, read_script
 from tunewise.assistant.subject import Subject
-from tunewise.assistant.texts import Cleaner, clean
 from tunewise.errors import UsageError
+from tunewise.text import StreamedText, without_commands
 
 
 def known(*said: str) -> dict[str, str]:
@@ -157,20 +157,20 @@ def test_a_private_key_in_a_script_is_masked_over_its_lines(tmp_path: Path) -> N
     ],
 )
 def test_commands_to_the_terminal_are_taken_out_also_in_pieces(text: str, shown: str) -> None:
-    assert clean(text) == shown
+    assert without_commands(text) == shown
     for size in (1, 2, 3):
-        cleaner = Cleaner()
+        cleaner = StreamedText()
         pieces = [cleaner(text[k : k + size]) for k in range(0, len(text), size)]
         assert "".join(pieces) + cleaner.rest() == shown
 
 
 @given(st.lists(st.text(st.sampled_from("ab\x1b[]0;m\x07\\\n\x9b"), max_size=6)))
 def test_no_command_survives_in_pieces(pieces: list[str]) -> None:
-    cleaner = Cleaner()
+    cleaner = StreamedText()
     assert not {"\x1b", "\x07", "\x9b"} & set("".join(map(cleaner, pieces)) + cleaner.rest())
 
 
 def test_a_command_without_an_end_is_text_in_the_end() -> None:
-    cleaner = Cleaner()
+    cleaner = StreamedText()
     shown = cleaner("\x1b]0;" + "x" * 10_000) + cleaner("y")
     assert shown.endswith("xy")

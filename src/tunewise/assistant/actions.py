@@ -20,11 +20,12 @@ from tunewise.assistant.subject import Subject
 from tunewise.assistant.tools import Arguments, space_of
 from tunewise.errors import InvalidReply, SpaceError
 from tunewise.llm.base import ToolCall
-from tunewise.prompts.views import clip, describe, outcome, show
+from tunewise.prompts.views import describe, outcome, show
 from tunewise.record import Proposal
 from tunewise.secrets import mask
 from tunewise.space import SearchSpace
 from tunewise.space.values import exactly
+from tunewise.text import clip
 
 __all__ = ["ACTIONS", "Plan", "ProposeConfiguration", "ProposeSpace", "blocks_in", "plan_for"]
 

@@ -17,14 +17,13 @@ from tunewise.assistant.subject import Subject
 from tunewise.assistant.tools import cut, lookups, read_arguments, tool_for
 from tunewise.errors import InvalidReply, UsageError
 from tunewise.llm.base import ChatReply, ChatRequest, Message, Tool, ToolCall
-from tunewise.llm.dialect import clean
 from tunewise.llm.ledger import Call, Ledger
 from tunewise.llm.streaming import calls_tools
 from tunewise.prompts.render import render
-from tunewise.prompts.views import clip
 from tunewise.secrets import mask
 from tunewise.space import SearchSpace
 from tunewise.study.conversations import PROGRAM, Conversations, Turn
+from tunewise.text import clip, encodable
 from tunewise.tokens import estimate_tokens
 
 __all__ = ["Conversation", "Event", "Looked", "Notice", "Said"]
@@ -221,7 +220,7 @@ class Conversation:
         return tuple(found)
 
     def _keep(self, message: Message, *, interrupted: bool = False) -> None:
-        message = replace(message, content=mask(clean(message.content)))
+        message = replace(message, content=mask(encodable(message.content)))
         turn = Turn(message, datetime.now(UTC).isoformat(timespec="seconds"), interrupted)
         self.turns.append(turn)
         self._store.add(self.id, self._number, turn)

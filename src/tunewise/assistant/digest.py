@@ -11,8 +11,9 @@ from tunewise.assistant.facts import Facts
 from tunewise.assistant.sources import Source
 from tunewise.assistant.subject import Subject
 from tunewise.prompts.render import render
-from tunewise.prompts.views import CompressedView, clip, describe, outcome, show
+from tunewise.prompts.views import CompressedView, describe, outcome, show
 from tunewise.report.records import notes_of
+from tunewise.text import clip
 from tunewise.tokens import estimate_tokens
 
 __all__ = ["MAX_DATA_TOKENS", "DataView", "RulesView", "data_for"]

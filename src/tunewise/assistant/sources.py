@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from tunewise.assistant.texts import clean
 from tunewise.errors import UsageError
 from tunewise.secrets import mask
+from tunewise.text import without_commands
 
 __all__ = ["Source", "read_log", "read_script"]
 
@@ -78,7 +78,7 @@ def read_log(path: str) -> Source:
     # a progress bar overwrites its line: what a person saw last is behind the last carriage return
     lines = (line.rstrip("\r\n").rpartition("\r")[2] for line in decoded)
     name = "standard input" if path == "-" else Path(path).name
-    return Source("log", clean(name), total - len(tail) + 1, masked(lines))
+    return Source("log", without_commands(name), total - len(tail) + 1, masked(lines))
 
 
 def fill(tail: deque[bytes], file: IO[bytes]) -> int:
@@ -108,10 +108,10 @@ def read_script(path: str, label: str = "script") -> Source:
     if b"\0" in data:
         raise UsageError(f"{path} is not a text. Name a training script or a configuration file with --file.")
     lines = data.decode("utf-8", "replace").splitlines()[:MAX_SCRIPT]
-    return Source(label, clean(Path(path).name), 1, masked(lines))
+    return Source(label, without_commands(Path(path).name), 1, masked(lines))
 
 
 def masked(lines: Iterable[str]) -> tuple[str, ...]:
     """Lines without secrets (some are longer than a line) and commands, none of them very long."""
     text = mask("\n".join(lines))
-    return tuple(clean(line)[:MAX_LINE] for line in text.split("\n")) if text else ()
+    return tuple(without_commands(line)[:MAX_LINE] for line in text.split("\n")) if text else ()

@@ -13,8 +13,9 @@ from tunewise.assistant.subject import Subject
 from tunewise.errors import InvalidReply
 from tunewise.history import TrialRecord
 from tunewise.llm.base import Tool, ToolCall
-from tunewise.prompts.views import clip, describe, outcome, show
+from tunewise.prompts.views import describe, outcome, show
 from tunewise.space import SearchSpace
+from tunewise.text import clip
 
 __all__ = ["Arguments", "Lookup", "cut", "lookups", "read_arguments", "tool_for"]
 

@@ -14,7 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from tunewise.bench.records import RunKey
-from tunewise.study.progress import duration
+from tunewise.text import duration
 
 __all__ = ["Progress", "time_left"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +12,7 @@ from tunewise.bench.problems import get, names
 from tunewise.bench.problems.base import Problem
 from tunewise.bench.problems.landscapes import LANDSCAPES
 from tunewise.errors import UsageError
+from tunewise.text import nearest
 
 __all__ = ["PROMPT", "SUITES", "Terms", "choose_problems", "suites"]
 
@@ -114,8 +114,8 @@ def choose_problems(text: str) -> tuple[str, ...]:
         elif ":" in name or name in LANDSCAPES:
             found[word] = None
         else:
-            near = difflib.get_close_matches(name, [*known, *LANDSCAPES], 1)
-            hint = f"Did you mean {near[0]}? " if near else ""
+            near = nearest(name, [*known, *LANDSCAPES])
+            hint = f"Did you mean {near}? " if near else ""
             raise UsageError(
                 f"{name!r} is no suite and no problem. {hint}The suites are {', '.join(known)}; tunewise bench list "
                 "names the problems."

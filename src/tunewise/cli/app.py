@@ -93,7 +93,7 @@ def main() -> None:
     try:
         app()
     except TunewiseError as error:
-        from tunewise.llm.manual import printable
+        from tunewise.text import printable
 
         sys.stdout.flush()
         print(f"tunewise: {printable(str(error))}", file=sys.stderr)  # noqa: T201 - the one place where a program speaks

@@ -119,7 +119,7 @@ def report(
     - `tunewise bench report classical.jsonl smac.jsonl -o docs/results/classical.md`
     """
     from tunewise.bench.report import write_report
-    from tunewise.llm.manual import printable
+    from tunewise.text import printable
 
     for written in write_report(records, output):
         typer.echo(f"{printable(str(written))} ({written.stat().st_size / 1e6:.1f} MB)")
@@ -154,7 +154,7 @@ def say(console: Console, report: Report, records: Path) -> None:
     Raises:
         UsageError: A run crashed.
     """
-    from tunewise.llm.manual import printable
+    from tunewise.text import printable
 
     reasons: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
     for refusal in report.refusals:

@@ -25,9 +25,9 @@ def models(
     - `tunewise models gpt-5`
     """
     from tunewise.llm.base import ChatRequest, Message
-    from tunewise.llm.manual import printable
     from tunewise.llm.openai import list_models
     from tunewise.llm.resolve import closing, describe, resolve_model
+    from tunewise.text import printable
 
     if name is None:
         for offered in list_models(base_url=base_url, api_key_env=api_key_env or "OPENAI_API_KEY"):

@@ -28,9 +28,9 @@ def prompt(
     import optuna
 
     from tunewise.cli.options import quiet_optuna, read
-    from tunewise.llm.manual import printable
     from tunewise.llm.scripted import ScriptedModel
     from tunewise.study.storage import may_exist, open_storage
+    from tunewise.text import printable
     from tunewise.tokens import estimate_tokens
 
     quiet_optuna()

@@ -49,8 +49,8 @@ def report(
     import shlex
 
     from tunewise.cli.options import find
-    from tunewise.llm.manual import printable
     from tunewise.report import report as make
+    from tunewise.text import printable
 
     file, chosen = target(output, form)
     if file and file.exists() and Path(study).exists() and file.samefile(study):

@@ -69,10 +69,9 @@ def print_summary(console: Console, stored: StoredStudy, programs: Tree | None =
     from rich.table import Table
     from rich.text import Text
 
-    from tunewise.llm.manual import printable
-    from tunewise.prompts.views import clip
     from tunewise.prompts.views import show as in_json
-    from tunewise.study.progress import STYLES, duration
+    from tunewise.study.progress import STYLES
+    from tunewise.text import clip, duration, printable
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, title=None)
     table.add_column("trial", justify="right", no_wrap=True)
@@ -127,7 +126,7 @@ def remarks(trial: TrialRecord) -> list[str]:
 def facts(stored: StoredStudy) -> list[str]:
     """What stands below the table."""
     from tunewise.prompts.views import show as in_json
-    from tunewise.study.progress import money
+    from tunewise.text import money
 
     best = stored.history.best
     lines = list(stored.notes[:MAX_NOTES])

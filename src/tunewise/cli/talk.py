@@ -13,11 +13,9 @@ from rich.text import Text
 
 from tunewise.assistant.actions import ACTIONS
 from tunewise.assistant.conversation import Conversation, Looked, Notice, Said
-from tunewise.assistant.texts import Cleaner, clean
 from tunewise.errors import ContextLimitExceeded, ModelUnavailable
 from tunewise.llm.resolve import describe
-from tunewise.prompts.views import clip
-from tunewise.study.progress import money
+from tunewise.text import StreamedText, clip, money, without_commands
 
 if TYPE_CHECKING:
     from tunewise.assistant.actions import Plan
@@ -46,7 +44,9 @@ class Terminal:
     def list(self, kept: Sequence[Kept]) -> None:
         """Conversations of a study, the latest last."""
         for one in kept:
-            self._out.out(clean(f"{one.id}  {one.began}  {one.messages:>3} messages  {clip(one.question, 80)}"))
+            self._out.out(
+                without_commands(f"{one.id}  {one.began}  {one.messages:>3} messages  {clip(one.question, 80)}")
+            )
         if not kept:
             self._note("There is no conversation about this study yet.")
 
@@ -118,10 +118,10 @@ class Terminal:
 
     def agree(self, plan: Plan) -> bool:
         """Show a proposal; True only when a person says yes to this one."""
-        self._err.print(Text(f"Proposal: {clean(plan.title)}", style="bold"))
+        self._err.print(Text(f"Proposal: {without_commands(plan.title)}", style="bold"))
         for line in plan.difference:
             style = {"-": "red", "+": "green"}.get(line[:1], "")
-            self._err.print(Text(f"  {clean(line)}", style=style))
+            self._err.print(Text(f"  {without_commands(line)}", style=style))
         self._note(f"Reason: {plan.reason}")
         self._note(plan.cost)
         if not self._person:
@@ -141,7 +141,7 @@ class Terminal:
         self._note(f"Calls of {whole}: {totals.calls}, {money(totals)}.{where}")
 
     def _answer(self, talk: Conversation, question: str) -> None:
-        cleaner, column = Cleaner(), 0
+        cleaner, column = StreamedText(), 0
         with contextlib.closing(talk.ask(question)) as events:
             for event in events:
                 if isinstance(event, Said):
@@ -167,9 +167,9 @@ class Terminal:
 
             termios.tcflush(sys.stdin, termios.TCIFLUSH)
         try:
-            return input(f"{clean(question)} [y/N] ").strip().lower() in ("y", "yes")
+            return input(f"{without_commands(question)} [y/N] ").strip().lower() in ("y", "yes")
         except EOFError:
             return False
 
     def _note(self, text: str) -> None:
-        self._err.print(Text(clean(text), style="dim"))
+        self._err.print(Text(without_commands(text), style="dim"))

@@ -26,7 +26,8 @@ from typing import Any
 from docstring_parser import ParseError, parse
 
 from tunewise.errors import InvalidReply, SpaceError, StudyError
-from tunewise.space import Categorical, Float, Hyperparameter, Int, SearchSpace, Value, shorten
+from tunewise.space import Categorical, Float, Hyperparameter, Int, SearchSpace, Value
+from tunewise.text import shorten
 
 __all__ = ["CONTRACTS", "Contract", "contract_named", "installed_contract", "read_space"]
 

@@ -20,8 +20,8 @@ from tunewise.codegen.encode import Encoded, encode_column, numbers_of, quantile
 from tunewise.codegen.score import TaskKind
 from tunewise.codegen.table import check_columns, read_table
 from tunewise.errors import StudyError
-from tunewise.space import shorten
 from tunewise.task import DataCard
+from tunewise.text import shorten
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tunewise.errors import StudyError
-from tunewise.space import shorten
+from tunewise.text import shorten
 
 if TYPE_CHECKING:
     import pyarrow as pa

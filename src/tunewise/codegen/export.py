@@ -15,8 +15,8 @@ from tunewise.codegen.data import Recipe, load_dataset
 from tunewise.codegen.evaluate import CURVE, Runner
 from tunewise.codegen.tree import Tree, own_names, program_of
 from tunewise.errors import StudyError, TunewiseError
-from tunewise.prompts.views import clip
 from tunewise.sandbox.base import Limits, Outcome
+from tunewise.text import clip
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

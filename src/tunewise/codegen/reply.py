@@ -10,7 +10,7 @@ from tunewise.errors import InvalidReply
 from tunewise.llm.base import ChatReply
 from tunewise.prompts.relaxed import scan
 from tunewise.prompts.thoughts import final_answer
-from tunewise.prompts.views import clip
+from tunewise.text import clip
 
 __all__ = ["find_program"]
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tunewise.errors import StudyError
-from tunewise.space import shorten
+from tunewise.text import did_you_mean, shorten
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -69,6 +68,5 @@ def check_columns(table: pa.Table, wanted: Iterable[str], name: str) -> None:
     """
     for column in wanted:
         if column not in table.column_names:
-            near = difflib.get_close_matches(column, table.column_names, 1)
-            hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(table.column_names[:20])}."
+            hint = did_you_mean(column, table.column_names, f"There are: {', '.join(table.column_names[:20])}.")
             raise StudyError(f"{name} has no column {shorten(column)}. {hint}")

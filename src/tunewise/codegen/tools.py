@@ -10,7 +10,7 @@ from tunewise.codegen.contract import Contract
 from tunewise.codegen.tree import Program
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest, Message, Tool
 from tunewise.prompts.schema import reply_schema
-from tunewise.prompts.views import clip
+from tunewise.text import clip
 
 __all__ = ["answered_by_calls", "tool_of"]
 

@@ -10,8 +10,8 @@ from tunewise import attributes
 from tunewise.codegen.contract import contract_named, read_space
 from tunewise.errors import InvalidReply, StudyError
 from tunewise.history import History, TrialRecord
-from tunewise.prompts.views import clip
 from tunewise.space import Configuration, SearchSpace, Value
+from tunewise.text import clip
 
 if TYPE_CHECKING:
     import optuna

@@ -18,8 +18,9 @@ from tunewise.errors import InvalidReply, ModelUnusable
 from tunewise.llm.base import ChatReply, ChatRequest, Message
 from tunewise.prompts.program import ProgramView
 from tunewise.prompts.render import render
-from tunewise.prompts.views import SystemView, clip
+from tunewise.prompts.views import SystemView
 from tunewise.task import Task
+from tunewise.text import clip
 
 if TYPE_CHECKING:
     import optuna

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from tunewise.errors import TrialFailed
-from tunewise.space import Value, shorten
+from tunewise.space import Value
+from tunewise.text import shorten
 
 __all__ = ["Evaluation", "Evaluator", "read_metric"]
 

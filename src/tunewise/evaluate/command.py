@@ -19,7 +19,6 @@ Else from standard output: a number alone on the last line, or the last line tha
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
@@ -40,7 +39,8 @@ from tunewise.evaluate.base import Evaluation, read_metric
 from tunewise.evaluate.function import checked_limit
 from tunewise.evaluate.processes import ProcessTree, describe_exit
 from tunewise.secrets import remember_environment
-from tunewise.space import Value, shorten
+from tunewise.space import Value
+from tunewise.text import nearest, shorten
 
 __all__ = ["CommandEvaluator"]
 
@@ -246,8 +246,8 @@ def fill(words: Sequence[str], configuration: Mapping[str, Value], config: str) 
         if name is None:
             return f"{{{match['literal']}}}"
         if name not in values and name.isidentifier():
-            near = difflib.get_close_matches(name, values, 1)
-            hint = f"Did you mean {{{near[0]}}}?" if near else f"There are: {', '.join(map(str, values))}."
+            near = nearest(name, values)
+            hint = f"Did you mean {{{near}}}?" if near else f"There are: {', '.join(map(str, values))}."
             raise StudyError(
                 f"The command names {{{name}}}, which this configuration does not have. {hint} If it exists only under "
                 f"a condition, write it as one word with a question mark, such as --{name}={{{name}?}}; "

@@ -8,7 +8,6 @@ its values. That is all: whoever wants more does it in a pipeline of their own.
 from __future__ import annotations
 
 import csv
-import difflib
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tunewise.errors import StudyError
-from tunewise.space import shorten
+from tunewise.text import did_you_mean, shorten
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,8 +74,7 @@ def load_bundled(name: str) -> Data:
     import sklearn.datasets
 
     if name not in BUNDLED:
-        near = difflib.get_close_matches(name, BUNDLED, 1)
-        hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(BUNDLED)}."
+        hint = did_you_mean(name, BUNDLED, f"There are: {', '.join(BUNDLED)}.")
         raise StudyError(f"data = {shorten(name)} is unknown. {hint} A file is written {{csv: path, target: column}}.")
     bunch = getattr(sklearn.datasets, f"load_{name}")()
     return Data(bunch.data, bunch.target, name, tuple(map(str, bunch.feature_names)))
@@ -87,8 +85,7 @@ def load_csv(path: Path, target: str, drop: Sequence[str]) -> Data:
     header, rows = read_table(path)
     for column in (target, *drop):
         if column not in header:
-            near = difflib.get_close_matches(column, header, 1)
-            hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(header[:20])}."
+            hint = did_you_mean(column, header, f"There are: {', '.join(header[:20])}.")
             raise StudyError(f"{path.name} has no column {shorten(column)}. {hint}")
     cells = dict(zip(header, zip(*rows, strict=True), strict=True))
     goal = cells.pop(target)

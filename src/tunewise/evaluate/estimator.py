@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 import threading
@@ -19,8 +18,9 @@ from tunewise.errors import StudyError
 from tunewise.evaluate.base import Evaluation
 from tunewise.evaluate.function import FunctionEvaluator
 from tunewise.evaluate.objective import describe
-from tunewise.space import Value, shorten
+from tunewise.space import Value
 from tunewise.task import Direction
+from tunewise.text import did_you_mean, shorten
 
 __all__ = ["EstimatorEvaluator", "load_estimator"]
 
@@ -180,8 +180,7 @@ def load_class(address: str) -> Any:
         ) from error
     kind = getattr(module, name, None)
     if kind is None:
-        near = difflib.get_close_matches(name, dir(module), 1)
-        raise StudyError(f"{module_name} has no {name}. {f'Did you mean {near[0]}?' if near else 'Correct the name.'}")
+        raise StudyError(f"{module_name} has no {name}. {did_you_mean(name, dir(module), 'Correct the name.')}")
     if not inspect.isclass(kind) or not all(callable(getattr(kind, m, None)) for m in ("fit", "set_params")):
         raise StudyError(f"{address} is no estimator: it needs the methods fit and set_params. Name a class with both.")
     return kind
@@ -192,8 +191,7 @@ def check_parameter(estimator: Any, name: str, error: type[StudyError] | type[Ex
     known = list(estimator.get_params(deep=True))
     if name not in known:
         ends = [key for key in known if key.rpartition("__")[2].lower() == name.lower()]  # C for svc__C
-        near = ends[:1] or difflib.get_close_matches(name, known, 1)
-        hint = f"Did you mean {near[0]}?" if near else f"It has: {', '.join(known[:20])}."
+        hint = did_you_mean(ends[0] if ends else name, known, f"It has: {', '.join(known[:20])}.")
         raise error(f"{type(estimator).__name__} has no hyperparameter {name}. {hint}")
 
 
@@ -215,8 +213,8 @@ def make_scorer(scoring: str | Callable[..., float]) -> Callable[..., float]:
         return scoring
     names = [*get_scorer_names(), "error"]
     if scoring not in names:
-        near = difflib.get_close_matches(str(scoring), names, 1) or [n for n in names if n.endswith(str(scoring))][:1]
-        hint = f"Did you mean {near[0]}?" if near else "Take a name from sklearn.metrics.get_scorer_names()."
+        meant = next((n for n in names if n.endswith(str(scoring))), scoring)
+        hint = did_you_mean(meant, names, "Take a name from sklearn.metrics.get_scorer_names().")
         raise StudyError(f"scoring = {shorten(scoring)} is unknown. {hint}")
     scorer: Callable[..., float] = get_scorer("accuracy" if scoring == "error" else scoring)
     return scorer

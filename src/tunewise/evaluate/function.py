@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import importlib
 import importlib.util
@@ -22,7 +21,8 @@ from tunewise.errors import StudyError
 from tunewise.evaluate.base import Evaluation
 from tunewise.evaluate.objective import Objective, call, describe
 from tunewise.evaluate.run import SILENT, Run
-from tunewise.space import Value, shorten
+from tunewise.space import Value
+from tunewise.text import did_you_mean, shorten
 
 if TYPE_CHECKING:
     from tunewise.evaluate.isolation import Worker
@@ -166,8 +166,7 @@ def import_objective(address: str) -> Callable[..., object]:
     module = load_file(Path(source)) if is_file else load_module(source)
     if not hasattr(module, name):
         functions = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-        near = difflib.get_close_matches(name, functions, 1)
-        hint = f"Did you mean {near[0]}?" if near else f"It has: {', '.join(functions[:10]) or 'no function'}."
+        hint = did_you_mean(name, functions, f"It has: {', '.join(functions[:10]) or 'no function'}.")
         raise StudyError(f"{source} has no function {name}. {hint}")
     function = getattr(module, name)
     if not callable(function):
@@ -179,11 +178,8 @@ def load_file(path: Path) -> ModuleType:
     """Import a file by its path, once; its name cannot clash with that of another module."""
     path = path.resolve()
     if not path.is_file():
-        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.py")], 1)
-        raise StudyError(
-            f"There is no file {path}."
-            + (f" Did you mean {near[0]}?" if near else " Correct the path of the objective.")
-        )
+        hint = did_you_mean(path.name, (p.name for p in path.parent.glob("*.py")), "Correct the path of the objective.")
+        raise StudyError(f"There is no file {path}. {hint}")
     key = f"{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     if key in sys.modules:
         return sys.modules[key]

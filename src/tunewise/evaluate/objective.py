@@ -13,7 +13,8 @@ from typing import Any
 from tunewise.errors import TrialFailed, TrialStopped
 from tunewise.evaluate.base import Evaluation, read_metric
 from tunewise.evaluate.run import Run, takes_run
-from tunewise.space import Value, shorten
+from tunewise.space import Value
+from tunewise.text import shorten
 
 __all__ = ["Objective", "call", "describe"]
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from tunewise.errors import StudyError
 from tunewise.evaluate.base import as_float, is_number
-from tunewise.space import shorten
+from tunewise.text import shorten
 
 __all__ = ["SILENT", "Channel", "Run", "takes_run"]
 

@@ -28,6 +28,7 @@ from tunewise.errors import (
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest
 from tunewise.llm.prices import Price, find_price
 from tunewise.llm.streaming import calls_tools, play, stream
+from tunewise.text import shorten
 
 __all__ = ["RecordingModel", "ReplayingModel"]
 
@@ -277,5 +278,4 @@ def brief(value: object) -> str:
     """A value that fits in a message; of a list, its length."""
     if isinstance(value, list):
         return f"{len(value)} long"
-    text = json.dumps(value)
-    return text if len(text) <= 60 else text[:60] + " ..."
+    return shorten(json.dumps(value))

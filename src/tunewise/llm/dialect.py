@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
 from tunewise.llm.base import ChatRequest, Message, ToolCall
+from tunewise.text import encodable
 
-__all__ = ["Dialect", "clean", "recall", "remember"]
+__all__ = ["Dialect", "recall", "remember"]
 
 Structure = Literal["json_schema", "json_object", "text"]
 weaker_structure: dict[Structure, Structure] = {"json_schema": "json_object", "json_object": "text"}
@@ -110,7 +111,7 @@ class Dialect:
 
 def on_the_wire(message: Message) -> dict[str, Any]:
     """A message as the protocol has it."""
-    wire: dict[str, Any] = {"role": message.role, "content": clean(message.content)}
+    wire: dict[str, Any] = {"role": message.role, "content": encodable(message.content)}
     if message.tool_calls:
         wire["tool_calls"] = [
             {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": an_object(call)}}
@@ -139,7 +140,7 @@ def without_tools(messages: tuple[Message, ...]) -> list[Message]:
 def an_object(call: ToolCall) -> str:
     """The arguments of a call if they are a JSON object, else an empty one: servers read them."""
     try:
-        return clean(call.arguments) if isinstance(json.loads(call.arguments), dict) else "{}"
+        return encodable(call.arguments) if isinstance(json.loads(call.arguments), dict) else "{}"
     except (ValueError, RecursionError):
         return "{}"
 
@@ -162,8 +163,3 @@ def remember(base_url: str, model: str, dialect: Dialect) -> None:
     """Keep what has worked, for the rest of this process."""
     with lock:
         known[base_url, model] = dialect
-
-
-def clean(text: str) -> str:
-    """The text without lone surrogates, which no file and no server takes."""
-    return text.encode("utf-8", "replace").decode()

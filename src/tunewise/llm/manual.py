@@ -10,7 +10,7 @@ from collections.abc import Callable
 from tunewise.errors import ModelUnusable
 from tunewise.llm.base import ChatReply, ChatRequest
 from tunewise.llm.prices import FREE, Price
-from tunewise.secrets import mask
+from tunewise.text import printable
 
 __all__ = ["ManualModel"]
 
@@ -68,8 +68,3 @@ def show(text: str) -> None:
     """Write to the standard output at once."""
     sys.stdout.write(text)
     sys.stdout.flush()
-
-
-def printable(text: str) -> str:
-    """The text without secrets and without characters that command a terminal: whatever a person is shown."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in mask(text))

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from tunewise.checks import check_whole
 from tunewise.errors import ModelUnavailable, ModelUnusable, UsageError
 from tunewise.llm.base import ChatReply, ChatRequest, FinishReason, ToolCall
-from tunewise.llm.dialect import clean, recall, remember
+from tunewise.llm.dialect import recall, remember
 from tunewise.llm.openai_errors import (
     Server,
     is_picky,
@@ -30,6 +30,7 @@ from tunewise.llm.openai_errors import (
 )
 from tunewise.llm.prices import Price, list_price
 from tunewise.llm.streaming import Assembly, play
+from tunewise.text import encodable
 
 if TYPE_CHECKING:
     import httpx2
@@ -173,7 +174,7 @@ class OpenAIModel:
             whole = Assembly(20 * MAX_REPLY_CHARACTERS)  # an event is much longer than its text
             for line in response.iter_lines():
                 if piece := whole.add(line):
-                    yield clean(piece)
+                    yield encodable(piece)
                 if whole.done:
                     break
         except httpx2.TimeoutException as error:
@@ -292,8 +293,8 @@ class OpenAIModel:
             text, calls, finish_reason = text[:MAX_REPLY_CHARACTERS], (), "length"
         named = answer.get("model")
         return ChatReply(
-            text=clean(text),
-            model=clean(named)[:200] if isinstance(named, str) and named else self.name,
+            text=encodable(text),
+            model=encodable(named)[:200] if isinstance(named, str) and named else self.name,
             finish_reason=finish_reason,
             input_tokens=count(usage.get("prompt_tokens")),
             output_tokens=count(usage.get("completion_tokens")),
@@ -331,7 +332,9 @@ def read_call(call: Any, number: int) -> ToolCall:
     if not isinstance(name, str):
         raise TypeError(name)
     text = arguments if isinstance(arguments, str) else json.dumps({} if arguments is None else arguments)
-    return ToolCall(name=clean(name), arguments=clean(text) or "{}", id=clean(str(call.get("id") or f"call_{number}")))
+    return ToolCall(
+        name=encodable(name), arguments=encodable(text) or "{}", id=encodable(str(call.get("id") or f"call_{number}"))
+    )
 
 
 def count(tokens: object) -> int | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from tunewise.errors import ContextLimitExceeded, ModelError, ModelUnavailable, ModelUnusable
+from tunewise.text import clip
 
 if TYPE_CHECKING:
     import openai
@@ -52,8 +53,7 @@ class Server:
         """On one line, not long, without secrets; what is shorter than a key, such as "EMPTY", is no secret."""
         for secret in self.secrets:
             text = text.replace(secret, "***") if len(secret) >= 8 else text
-        text = " ".join(text.split())
-        return text if len(text) <= 400 else text[:400] + " ..."
+        return clip(text, 400)
 
 
 def show_address(base_url: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +13,7 @@ from tunewise.llm.manual import ManualModel
 from tunewise.llm.openai import OpenAIModel
 from tunewise.llm.openai_errors import show_address
 from tunewise.llm.prices import FREE, find_price
+from tunewise.text import nearest
 
 __all__ = ["check", "closing", "describe", "resolve_model"]
 
@@ -80,10 +80,8 @@ def resolve_model(
     allow(options, given.keys() - {"threads"}, f"the model {name!r} on a server")
     if not name:
         raise UsageError("The model's name is empty. Give embedded, manual, or the name that a server lists.")
-    if base_url is None and (near := difflib.get_close_matches(name.lower().partition(":")[0], SPECIAL, 1, 0.8)):
-        raise UsageError(
-            f"The model {name!r} is unknown. Did you mean {near[0]!r}? A server's model needs its base_url."
-        )
+    if base_url is None and (near := nearest(name.partition(":")[0], SPECIAL, cutoff=0.8)):
+        raise UsageError(f"The model {name!r} is unknown. Did you mean {near!r}? A server's model needs its base_url.")
     return OpenAIModel(name, **options)
 
 

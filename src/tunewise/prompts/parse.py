@@ -16,7 +16,8 @@ from tunewise.plain import Plain
 from tunewise.prompts.relaxed import Broken, Scan, scan
 from tunewise.prompts.thoughts import final_answer
 from tunewise.space import Configuration, Repair, SearchSpace, Value
-from tunewise.space.values import normalized, shorten
+from tunewise.space.values import normalized
+from tunewise.text import clip, shorten
 
 __all__ = ["ParsedBatch", "ParsedReply", "parse_batch", "parse_reply"]
 
@@ -321,4 +322,4 @@ def reason_of(whole: Mapping[str, Plain], part: Mapping[str, Plain], before: str
     text = re.sub(r"\b(?:next )?(?:configuration|config|output|json)\W*$", "", text, flags=re.IGNORECASE)
     text = re.sub(r"^\W*\b(?:analysis|reasoning|thought)\b[\"'*: ]*", "", text, flags=re.IGNORECASE)
     text = text.lstrip(" *#").rstrip(" *#[{(,\"'")
-    return text if len(text) <= MAX_REASON else text[: MAX_REASON - 3] + "..."
+    return clip(text, MAX_REASON)

@@ -9,7 +9,8 @@ from importlib.resources import files
 
 import jinja2
 
-from tunewise.prompts.views import CompressedView, View, clip
+from tunewise.prompts.views import CompressedView, View
+from tunewise.text import clip
 from tunewise.tokens import estimate_tokens
 
 __all__ = ["MAX_PROMPT_TOKENS", "render", "render_bounded", "template_hash"]

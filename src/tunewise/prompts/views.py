@@ -14,6 +14,7 @@ from tunewise.record import Advice
 from tunewise.space import NO_DEFAULT, Hyperparameter, SearchSpace, Value
 from tunewise.space.values import exactly
 from tunewise.task import Task
+from tunewise.text import clip
 
 MAX_ERROR = 300
 MAX_DESCRIPTION = 240
@@ -285,9 +286,3 @@ def describe(name: str, hyperparameter: Hyperparameter) -> str:
         facts.append(f"exists only when {parent} is {' or '.join(map(exactly, values))}")
     meaning = " ".join(hyperparameter.description.split())
     return f"{name}: {', '.join(facts)}" + (f". {clip(meaning, MAX_DESCRIPTION)}" if meaning else "")
-
-
-def clip(text: str, limit: int) -> str:
-    """The text on one line, cut where it is longer than `limit` characters."""
-    text = " ".join(text.split())
-    return text if len(text) <= limit else text[: limit - 3] + "..."

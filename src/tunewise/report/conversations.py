@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from markupsafe import escape
 
-from tunewise.report.texts import Cleaner, fit
+from tunewise.report.texts import Cleaner
 from tunewise.study.talks import Asked, Talk
+from tunewise.text import fit
 
 __all__ = ["latest"]
 

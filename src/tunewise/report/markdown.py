@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 
 from tunewise.report.conversations import latest
 from tunewise.report.records import commands, front_rows, notes_of, programs_of, sessions, uplift_in_words
-from tunewise.report.texts import Cleaner, fit, number, took, value
+from tunewise.report.texts import Cleaner, number, took, value
 from tunewise.study.effects import best_and_latest
-from tunewise.study.progress import money
 from tunewise.study.remarks import remarks_on
 from tunewise.study.stored import StoredStudy
+from tunewise.text import fit, money
 
 __all__ = ["markdown"]
 

@@ -24,11 +24,11 @@ from tunewise.report import figures, landscape, surrogate_views
 from tunewise.report.conversations import latest
 from tunewise.report.figures import Figure
 from tunewise.report.records import commands, front_rows, notes_of, pair_of, programs_of, sessions
-from tunewise.report.texts import Cleaner, fit, number, took, value
+from tunewise.report.texts import Cleaner, number, took, value
 from tunewise.study.effects import best_and_latest
-from tunewise.study.progress import money
 from tunewise.study.remarks import remarks_on
 from tunewise.study.stored import Exchange, StoredStudy
+from tunewise.text import fit, money
 
 __all__ = ["page"]
 

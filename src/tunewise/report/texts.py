@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from tunewise.llm.manual import printable
 from tunewise.secrets import mask, mask_named
-from tunewise.study.progress import duration
+from tunewise.text import duration, printable
 
-__all__ = ["Cleaner", "fit", "number", "took", "value"]
+__all__ = ["Cleaner", "number", "took", "value"]
 
 SHORT = 2_000
 """Characters up to which a cleaned text is remembered: names, sources and values come again and again."""
@@ -70,11 +69,3 @@ def value(given: Any) -> str:
         case bool() | None:
             return json.dumps(given)
     return str(given)
-
-
-def fit(text: str, room: int) -> str:
-    """The text, cut in its middle where it is longer than `room` characters: both ends tell more than one."""
-    if len(text) <= room:
-        return text
-    half = max(1, room // 2)
-    return f"{text[:half]}\n... {len(text) - 2 * half} characters left out ...\n{text[-half:]}"

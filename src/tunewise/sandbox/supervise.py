@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from tunewise.errors import SandboxUnavailable
 from tunewise.sandbox.base import Limits, Outcome
 from tunewise.sandbox.folder import hidden_bytes, used_bytes
+from tunewise.text import on_one_line
 
 __all__ = ["Child", "read_answer", "supervise"]
 
@@ -191,9 +192,8 @@ def reason(code: int, answers: Answers) -> str:
 
 
 def one_line(text: str) -> str:
-    """Text of a program, fit to be shown in a terminal and to be told to a model."""
-    shown = "".join(c if c.isprintable() else " " for c in text.strip())
-    return " ".join(shown.split())[-LONGEST_ERROR:]
+    """The end of a program's text, fit to be shown in a terminal and to be told to a model."""
+    return on_one_line(text)[-LONGEST_ERROR:]
 
 
 def deeper(value: Any, levels: int) -> bool:

@@ -18,7 +18,7 @@ from tunewise.space.categorical import Categorical, Flag
 from tunewise.space.hyperparameter import NO_DEFAULT, Hyperparameter, NoDefault
 from tunewise.space.numbers import Float, Int
 from tunewise.space.searchspace import Coerced, Repair, SearchSpace
-from tunewise.space.values import Configuration, Value, shorten
+from tunewise.space.values import Configuration, Value
 
 __all__ = [
     "NO_DEFAULT",
@@ -33,5 +33,4 @@ __all__ = [
     "Repair",
     "SearchSpace",
     "Value",
-    "shorten",
 ]

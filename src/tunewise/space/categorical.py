@@ -21,7 +21,8 @@ from optuna.distributions import CategoricalDistribution
 from tunewise.errors import InvalidReply, SpaceError
 from tunewise.plain import Plain
 from tunewise.space.hyperparameter import NO_DEFAULT, Condition, Hyperparameter, NoDefault
-from tunewise.space.values import Value, exactly, shorten, spelling, unwrapped
+from tunewise.space.values import Value, exactly, spelling, unwrapped
+from tunewise.text import shorten
 
 if TYPE_CHECKING:
     import optuna

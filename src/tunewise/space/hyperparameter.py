@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, ClassVar, Final, Self
 
 from tunewise.errors import InvalidReply, SpaceError
 from tunewise.plain import Plain
-from tunewise.space.values import Value, shorten, unwrapped
+from tunewise.space.values import Value, unwrapped
+from tunewise.text import shorten
 
 if TYPE_CHECKING:
     import numpy as np

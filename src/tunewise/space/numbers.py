@@ -16,7 +16,8 @@ from optuna.distributions import FloatDistribution, IntDistribution
 from tunewise.errors import InvalidReply, SpaceError
 from tunewise.plain import Plain
 from tunewise.space.hyperparameter import NO_DEFAULT, Condition, Hyperparameter, NoDefault
-from tunewise.space.values import Value, as_number, exactly, shorten, unwrapped
+from tunewise.space.values import Value, as_number, exactly, unwrapped
+from tunewise.text import shorten
 
 if TYPE_CHECKING:
     import optuna

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from typing import Final
@@ -13,7 +12,7 @@ from tunewise.errors import SpaceError
 from tunewise.space.categorical import Categorical, Flag
 from tunewise.space.hyperparameter import Hyperparameter
 from tunewise.space.numbers import Float, Int
-from tunewise.space.values import shorten
+from tunewise.text import did_you_mean, shorten
 
 KINDS: Final[Mapping[str, type[Hyperparameter]]] = {kind.kind: kind for kind in (Float, Int, Categorical, Flag)}
 COMMON_KEYS: Final = ("type", "default", "description", "when")
@@ -114,18 +113,16 @@ def find_kind(plain: Mapping[object, object]) -> type[Hyperparameter]:
     for written, others in OTHER_KINDS.items():
         if str(kind).lower() in others.split():
             raise SpaceError(f"type {shorten(repr(kind))} is unknown. Write {written}.")
-    near = difflib.get_close_matches(shorten(kind), KINDS, 1)
-    hint = f" Did you mean {near[0]}?" if near else ""
-    raise SpaceError(f"type {shorten(repr(kind))} is unknown.{hint} The types are float, int, categorical and flag.")
+    hint = did_you_mean(kind, KINDS, f"The types are {', '.join(KINDS)}.")
+    raise SpaceError(f"type {shorten(repr(kind))} is unknown. {hint}")
 
 
 def hint_for(key: object, allowed: tuple[str, ...]) -> str:
     """The key that was meant, as a sentence after a space; empty when there is none."""
     word = str(key).lower() if isinstance(key, str) else ""
     meant = [ours for ours, others in OTHER_KEYS.items() if word in others.split() and ours in allowed]
-    meant = meant or difflib.get_close_matches(word, allowed, 1)
     if not meant:
-        return ""
+        return f" {did_you_mean(key, allowed)}".rstrip()
     return f" Write {meant[0]}: true for a logarithmic scale." if meant[0] == "log" else f" Did you mean {meant[0]}?"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +16,8 @@ from tunewise.plain import Plain
 from tunewise.space.categorical import Flag
 from tunewise.space.hyperparameter import NO_DEFAULT, Hyperparameter
 from tunewise.space.plain import from_distribution, from_plain
-from tunewise.space.values import Configuration, Value, contains, normalized, shorten
+from tunewise.space.values import Configuration, Value, contains, normalized
+from tunewise.text import did_you_mean, shorten
 
 if TYPE_CHECKING:
     import optuna
@@ -344,9 +344,8 @@ class SearchSpace(Mapping[str, Hyperparameter]):
         when = {}
         for parent, values in hyperparameter.when.items():
             if parent not in self._hyperparameters:
-                near = difflib.get_close_matches(parent, self._hyperparameters, 1)
-                hint = f" Did you mean {near[0]}?" if near else f" The names are {self._names()}."
-                raise SpaceError(f"{name} exists when {parent} has some value, but there is no {parent}.{hint}")
+                hint = did_you_mean(parent, self, f"The names are {self._names()}.")
+                raise SpaceError(f"{name} exists when {parent} has some value, but there is no {parent}. {hint}")
             when[parent] = tuple(self._read_parent_value(name, parent, value) for value in values)
         return when
 

@@ -10,6 +10,7 @@ import re
 import numpy as np
 
 from tunewise.errors import InvalidReply
+from tunewise.text import shorten
 
 Value = None | bool | int | float | str
 """What a hyperparameter can be set to."""
@@ -82,11 +83,3 @@ def exactly(value: object) -> str:
     if isinstance(value, float):
         return repr(value).removesuffix(".0")
     return json.dumps(value, ensure_ascii=False, default=repr)
-
-
-def shorten(value: object, limit: int = 60) -> str:
-    """A value as text for a message, however large it is."""
-    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 200:
-        return f"an integer of {value.bit_length()} bits"
-    text = value if isinstance(value, str) else repr(value)
-    return text if len(text) <= limit else text[: limit - 3] + "..."

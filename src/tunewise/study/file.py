@@ -12,7 +12,6 @@ trials: 10
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from dataclasses import asdict, replace
@@ -30,8 +29,9 @@ from tunewise.llm.prices import Price
 from tunewise.llm.resolve import check, resolve_model
 from tunewise.sampler import LLMSampler
 from tunewise.secrets import remember, remember_address, remember_environment
-from tunewise.space import SearchSpace, shorten
+from tunewise.space import SearchSpace
 from tunewise.task import DataCard, Task
+from tunewise.text import did_you_mean, shorten
 
 __all__ = ["StudyFile", "read_study_file"]
 
@@ -314,8 +314,8 @@ def explain(error: ValidationError) -> str:
     first = error.errors()[0]
     place = ".".join(str(step) for step in first["loc"] if step not in ("function-after[_one_way()]", "[key]"))
     if first["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(place.rpartition(".")[2], keys_at(first["loc"][:-1]), 1)
-        hint = f"Did you mean {near[0]}?" if near else f"The keys are {', '.join(keys_at(first['loc'][:-1]))}."
+        keys = keys_at(first["loc"][:-1])
+        hint = did_you_mean(place.rpartition(".")[2], keys, f"The keys are {', '.join(keys)}.")
         return f"the key {place!r} is unknown. {hint}"
     if first["type"] == "missing":
         needs = ", ".join(key for key, field in part_at(first["loc"][:-1]).model_fields.items() if field.is_required())

@@ -14,10 +14,11 @@ from tunewise.history import History, TrialRecord
 from tunewise.record import Result
 from tunewise.sampler import LLMSampler
 from tunewise.secrets import mask
-from tunewise.space import SearchSpace, shorten
+from tunewise.space import SearchSpace
 from tunewise.study.driver import requeue
 from tunewise.study.storage import Storage, open_storage
 from tunewise.study.tune import check_same_study
+from tunewise.text import shorten
 
 __all__ = ["ask_one", "tell_one"]
 

@@ -16,9 +16,9 @@ from rich.text import Text
 
 from tunewise.history import History, TrialRecord
 from tunewise.llm.ledger import Totals
-from tunewise.llm.manual import printable
-from tunewise.prompts.views import clip, show
+from tunewise.prompts.views import show
 from tunewise.study.remarks import remarks_on
+from tunewise.text import clip, duration, money, printable
 
 __all__ = ["Progress", "money"]
 
@@ -141,19 +141,3 @@ def incumbent(trial: TrialRecord, history: History) -> str:
 def shown(text: str) -> str:
     """A text of a model, a server or an objective, without power over the terminal."""
     return escape(printable(text))
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
-
-
-def money(totals: Totals) -> str:
-    """What the calls cost; unknown is said as such."""
-    if totals.cost_usd is None:
-        return f"cost unknown, at least ${totals.at_least_usd:.4f}" if totals.at_least_usd else "cost unknown"
-    return f"${totals.cost_usd:.4f}" if totals.cost_usd else "$0"

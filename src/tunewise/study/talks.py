@@ -12,8 +12,8 @@ import optuna
 
 from tunewise.llm.ledger import Call, Totals
 from tunewise.study.conversations import PROGRAM, Conversations, Turn
-from tunewise.study.progress import money
 from tunewise.study.validated import validated_call
+from tunewise.text import money
 
 __all__ = ["Asked", "Talk", "cited", "talks"]
 

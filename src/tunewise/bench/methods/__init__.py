@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Final
 
 from tunewise.bench.methods import optuna, ours, programs, smac
 from tunewise.bench.methods.base import Method, Offer, Offering, Outcome, Setting
 from tunewise.errors import UsageError
+from tunewise.text import did_you_mean
 
 __all__ = ["GROUPS", "METHODS", "Chosen", "Method", "Offer", "Offering", "Outcome", "Setting", "choose"]
 
@@ -45,9 +45,8 @@ def choose(text: str) -> Chosen:
         name, _, count = word.partition(":")
         if name not in METHODS and name not in GROUPS:
             names = [*METHODS, *GROUPS]
-            near = difflib.get_close_matches(name, names, 1)
-            hint = f"Did you mean {near[0]}? " if near else ""
-            raise UsageError(f"The method {name!r} is unknown. {hint}The methods are {', '.join(names)}.")
+            hint = f"The methods are {', '.join(names)}."
+            raise UsageError(f"The method {name!r} is unknown. {did_you_mean(name, names)} {hint}".replace("  ", " "))
         if count and not (count.isdecimal() and int(count) > 0):
             raise UsageError(f"{word!r}: {count!r} is not a number of seeds. Write for example {name}:3.")
         for each in GROUPS.get(name, (name,)):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from tunewise.errors import StudyError
-from tunewise.space import shorten
+from tunewise.text import did_you_mean, shorten
 
 __all__ = ["look_up", "unknown"]
 
@@ -27,7 +26,5 @@ def look_up(name: str, known: Mapping[str, T], kind: str) -> T:
 
 def unknown(name: str, known: Iterable[str], kind: str) -> StudyError:
     """The error for a name that is not known."""
-    spelled = {key.lower(): key for key in known}
-    near = difflib.get_close_matches(str(name).lower(), spelled, 1)
-    hint = f"Did you mean {spelled[near[0]]}?" if near else f"There are: {', '.join(spelled.values())}."
+    hint = did_you_mean(name, known, f"There are: {', '.join(known)}.")
     return StudyError(f"There is no {kind} {shorten(name)!r}. {hint}")

@@ -32,6 +32,7 @@ from tunewise import (
 from tunewise.errors import StudyError
 from tunewise.objectives import Objective, Scalarization, draw_weights, find_scalarization, non_dominated, objectives_of
 from tunewise.prompts.tradeoff import describe_front, describe_tradeoff
+from tunewise.proposers import ProposalContext
 from tunewise.proposers.credit import read_credit, stale_for
 from tunewise.proposers.uplift import measure_uplift
 from tunewise.record import Proposal
@@ -211,6 +212,11 @@ def test_a_long_front_is_cut() -> None:
 # Credit and plateaus
 
 
+def credit_of(history: History) -> float:
+    """The model's, after these trials."""
+    return read_credit(ProposalContext(task=Task(), space=SPACE, history=history))
+
+
 def test_an_outcome_is_judged_by_what_it_was_to_make_small() -> None:
     def credit(weights: tuple[float, ...], **fields: Any) -> float:
         scalarization = Scalarization(objectives=BOTH, weights=weights)
@@ -218,9 +224,9 @@ def test_an_outcome_is_judged_by_what_it_was_to_make_small() -> None:
         history = History((record(0, 0.2, 0.2), trial))
         today = find_scalarization(history.finished, BOTH, (0.5, 0.5))
         assert today is not None
-        return read_credit(history.scalarized(today))
+        return credit_of(history.scalarized(today))
 
-    assert credit((0.9, 0.1)) > read_credit(History()) > credit((0.1, 0.9))
+    assert credit((0.9, 0.1)) > credit_of(History()) > credit((0.1, 0.9))
     assert credit((0.9, 0.1), constraints={"memory": 0.1}) == credit((0.1, 0.9))
 
 
@@ -228,7 +234,7 @@ def test_before_anything_is_allowed_an_outcome_is_judged_by_its_violation() -> N
     def credit(violation: float) -> float:
         proposal = Proposal(source="model", scalarization=Scalarization(objectives=()))
         trial = record(1, 0.1, constraints={"memory": violation}, proposal=proposal)
-        return read_credit(History((record(0, 0.2, constraints={"memory": 0.5}), trial), "maximize"))
+        return credit_of(History((record(0, 0.2, constraints={"memory": 0.5}), trial), "maximize"))
 
     assert credit(-1.0) == credit(0.4) > credit(0.6)
 

@@ -12,11 +12,11 @@ import pytest
 
 from tunewise import Categorical, DataCard, Float, History, Int, SearchSpace, Task, TrialRecord
 from tunewise.objectives import Objective, Scalarization
+from tunewise.prompts.advised import AdvisedView
 from tunewise.prompts.program import ProgramTuningView, ProgramView
 from tunewise.prompts.render import MAX_PROMPT_TOKENS, environment, render, template_hash
 from tunewise.prompts.schema import batch_schema, reply_schema
 from tunewise.prompts.views import (
-    CompressedView,
     FeedbackView,
     ProblemView,
     RequestView,
@@ -95,11 +95,11 @@ ADVICE = (
 FULL = SearchSpace({**SVC, "cache": Int(100, 1000, step=100, default=200), "share": Float(0, 0.123456789, default=0.0)})
 
 
-def advised(space: SearchSpace, history: History, *, left: int | None = 8, batch: int = 1) -> CompressedView:
+def advised(space: SearchSpace, history: History, *, left: int | None = 8, batch: int = 1, **more: Any) -> AdvisedView:
     """What `auto` tells the model."""
     problem = render(ProblemView(TASK, space, batch=batch, objectives=history.objectives))
-    request = render(RequestView(history, batch=batch, left=left, last=left == 1))
-    return CompressedView(problem, request, history, TASK, advice=ADVICE)
+    known: dict[str, Any] = {"history": history, "task": TASK, "space": space, "advice": ADVICE}
+    return AdvisedView(problem=problem, left=left, batch=batch, **(known | more))
 
 
 OBJECTIVES = (Objective("error"), Objective("images a second", "maximize"))
@@ -112,6 +112,12 @@ REFUSED = trial(7, 0.0625, values=(0.0625, 120.0), constraints={"memory in GB": 
 FRONT = History((*TRADED, REFUSED)).scalarized(AIM)
 UNMET = History((trial(0, 0.25, values=(0.25,), constraints={"0": 3.0}), REFUSED)).scalarized(
     Scalarization(objectives=OBJECTIVES[:1])
+)
+REPEATED = History(
+    tuple(
+        trial(i, value, configuration={"x": x, "y": 1.5})
+        for i, (x, value) in enumerate([(1, 0.5), (1, 0.25), (2, 0.25)])
+    )
 )
 CONSTRAINED = History((trial(0, 0.25), replace(REFUSED, values=(0.0625,))))
 
@@ -134,6 +140,9 @@ VIEWS: dict[str, View] = {
     "problem-batch": ProblemView(TASK, SVC, batch=4),
     "problem-batch-reasoning": ProblemView(TASK, FULL, reasoning=True, batch=4),
     "auto": advised(FULL, HISTORY),
+    "auto-first": advised(FULL, History(HISTORY.trials[:1]), advice=()),
+    "auto-no-default": advised(SVC, History(), advice=()),
+    "auto-repeated": advised(PLAIN, REPEATED, advice=()),
     "auto-batch": advised(FULL, HISTORY, batch=3),
     "auto-last": advised(SVC, HISTORY, left=1),
     "auto-objectives": advised(FULL, FRONT, left=None),
@@ -314,7 +323,7 @@ def test_the_schema_of_several() -> None:
     assert list(schema["properties"]) == schema["required"] == ["analysis", "candidates"]
     candidates = schema["properties"]["candidates"]
     assert candidates["maxItems"] == 3
-    assert candidates["items"]["required"] == ["reason", "boldness", "configuration"]
+    assert candidates["items"]["required"] == ["reason", "configuration"]
     assert candidates["items"]["properties"]["configuration"] == reply_schema(PLAIN, reasoning=False)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from tunewise.prompts.views import BOLDNESS
 from tunewise.space import SearchSpace
 
 MAX_ANALYSIS = 600
@@ -20,17 +19,14 @@ def reply_schema(space: SearchSpace, *, reasoning: bool) -> dict[str, Any]:
 
 
 def batch_schema(space: SearchSpace, *, most: int, reasoning: bool) -> dict[str, Any]:
-    """Strict schema of several configurations, each with how bold it is and why."""
-    one = strict_object(
-        {
-            "reason": {"type": "string", "maxLength": MAX_REASON},
-            "boldness": {"enum": list(BOLDNESS)},
-            "configuration": reply_schema(space, reasoning=False),
-        }
-    )
-    several = {"type": "array", "items": one, "minItems": 1, "maxItems": most}
+    """Strict schema of some configurations, each with its reason: of several a list, of one the object itself."""
+    one: dict[str, Any] = {
+        "reason": {"type": "string", "maxLength": MAX_REASON},
+        "configuration": reply_schema(space, reasoning=False),
+    }
+    several = {"type": "array", "items": strict_object(one), "minItems": 1, "maxItems": most}
     analysis = {"analysis": {"type": "string", "maxLength": MAX_ANALYSIS}} if reasoning else {}
-    return strict_object({**analysis, "candidates": several})
+    return strict_object({**analysis, **({"candidates": several} if most > 1 else one)})
 
 
 def strict_object(properties: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from typing import ClassVar, Protocol
 from tunewise.history import History, TrialRecord
 from tunewise.objectives import Objective
 from tunewise.prompts.tradeoff import describe_front, describe_tradeoff, goal_of
-from tunewise.record import Advice
 from tunewise.space import NO_DEFAULT, Hyperparameter, SearchSpace, Value
 from tunewise.space.values import exactly
 from tunewise.task import Task
@@ -20,8 +19,6 @@ MAX_ERROR = 300
 MAX_DESCRIPTION = 240
 MAX_PENDING = 1_000
 MAX_VIOLATIONS = 3
-BOLDNESS = ("cautious", "balanced", "bold")
-"""How far a candidate goes from what is known to work; a batch has some of each."""
 
 
 class View(Protocol):
@@ -99,8 +96,6 @@ class RequestView:
     last: bool = False
     fixed: Mapping[str, Value] | None = None
     dialogue: bool = False
-    batch: int = 0
-    left: int | None = None
 
     @property
     def tradeoff(self) -> list[str]:
@@ -158,7 +153,6 @@ class CompressedView:
         problem: Rendered `ProblemView`.
         request: Rendered `RequestView`.
         most: How many trials may be listed; where there are more, the best and the latest are.
-        advice: Where a surrogate would go next.
     """
 
     template: ClassVar[str] = "compressed.jinja"
@@ -167,16 +161,6 @@ class CompressedView:
     history: History
     task: Task
     most: int = 40
-    advice: tuple[Advice, ...] = ()
-
-    @property
-    def advised(self) -> list[str]:
-        """A line for each point of the surrogate, with what it expects there."""
-        return [
-            show(rounded(a.configuration))
-            + (f": expects {a.expected.mean:.4g} ± {a.expected.std:.2g}" if a.expected else "")
-            for a in self.advice
-        ]
 
     @cached_property
     def shown(self) -> list[TrialRecord]:
@@ -270,11 +254,6 @@ def show(configuration: Mapping[str, Value]) -> str:
 def show_value(value: Value) -> str:
     """A value as JSON; floats with five significant digits."""
     return f"{value:.5g}" if isinstance(value, float) else exactly(value)
-
-
-def rounded(configuration: Mapping[str, Value]) -> dict[str, Value]:
-    """Floats with three significant digits: a surrogate knows no more."""
-    return {n: float(f"{v:.3g}") if isinstance(v, float) else v for n, v in configuration.items()}
 
 
 def describe(name: str, hyperparameter: Hyperparameter) -> str:

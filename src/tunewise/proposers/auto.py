@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tunewise.history import TrialRecord
 from tunewise.llm.base import ChatReply, ChatRequest, Message
+from tunewise.prompts.advised import AdvisedView
 from tunewise.prompts.render import render
-from tunewise.prompts.views import CompressedView, ProblemView, RequestView
+from tunewise.prompts.views import ProblemView
 from tunewise.proposers.asking import Answer, Batch, ask_for_batch, kept
 from tunewise.proposers.base import Prefetching, ProposalContext, Proposing, draw
 from tunewise.proposers.compressed import one_message
-from tunewise.proposers.credit import LEAST, fair_value, read_credit
+from tunewise.proposers.credit import DOUBT, LEAST, fair_value, read_credit
 from tunewise.proposers.options import AutoOptions
 from tunewise.proposers.simple import nothing
 from tunewise.record import Advice, Candidate, Decision, Expected, Proposal
@@ -97,12 +98,20 @@ class Assessment:
         context = self.context
         if not context.has_model or context.fixed or context.exhausted:
             return False
-        return self.credit is not None and self.credit >= LEAST
+        if self.credit is None or self.credit < LEAST:
+            return False
+        return self.credit >= DOUBT or not self.surrogate_is_behind
+
+    @cached_property
+    def surrogate_is_behind(self) -> bool:
+        """Whether fewer trials are the surrogate's than the model's: while in doubt they take turns."""
+        history = self.context.history
+        return sum(t.source == "acquisition" for t in history) < sum(t.by_model for t in history)
 
     @cached_property
     def credit(self) -> float | None:
         """The model's; None where there is none."""
-        return round(read_credit(self.context.history), 3) if self.context.has_model else None
+        return round(read_credit(self.context), 3) if self.context.has_model else None
 
     @cached_property
     def sorted_trials(self) -> tuple[list[tuple[TrialRecord, float]], list[Configuration], list[Configuration]]:
@@ -241,6 +250,13 @@ def advised_messages(state: Assessment, count: int) -> tuple[Message, ...]:
     context = state.context
     history = context.history
     problem = ProblemView(context.task, context.space, context.reasoning, batch=count, objectives=history.objectives)
-    request = RequestView(history, context.reasoning, context.last, batch=count, left=context.left)
-    advice = state.advice if state.values >= ADVISED else ()
-    return one_message(context, CompressedView(render(problem), render(request), history, context.task, advice=advice))
+    view = AdvisedView(
+        problem=render(problem),
+        history=history,
+        task=context.task,
+        space=context.space,
+        batch=count,
+        left=context.left,
+        advice=state.advice if state.values >= ADVISED else (),
+    )
+    return one_message(context, view)

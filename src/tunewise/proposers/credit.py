@@ -1,4 +1,9 @@
-"""How much a model deserves to be heard: a pure function of how its trials turned out beside all others."""
+"""How much a model deserves to be heard: a pure function of how its trials turned out beside those of others.
+
+Credit is the probability that the model is a capable one. Each of its trials multiplies the odds by how much likelier
+its outcome is with a capable model than with a useless one. All numbers are from recorded studies: a capable reader on
+32 tabular tasks (64 studies of 30 trials), and simulated models that are of no use on 19 problems.
+"""
 
 from __future__ import annotations
 
@@ -6,64 +11,74 @@ import math
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tunewise.history import History, TrialRecord
 from tunewise.objectives import norm
+from tunewise.proposers.base import ProposalContext
 
-__all__ = ["LEAST", "fair_value", "read_credit", "stale_for"]
+__all__ = ["DOUBT", "LEAST", "fair_value", "read_credit", "stale_for"]
 
 PRIOR: Final = 0.7
-"""Probability that a model of which nothing is known is a capable one."""
-IMPROVED, GOOD, POOR, USELESS = 2.0, 1.0, 0.6, 0.3
-"""How much likelier an outcome is with a capable model than with a useless one: better than all before, in the better
-half of them, in the worse half, no better than any."""
-WASTED = 0.4
-"""The same of a call that brought nothing usable."""
+"""Credit of a model of which nothing is known."""
+RATIO: Final = 3.0
+"""Of the odds when a trial beats all others: a capable reader's first trial beats the default in 76 % of the tasks, a
+random point the default of a library in a quarter. When it beats none, the inverse; half of them, 1."""
+TIMID, TIMID_RATIO, FIRST = 0.1, 0.1, 3
+"""A trial within this share of every range from the default, among the first so many, and its ratio: 3 % of a capable
+reader's are, and nearly all of a model that has no idea of its own."""
+WASTED: Final = 0.5
+"""Ratio of a call that brought nothing usable."""
+DOUBT: Final = 0.5
+"""Below this credit the surrogate takes every second turn, which gives outcomes to compare with."""
 LEAST: Final = 0.25
 """Below this credit the model is not asked any more."""
 MOST: Final = 0.98
 """Credit that is never exceeded, so that a model that stops being of use is found out."""
 
 
-def read_credit(history: History) -> float:
+def read_credit(context: ProposalContext, *, prior: float = PRIOR) -> float:
     """The probability, in [0, 1], that the model is a capable one, as far as the trials tell.
 
-    Only what ran counts, and calls that brought nothing. A failed trial counts against the model only where trials of
-    others have finished: an objective that always fails says nothing about who proposes.
+    Only what ran counts, and calls that brought nothing. Where all trials fail, nobody is the worse for it.
     """
-    odds, limit = PRIOR / (1 - PRIOR), MOST / (1 - MOST)
+    history, default = context.history, context.space.default
+    others = [t for t in history.told if not t.by_model]
+    odds, limit, run = prior / (1 - prior), MOST / (1 - MOST), 0
     for trial in history:
         if trial.proposal.decision.failure:
             odds *= WASTED
         if trial.by_model and trial.state != "running":
-            odds = min(limit, odds * likelihood_ratio(trial, history))
+            run += 1
+            odds *= RATIO ** (2 * beaten(trial, others, history) - 1)
+            if run <= FIRST and default and context.distance(trial.configuration, default) < TIMID:
+                odds *= TIMID_RATIO
+            odds = min(odds, limit)
     return odds / (1 + odds)
 
 
-def likelihood_ratio(trial: TrialRecord, history: History) -> float:
-    """What the outcome of one of the model's trials says about it."""
-    earlier = [t for t in history.finished if t.number < trial.number]
-    if trial.state == "failed":
-        return USELESS if any(not t.by_model for t in history.finished) else 1.0
-    costs = costs_for(trial, [*earlier, trial], history)
-    if not earlier or costs is None:
-        return 1.0
-    share = float((costs[:-1] <= costs[-1]).mean())
-    return IMPROVED if share == 0 else GOOD if share <= 0.5 else POOR if share < 1 else USELESS
+def beaten(trial: TrialRecord, others: list[TrialRecord], history: History) -> float:
+    """Which share of others a trial beats, by what it was to make small; a tie is half a win; 0.5 without others."""
+    costs = costs_for(trial, [*others, trial], history)
+    if not others or costs is None:
+        return 0.5
+    return float((costs[:-1] > costs[-1]).mean() + (costs[:-1] == costs[-1]).mean() / 2)
 
 
-def costs_for(
-    trial: TrialRecord, trials: list[TrialRecord], history: History
-) -> np.ndarray[tuple[int], np.dtype[np.float64]] | None:
-    """What each of some trials is worth by what a trial was to make small; None where that cannot be said."""
+def costs_for(trial: TrialRecord, trials: list[TrialRecord], history: History) -> NDArray[np.float64] | None:
+    """What each of some trials is worth by what one of them was to make small; None where that cannot be said.
+
+    Returns:
+        Infinity for those that failed or violate a constraint.
+    """
     scalarization, now = trial.proposal.scalarization, history.scalarization
     if scalarization and scalarization.feasibility:
-        return np.array([t.violation for t in trials])
+        return np.array([math.inf if t.state == "failed" else t.violation for t in trials])
     if scalarization and now and len(now.weights) == len(scalarization.weights):  # on the scale of today's front
-        counted = [t if len(t.values) == len(now.objectives) else None for t in trials]
-        if any(t is None for t in counted):
-            return None
-        costs = norm(now.scaled(trials) * scalarization.weights)
+        measured = np.array([len(t.values) == len(now.objectives) for t in trials])
+        costs = np.full(len(trials), math.inf)
+        known = [t for t, has in zip(trials, measured, strict=True) if has]
+        costs[measured] = norm(now.scaled(known) * scalarization.weights)
     else:
         sign = 1.0 if history.direction == "minimize" else -1.0
         worth = [fair_value(t, history) if t.state == "pruned" else history.score(t) for t in trials]

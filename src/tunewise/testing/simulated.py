@@ -92,9 +92,7 @@ class Simulated:
         torn = rng.random() < self._broken
         offers = self._policy(seen, rng)
         if seen.count:
-            text = json.dumps(
-                {"candidates": [{"reason": self.name, "boldness": "balanced", "configuration": c} for c in offers]}
-            )
+            text = json.dumps({"candidates": [{"reason": self.name, "configuration": c} for c in offers]})
         else:
             text = json.dumps(offers[0])
         if torn:
@@ -184,11 +182,23 @@ def read_prompt(request: ChatRequest) -> Seen:
     hyperparameters = {m[1]: read_hyperparameter(m[2], m[3]) for m in SPACE_LINE.finditer(text)}
     assert hyperparameters, "the prompt names no search space"
     space = SearchSpace(hyperparameters)
-    asked = re.search(r"Give the (?:first|next) (\d+ )?configuration", text)
+    asked = re.search(r"Give the (?:first |next )?(\d+ )?configuration", text)
     assert asked, "the prompt does not say how many configurations it wants"
     count = int(asked[1] or 1) if '"candidates"' in text else 0
     dialogue = any(m.role == "assistant" for m in request.messages)
-    return Seen(space, tuple(read_dialogue(request) if dialogue else read_trials(text, space)), count)
+    told = read_dialogue(request) if dialogue else read_table(text, space) or read_trials(text, space)
+    return Seen(space, tuple(told), count)
+
+
+def read_table(text: str, space: SearchSpace) -> list[tuple[Configuration, float | None]]:
+    """The lines of the table: number, who proposed it, a cell for each hyperparameter, the first result."""
+    trials: list[tuple[Configuration, float | None]] = []
+    for line in re.findall(r"^\d+ \| [^|\n]+ \| (.*)$", text, re.MULTILINE):
+        *cells, result = line.split(" | ")[: len(space) + 1]
+        configuration = {n: json.loads(cell) for n, cell in zip(space, cells, strict=True) if cell != "-"}
+        value = re.match(r"-?[\d.]+(e[+-]?\d+)?(?= \(|$)", result)
+        trials.append((configuration, float(value[0]) if value else None))
+    return trials
 
 
 def read_trials(text: str, space: SearchSpace) -> list[tuple[Configuration, float | None]]:

@@ -1,0 +1,63 @@
+"""Trials as one compact table: a line each, every hyperparameter's name once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+from tunewise.history import History, TrialRecord
+from tunewise.objectives import Objective
+from tunewise.prompts.views import mark, show_value, violated
+from tunewise.space import SearchSpace
+from tunewise.space.values import exactly
+from tunewise.task import Task
+
+__all__ = ["say_precision", "trial_table"]
+
+ABSENT = "-"
+"""Stands where a hyperparameter does not exist in a trial."""
+
+
+def trial_table(trials: Sequence[TrialRecord], history: History, space: SearchSpace, task: Task) -> list[str]:
+    """A header, then a line for each trial: number, who proposed it, its values, what came of it."""
+    objectives = history.objectives or (Objective(task.metric),)
+    header = ["trial", "by", *space, *(objective.name for objective in objectives)]
+    return [" | ".join(header), *(line(trial, history, space, len(objectives)) for trial in trials)]
+
+
+def line(trial: TrialRecord, history: History, space: SearchSpace, objectives: int) -> str:
+    """One trial. Hyperparameters that the space does not have any more are left out."""
+    who = "you" if trial.by_model else "process" if trial.source == "acquisition" else trial.source
+    known = trial.configuration
+    cells = [str(trial.number), who, *(show_value(known[name]) if name in known else ABSENT for name in space)]
+    values = trial.values if objectives > 1 else (trial.value,)
+    if trial.state == "pruned":
+        at = f" after step {trial.curve[-1][0]}" if trial.curve else ""
+        cells.append(f"stopped early{at}" + (f", then {trial.value:.6g}" if trial.value is not None else ""))
+    else:
+        cells += [f"{value:.6g}" if value is not None else "unknown" for value in values]
+    return " | ".join(cells) + (f" but violates {violated(trial)}" if trial.violations else "") + mark(trial, history)
+
+
+def say_precision(history: History) -> list[str]:
+    """How fine the metric can be told, as far as the trials show it, a sentence each."""
+    values = sorted(t.value for t in history.finished if t.value is not None and math.isfinite(t.value))
+    gaps = [after - before for before, after in pairwise(values)]
+    said = []
+    if history.scalarization is None and 0.0 in gaps and any(gap > 0 for gap in gaps):
+        step = min(gap for gap in gaps if gap > 0)
+        said.append(f"Equal values are ties: the metric has steps, and the smallest difference seen is {step:.2g}.")
+    if noise := noise_of(history):
+        said.append(f"Repeats of one configuration differed by up to {noise:.2g}: smaller differences mean nothing.")
+    return said
+
+
+def noise_of(history: History) -> float:
+    """The largest difference between finished trials of exactly the same configuration."""
+    groups: dict[str, list[float]] = {}
+    for trial in history.finished:
+        if trial.value is not None and math.isfinite(trial.value):
+            key = ", ".join(f"{name}={exactly(value)}" for name, value in sorted(trial.configuration.items()))
+            groups.setdefault(key, []).append(trial.value)
+    return max((max(group) - min(group) for group in groups.values()), default=0.0)

@@ -19,7 +19,8 @@ from tunewise.errors import TrialFailed
 from tunewise.evaluate.base import Evaluation
 from tunewise.space import Configuration, Value
 
-NAMES = [n for n in problems.names() if not n.startswith("nn:") and n != "taxi"]  # test_published.py, test_taxi.py
+ELSEWHERE = ("nn:", "live:", "taxi")  # test_published.py, test_live.py, test_taxi.py
+NAMES = [name for name in problems.names() if not name.startswith(ELSEWHERE)]
 WRAPPED = [f"{name}+{w}" for name in ("branin", "ackley_shifted", "svm:car") for w in WRAPPERS if w != "permuted"]
 CHAINS = ["svm:credit-g+renamed+noisy+failing", "rf:vehicle+shifted+renamed"]
 

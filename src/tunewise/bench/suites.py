@@ -11,6 +11,7 @@ from typing import Final
 from tunewise.bench.problems import get, names
 from tunewise.bench.problems.base import Problem
 from tunewise.bench.problems.landscapes import LANDSCAPES
+from tunewise.bench.problems.live import LIVE
 from tunewise.errors import UsageError
 from tunewise.text import nearest
 
@@ -26,6 +27,7 @@ SUITES: Final[Mapping[str, str]] = {
     "nn": "multilayer perceptron on the eight data sets",
     "hpobench": "the four models on the eight data sets: 32 tasks",
     "taxi": "a network, or programs, on New York City's taxi trips; trained in the sandbox, needs --data-dir",
+    "live": "six small tasks on data that scikit-learn ships, trained; used for nothing else",
     "smoke": "two tasks of each model and two landscapes",
 }
 """Several problems under one name, and what they are."""
@@ -58,7 +60,8 @@ class Terms:
 
     def protocol_of(self, problem: Problem) -> str:
         """How the values are made, and that they were not looked up where that could be thought."""
-        trained = self.mode == "live" and ":" in problem.name
+        name = problem.name.partition("+")[0]
+        trained = self.mode == "live" and ":" in name and name not in LIVE
         return f"{problem.protocol}, live" if trained else problem.protocol
 
     def variant_of(self, problem: Problem) -> str:
@@ -85,7 +88,7 @@ def find(terms: Terms, name: str) -> Problem:
 
 def suites() -> dict[str, tuple[str, ...]]:
     """The problems of each suite."""
-    tasks = [name for name in names() if ":" in name]
+    tasks = [name for name in names() if ":" in name and name not in LIVE]
     found = {model: tuple(n for n in tasks if n.startswith(f"{model}:")) for model in ("svm", "lr", "rf", "nn")}
     smoke = [*list(LANDSCAPES)[:2], *(f"{model}:{data}" for model in found for data in SMOKE)]
     return {
@@ -93,6 +96,7 @@ def suites() -> dict[str, tuple[str, ...]]:
         **found,
         "hpobench": tuple(tasks),
         "taxi": ("taxi",),
+        "live": tuple(LIVE),
         "smoke": tuple(smoke),
     }
 

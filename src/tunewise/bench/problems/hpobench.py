@@ -195,7 +195,8 @@ def describe(model: Model, facts: Facts, metric: str = "validation error", *, gr
     """What a language model is told."""
     rows = sum(facts.valid)
     measured = (
-        f"It is measured on {rows} validation rows, so that it can tell steps of {1 / rows:.2g}; equal values are ties."
+        f"The {metric} is measured on {rows} validation rows, so that it can tell steps of {1 / rows:.2g}; equal "
+        "values are ties."
     )
     return Task(
         model=model.description,

@@ -6,6 +6,7 @@ get("svm:credit-g")  # from the table
 get("svm:credit-g", mode="live", data_dir="data")  # trained
 get("rf:my-data", mode="live", data_dir="data")  # data/my-data.csv, the last column is the target
 get("rf:openml-187", mode="live")  # any classification data of OpenML
+get("live:svr-diabetes")  # trained on data of scikit-learn
 get("taxi", data_dir="data")  # trained on the trips of data/nyc_green_2023
 get("svm:credit-g+renamed+noisy")  # wrapped, see wrappers.py
 ```
@@ -23,6 +24,7 @@ from tunewise.bench.problems.base import Problem
 from tunewise.bench.problems.datasets import DATASETS, DataSet, find_data_dir
 from tunewise.bench.problems.hpobench import LiveTask, TabularTask
 from tunewise.bench.problems.landscapes import LANDSCAPES, PROMPTS
+from tunewise.bench.problems.live import LIVE
 from tunewise.bench.problems.lookup import look_up, unknown
 from tunewise.bench.problems.models import MODELS
 from tunewise.bench.problems.published import PublishedTask, find_published
@@ -39,8 +41,8 @@ TASKS: Final = tuple(f"{model}:{data}" for model in MODELS for data in DATASETS)
 
 
 def names() -> tuple[str, ...]:
-    """The ten landscapes, the 32 tasks, and the taxi trips."""
-    return (*LANDSCAPES, *TASKS, "taxi")
+    """The ten landscapes, the 32 tasks, the six live ones, and the taxi trips."""
+    return (*LANDSCAPES, *TASKS, *LIVE, "taxi")
 
 
 def get(
@@ -59,7 +61,7 @@ def get(
     Args:
         name: One of `names()`; or, live, a model with other data: `<model>:openml-<number>`, or `<model>:<file>` for
             `<file>.csv` in the data folder. Behind it, each after a plus sign, the names of wrappers.
-        mode: Look up or train. Landscapes are formulas in both; taxi is trained in both.
+        mode: Look up or train. Landscapes are formulas in both; taxi and the live tasks are trained in both.
         protocol: Which one; None: `clean`, but for the tables of nn, which know only `hpobench-0.0.10`.
         data_dir: Folder with the data sets; None: that of `TUNEWISE_DATA`, else OpenML. Tables need none.
         share: Share of the training data, 0.1 to 1; live only.
@@ -79,6 +81,8 @@ def get(
     if bare in LANDSCAPES:
         look_up(str(prompt), {str(i): i for i in range(len(PROMPTS))}, "prompt")
         problem = replace(LANDSCAPES[bare], prompt=prompt)
+    elif bare in LIVE:
+        problem = LIVE[bare]
     elif bare == "taxi":
         problem = Taxi(find_trips(data_dir))
     else:

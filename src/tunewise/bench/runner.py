@@ -23,6 +23,7 @@ from typing import Protocol
 from tunewise.bench.known import Known, Purse
 from tunewise.bench.methods import METHODS, Chosen, Method, Outcome, Setting
 from tunewise.bench.problems.base import Problem
+from tunewise.bench.recorded import NAME, RecordedReaders
 from tunewise.bench.records import Records, Run, RunKey, Step, append, exclusive, read_runs
 from tunewise.bench.suites import Terms
 from tunewise.bench.workers import one_thread, workers
@@ -43,7 +44,7 @@ class ModelSpec:
     """A language model as it is named on a command line; each process connects for itself.
 
     Attributes:
-        name: As `resolve_model` takes it.
+        name: As `resolve_model` takes it, or "recorded".
         base_url: Of its server.
         api_key_env: Name of the variable that holds its key.
     """
@@ -61,6 +62,8 @@ class ModelSpec:
         """
         from tunewise.llm.resolve import check, resolve_model
 
+        if self.name == NAME:
+            return RecordedReaders()
         model = resolve_model(self.name, base_url=self.base_url, api_key_env=self.api_key_env)
         check(model)
         return model
@@ -290,6 +293,8 @@ def one(key: RunKey, size: int, model: ModelSpec | ChatModel | None, terms: Term
         if model not in connected:
             connected[model] = model.connect()
         model = connected[model]
+    if isinstance(model, RecordedReaders) and method.asks:
+        model = model.on(problem, key.seed)
     setting = Setting(
         problem=problem,
         budget=size,

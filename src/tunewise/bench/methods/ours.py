@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from tunewise import attributes
 from tunewise.bench.methods.base import Method, Offer, Offering, Setting, always, needs_default
@@ -12,7 +12,7 @@ from tunewise.bench.methods.optuna import quiet_study, tell
 from tunewise.errors import ModelUnavailable
 from tunewise.history import TrialRecord
 from tunewise.llm.ledger import Call
-from tunewise.proposers import Auto, Chat, Compressed, ProposalContext, Proposer, Proposing
+from tunewise.proposers import Auto, AutoOptions, Chat, Compressed, ProposalContext, Proposer, Proposing
 from tunewise.record import Result
 
 if TYPE_CHECKING:
@@ -153,6 +153,12 @@ def paper(name: str, proposer: Proposer, description: str) -> list[Method]:
     return found
 
 
+VARIANTS: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
+    ("batch", "three configurations a call, all run before the next call", {"batch_size": 3}),
+    ("prefetch", "asked for the next configuration while a trial runs", {"prefetch": True}),
+)
+"""Other options of `auto`, under names of their own."""
+
 METHODS = [
     Method(
         name="default+gp",
@@ -177,6 +183,17 @@ METHODS = [
         group="ours",
         planned=True,
         asks=True,
+    ),
+    *(
+        Method(
+            name=f"auto+{word}",
+            description=f"auto, {description}",
+            start=proposing(Auto(AutoOptions(**options)), default=True),
+            group="ours",
+            planned=True,
+            asks=True,
+        )
+        for word, description, options in VARIANTS
     ),
     Method(
         name="auto",

@@ -10,6 +10,7 @@ import pytest
 
 from support.waiting import Leap
 from support.whole_paths import InProcess
+from tunewise import secrets
 
 hypothesis.settings.register_profile("tunewise", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("tunewise")  # no outcome depends on how fast the machine is
@@ -19,6 +20,12 @@ GOLDEN = Path(__file__).parent / "golden"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--remake-golden", action="store_true", help="write tests/golden/*.txt anew; read the difference")
+
+
+@pytest.fixture(autouse=True)
+def no_secret_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test hands over as a secret is none in the next."""
+    monkeypatch.setattr(secrets, "remembered", set())
 
 
 @pytest.fixture

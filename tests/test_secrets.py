@@ -115,12 +115,6 @@ def test_values_of_the_environment_are_masked(monkeypatch: pytest.MonkeyPatch, t
     assert mask(text) == f"***; ***; ***; 1234567; {tmp_path}; bananas-and-more; {tmp_path}/x"
 
 
-@pytest.fixture
-def remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(secrets, "remembered", set())
-
-
-@pytest.mark.usefixtures("remembered")
 def test_what_was_handed_over_as_secret_is_masked_however_it_is_written() -> None:
     secrets.remember('tr0ub"4dor &3')
     for text in ('tr0ub"4dor &3', json.dumps('tr0ub"4dor &3')[1:-1], "tr0ub%224dor%20%263", "tr0ub%224dor+%263"):
@@ -129,7 +123,6 @@ def test_what_was_handed_over_as_secret_is_masked_however_it_is_written() -> Non
     assert mask("EMPTY") == "EMPTY"
 
 
-@pytest.mark.usefixtures("remembered")
 def test_variables_for_an_objective_are_secret_unless_they_say_nothing(tmp_path: Path) -> None:
     secrets.remember_environment(
         {"A": "hunter2-x", "DB_PASSWORD": "swordfish", "MODE": "training", "N": "123456789", "HOME": str(tmp_path)}
@@ -138,14 +131,12 @@ def test_variables_for_an_objective_are_secret_unless_they_say_nothing(tmp_path:
     assert mask(text) == f"*** *** training 123456789 {tmp_path}"
 
 
-@pytest.mark.usefixtures("remembered")
 def test_the_password_of_an_address_is_masked_where_it_stands_alone() -> None:
     secrets.remember_address("postgresql://me:s3cr%21t%2Fx@db/x")
     assert mask("password authentication failed: s3cr!t/x, s3cr%21t%2Fx") == "password authentication failed: ***, ***"
     secrets.remember_address("http://[broken")
 
 
-@pytest.mark.usefixtures("remembered")
 def test_errors_and_the_log_show_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     secrets.remember("correct-horse-9")
     error = StudyError("postgresql://me:hunter22@db refuses correct-horse-9")

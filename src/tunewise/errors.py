@@ -12,6 +12,7 @@ TunewiseError
  │  ├ ModelUnavailable         wait, then try again (time-out, 429, 500, lost connection)
  │  ├ ModelUnusable            mend the model's name, key or address
  │  ├ ContextLimitExceeded     send less
+ │  ├ Cancelled                nothing: somebody has given up the call, as with Ctrl-C
  │  └ ReplayMiss               record again: the cassette does not hold this call
  ├ SandboxUnavailable        install what the message names, or run the code without a sandbox, knowingly
  ├ TrialFailed               nothing: the trial is failed with this reason, the study goes on
@@ -24,6 +25,7 @@ from tunewise.secrets import mask
 
 __all__ = [
     "BudgetReached",
+    "Cancelled",
     "ContextLimitExceeded",
     "InvalidReply",
     "ModelError",
@@ -87,6 +89,10 @@ class ModelUnusable(ModelError):
 
 class ContextLimitExceeded(ModelError):
     """The request is longer than the model can read."""
+
+
+class Cancelled(ModelError):
+    """The call was given up before its reply came."""
 
 
 class ReplayMiss(ModelError):

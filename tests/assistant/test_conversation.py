@@ -553,6 +553,7 @@ def test_a_long_conversation_about_much_data_fits_a_small_model(tmp_path: Path) 
     for request in model.requests:
         size = sum(estimate_tokens(m.content) for m in request.messages)
         size += sum(estimate_tokens(str(tool)) for tool in request.tools)
+        assert request.max_output_tokens
         assert size + request.max_output_tokens < 4_096 * 1.15, size
         assert request.messages[-1].content.startswith("question") or len(request.messages) == 2
 

@@ -13,7 +13,7 @@ import pytest
 from tunewise.errors import ContextLimitExceeded, ModelUnusable, UsageError
 from tunewise.llm.base import ChatModel, ChatRequest, Message
 from tunewise.llm.embedded import EmbeddedModel, find_weights
-from tunewise.llm.ledger import most_input_tokens
+from tunewise.llm.estimate import most_input_tokens
 from tunewise.llm.openai import OpenAIModel
 from tunewise.llm.prices import FREE
 from tunewise.tokens import estimate_tokens

@@ -6,7 +6,8 @@ import pytest
 
 from tunewise.errors import BudgetReached, ModelUnavailable, ModelUnusable, ReplayMiss, StudyError, UsageError
 from tunewise.llm.base import ChatReply, ChatRequest, Message, ToolCall
-from tunewise.llm.ledger import Call, Caps, Ledger, Totals, masked, most_input_tokens
+from tunewise.llm.estimate import most_input_tokens
+from tunewise.llm.ledger import Call, Caps, Ledger, Totals, masked
 from tunewise.llm.prices import Price
 from tunewise.llm.scripted import FunctionModel, ScriptedModel
 

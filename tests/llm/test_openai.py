@@ -75,7 +75,7 @@ def test_a_reply_is_read_and_the_request_says_everything(start: Start) -> None:
     assert 0 < answer.seconds < 5
     sent = server.received[0].json
     assert sent["messages"] == [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Propose C."}]
-    assert (sent["temperature"], sent["seed"], sent["max_tokens"]) == (0.0, 7, 2048)
+    assert (sent["temperature"], sent["seed"], sent["max_tokens"]) == (0.0, 7, 32_768)
     assert sent["response_format"]["json_schema"] == {"name": "reply", "strict": True, "schema": SCHEMA}
     assert isinstance(model, ChatModel)
 

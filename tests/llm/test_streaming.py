@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from tunewise.errors import ModelUnavailable, ReplayMiss
-from tunewise.llm import dialect
+from tunewise.llm import dialect, wire
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest, Message, StreamingModel, Tool, ToolCall
 from tunewise.llm.cassette import RecordingModel, ReplayingModel
-from tunewise.llm.ledger import Call, Ledger, most_input_tokens
+from tunewise.llm.estimate import most_input_tokens
+from tunewise.llm.ledger import Call, Ledger
 from tunewise.llm.manual import ManualModel
-from tunewise.llm.openai import MAX_REPLY_CHARACTERS, OpenAIModel
+from tunewise.llm.openai import OpenAIModel
 from tunewise.llm.prices import Price
 from tunewise.llm.scripted import FunctionModel, ScriptedModel
 from tunewise.llm.streaming import calls_tools, stream
@@ -239,9 +240,13 @@ def test_a_stream_that_breaks_is_no_reply(start: Start, behaviour: Behaviour, wo
         read(model.stream(ASK))
 
 
-def test_a_stream_without_end_is_cut(start: Start) -> None:
+def test_a_stream_without_end_is_cut(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     thought = json.dumps(delta(reasoning_content="x" * 50_000))
-    _, model = start(sse(*[thought] * (20 * MAX_REPLY_CHARACTERS // 50_000 + 1)))
+    _, model = start(sse(*[thought] * 101))
+    monkeypatch.setattr(wire, "MAX_BYTES", 5_000_000)
+    with pytest.raises(ModelUnavailable, match="longer than 5000000 bytes"):
+        read(model.stream(ASK))
+    _, model = start(sse(*[json.dumps(delta(content="word " * 10_000))] * 101))
     assert read(model.stream(ASK))[1].finish_reason == "length"
 
 

@@ -209,7 +209,9 @@ class Conversation:
         data = data_for(self._subject, max(200, min(4_000, room / 2)))
         kept = recent(self.turns, max(500, room - estimate_tokens(data)))
         first = Message("user", f"{data}\n\n{kept[0].content}" if data else kept[0].content)
-        return ChatRequest(messages=(Message("system", rules), first, *kept[1:]), tools=offered, max_output_tokens=most)
+        messages = (Message("system", rules), first, *kept[1:])
+        bound = most if self._ledger.model.context_tokens else None  # thinking needs room
+        return ChatRequest(messages=messages, tools=offered, max_output_tokens=bound)
 
     def _offered(self) -> tuple[Tool, ...]:
         found = [

@@ -37,7 +37,9 @@ def models(
     typer.echo(printable(describe(model)))
     with closing(model):
         reply = model.complete(
-            ChatRequest(messages=(Message("user", "Reply with the one word: ready"),), max_output_tokens=512)
+            ChatRequest(
+                messages=(Message("user", "Reply with the one word: ready"),),
+            )
         )
     said = " ".join(reply.text.split())[:60]
     typer.echo(f"It answers, as {printable(reply.model)}, in {reply.seconds:.1f} s: {said!r}")

@@ -31,7 +31,6 @@ MAX_ATTEMPTS = 5
 """How often a program is asked for in one trial."""
 TEMPERATURES = (0.0, 0.4, 0.7, 0.7, 1.0)
 """Of these requests at least: at temperature 0 a model makes the same mistake again."""
-MOST_OUTPUT_TOKENS = 8_192
 MAX_OBJECTION = 900
 
 
@@ -147,7 +146,7 @@ def program_request(
         unreadable=unreadable,
     )
     system = (Message("system", render(SystemView())),) if expert else ()
-    return ChatRequest(messages=(*system, Message("user", render(view))), max_output_tokens=MOST_OUTPUT_TOKENS)
+    return ChatRequest(messages=(*system, Message("user", render(view))))
 
 
 def limits_of(runner: Runner) -> tuple[str, ...]:

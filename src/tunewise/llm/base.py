@@ -98,7 +98,7 @@ class ChatRequest:
             asks validates the reply all the same.
         temperature: 0 for the likeliest reply; None leaves it to the server.
         seed: For servers that can repeat a sampled reply.
-        max_output_tokens: Upper bound on the reply, thinking included.
+        max_output_tokens: Upper bound on the reply, thinking included; None for what the model allows.
         tools: What the model may ask for, a wish too: servers that know no tools answer without.
     """
 
@@ -106,7 +106,7 @@ class ChatRequest:
     schema: Mapping[str, Any] | None = None
     temperature: float | None = 0.0
     seed: int | None = None
-    max_output_tokens: int = 2048
+    max_output_tokens: int | None = None
     tools: tuple[Tool, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -118,8 +118,13 @@ class ChatRequest:
 
     @property
     def key(self) -> str:
-        """sha256 of the canonical form: equal requests have equal keys, on every machine."""
-        canonical = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        """sha256 of the canonical form: equal requests have equal keys, on every machine.
+
+        How long the reply may be is not part of it: that depends on caps, and on what a server has taught. What stands
+        there is what it always was in recordings of version 0.1.
+        """
+        asked = self.to_dict() | {"max_output_tokens": 2048}
+        canonical = json.dumps(asked, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 

@@ -55,6 +55,7 @@ class RecordingModel:
         self.context_tokens = inner.context_tokens
         self.price = find_price(inner)
         self.calls_tools = calls_tools(inner)
+        self.max_output_tokens: int | None = getattr(inner, "max_output_tokens", None)
         self._inner = inner
         self.path = Path(path)
         self._lock = threading.Lock()
@@ -252,6 +253,8 @@ def check_call(call: dict[str, Any]) -> dict[str, Any]:
 def difference(recorded: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
     """Where a request first departs from the one that was recorded at its place."""
     for name in dict.fromkeys([*asked, *recorded]):
+        if name == "max_output_tokens":  # no part of the key
+            continue
         value: Any = asked.get(name)
         before = recorded.get(name)
         if before == value:

@@ -24,7 +24,18 @@ mentions = {
     "seed": re.compile(r"\bseed\b"),
     "max_tokens": re.compile(r"\bmax_tokens\b"),
     "max_completion_tokens": re.compile(r"\bmax_completion_tokens\b"),
+    "system": re.compile(
+        r"system.{0,3}(role|message|prompt|instruction)|role.{0,60}\bsystem\b|\bsystem\b.{0,40}not (supported|allowed)"
+        r"|developer instruction|roles must alternate|only (support )?user and assistant"
+    ),
+    "stream": re.compile(
+        r"(only|must|requires?|required|enable|set|need).{0,40}\bstream|\bstream(ing)?\b.{0,40}(only|must|required|true)"
+    ),
 }
+ROOM = 32_768
+"""Tokens that a reply may take at first, thinking included: reasoning models need thousands for a short answer."""
+MOST_ROOM = 131_072
+LEAST_ROOM = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +45,11 @@ class Dialect:
     Attributes:
         limit: What the server calls the bound on the reply. It is never given up, only called by its other name.
         renamed: Whether `limit` is the other name already.
+        room: Tokens that a reply may take, thinking included.
         structure: How a schema is enforced: by itself, as "some JSON", or not at all.
+        proven: Whether the server has answered a request with a schema.
+        system: Whether there is a system message; where not, its text stands before the user's first.
+        stream: Whether every reply is asked for as a stream.
         temperature: Whether it is sent.
         seed: Whether it is sent.
         tools: Whether they are offered; where not, what tools gave before stands in the conversation as text.
@@ -43,22 +58,32 @@ class Dialect:
 
     limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     renamed: bool = False
+    room: int = ROOM
     structure: Structure = "json_schema"
+    proven: bool = False
+    system: bool = True
+    stream: bool = False
     temperature: bool = True
     seed: bool = True
     tools: bool = True
     stream_options: bool = True
 
+    def room_for(self, request: ChatRequest) -> int:
+        """How many tokens the reply to a request may take."""
+        asked = request.max_output_tokens
+        return self.room if asked is None else min(asked, self.room)
+
     def arguments(self, model: str, request: ChatRequest, *, stream: bool = False) -> dict[str, Any]:
         """The request as the server wants it."""
+        messages = list(request.messages) if self.tools else without_tools(request.messages)
         arguments: dict[str, Any] = {
             "model": model,
-            "messages": list(map(on_the_wire, request.messages if self.tools else without_tools(request.messages))),
-            self.limit: request.max_output_tokens,
+            "messages": list(map(on_the_wire, messages if self.system else without_system(messages))),
+            self.limit: self.room_for(request),
         }
-        if stream:
+        if stream or self.stream:
             arguments["stream"] = True
-        if stream and self.stream_options:
+        if (stream or self.stream) and self.stream_options:
             arguments["stream_options"] = {"include_usage": True}
         if self.tools and request.tools:
             arguments["tools"] = [
@@ -83,9 +108,11 @@ class Dialect:
         """The dialect without one thing; None when it cannot be given up."""
         if blamed == "response_format":
             return replace(self, structure=weaker_structure[self.structure])
-        if blamed in ("temperature", "seed", "tools", "stream_options"):
+        if blamed in ("temperature", "seed", "tools", "stream_options", "system"):
             unsent: dict[str, Any] = {blamed: False}
             return replace(self, **unsent)
+        if blamed == "stream":
+            return replace(self, stream=True)
         if blamed == self.limit and not self.renamed:
             other: Any = "max_tokens" if self.limit == "max_completion_tokens" else "max_completion_tokens"
             return replace(self, limit=other, renamed=True)
@@ -97,16 +124,33 @@ class Dialect:
         A server blames a parameter by field or in words; one that blames nothing may still dislike the schema, the
         way a stream ends, or tools.
         """
-        sent = self.arguments("", request, stream=stream).keys() & mentions.keys()
-        found = {name: mentions[name].search(words.lower()) for name in sent}
+        arguments = self.arguments("", request, stream=stream)
+        can_change = arguments.keys() & mentions.keys() - {"stream"}
+        if "stream" not in arguments:
+            can_change.add("stream")
+        if self.system and any(message.role == "system" for message in request.messages):
+            can_change.add("system")
+        found = {name: mentions[name].search(words.lower()) for name in can_change}
         by_position = sorted((match.start(), name) for name, match in found.items() if match)
-        suspects = [name for name in ("response_format", "stream_options", "tools") if name in sent]
+        suspects = [name for name in ("response_format", "stream_options", "tools") if name in arguments]
         blamed = [
-            *[name for name in (parameter,) if name in sent],
+            *[name for name in (parameter,) if name in can_change and name != "stream"],
+            *[name for name in ("stream", "system") if found.get(name)],  # said in so many words
             *[name for _, name in by_position],
             *suspects,
         ]
         return self.without(blamed[0]) if blamed else None
+
+    def narrower(self, request: ChatRequest, words: str) -> Self | None:
+        """With less room, as the server's words have it; None when there is hardly any left."""
+        room = self.room_for(request)
+        named = [int(number) for number in re.findall(r"(?<![\d.])\d{4,7}(?!\d|\.\d)", words)]
+        smaller = max((number for number in named if LEAST_ROOM <= number < room), default=room // 4)
+        return replace(self, room=smaller) if smaller >= LEAST_ROOM else None
+
+    def wider(self) -> Self:
+        """With more room, after a reply that did not fit."""
+        return replace(self, room=min(MOST_ROOM, 4 * self.room))
 
 
 def on_the_wire(message: Message) -> dict[str, Any]:
@@ -137,6 +181,23 @@ def without_tools(messages: tuple[Message, ...]) -> list[Message]:
     return told
 
 
+def without_system(messages: list[Message]) -> list[Message]:
+    """The same conversation with the rules before the user's first words; no two turns in a row have one speaker."""
+    rules = [message.content for message in messages if message.role == "system"]
+    told: list[Message] = []
+    for message in messages:
+        if message.role == "system":
+            continue
+        if rules:
+            content = "\n\n".join([*rules, message.content])
+            rules, message = [], replace(message, role="user", content=content)
+        if told and told[-1].role == message.role == "user":
+            told[-1] = replace(message, content=f"{told[-1].content}\n\n{message.content}")
+        else:
+            told.append(message)
+    return told or [Message("user", "\n\n".join(rules))]
+
+
 def an_object(call: ToolCall) -> str:
     """The arguments of a call if they are a JSON object, else an empty one: servers read them."""
     try:
@@ -149,14 +210,17 @@ known: dict[tuple[str, str], Dialect] = {}
 lock = threading.Lock()
 
 
-def recall(base_url: str, model: str) -> Dialect:
-    """What this process knows of a model on a server, or the first guess.
+def recall(base_url: str, model: str, *, room: int | None = None) -> Dialect:
+    """What this process knows of a model on a server, or the first guess; with no more room than is set.
 
     OpenAI's new models refuse `max_tokens`; elsewhere `max_completion_tokens` may be unknown, or silently ignored.
     """
     with lock:
         guess = Dialect("max_completion_tokens" if "//api.openai.com/" in base_url else "max_tokens")
-        return known.get((base_url, model), guess)
+        dialect = known.get((base_url, model), guess)
+    if room is None:
+        return dialect
+    return replace(dialect, room=room if dialect.room >= ROOM else min(room, dialect.room))
 
 
 def remember(base_url: str, model: str, dialect: Dialect) -> None:

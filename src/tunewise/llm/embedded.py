@@ -58,7 +58,7 @@ class EmbeddedModel:
         self.name = f"{self.path.stem} (embedded)"
         self.context_tokens: int | None = context_tokens
         self._threads = threads
-        self._max_output_tokens = max_output_tokens
+        self.max_output_tokens = max_output_tokens
         self._key = secrets.token_urlsafe(32)
         self._server: Any = None
         self._client: OpenAIModel | None = None
@@ -87,13 +87,16 @@ class EmbeddedModel:
 
     def close(self) -> None:
         """Stop the model and free its memory; a later call starts it again."""
+        if client := self._client:
+            client.close()  # a call under way ends, and lets go of the lock
         with self._lock:
             if self._client:
                 self._client.close()
             self._client = self._server = None  # the server stops when nothing refers to it
 
     def _bounded(self, request: ChatRequest) -> ChatRequest:
-        return replace(request, max_output_tokens=min(request.max_output_tokens, self._max_output_tokens))
+        asked = request.max_output_tokens or self.max_output_tokens
+        return replace(request, max_output_tokens=min(asked, self.max_output_tokens))
 
     def _start(self) -> OpenAIModel:
         if self._client is None:

@@ -5,25 +5,34 @@ Every request of a study passes here on its way to a model and to a cassette, so
 
 from __future__ import annotations
 
-import json
 import math
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
-from math import ceil
 from typing import Any
 
 from tunewise.checks import check_whole
-from tunewise.errors import BudgetReached, ModelUnavailable, ModelUnusable, ReplayMiss, StudyError, UsageError
+from tunewise.errors import (
+    BudgetReached,
+    Cancelled,
+    ModelUnavailable,
+    ModelUnusable,
+    ReplayMiss,
+    StudyError,
+    UsageError,
+)
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest, FinishReason, ToolCall
+from tunewise.llm.estimate import believed, least_input_tokens, least_output_tokens, most_input_tokens
 from tunewise.llm.prices import Price, find_price
 from tunewise.llm.streaming import stream
 from tunewise.secrets import mask
-from tunewise.tokens import estimate_tokens
 
-__all__ = ["Call", "Caps", "Ledger", "Totals", "masked", "most_input_tokens"]
+__all__ = ["Call", "Caps", "Ledger", "Totals", "masked"]
+
+ROOM = 2_048
+"""Tokens that a reply may take where neither the request nor the model says; and no less is worth a call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +47,7 @@ class Call:
         input_tokens: As the server counts them; None when unknown.
         output_tokens: Likewise.
         most_input_tokens: What the prompt takes at most, by estimate. Caps count it while the truth is unknown.
-        most_output_tokens: The request's `max_output_tokens`, likewise.
+        most_output_tokens: What the reply takes at most, likewise.
         cost_usd: None when unknown, which is not 0.
         seconds: Wall time, retries included.
         error: Why there is no reply; empty when there is one.
@@ -166,6 +175,21 @@ class Totals:
         )
 
 
+@dataclass(slots=True)
+class Outcome:
+    """What becomes of a call.
+
+    Attributes:
+        request: As it is sent.
+        text: What has come of a reply that is read as it comes.
+        reply: The whole reply.
+    """
+
+    request: ChatRequest
+    text: str = ""
+    reply: ChatReply | None = None
+
+
 class Ledger:
     """A model with an account: `complete` as the model does, within the caps, with a record of every call.
 
@@ -187,6 +211,7 @@ class Ledger:
         self.price = find_price(model) if price is None else price
         self._calls: list[Call] = []
         self._pending: list[Call] = []
+        self._cancelled = False
         self._lock = threading.RLock()
         if self.caps.max_usd is not None and self.price is None:
             raise StudyError(
@@ -196,7 +221,7 @@ class Ledger:
             )
 
     def complete(self, request: ChatRequest, record: Callable[[Call], None]) -> ChatReply:
-        """Ask the model.
+        """Ask the model, with no more room for the reply than the caps leave.
 
         Args:
             request: What to ask.
@@ -206,9 +231,8 @@ class Ledger:
             BudgetReached: The call could exceed a cap; it was not made.
             ModelError: What the model raised; the call is recorded.
         """
-        request = masked(request)
-        with self._booked(request, record) as outcome:
-            reply = outcome["reply"] = self.model.complete(request)
+        with self._booked(masked(request), record) as outcome:
+            reply = outcome.reply = self.model.complete(outcome.request)
         return reply
 
     def stream(self, request: ChatRequest, record: Callable[[Call], None]) -> Generator[str, None, ChatReply]:
@@ -219,27 +243,37 @@ class Ledger:
         Raises:
             BudgetReached, ModelError: As for `complete`.
         """
-        request = masked(request)
-        with self._booked(request, record) as outcome:
-            reading = stream(self.model, request)
+        with self._booked(masked(request), record) as outcome:
+            reading = stream(self.model, outcome.request)
             try:
                 while True:
                     piece = next(reading)
-                    outcome["text"] += piece
+                    outcome.text += piece
                     yield piece
             except StopIteration as done:
                 reply: ChatReply = done.value
-                outcome["reply"] = reply
+                outcome.reply = reply
             finally:
                 reading.close()
         return reply
 
+    def cancel(self) -> None:
+        """Give up the calls under way and make no more, from any thread: for Ctrl-C.
+
+        They raise `Cancelled` at once where the model can be closed, and are recorded; they may be billed all the same.
+        """
+        with self._lock:
+            self._cancelled = True
+        close = getattr(self.model, "close", None)
+        if callable(close):
+            close()
+
     @contextmanager
-    def _booked(self, request: ChatRequest, record: Callable[[Call], None]) -> Iterator[dict[str, Any]]:
+    def _booked(self, request: ChatRequest, record: Callable[[Call], None]) -> Iterator[Outcome]:
         """Reserve what a call may take, and record what became of it."""
-        bound = self._reserve(request)
+        bound, request = self._reserve(request)
         started = time.perf_counter()
-        outcome: dict[str, Any] = {"text": ""}
+        outcome = Outcome(request)
         try:
             yield outcome
         except ReplayMiss:  # nobody was called
@@ -247,13 +281,13 @@ class Ledger:
             raise
         except BaseException as error:
             failure = mask(f"{type(error).__name__}: {error}") if isinstance(error, Exception) else "interrupted"
-            known: dict[str, Any] = {"error": failure, "model": self.model.name, "text": outcome["text"]}
+            call = replace(bound, error=failure, text=outcome.text, seconds=time.perf_counter() - started)
             if isinstance(error, ModelUnusable):  # a server that is not there or does not serve us bills nothing
-                known |= {"input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0}
-            self._settle(bound, record, **known, seconds=time.perf_counter() - started)
+                call = replace(call, input_tokens=0, output_tokens=0, cost_usd=0.0)
+            self._settle(bound, call, record)
             raise
-        reply = outcome["reply"]
-        self._settle(bound, record, **{field.name: getattr(reply, field.name) for field in fields(reply)})
+        assert outcome.reply is not None
+        self._settle(bound, self._counted(bound, request, outcome.reply), record)
 
     def restore(self, calls: Iterable[Call]) -> None:
         """Count the calls of an earlier session, so that caps and totals are the whole study's."""
@@ -266,23 +300,55 @@ class Ledger:
         with self._lock:
             return Totals.of(self._calls)
 
-    def _reserve(self, request: ChatRequest) -> Call:
-        """The call at its upper bound, counted from now on, so that threads cannot exceed a cap together."""
+    def _reserve(self, request: ChatRequest) -> tuple[Call, ChatRequest]:
+        """The call at its upper bound, counted from now on, so that threads cannot exceed a cap together.
+
+        Returns:
+            The call, and the request with as much room as the caps leave, where that is less than there would be.
+        """
+        given = request.max_output_tokens
+        room = given if given is not None else room_of(self.model)
         bound = Call(
             key=request.key,
             model=self.model.name,
             most_input_tokens=most_input_tokens(request),
-            most_output_tokens=request.max_output_tokens,
+            most_output_tokens=room,
         )
         with self._lock:
+            if self._cancelled:
+                raise Cancelled("The study is being ended: no more calls are made.")
             if self.caps != Caps():
-                calls = [*self._calls, *self._pending]
-                tokens, usd = (
-                    sum(column) for column in zip((0, 0.0), *(c.most(self.price) for c in calls), strict=True)
-                )
-                self._check(len(calls), int(tokens), usd, bound)
+                taken = [call.most(self.price) for call in (*self._calls, *self._pending)]
+                tokens, usd = sum(part for part, _ in taken), sum(part for _, part in taken)
+                share = self._left(tokens, usd, bound.most_input_tokens) / 2  # leaves something for others
+                bound = replace(bound, most_output_tokens=int(min(room, max(share, min(ROOM, room)))))
+                self._check(len(taken), tokens, usd, bound)
             self._pending.append(bound)
-        return bound
+        less = bound.most_output_tokens < room
+        return bound, replace(request, max_output_tokens=bound.most_output_tokens) if less else request
+
+    def _left(self, tokens: int, usd: float, reading: int) -> float:
+        """How many tokens the caps leave for a reply."""
+        left = math.inf if self.caps.max_tokens is None else self.caps.max_tokens - tokens - reading
+        if self.caps.max_usd is not None and self.price and self.price.output_usd_per_million > 0:
+            dollars = self.caps.max_usd - usd - reading * self.price.input_usd_per_million / 1e6
+            left = min(left, 1e6 * dollars / self.price.output_usd_per_million)
+        return left
+
+    def _counted(self, bound: Call, request: ChatRequest, reply: ChatReply) -> Call:
+        """The call with its reply. Of counts that cannot be true our own estimate is the least."""
+        writing = least_output_tokens(reply)
+        return replace(
+            bound,
+            model=reply.model,
+            text=reply.text,
+            finish_reason=reply.finish_reason,
+            input_tokens=believed(reply.input_tokens, least_input_tokens(request)),
+            output_tokens=believed(reply.output_tokens, writing),
+            most_output_tokens=min(bound.most_output_tokens, 2 * writing + ROOM),
+            seconds=reply.seconds,
+            tool_calls=reply.tool_calls,
+        )
 
     def _check(self, calls: int, tokens: int, usd: float, bound: Call) -> None:
         next_tokens, next_usd = bound.most(self.price)
@@ -297,10 +363,9 @@ class Ledger:
                     f"call could take up to {needed:.6g}. It was not made. Raise the cap to go on."
                 )
 
-    def _settle(self, bound: Call, record: Callable[[Call], None], **outcome: Any) -> None:
-        cost = self.price and self.price.cost(outcome.get("input_tokens"), outcome.get("output_tokens"))
-        known = {field.name: getattr(bound, field.name) for field in fields(bound)}
-        call = Call(**(known | {"cost_usd": cost} | outcome))
+    def _settle(self, bound: Call, call: Call, record: Callable[[Call], None]) -> None:
+        if call.cost_usd is None and self.price:
+            call = replace(call, cost_usd=self.price.cost(call.input_tokens, call.output_tokens))
         with self._lock:
             self._release(bound)
             self._calls.append(call)
@@ -311,18 +376,14 @@ class Ledger:
             self._pending = [pending for pending in self._pending if pending is not bound]
 
 
+def room_of(model: ChatModel) -> int:
+    """Tokens that a reply of a model may take where the request does not say."""
+    stated = getattr(model, "max_output_tokens", None)
+    return stated if isinstance(stated, int) and not isinstance(stated, bool) and stated > 0 else ROOM
+
+
 def masked(request: ChatRequest) -> ChatRequest:
     """The request as it is sent and recorded: without secrets that stand in its messages."""
     calls = {m: tuple(replace(c, arguments=mask(c.arguments)) for c in m.tool_calls) for m in request.messages}
     messages = tuple(replace(m, content=mask(m.content), tool_calls=calls[m]) for m in request.messages)
     return replace(request, messages=messages)
-
-
-def most_input_tokens(request: ChatRequest) -> int:
-    """What a request takes at most, nearly: text, schema and tools (servers make them text), marks between turns."""
-    shapes = [] if request.schema is None else [request.schema]
-    tools = [asdict(tool) for tool in request.tools]
-    calls = [asdict(call) for message in request.messages for call in message.tool_calls]
-    around = sum(estimate_tokens(json.dumps(shape)) for shape in (*shapes, *tools, *calls))
-    turns = sum(estimate_tokens(message.content) + 16 for message in request.messages)
-    return 32 + ceil(1.1 * (around + turns))

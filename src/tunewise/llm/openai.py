@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import math
 import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, TypeVar
 
 from tunewise.checks import check_whole
-from tunewise.errors import ModelUnavailable, ModelUnusable, UsageError
-from tunewise.llm.base import ChatReply, ChatRequest, FinishReason, ToolCall
-from tunewise.llm.dialect import recall, remember
+from tunewise.errors import ModelError, ModelUnavailable, ModelUnusable, UsageError
+from tunewise.llm.address import check_url, is_local, show_address
+from tunewise.llm.base import ChatReply, ChatRequest
+from tunewise.llm.completion import MAX_REPLY_CHARACTERS, read_completion, safe
+from tunewise.llm.dialect import Dialect, recall, remember
+from tunewise.llm.estimate import most_input_tokens
 from tunewise.llm.openai_errors import (
     Server,
+    is_about_room,
     is_picky,
     is_refusal,
+    may_be_schema,
     parameter_of,
-    show_address,
     translate,
     words_of,
 )
 from tunewise.llm.prices import Price, list_price
 from tunewise.llm.streaming import Assembly, play
-from tunewise.text import encodable
+from tunewise.llm.waiting import Waiting
+from tunewise.secrets import remember as remember_secret
+from tunewise.secrets import remember_address
 
 if TYPE_CHECKING:
     import httpx2
@@ -38,23 +42,20 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_REPLY_CHARACTERS", "OpenAIModel", "list_models"]
 
-MAX_REPLY_CHARACTERS = 200_000
-"""A longer reply is cut here, and its finish reason is "length"."""
-
 OPENAI_URL = "https://api.openai.com/v1"
 
-finish_reasons: dict[str, FinishReason] = {
-    "stop": "stop",
-    "length": "length",
-    "content_filter": "refusal",
-}
+PATIENCE = 3
+"""A call, with all its attempts, takes at most so many times the silence that is allowed."""
+
+Result = TypeVar("Result")
 
 
 class OpenAIModel:
     """A model on a server.
 
     What a server refuses is given up for the rest of the process, one thing at a time: the JSON schema (then "some
-    JSON", then nothing), the temperature, the seed, the name of the bound on the reply. The SDK retries time-outs,
+    JSON", then nothing), the temperature, the seed, the system message, answers in one piece, the name of the bound on
+    the reply, and its size. A reply that was cut off gets four times the room the next time. The SDK retries time-outs,
     lost connections, 408, 409, 429 and 5xx, after growing pauses or as long as the server asks, if that is at most
     two minutes; each attempt may be billed.
 
@@ -66,9 +67,12 @@ class OpenAIModel:
         base_url: Address of the server, mostly ending in /v1; None for the variable OPENAI_BASE_URL, or else OpenAI.
         api_key_env: Environment variable that holds the key; read at the first call, and not needed in a local network.
         api_key: Where the key comes from instead.
-        timeout_s: How long the server may be silent, in seconds, in each attempt.
+        timeout_s: How long the server may be silent, in seconds, in each attempt; a call with all its attempts takes at
+            most three times as long.
         max_retries: How many times a failed attempt is repeated, 0 or more.
         context_tokens: How many tokens a request and its reply may have together, if known.
+        max_output_tokens: How many tokens a reply may take, thinking included, at least 16; None to begin with
+            32,768 and to learn what the model needs and the server allows.
     """
 
     def __init__(
@@ -78,23 +82,30 @@ class OpenAIModel:
         base_url: str | None = None,
         api_key_env: str = "OPENAI_API_KEY",
         api_key: Callable[[], str] | None = None,
-        timeout_s: float = 120.0,
+        timeout_s: float = 300.0,
         max_retries: int = 4,
         context_tokens: int | None = None,
+        max_output_tokens: int | None = None,
     ) -> None:
         if not isinstance(name, str) or not name.strip():
             raise UsageError(f"The model's name {name!r} is empty. Give the name that the server lists.")
         if isinstance(timeout_s, bool) or not 0 < timeout_s < math.inf:
             raise UsageError(f"timeout_s = {timeout_s!r} is not a number of seconds above 0.")
         check_whole("max_retries", max_retries, 0)
+        if max_output_tokens is not None:
+            check_whole("max_output_tokens", max_output_tokens, 16)
         self.name = name.strip()
         self.base_url = check_url(base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL)
         self.context_tokens = context_tokens
+        remember_address(self.base_url)
+        remember_secret(os.environ.get(api_key_env, ""))
         self._api_key_env = api_key_env
         self._api_key = api_key
         self._timeout_s = timeout_s
         self._max_retries = max_retries
+        self._room = max_output_tokens
         self._answered = False
+        self._waiting = Waiting()
         self._client: openai.OpenAI | None = None
         self._closer: Callable[[], object] = lambda: None
         self._lock = threading.Lock()
@@ -104,6 +115,11 @@ class OpenAIModel:
         """The list price; None when it is unknown, as for every server of one's own."""
         return list_price(self.name, self.base_url)
 
+    @property
+    def max_output_tokens(self) -> int:
+        """How many tokens a reply may take where the request does not say: as set, or as learned."""
+        return self._dialect().room
+
     def complete(self, request: ChatRequest) -> ChatReply:
         """Ask, and give up what the server refuses until it answers.
 
@@ -111,10 +127,19 @@ class OpenAIModel:
             ModelUnavailable: Time-out, 429, 5xx, lost connection, an answer that is not the protocol's.
             ModelUnusable: No key or a wrong one, no credit, no such model, no such server.
             ContextLimitExceeded: The request is too long.
+            Cancelled: `close` was called meanwhile.
         """
         started = time.perf_counter()
-        answer = self._ask(request)
-        reply = answer if isinstance(answer, ChatReply) else self._read(answer.content)
+
+        def ask() -> ChatReply:
+            answer = self._ask(request)
+            if isinstance(answer, ChatReply):
+                return answer
+            with closing(answer):
+                return last_of(self._read_stream(answer, request))
+
+        reply = self._within(ask)
+        self._learn(request, reply)
         return replace(reply, seconds=time.perf_counter() - started)
 
     def stream(self, request: ChatRequest) -> Generator[str, None, ChatReply]:
@@ -124,25 +149,54 @@ class OpenAIModel:
             ModelError: As for `complete`.
         """
         started = time.perf_counter()
-        answer = self._ask(request, stream=True)
+        answer = self._within(lambda: self._ask(request, stream=True))
         if isinstance(answer, ChatReply):
             reply = yield from play(answer)
         else:
             with closing(answer):
-                reply = yield from self._read_stream(answer)
+                reply = yield from self._read_stream(answer, request)
+        self._learn(request, reply)
         return replace(reply, seconds=time.perf_counter() - started)
 
     @property
     def calls_tools(self) -> bool:
         """Whether to offer it tools: until the server has refused them."""
-        return recall(self.base_url, self.name).tools
+        return self._dialect().tools
+
+    def _within(self, function: Callable[[], Result]) -> Result:
+        """Do it in a thread of its own, which is left to itself when it takes too long or nobody wants it any more."""
+        late = (
+            f"{show_address(self.base_url)} did not finish its answer within {PATIENCE * self._timeout_s:g} s. "
+            "Try later, or raise timeout_s."
+        )
+        return self._waiting.run(function, seconds=PATIENCE * self._timeout_s, late=late)
+
+    def _dialect(self) -> Dialect:
+        return recall(self.base_url, self.name, room=self._room)
+
+    def _learn(self, request: ChatRequest, reply: ChatReply) -> None:
+        """Give the next reply more room, if this one was cut off."""
+        dialect = self._dialect()
+        bounded = self._room is not None or dialect.room_for(self._fitting(request)) < dialect.room
+        if reply.finish_reason == "length" and not bounded and len(reply.text) < MAX_REPLY_CHARACTERS:
+            remember(self.base_url, self.name, dialect.wider())
+
+    def _fitting(self, request: ChatRequest) -> ChatRequest:
+        """The request with no more room than the context has beside it, where that is known."""
+        if self.context_tokens is None:
+            return request
+        left = max(256, self.context_tokens - most_input_tokens(request))
+        room = self._dialect().room_for(request)
+        return replace(request, max_output_tokens=left) if left < room else request
 
     def _ask(self, request: ChatRequest, *, stream: bool = False) -> httpx2.Response | ChatReply:
-        """What the server answers with status 200, or the reply of a filter in front of it."""
+        """The body of an answer that comes as a stream; or the reply, be it of a filter in front of the model."""
         import openai
 
         client = self._connect()
-        dialect = recall(self.base_url, self.name)
+        request = self._fitting(request)
+        dialect = self._dialect()
+        doubt: ModelError | None = None
         while True:
             arguments = dialect.arguments(self.name, request, stream=stream)
             try:
@@ -152,29 +206,48 @@ class OpenAIModel:
                 words = words_of(error)
                 if is_refusal(error):
                     return ChatReply(text=self._server().redact(words), model=self.name, finish_reason="refusal")
-                weaker = dialect.after(request, parameter_of(error), words, stream=stream) if is_picky(error) else None
+                if doubt:  # it was not the schema
+                    raise doubt from None
+                weaker = None
+                if is_about_room(error):
+                    weaker = dialect.narrower(request, words)
+                elif is_picky(error):
+                    weaker = dialect.after(request, parameter_of(error), words, stream=stream)
+                elif "response_format" in arguments and not dialect.proven and may_be_schema(error):
+                    doubt = translate(error, self._server())
+                    weaker = replace(dialect, structure="text")
+                    client = client.with_options(max_retries=0)
                 if weaker is None:
                     raise translate(error, self._server()) from None
                 dialect = weaker
             except openai.OpenAIError as error:
-                raise translate(error, self._server()) from None
+                raise doubt or translate(error, self._server()) from None
             else:
                 self._answered = True
-                remember(self.base_url, self.name, dialect)
-                return raw.http_response
+                remember(
+                    self.base_url, self.name, replace(dialect, proven="response_format" in arguments or dialect.proven)
+                )
+                if "stream" in arguments:
+                    return raw.http_response
+                return self._read(raw.http_response.content, request)
 
-    def _read_stream(self, response: httpx2.Response) -> Generator[str, None, ChatReply]:
-        """The pieces of an answer, and the reply that they make."""
+    def _read_stream(self, response: httpx2.Response, request: ChatRequest) -> Generator[str, None, ChatReply]:
+        """The pieces of an answer, and the reply that they make. Pieces end with a word: none is half a secret."""
         import httpx2
         import openai
 
+        from tunewise.llm.wire import MAX_BYTES
+
+        whole = Assembly(MAX_BYTES)
+        held = ""
         try:
             if "event-stream" not in response.headers.get("content-type", ""):  # it knows no streams
-                return (yield from play(self._read(response.read())))
-            whole = Assembly(20 * MAX_REPLY_CHARACTERS)  # an event is much longer than its text
+                return (yield from play(self._read(response.read(), request)))
             for line in response.iter_lines():
-                if piece := whole.add(line):
-                    yield encodable(piece)
+                held += whole.add(line)
+                ready, held = words_in(held, all_of_it=whole.done)
+                if ready:
+                    yield safe(ready)
                 if whole.done:
                     break
         except httpx2.TimeoutException as error:
@@ -188,7 +261,9 @@ class OpenAIModel:
             raise ModelUnavailable(
                 f"{show_address(self.base_url)} broke off a reply: {self._server().redact(why)}. Try later."
             )
-        return self._read(json.dumps(whole.completion()).encode())
+        if held:
+            yield safe(held)
+        return self._read(json.dumps(whole.completion()).encode(), request)
 
     def check(self) -> None:
         """Find out without a call what would make every call fail.
@@ -216,7 +291,8 @@ class OpenAIModel:
             raise ModelUnavailable(f"{show_address(self.base_url)} lists no models in the usual form.") from None
 
     def close(self) -> None:
-        """Close the connections; a later call opens new ones."""
+        """Give up the calls under way, and close the connections; a later call opens new ones."""
+        self._waiting.cancel()
         with self._lock:
             self._client = None
             self._closer()
@@ -224,21 +300,23 @@ class OpenAIModel:
     def _connect(self) -> openai.OpenAI:
         import openai
 
+        from tunewise.llm.wire import make_client
+
         with self._lock:
             if self._client is None:
-                local = is_local(self.base_url)
                 self._client = openai.OpenAI(
                     api_key=self._read_key(),
                     base_url=self.base_url,
                     max_retries=self._max_retries,
                     timeout=openai.Timeout(self._timeout_s, connect=min(10.0, self._timeout_s)),
-                    http_client=openai.DefaultHttpxClient(trust_env=not local),  # no proxy on the way to a neighbour
+                    http_client=make_client(local=is_local(self.base_url), seconds=PATIENCE * self._timeout_s),
                 )
                 self._closer = weakref.finalize(self, self._client.close)
             return self._client
 
     def _read_key(self) -> str:
         key = (self._api_key() if self._api_key else os.environ.get(self._api_key_env, "")).strip()
+        remember_secret(key)
         if not key and is_local(self.base_url):
             return "none-needed"
         if not key:
@@ -257,49 +335,25 @@ class OpenAIModel:
         return "the function api_key" if self._api_key else f"the environment variable {self._api_key_env}"
 
     def _server(self) -> Server:
-        password = urlsplit(self.base_url).password  # of a proxy in front of the server
-        client = self._client
         return Server(
             model=self.name,
             address=show_address(self.base_url),
             key_source=self._key_source,
-            secrets=tuple(secret for secret in (client and client.api_key, password) if secret),
             timeout_s=self._timeout_s,
             attempts=self._max_retries + 1,
             answered=self._answered,
         )
 
-    def _read(self, content: bytes) -> ChatReply:
+    def _read(self, content: bytes, request: ChatRequest) -> ChatReply:
         """A reply from the JSON of a completion."""
         try:
-            answer = json.loads(content)
-            choice = answer["choices"][0]
-            message = choice["message"]
-            text, refusal = join(message.get("content")), message.get("refusal")
-            calls = tuple(read_call(call, k) for k, call in enumerate(message.get("tool_calls") or ()))
+            return read_completion(content, model=self.name, offered=bool(request.tools))
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-            beginning = self._server().redact(content[:300].decode("utf-8", "replace"))
+            beginning = self._server().redact(content[:2000].decode("utf-8", "replace"))[:300]
             raise ModelUnavailable(
                 f"{show_address(self.base_url)} answered with something that is no chat completion: {beginning!r}. "
                 "Try later; when it stays, base_url does not point to a server of this protocol."
             ) from None
-        usage = answer.get("usage") if isinstance(answer.get("usage"), Mapping) else {}
-        finish_reason = finish_reasons.get(str(choice.get("finish_reason")), "other")
-        if isinstance(refusal, str) and refusal:
-            text, finish_reason = text or refusal, "refusal"
-        if calls and finish_reason == "other":
-            finish_reason = "stop"  # to have them called
-        if len(text) + sum(len(call.arguments) for call in calls) > MAX_REPLY_CHARACTERS:
-            text, calls, finish_reason = text[:MAX_REPLY_CHARACTERS], (), "length"
-        named = answer.get("model")
-        return ChatReply(
-            text=encodable(text),
-            model=encodable(named)[:200] if isinstance(named, str) and named else self.name,
-            finish_reason=finish_reason,
-            input_tokens=count(usage.get("prompt_tokens")),
-            output_tokens=count(usage.get("completion_tokens")),
-            tool_calls=calls,
-        )
 
 
 def list_models(
@@ -317,50 +371,17 @@ def list_models(
         model.close()
 
 
-def join(content: Any) -> str:
-    """The text of a message, which some servers send in parts."""
-    if isinstance(content, list):
-        return "".join(part["text"] for part in content if isinstance(part.get("text"), str))
-    if content is not None and not isinstance(content, str):
-        raise TypeError(content)
-    return content or ""
+def last_of(reading: Generator[str, None, ChatReply]) -> ChatReply:
+    """The reply of a stream that nobody watches."""
+    while True:
+        try:
+            next(reading)
+        except StopIteration as done:
+            reply: ChatReply = done.value
+            return reply
 
 
-def read_call(call: Any, number: int) -> ToolCall:
-    """A tool call; some servers give no id, or the arguments as an object."""
-    name, arguments = call["function"]["name"], call["function"].get("arguments")
-    if not isinstance(name, str):
-        raise TypeError(name)
-    text = arguments if isinstance(arguments, str) else json.dumps({} if arguments is None else arguments)
-    return ToolCall(
-        name=encodable(name), arguments=encodable(text) or "{}", id=encodable(str(call.get("id") or f"call_{number}"))
-    )
-
-
-def count(tokens: object) -> int | None:
-    """A number of tokens, if it is one."""
-    return tokens if isinstance(tokens, int) and not isinstance(tokens, bool) and tokens >= 0 else None
-
-
-def check_url(base_url: str) -> str:
-    """The address, if it is one."""
-    try:
-        parts = urlsplit(base_url)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except (ValueError, AttributeError, TypeError):
-        valid = False
-    if not valid or any(character.isspace() for character in base_url):
-        raise UsageError(
-            "base_url is not an address of the form http://host:port/v1 or https://host/v1. Correct it, or leave it "
-            "out for OpenAI."
-        )
-    return base_url.rstrip("/")
-
-
-def is_local(base_url: str) -> bool:
-    """Whether the server is on this machine or in its network, where keys are rare."""
-    host = urlsplit(base_url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_private
-    except ValueError:
-        return "." not in host or host.endswith((".localhost", ".local", ".internal"))
+def words_in(text: str, *, all_of_it: bool) -> tuple[str, str]:
+    """The whole words of a text, and the beginning of the next one."""
+    end = len(text) if all_of_it or len(text) > 400 else len(text.rstrip()) and max(map(text.rfind, " \n\t")) + 1
+    return text[:end], text[end:]

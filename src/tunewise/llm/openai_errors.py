@@ -6,24 +6,59 @@ import json
 import re
 import socket
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from tunewise.errors import ContextLimitExceeded, ModelError, ModelUnavailable, ModelUnusable
+from tunewise.secrets import mask
 from tunewise.text import clip
 
 if TYPE_CHECKING:
     import openai
 
-__all__ = ["Server", "is_picky", "is_refusal", "parameter_of", "show_address", "translate", "words_of"]
+__all__ = [
+    "Server",
+    "is_about_room",
+    "is_picky",
+    "is_refusal",
+    "is_too_long",
+    "may_be_schema",
+    "parameter_of",
+    "translate",
+    "words_of",
+]
 
 too_long = re.compile(
-    r"context.{0,10}(length|size|window)|too many (input )?tokens|(prompt|input|request).{0,20} too (long|large)"
-    r"|token count.{0,40}exceeds",
+    r"context.{0,15}(length|size|window|limit)"
+    r"|max(imum)?\.?[ _-]{0,3}(prompt|input|model|sequence|context)s?[ _-]{0,3}(max[ _-])?(length|limit|size|tokens?)"
+    r"|model.{0,3}max.{0,3}length|model token limit|range of input length"
+    r"|too many (input |prompt |total )?tokens|\binputs?\W{0,3} (tokens )?(must have (less|fewer)|\+)"
+    r"|(prompt|input|request|messages?|sequence|conversation|history).{0,60}(too (long|large)|longer than|exceed)"
+    r"|(prompt|input|tokens?).{0,40}too large for"
+    r"|(token|length|input).{0,20}(count|number|limit|total).{0,60}exceed"
+    r"|exceed.{0,40}(max(imum)?.{0,10}(length|tokens)|token limit|input limit|\d+ tokens)"
+    r"|reduce.{0,30}(length|prompt|number|size).{0,30}(messages?|prompt|input|tokens|completion)"
+    r"|number of tokens.{0,60}(greater|larger|more|exceed)|tokens? (cannot|must not|may not) exceed",
+    re.IGNORECASE | re.DOTALL,
+)
+"""OpenAI, Azure, vLLM, TGI, llama.cpp, Gemini, Mistral, Anthropic, xAI, Cohere, Bedrock, DashScope, Moonshot, ..."""
+about_room = re.compile(
+    r"max_(completion_|output_|new_)?tokens|maxOutputTokens|\bcompletion\b|output tokens|afford", re.IGNORECASE
+)
+"""Words about the room for the reply: with less of that, the request may fit."""
+too_much = re.compile(
+    r"too (large|big|high|many)|at most|maximum|exceed|less than|<=|\brange\b|between|supports? (at most|up to)|afford"
+    r"|> ?\d|must be|reduced?|limit",
     re.IGNORECASE,
 )
-no_tools = re.compile(r"\btools?\b|tool_(choice|use|call)|function.?call", re.IGNORECASE)
+feature = re.compile(
+    r"\btools?\b|tool_(choice|use|call)|function.?call|response_format|json_schema|json_object|\bschema\b|structured"
+    r"|grammar|guided|\bsystem\b|\broles?\b|developer instruction|\bstream",
+    re.IGNORECASE,
+)
+no_model = re.compile(
+    r"model.{0,60}(not found|does not exist|unknown|no access|not exist|invalid)|no such model", re.IGNORECASE
+)
 refused = re.compile(r"content[ _](filter|policy)|ResponsibleAIPolicyViolation", re.IGNORECASE)
 
 
@@ -35,7 +70,6 @@ class Server:
         model: Name of the model.
         address: `base_url` without user and password.
         key_source: Where the key came from, for people.
-        secrets: What must never be repeated, even when the server repeats it.
         timeout_s: For one attempt, in seconds.
         attempts: How many there are.
         answered: Whether it has answered before, in whatever way.
@@ -44,22 +78,13 @@ class Server:
     model: str
     address: str
     key_source: str
-    secrets: tuple[str, ...] = field(repr=False)
     timeout_s: float
     attempts: int
     answered: bool
 
     def redact(self, text: str) -> str:
-        """On one line, not long, without secrets; what is shorter than a key, such as "EMPTY", is no secret."""
-        for secret in self.secrets:
-            text = text.replace(secret, "***") if len(secret) >= 8 else text
-        return clip(text, 400)
-
-
-def show_address(base_url: str) -> str:
-    """An address fit for messages: without user, password and query."""
-    parts = urlsplit(base_url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+        """On one line, not long, without secrets."""
+        return clip(mask(text), 400)
 
 
 def translate(error: openai.OpenAIError, server: Server) -> ModelError:
@@ -128,13 +153,28 @@ def is_too_long(error: openai.APIStatusError) -> bool:
     """Whether the request does not fit the model: the codes of OpenAI and llama.cpp, the words of everyone else."""
     if error.code == "context_length_exceeded" or error.type == "exceed_context_size_error" or error.status_code == 413:
         return True
+    if error.status_code == 429:  # more than a minute's tokens in one request: waiting does not help
+        return re.search(r"request too large|must be reduced", words_of(error), re.IGNORECASE) is not None
     return error.status_code in (400, 422, 500) and too_long.search(words_of(error)) is not None
 
 
+def is_about_room(error: openai.APIStatusError) -> bool:
+    """Whether the request may fit, or be paid, with less room for the reply."""
+    words = words_of(error)
+    if not about_room.search(words):
+        return False
+    return is_too_long(error) or (error.status_code in (400, 402, 422) and too_much.search(words) is not None)
+
+
 def is_picky(error: openai.APIStatusError) -> bool:
-    """Whether the server may answer when a parameter is left out. Of tools, some say so with 404, 500 or 501."""
-    codes = (400, 404, 422, 500, 501) if no_tools.search(words_of(error)) else (400, 422)
+    """Whether the server may answer when something is left out. Of features, some say so with 404, 500 or 501."""
+    codes = (400, 404, 405, 415, 422, 500, 501, 503) if feature.search(words_of(error)) else (400, 422)
     return error.status_code in codes and not is_too_long(error)
+
+
+def may_be_schema(error: openai.APIStatusError) -> bool:
+    """Whether a server that says nothing of the kind may have failed over the schema."""
+    return error.status_code in (404, 500, 501) and not no_model.search(words_of(error))
 
 
 def is_refusal(error: openai.APIStatusError) -> bool:

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from tunewise.errors import UsageError
+from tunewise.llm.address import show_address
 from tunewise.llm.base import ChatModel
 from tunewise.llm.embedded import EmbeddedModel
 from tunewise.llm.manual import ManualModel
 from tunewise.llm.openai import OpenAIModel
-from tunewise.llm.openai_errors import show_address
 from tunewise.llm.prices import FREE, find_price
 from tunewise.text import nearest
 

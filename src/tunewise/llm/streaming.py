@@ -8,6 +8,7 @@ from collections.abc import Generator
 from typing import Any
 
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest, StreamingModel
+from tunewise.llm.completion import MAX_REPLY_CHARACTERS, join
 
 __all__ = ["Assembly", "calls_tools", "play", "stream"]
 
@@ -54,8 +55,9 @@ class Assembly:
         self.done = False
         self.error = ""
         self._left = most
+        self._room = MAX_REPLY_CHARACTERS
         self._answer: dict[str, Any] = {}
-        self._message: dict[str, Any] = {"content": "", "refusal": ""}
+        self._texts: dict[str, list[str]] = {"content": [], "refusal": [], "reasoning_content": []}
         self._calls: list[dict[str, Any]] = []
         self._finish: object = None
 
@@ -84,7 +86,8 @@ class Assembly:
 
     def completion(self) -> dict[str, Any]:
         """What the server would have answered without a stream."""
-        message = self._message | {"tool_calls": self._calls}
+        calls = [call | {"function": {n: "".join(p) for n, p in call["function"].items()}} for call in self._calls]
+        message = {name: "".join(parts) for name, parts in self._texts.items()} | {"tool_calls": calls}
         return self._answer | {"choices": [{"message": message, "finish_reason": self._finish}]}
 
     def _take(self, event: dict[str, Any]) -> str:
@@ -92,16 +95,20 @@ class Assembly:
             self.done, self.error = True, json.dumps(event["error"], ensure_ascii=False)
             return ""
         self._answer |= {name: event[name] for name in ("model", "usage") if event.get(name)}
-        text = ""
+        written: list[str] = []
         for choice in event.get("choices") or ():
             delta = choice.get("delta") or {}
-            text += delta.get("content") or ""
-            self._message["refusal"] += delta.get("refusal") or ""
+            written.append(join(delta.get("content")))
+            self._texts["reasoning_content"].append(join(delta.get("reasoning_content") or delta.get("reasoning")))
+            self._texts["refusal"].append(delta.get("refusal") or "")
             for call in delta.get("tool_calls") or ():
                 self._take_call(call)
             self._finish = choice.get("finish_reason") or self._finish
-        self._message["content"] += text
-        return text
+        self._texts["content"] += written
+        self._room -= sum(map(len, written))
+        if self._room < 0:
+            self.done, self._finish = True, "length"
+        return "".join(written)
 
     def _take_call(self, part: dict[str, Any]) -> None:
         """A call, or more of its arguments. Calls differ by index; where servers give none, or one to all, by id."""
@@ -111,9 +118,9 @@ class Assembly:
         if known and not (id_ and known[-1]["id"] and id_ != known[-1]["id"]):
             call = known[-1]
         else:
-            call = {"index": index, "id": None, "function": {"name": "", "arguments": ""}}
+            call = {"index": index, "id": None, "function": {"name": [], "arguments": []}}
             self._calls.append(call)
         call["id"] = call["id"] or id_
-        call["function"]["name"] += function.get("name") or ""
+        call["function"]["name"].append(function.get("name") or "")
         arguments = function.get("arguments") or ""
-        call["function"]["arguments"] += arguments if isinstance(arguments, str) else json.dumps(arguments)
+        call["function"]["arguments"].append(arguments if isinstance(arguments, str) else json.dumps(arguments))

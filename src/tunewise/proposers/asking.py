@@ -23,8 +23,6 @@ MAX_REFUSALS = 3
 """How often a reply is sent back for one trial [Zhang]."""
 RETRY_TEMPERATURES = (0.7, 1.0, 1.0)
 """Of the requests that follow a refusal: at temperature 0 a small model gives the same wrong answer again."""
-MAX_ROOM = 16_384
-"""Tokens that a reply may take after it was cut off once or more."""
 MAX_KEPT = 2_000
 """Characters of a reply that are kept for the dialogue; of a longer one the two ends."""
 MAX_KEPT_REASON = 300
@@ -92,7 +90,6 @@ def ask_again(
             temperature=max(
                 first.temperature or 0.0, RETRY_TEMPERATURES[min(len(refused), len(RETRY_TEMPERATURES)) - 1]
             ),
-            max_output_tokens=min(request.max_output_tokens * (2 if cut_off(reply) else 1), MAX_ROOM),
         )
 
 

@@ -14,26 +14,25 @@ import json
 import re
 import socket
 import struct
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 from tunewise.llm.base import ChatModel, ChatRequest, Message, Tool
+from tunewise.testing.exchange import Behaviour, Exchange, FaultServer, Received, error_body
 
 __all__ = [
     "Behaviour",
+    "Exchange",
     "FaultServer",
     "Received",
     "answers",
+    "answers_slowly",
     "body",
     "completion",
     "context_exceeded",
     "drop_mid_body",
     "empty",
+    "error_body",
     "hang",
     "not_json",
     "refusal",
@@ -46,170 +45,6 @@ __all__ = [
     "truncated",
     "wrong_shape",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """One request as it came: path, parsed JSON, headers with lower-case names."""
-
-    path: str
-    json: Mapping[str, Any]
-    headers: Mapping[str, str] = field(repr=False)
-
-
-class FaultServer:
-    """Serves on a free loopback port inside a `with` block.
-
-    Args:
-        behaviours: One for each request, in turn.
-        then: Played for every request after the list; by default an HTTP 500 that says the list is played out.
-        models: What `/v1/models` lists.
-        api_key: Requests that do not carry it get 401; None lets everyone in.
-
-    Attributes:
-        received: Every request to `/v1/chat/completions`, oldest first.
-        hung_up: Set when a client has left in the middle of a stream.
-    """
-
-    def __init__(
-        self,
-        behaviours: Sequence[Behaviour] = (),
-        *,
-        then: Behaviour | None = None,
-        models: Sequence[str] = ("test-model",),
-        api_key: str | None = None,
-    ) -> None:
-        self.received: list[Received] = []
-        self.closing = threading.Event()
-        self.hung_up = threading.Event()
-        self.models = tuple(models)
-        self.api_key = api_key
-        self._behaviours = tuple(behaviours)
-        self._then = then or status(500, "The fault server has no behaviour left.")
-        self._lock = threading.Lock()
-        self._http = Listener(self)
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
-
-    @property
-    def base_url(self) -> str:
-        """Where the server listens, as a client's `base_url`."""
-        return f"http://127.0.0.1:{self._http.server_address[1]}/v1"
-
-    def next_behaviour(self, received: Received) -> Behaviour:
-        """Note a request and choose what is played for it."""
-        with self._lock:
-            turn = len(self.received)
-            self.received.append(received)
-        return self._behaviours[turn] if turn < len(self._behaviours) else self._then
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.closing.set()
-        self._http.shutdown()
-        self._http.hang_up()
-        self._http.server_close()
-        self._thread.join()
-
-
-class Listener(ThreadingHTTPServer):
-    """The socket of a `FaultServer` and its open connections."""
-
-    def __init__(self, fault_server: FaultServer) -> None:
-        self.fault_server = fault_server
-        self.connections: set[socket.socket] = set()
-        super().__init__(("127.0.0.1", 0), Exchange)
-
-    def hang_up(self) -> None:
-        """End the connections that clients keep open."""
-        for connection in tuple(self.connections):
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: clients that hang up are part of the play."""
-
-
-class Exchange(BaseHTTPRequestHandler):
-    """One connection."""
-
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # the body, a second write, would wait 40 ms for an acknowledgement
-    server: Listener
-
-    @property
-    def fault_server(self) -> FaultServer:
-        """The server that plays."""
-        return self.server.fault_server
-
-    def setup(self) -> None:
-        """Note the connection."""
-        super().setup()
-        self.server.connections.add(self.connection)
-
-    def finish(self) -> None:
-        """Forget the connection."""
-        self.server.connections.discard(self.connection)
-        super().finish()
-
-    def do_GET(self) -> None:
-        """`/v1/models`."""
-        if self.path != "/v1/models":
-            self.send(404, error_body("no such path"))
-        elif self.allowed():
-            self.send(200, json.dumps({"object": "list", "data": [{"id": name} for name in self.fault_server.models]}))
-
-    def do_POST(self) -> None:
-        """`/v1/chat/completions`."""
-        text = self.rfile.read(int(self.headers.get("content-length", 0)))
-        if self.path != "/v1/chat/completions":
-            self.send(404, error_body("no such path"))
-        elif self.allowed():
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            received = Received(self.path, json.loads(text), headers)
-            self.fault_server.next_behaviour(received)(self, received)
-
-    def allowed(self) -> bool:
-        """Whether the key is right; a 401 is sent when it is not. Like careless servers, it repeats the key it got."""
-        key, given = self.fault_server.api_key, self.headers.get("authorization", "")
-        if key is None or given == f"Bearer {key}":
-            return True
-        self.send(401, error_body(f"Incorrect API key provided: {given}"))
-        return False
-
-    def send(self, code: int, text: str | bytes, headers: Mapping[str, str] | None = None) -> None:
-        """Send an answer of which nothing is missing."""
-        data = text.encode() if isinstance(text, str) else text
-        self.send_response(code)
-        for name, value in {"content-type": "application/json", "content-length": len(data), **(headers or {})}.items():
-            self.send_header(name, str(value))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def send_events(self, data: Iterable[str]) -> None:
-        """Send an event stream; a client that hangs up ends it, and `hung_up` is set."""
-        self.send_response(200)
-        self.send_header("content-type", "text/event-stream")
-        self.send_header("connection", "close")
-        self.end_headers()
-        self.close_connection = True
-        try:
-            for part in data:
-                self.wfile.write(f"data: {part}\n\n".encode())
-                self.wfile.flush()
-        except OSError:
-            self.fault_server.hung_up.set()
-
-    def log_message(self, *args: object) -> None:
-        """Say nothing."""
-
-
-Behaviour = Callable[[Exchange, Received], None]
-"""What is done with a request."""
 
 
 def completion(text: str | None, *, finish_reason: str = "stop", usage: bool = True, **message: Any) -> dict[str, Any]:
@@ -230,11 +65,6 @@ def completion(text: str | None, *, finish_reason: str = "stop", usage: bool = T
     if usage:
         answer["usage"] = {"prompt_tokens": 40, "completion_tokens": len(text or "") // 4, "total_tokens": 0}
     return answer
-
-
-def error_body(message: str, **more: object) -> str:
-    """The JSON of an error."""
-    return json.dumps({"error": {"message": message, "type": "error", **more}})
 
 
 def reply(text: str | Callable[[Mapping[str, Any]], str], **more: Any) -> Behaviour:
@@ -363,6 +193,27 @@ def hang(seconds: float = 60.0) -> Behaviour:
     def play(exchange: Exchange, _: Received) -> None:
         exchange.fault_server.closing.wait(seconds)
         exchange.close_connection = True
+
+    return play
+
+
+def answers_slowly(where: str, *, pause_s: float) -> Behaviour:
+    """An answer of which a byte comes now and then, without end: of its "headers", its "body", or a "stream"."""
+
+    def play(exchange: Exchange, _: Received) -> None:
+        write = exchange.wfile.write
+        exchange.close_connection = True
+        write(b"HTTP/1.1 200 OK\r\n")
+        if where == "body":
+            write(b"content-type: application/json\r\nconnection: close\r\n\r\n")
+        elif where == "stream":
+            write(b"content-type: text/event-stream\r\nconnection: close\r\n\r\n")
+        try:
+            while not exchange.fault_server.closing.wait(pause_s):
+                write(b"x")
+                exchange.wfile.flush()
+        except OSError:
+            exchange.fault_server.hung_up.set()
 
     return play
 

@@ -10,6 +10,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from tunewise import attributes
 from tunewise.llm.base import ChatReply, ChatRequest
 from tunewise.llm.ledger import Call, Ledger, masked
+from tunewise.optuna_private import id_of, id_of_study, storage_of, stored_trial
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -29,7 +30,7 @@ class Account:
 
     def restore(self, study: Study) -> None:
         """Count what the study has spent in other processes, and in conversations about it."""
-        about = study._storage.get_study_system_attrs(study._study_id)
+        about = storage_of(study).get_study_system_attrs(id_of_study(study))
         attrs = [(trial.number, trial.system_attrs) for trial in study.get_trials(deepcopy=False)]
         for number, entries in (*attrs, (-1, about)):
             for key, call in entries.items():
@@ -41,7 +42,7 @@ class Account:
     def complete(self, study: Study, trial: FrozenTrial, request: ChatRequest) -> ChatReply:
         """Call the model, unless this trial has made the same call before it was interrupted."""
         request = masked(request)  # as the ledger sends it: its key and its words are stored
-        known = study._storage.get_trial(trial._trial_id)
+        known = stored_trial(study, trial)
         request_key = request.key
         calls = [Call.from_dict(value) for key, value in known.system_attrs.items() if key.startswith(attributes.CALL)]
         for call in calls:
@@ -53,7 +54,7 @@ class Account:
             self._counted.add((study.study_name, trial.number, key))
             entry = {**call.to_dict(), "prompt": request.messages[-1].content}
             try:
-                study._storage.set_trial_system_attr(trial._trial_id, key, entry)
+                storage_of(study).set_trial_system_attr(id_of(trial), key, entry)
             except UpdateFinishedTrialError:
                 logger.warning("A call beside trial %d was not recorded: another process ended it.", trial.number)
 

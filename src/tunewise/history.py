@@ -14,6 +14,7 @@ from optuna.trial import TrialState
 
 from tunewise import attributes
 from tunewise.objectives import as_costs, non_dominated
+from tunewise.optuna_private import id_of, storage_of
 from tunewise.record import MODEL_SOURCES, Proposal, Result, Source
 from tunewise.space import Configuration
 
@@ -253,11 +254,11 @@ class HistoryReader:
 
     def read(self, study: optuna.Study, *, skip: int | None = None) -> History:
         """All trials of a study, but for the one with the number `skip`."""
-        seen = self._seen.setdefault(study._storage, {})
+        seen = self._seen.setdefault(storage_of(study), {})
         records = []
         for trial in study.get_trials(deepcopy=False):
             if trial.number != skip:
-                key = (trial._trial_id, trial.datetime_complete)
+                key = (id_of(trial), trial.datetime_complete)
                 record = seen.get(key) or TrialRecord.from_optuna(trial)
                 if trial.state.is_finished():
                     seen[key] = record

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import numpy as np
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.samplers import BaseSampler
-from optuna.samplers._base import _process_constraints_after_trial
 from optuna.trial import TrialState
 
 from tunewise import attributes
@@ -30,6 +29,7 @@ from tunewise.llm.base import ChatModel, ChatReply, ChatRequest
 from tunewise.llm.ledger import Caps, Ledger, Totals
 from tunewise.llm.scripted import ScriptedModel
 from tunewise.objectives import draw_weights, find_scalarization, objectives_of
+from tunewise.optuna_private import id_of, process_constraints, storage_of, stored_trial
 from tunewise.plain import PlainDict
 from tunewise.prompts.render import template_hash
 from tunewise.proposers import Auto, DefaultFirst, ProposalContext, Proposer, as_stored, find_proposer
@@ -258,7 +258,7 @@ class LLMSampler(BaseSampler):
         if calling := self._calling.get((study.study_name, trial.number)):
             wait([calling])
         if self._constraints_func:
-            _process_constraints_after_trial(self._constraints_func, study, trial, state)
+            process_constraints(self._constraints_func, study, trial, state)
         if self._max_fallbacks is not None and len(self._fallbacks) >= self._max_fallbacks:
             try:
                 study.stop()
@@ -279,7 +279,7 @@ class LLMSampler(BaseSampler):
     ) -> dict[str, Any]:
         space = self.space.restricted(distributions) if self.space else SearchSpace.from_distributions(distributions)
         with self._lock:
-            planned = TrialRecord.from_optuna(study._storage.get_trial(trial._trial_id))
+            planned = TrialRecord.from_optuna(stored_trial(study, trial))
             if space.accepts(planned.configuration):  # proposed before an interruption
                 return {name: planned.configuration[name] for name in space if name in planned.configuration}
             self.restore(study)
@@ -311,7 +311,7 @@ class LLMSampler(BaseSampler):
 
     def _fetch(self, study: Study, trial: FrozenTrial, prefetching: Prefetching) -> None:
         learned = drive(prefetching, lambda request: self._account.complete(study, trial, request))
-        stored = TrialRecord.from_optuna(study._storage.get_trial(trial._trial_id)).proposal
+        stored = TrialRecord.from_optuna(stored_trial(study, trial)).proposal
         decision = replace(
             stored.decision,
             call=learned.call,
@@ -390,7 +390,7 @@ class LLMSampler(BaseSampler):
 
     @staticmethod
     def _store(study: Study, trial: FrozenTrial, proposal: Proposal) -> None:
-        study._storage.set_trial_user_attr(trial._trial_id, attributes.PROPOSAL, proposal.to_dict())
+        storage_of(study).set_trial_user_attr(id_of(trial), attributes.PROPOSAL, proposal.to_dict())
 
 
 def fixed_in(trial: FrozenTrial) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from tunewise.errors import ModelUnavailable, StudyError
 from tunewise.history import HistoryReader, TrialRecord
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest
 from tunewise.llm.ledger import Ledger, Totals
+from tunewise.optuna_private import id_of, storage_of, stored_trial
 from tunewise.prompts.render import template_hash
 from tunewise.proposers import PROPOSERS, ProposalContext, find_proposer
 from tunewise.record import Proposal
@@ -104,7 +105,7 @@ class ProgramSampler(BaseSampler):
         if not planned(study, trial):
             self._account.restore(study)
             proposal = self._propose(study, trial)
-            study._storage.set_trial_user_attr(trial._trial_id, attributes.PROPOSAL, proposal.to_dict())
+            storage_of(study).set_trial_user_attr(id_of(trial), attributes.PROPOSAL, proposal.to_dict())
         return space_of(study, trial).distributions
 
     def sample_relative(
@@ -204,7 +205,7 @@ def with_program(program: Program, configuration: Mapping[str, Any]) -> dict[str
 
 def planned(study: Study, trial: FrozenTrial) -> dict[str, Any]:
     """What was proposed for a trial, perhaps before an interruption."""
-    return TrialRecord.from_optuna(study._storage.get_trial(trial._trial_id)).configuration
+    return TrialRecord.from_optuna(stored_trial(study, trial)).configuration
 
 
 def space_of(study: Study, trial: FrozenTrial) -> SearchSpace:
@@ -220,5 +221,5 @@ class ProgramSpaces:
     def suggest(self, trial: optuna.Trial) -> Mapping[str, Any]:
         """Ask a trial for the hyperparameters of its program."""
         assert trial.relative_params, "asking for them makes the sampler choose a program"
-        record = trial.study._storage.get_trial(trial._trial_id)
+        record = stored_trial(trial.study, trial)
         return space_of(trial.study, record).suggest(trial)

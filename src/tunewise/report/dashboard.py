@@ -25,12 +25,12 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
-from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
 
 from tunewise import attributes
 from tunewise.errors import StudyError, UsageError
 from tunewise.history import History, TrialRecord
+from tunewise.optuna_private import FrozenStudy, id_of, id_of_study, storage_of
 from tunewise.report import report
 from tunewise.report.markdown import Writer
 from tunewise.report.texts import Cleaner
@@ -105,7 +105,7 @@ class ReadOnly(BaseStorage):
 
     def get_all_studies(self) -> list[FrozenStudy]:
         """The one study."""
-        (study,) = (copy.copy(s) for s in self._storage.get_all_studies() if s._study_id == self._study)
+        (study,) = (copy.copy(s) for s in self._storage.get_all_studies() if id_of_study(s) == self._study)
         study.study_name = self._clean(study.study_name)
         study.user_attrs = self._shown(study.user_attrs)
         study.system_attrs = self._laid_over(self._shown(study.system_attrs))
@@ -151,7 +151,7 @@ class ReadOnly(BaseStorage):
 
     def _see(self, trial: FrozenTrial) -> Seen:
         """A trial as it is shown; one that can change no more is read once."""
-        key = (trial._trial_id, trial.datetime_complete)
+        key = (id_of(trial), trial.datetime_complete)
         if key not in self._seen or not trial.state.is_finished():
             record = TrialRecord.from_optuna(readable(trial, []))
             self._seen[key] = Seen(self._masked(trial), record, note_of(record, self._write))
@@ -177,7 +177,7 @@ class ReadOnly(BaseStorage):
             link = f"[Report](/artifacts/{self._study}/{self._artifact}): who proposed what and why, and what it cost."
             added |= {"dashboard:note_ver": 1, "dashboard:note_str:0": link}
         for trial in self._storage.get_all_trials(self._study, deepcopy=False):
-            prefix = f"dashboard:{trial._trial_id}"
+            prefix = f"dashboard:{id_of(trial)}"
             if f"{prefix}:note_ver" not in known and (note := self._see(trial).note):
                 added |= {f"{prefix}:note_ver": 1, f"{prefix}:note_str:0": note}
         return {**known, **added}
@@ -278,7 +278,7 @@ def serve(
             "look at tunewise report."
         ) from None
     artifact = str(uuid4())
-    storage = ReadOnly(study._storage, study._study_id, artifact)
+    storage = ReadOnly(storage_of(study), id_of_study(study), artifact)
     app = optuna_dashboard.wsgi(storage, artifact_store=ReportStore(study, address))
     hosts = LOOPBACK if host in LOOPBACK else None
     try:
@@ -290,5 +290,5 @@ def serve(
         ) from None
     with server, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of importances that rest on few trials, for each look again
-        ready(f"http://{host}:{server.server_port}/dashboard/studies/{study._study_id}")
+        ready(f"http://{host}:{server.server_port}/dashboard/studies/{id_of_study(study)}")
         server.serve_forever()

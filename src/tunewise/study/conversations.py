@@ -17,6 +17,7 @@ from tunewise import attributes
 from tunewise.errors import UsageError
 from tunewise.llm.base import Message
 from tunewise.llm.ledger import Call
+from tunewise.optuna_private import id_of_study, storage_of
 
 if TYPE_CHECKING:
     import optuna
@@ -121,11 +122,11 @@ class Conversations:
         return turns
 
     def _attrs(self) -> Mapping[str, Any]:
-        return {} if self._study is None else self._study._storage.get_study_system_attrs(self._study._study_id)
+        return {} if self._study is None else storage_of(self._study).get_study_system_attrs(id_of_study(self._study))
 
     def _write(self, key: str, value: Any) -> None:
         if self._study is not None:
-            self._study._storage.set_study_system_attr(self._study._study_id, key, value)
+            storage_of(self._study).set_study_system_attr(id_of_study(self._study), key, value)
 
 
 def read_turn(entry: Any) -> Turn | None:

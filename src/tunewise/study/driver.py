@@ -22,6 +22,7 @@ from tunewise.evaluate import Evaluator
 from tunewise.evaluate.mailbox import FolderChannel, Mailbox, Report
 from tunewise.evaluate.run import Run, takes_run
 from tunewise.history import History, HistoryReader, TrialRecord
+from tunewise.optuna_private import id_of, storage_of, stored_trial
 from tunewise.plain import PlainDict
 from tunewise.sampler import LLMSampler
 from tunewise.secrets import mask
@@ -161,7 +162,7 @@ class Driver:
             run = Run(trial=trial.number, worker=running.worker, channel=running.mailbox)
             future = self._executor.submit(evaluated, self._evaluator, self._takes_run, configuration, run)
         except BaseException:
-            requeue(self._study, trial._trial_id)
+            requeue(self._study, id_of(trial))
             raise
         self._running[future] = running
 
@@ -180,13 +181,13 @@ class Driver:
             self._store(running, stored, value)
             if self._watch:
                 self._watch.reported(running.trial.number, stored, value)
-            frozen = copy.copy(self._study._storage.get_trial(running.trial._trial_id))
+            frozen = copy.copy(stored_trial(self._study, running.trial))
             frozen.intermediate_values = running.curve.kept  # without what an interrupted run of it left behind
             return self._pruner.prune(self._study, frozen)
 
     def _store(self, running: Running, step: int, value: float) -> None:
         # Not `trial.report`: where an interrupted trial runs again, its values take the place of the old ones.
-        self._study._storage.set_trial_intermediate_value(running.trial._trial_id, step, value)
+        storage_of(self._study).set_trial_intermediate_value(id_of(running.trial), step, value)
 
     def _finish(self, future: Future[Outcome]) -> None:
         running = self._running[future]
@@ -203,7 +204,7 @@ class Driver:
         if curve.note:
             result["note"] = curve.note
         running.trial.set_user_attr(attributes.RESULT, result)
-        tell_stored(self._study, running.trial._trial_id)
+        tell_stored(self._study, id_of(running.trial))
         del self._running[future]
         if self._watch:
             self._watch.told(self._record(running.trial), self._reader.read(self._study))
@@ -214,12 +215,12 @@ class Driver:
             future.cancel()
             with suppress(Exception):  # that of the interruption is told
                 running.mailbox.close()
-            requeue(self._study, running.trial._trial_id)
+            requeue(self._study, id_of(running.trial))
         if self._running and hasattr(self._evaluator, "close"):
             self._evaluator.close()
 
     def _record(self, trial: optuna.Trial) -> TrialRecord:
-        return TrialRecord.from_optuna(self._study._storage.get_trial(trial._trial_id))
+        return TrialRecord.from_optuna(stored_trial(self._study, trial))
 
 
 def evaluated(evaluator: Evaluator, takes: bool, configuration: Mapping[str, Value], run: Run) -> Outcome:
@@ -260,7 +261,7 @@ def tell_stored(study: optuna.Study, trial_id: int) -> bool:
     Returns:
         Whether there is a result.
     """
-    trial = study._storage.get_trial(trial_id)
+    trial = storage_of(study).get_trial(trial_id)
     match trial.user_attrs.get(attributes.RESULT):
         case {"value": int() | float() as value}:
             study.tell(trial.number, value)
@@ -271,7 +272,7 @@ def tell_stored(study: optuna.Study, trial_id: int) -> bool:
         case {"pruned": _, "last_step": int() as last}:  # an interrupted run of it went further than this one
             values = [trial.intermediate_values[last]]
             study.sampler.after_trial(study, trial, TrialState.PRUNED, values)
-            study._storage.set_trial_state_values(trial_id, TrialState.PRUNED, values)
+            storage_of(study).set_trial_state_values(trial_id, TrialState.PRUNED, values)
         case _:
             return False
     return True
@@ -283,9 +284,9 @@ def requeue(study: optuna.Study, trial_id: int) -> None:
     One that was interrupted between its result and the end is ended.
     """
     with suppress(optuna.exceptions.UpdateFinishedTrialError):  # interrupted just after it was told
-        if study._storage.get_trial(trial_id).state == TrialState.RUNNING and tell_stored(study, trial_id):
+        if storage_of(study).get_trial(trial_id).state == TrialState.RUNNING and tell_stored(study, trial_id):
             return
-        study._storage.set_trial_state_values(trial_id, state=TrialState.WAITING)
+        storage_of(study).set_trial_state_values(trial_id, state=TrialState.WAITING)
 
 
 def requeue_running(study: optuna.Study) -> None:
@@ -293,4 +294,4 @@ def requeue_running(study: optuna.Study) -> None:
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         if attributes.ASKED not in trial.user_attrs:
             logger.info("Trial %d was interrupted and is run again.", trial.number)
-            requeue(study, trial._trial_id)
+            requeue(study, id_of(trial))

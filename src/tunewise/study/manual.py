@@ -11,6 +11,7 @@ from optuna.trial import TrialState
 from tunewise import attributes
 from tunewise.errors import StudyError
 from tunewise.history import History, TrialRecord
+from tunewise.optuna_private import id_of, storage_of, stored_trial
 from tunewise.record import Result
 from tunewise.sampler import LLMSampler
 from tunewise.secrets import mask
@@ -38,10 +39,10 @@ def ask_one(storage: Storage, name: str, sampler: LLMSampler, space: SearchSpace
     try:
         configuration = space.suggest(trial)
     except BaseException:
-        requeue(study, trial._trial_id)
+        requeue(study, id_of(trial))
         raise
     trial.set_user_attr(attributes.ASKED, True)
-    record = TrialRecord.from_optuna(study._storage.get_trial(trial._trial_id))
+    record = TrialRecord.from_optuna(stored_trial(study, trial))
     proposal = record.proposal
     asked: dict[str, Any] = {"trial": trial.number, "configuration": configuration, "source": record.source}
     told = {"reason": proposal.reason, "fallback": proposal.fallback, "repairs": list(proposal.repairs)}
@@ -84,9 +85,9 @@ def tell_one(study: optuna.Study, report: object) -> dict[str, Any]:
         raise StudyError(
             f"Trial {number} was not asked for: tunewise tune evaluates it, or will when it goes on. Ask for one first."
         )
-    trial_id = trials[number]._trial_id
+    trial_id = id_of(trials[number])
     if "error" in report:
-        study._storage.set_trial_user_attr(
+        storage_of(study).set_trial_user_attr(
             trial_id, attributes.RESULT, Result(error=mask(str(report["error"]))).to_dict()
         )
         study.tell(number, state=TrialState.FAIL)

@@ -12,10 +12,9 @@ from typing import Any, BinaryIO
 import optuna
 from filelock import FileLock, Timeout
 from optuna.storages.journal import JournalFileBackend, JournalStorage
-from optuna.storages.journal._file import BaseJournalFileLock, get_lock_file
-from optuna.storages.journal._storage import JournalOperation
 
 from tunewise.errors import StudyError
+from tunewise.optuna_private import BaseJournalFileLock, JournalOperation, get_lock_file
 from tunewise.secrets import remember_address
 
 __all__ = ["SafeJournalBackend", "may_exist", "only_driver", "open_storage", "open_study"]

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from tunewise import attributes
 from tunewise.llm.ledger import Call
 from tunewise.objectives import Objective, objectives_of
+from tunewise.optuna_private import id_of_study, storage_of
 from tunewise.record import Proposal, Result
 
 __all__ = ["Validated", "calls_of", "readable", "validate", "validated_call"]
@@ -100,7 +101,7 @@ def validate(study: optuna.Study) -> Validated:
     task: Mapping[str, Any] = about.get("task", {})
     objectives = objectives_of(study, task.get("metric", "value"))
     trials = tuple(readable(trial, notes) for trial in study.get_trials(deepcopy=False))
-    entries = study._storage.get_study_system_attrs(study._study_id)
+    entries = storage_of(study).get_study_system_attrs(id_of_study(study))
     keys = sorted(key for key in entries if key.startswith(attributes.CHAT_CALL))
     chats = tuple(call for key in keys if (call := validated_call(entries[key], key, notes, "a conversation")))
     keys = [key for key in study.user_attrs if key.startswith(attributes.PROGRAM)]

@@ -1,0 +1,50 @@
+"""The one home of names that Optuna does not promise to keep. `pyproject.toml` holds it below the next major version.
+
+Whoever needs another one of them adds it here, so that a new version of Optuna is looked at in one place.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from optuna.samplers._base import _process_constraints_after_trial as process_constraints
+from optuna.storages.journal._file import BaseJournalFileLock, get_lock_file
+from optuna.storages.journal._storage import JournalOperation
+from optuna.study._frozen import FrozenStudy
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.storages import BaseStorage
+    from optuna.trial import FrozenTrial
+
+__all__ = [
+    "BaseJournalFileLock",
+    "FrozenStudy",
+    "JournalOperation",
+    "get_lock_file",
+    "id_of",
+    "id_of_study",
+    "process_constraints",
+    "storage_of",
+    "stored_trial",
+]
+
+
+def storage_of(study: optuna.Study) -> BaseStorage:
+    """Where a study is kept."""
+    return study._storage
+
+
+def id_of_study(study: optuna.Study | FrozenStudy) -> int:
+    """What a study is called in its storage; its name is for people."""
+    return study._study_id
+
+
+def id_of(trial: optuna.Trial | FrozenTrial) -> int:
+    """What a trial is called in its storage; its number counts within its study."""
+    return trial._trial_id
+
+
+def stored_trial(study: optuna.Study, trial: optuna.Trial | FrozenTrial) -> FrozenTrial:
+    """A trial as it is stored now."""
+    return study._storage.get_trial(trial._trial_id)

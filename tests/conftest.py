@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 
 from support.waiting import Leap
-from support.whole_paths import InProcess
+from support.whole_paths import InProcess, end_started
 from tunewise import secrets
 
 hypothesis.settings.register_profile("tunewise", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -26,6 +26,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def no_secret_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
     """What one test hands over as a secret is none in the next."""
     monkeypatch.setattr(secrets, "remembered", set())
+
+
+@pytest.fixture(autouse=True)
+def no_process_is_left() -> Iterator[None]:
+    """A test that fails leaves nothing that lets others fail."""
+    yield
+    end_started()
 
 
 @pytest.fixture

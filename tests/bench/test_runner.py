@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import time
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from support.waiting import PATIENCE_S, until, until_gone
 from support.whole_paths import InProcess, assert_paragraph, start
 from tunewise.bench.methods import METHODS, Setting, choose
 from tunewise.bench.problems import get as find_problem
@@ -161,23 +161,19 @@ def test_kill_in_the_middle_of_two_processes(tmp_path: Path) -> None:
     words += ["--pool", "20", "--jobs", "2", "-q", "--records"]
     file = tmp_path / "killed.jsonl"
     process = start(*words, file)
-    deadline = time.monotonic() + 40
-    while not (file.exists() and file.stat().st_size > 3000) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: file.exists() and file.stat().st_size > 3000)
     children = children_of(process.pid)
     process.kill()
     process.communicate()
     part = read_runs([file])
     assert 0 < len(part) < 14
     assert children
-    while any(map(alive, children)) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not any(map(alive, children))  # workers end with a parent that could not say goodbye
+    until_gone(*children)  # workers end with a parent that could not say goodbye
 
     with file.open("a") as torn:
         torn.write('{"v":1,"problem":"bra')
     again = start(*words, file)
-    out, err = again.communicate(timeout=60)
+    out, err = again.communicate(timeout=PATIENCE_S)
     assert again.returncode == 0, (out, err)
     whole = run(
         [BRANIN, ACKLEY],

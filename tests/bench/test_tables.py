@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 
 from support.synthetic import write_csv
+from support.waiting import until
 from tunewise.bench import problems
 from tunewise.bench.problems import grids, tabulate
 from tunewise.bench.problems.datasets import DATASETS, DataSet, load_split
@@ -170,17 +170,12 @@ def test_workers_end_when_their_parent_is_killed(small: Path) -> None:
     command = f"{sys.executable} -m tunewise.bench.problems.tabulate lr --datasets car --jobs 1".split()
     command += ["--data-dir", str(small), "--records", str(records)]
     process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 30
-    while not (records / "lr.jsonl").exists() or (records / "lr.jsonl").read_text().count("\n") < 3:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: (records / "lr.jsonl").exists() and (records / "lr.jsonl").read_text().count("\n") >= 3)
     with pytest.raises(StudyError, match="Another process computes tables"):
         tabulate.tabulate(["svm"], records, data_dir=small)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    while alive(process.pid):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: not alive(process.pid))
     kept = list(tabulate.read_records(records / "lr.jsonl"))
     assert len({record["index"] for record in kept}) == len(kept) >= 3
 

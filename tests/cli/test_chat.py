@@ -22,6 +22,7 @@ import pytest
 import yaml
 
 from support.talks import RESULTS, SPACE, TASK, study
+from support.waiting import PATIENCE_S
 from support.whole_paths import InProcess, Ran, assert_paragraph, command
 from tunewise import attributes
 from tunewise.assistant import conversation
@@ -57,7 +58,7 @@ class Session:
         self.screen = ""
         self._seen = 0
 
-    def see(self, text: str, *, within_s: float = 60.0) -> None:
+    def see(self, text: str, *, within_s: float = PATIENCE_S) -> None:
         """Wait until a text appears behind what was seen before."""
         until = time.monotonic() + within_s
         while text not in self.screen[self._seen :]:
@@ -81,7 +82,7 @@ class Session:
         with suppress(OSError):
             while data := os.read(self._terminal, 65536):
                 self.screen += data.decode(errors="replace")
-        return self._process.wait(30)
+        return self._process.wait(PATIENCE_S)
 
     def close(self) -> None:
         """Leave nothing behind."""

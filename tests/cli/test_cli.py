@@ -7,7 +7,6 @@ import math
 import re
 import signal
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import optuna
 import pytest
 import yaml
 
+from support.waiting import PATIENCE_S, until
 from support.whole_paths import (
     OBJECTIVE,
     SPACE,
@@ -376,12 +376,10 @@ def test_what_tune_evaluates_is_not_told(tmp_path: Path, cli: InProcess) -> None
         tmp_path, objective=wait.replace("'go'", repr(str(tmp_path / "go"))), proposer="random", trials=1
     )
     process = start("tune", file, "-q")
-    deadline = time.monotonic() + 20
-    while "running" not in cli("show", file).out:
-        assert time.monotonic() < deadline
+    until(lambda: "running" in cli("show", file).out)
     assert_paragraph(cli("tell", file, "--trial", 0, "--value", 2), 2, "Trial 0 was not asked for")
     (tmp_path / "go").touch()
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, err
     assert strictly(cli("show", file, "--json").out)["best"]["value"] == 1.0
 
@@ -451,10 +449,9 @@ def test_ctrl_c_while_a_model_is_asked(tmp_path: Path) -> None:
     with FaultServer([hang()], then=answering()) as server:
         file = write_study(tmp_path, objective=OBJECTIVE, model={"name": "slow", "base_url": server.base_url})
         process = start("ask", file)
-        while not server.received:
-            time.sleep(0.01)
+        until(lambda: server.received)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 130
         assert "Traceback" not in err
         again = run("ask", file)

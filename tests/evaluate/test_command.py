@@ -280,6 +280,25 @@ def test_ctrl_c_ends_the_program(tmp_path: Path) -> None:
     until_gone(int((tmp_path / "pid").read_text()))
 
 
+def test_a_driver_that_is_killed_while_a_program_starts_leaves_none(tmp_path: Path) -> None:
+    """Killed between the start of the program and the moment when its number could be told."""
+    script = """
+import os, signal, subprocess
+from tunewise.evaluate.command import CommandEvaluator
+class Killed(subprocess.Popen):
+    def __init__(self, words, **options):
+        super().__init__(words, **options)
+        if words[0] == "sh":
+            while not os.path.exists("pid"): pass
+            os.kill(os.getpid(), signal.SIGKILL)
+subprocess.Popen = Killed
+CommandEvaluator(["sh", "-c", "echo $$ > new; mv new pid; sleep 600"]).evaluate({})
+"""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    assert subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=environment, check=False).returncode == -9
+    until_gone(int(written(tmp_path / "pid")))
+
+
 def test_misuse_names_the_way_out(tmp_path: Path) -> None:
     (tmp_path / "script").write_text("no first line")
     (tmp_path / "script").chmod(0o755)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from support.waiting import PATIENCE_S
 from tunewise.errors import ContextLimitExceeded, ModelUnusable, UsageError
 from tunewise.llm.base import ChatModel, ChatRequest, Message
 from tunewise.llm.embedded import EmbeddedModel, find_weights
@@ -118,7 +119,9 @@ from tunewise.llm.embedded import EmbeddedModel
 model = EmbeddedModel(context_tokens=512)
 model.complete(ChatRequest(messages=(Message("user", "hi"),), max_output_tokens=2))
 """
-    done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, timeout=PATIENCE_S
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
@@ -162,6 +165,6 @@ def test_the_estimate_of_tokens_is_never_far_below_and_seldom_far_above(model: E
         data=json.dumps({"content": PROMPTS[name]}).encode(),
         headers={"content-type": "application/json", "authorization": f"Bearer {model._key}"},
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
         truth = len(json.load(answer)["tokens"])
     assert 0.95 * truth <= estimate_tokens(PROMPTS[name]) <= 1.3 * truth

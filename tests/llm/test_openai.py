@@ -54,7 +54,7 @@ def start() -> Iterator[Callable[..., tuple[FaultServer, OpenAIModel]]]:
         *behaviours: Behaviour, api_key: str | None = None, **options: Any
     ) -> tuple[FaultServer, OpenAIModel]:
         server = FaultServer(behaviours, api_key=api_key).__enter__()
-        model = OpenAIModel("test-model", base_url=server.base_url, **{"max_retries": 0, "timeout_s": 5.0} | options)
+        model = OpenAIModel("test-model", base_url=server.base_url, **{"max_retries": 0, "timeout_s": 60.0} | options)
         opened.append((server, model))
         return server, model
 

@@ -57,7 +57,7 @@ class Start:
 
     def __call__(self, *behaviours: Behaviour) -> tuple[FaultServer, OpenAIModel]:
         server = self._stack.enter_context(FaultServer(behaviours))
-        model = OpenAIModel("test-model", base_url=server.base_url, max_retries=0, timeout_s=2.0)
+        model = OpenAIModel("test-model", base_url=server.base_url, max_retries=0, timeout_s=60.0)
         self._stack.callback(model.close)
         return server, model
 

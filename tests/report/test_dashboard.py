@@ -6,7 +6,6 @@ import json
 import signal
 import socket
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import optuna
 import pytest
 from optuna.trial import create_trial
 
+from support.waiting import PATIENCE_S, until, written
 from support.whole_paths import InProcess, assert_paragraph, start
 from tunewise import attributes
 from tunewise.study.storage import open_storage
@@ -54,7 +54,7 @@ def served(journal: Path, **env: str) -> Iterator[str]:
         assert process.stdout is not None
         yield process.stdout.readline().strip()
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=PATIENCE_S)
         assert (process.returncode, errors) == (0, "")
     finally:
         process.kill()
@@ -65,7 +65,7 @@ def fetch(address: str, method: str = "GET", **headers: str) -> tuple[int, str]:
     """Status and text."""
     request = urllib.request.Request(address, method=method, headers=headers)
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -101,10 +101,8 @@ def test_a_trial_that_comes_later_has_its_note(journal: Path) -> None:
         assert len(json.loads(fetch(f"{root}/api/{path}")[1])["trials"]) == 4
         study = optuna.load_study(study_name=None, storage=open_storage(journal))
         study.ask().set_user_attr(attributes.PROPOSAL, {"source": "repair", "repairs": ["x was 2"]})
-        ends = time.monotonic() + 20
-        while len(trials := json.loads(fetch(f"{root}/api/{path}")[1])["trials"]) < 5:
-            assert time.monotonic() < ends
-            time.sleep(0.2)
+        until(lambda: len(json.loads(fetch(f"{root}/api/{path}")[1])["trials"]) == 5)
+        trials = json.loads(fetch(f"{root}/api/{path}")[1])["trials"]
         assert trials[4]["note"]["body"] == "Proposed by **repair**\n\nrepaired: x was 2"
 
 
@@ -208,6 +206,6 @@ def test_a_page_is_opened_unless_forbidden(journal: Path, tmp_path: Path) -> Non
     page = process.stdout.readline().strip()
     fetch(page)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=20)
+    process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
-    assert log.read_text() == page
+    assert written(log) == page

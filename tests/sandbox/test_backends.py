@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -19,6 +18,7 @@ import pytest
 
 from support.backends import BACKENDS
 from support.hostile_witness import backends
+from support.waiting import until
 from tunewise.errors import SandboxUnavailable, UsageError
 from tunewise.sandbox import kernel, probe
 from tunewise.sandbox.base import Limits, Sandbox
@@ -189,7 +189,7 @@ def test_a_warm_process_that_dies_is_replaced() -> None:
         assert zygote.run("respond(1)").result == 1
         (second,) = nurseries()
         threading.Timer(0.3, os.kill, (second, signal.SIGKILL)).start()
-        outcome = zygote.run("import time\ntime.sleep(20)")
+        outcome = zygote.run("import time\ntime.sleep(600)")
         assert outcome.error == "The warm process ended in the middle of the run."
         assert zygote.run("respond(2)").result == 2
     assert nurseries() == []
@@ -227,7 +227,7 @@ import sys, threading
 from support.hostile_witness import backends
 sandbox = backends()[sys.argv[1]]()
 print("ready", flush=True)
-sandbox.run("import time\\ntime.sleep(60)")
+sandbox.run("import time\\ntime.sleep(600)")
 """
 
 
@@ -243,15 +243,10 @@ def test_a_program_ends_with_whoever_started_it(backend: str) -> None:
         )
         assert owner.stdout is not None
         owner.stdout.readline()
-        waited = time.monotonic() + 20
-        while not working_in(place) and time.monotonic() < waited:
-            time.sleep(0.05)
-        assert working_in(place)
+        until(lambda: working_in(place))
         owner.kill()
         owner.communicate()
-        while working_in(place) and time.monotonic() < waited:
-            time.sleep(0.05)
-        assert working_in(place) == []
+        until(lambda: not working_in(place))
 
 
 def working_in(place: str) -> list[str]:

@@ -7,7 +7,6 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import optuna
 import pytest
 
+from support.waiting import PATIENCE_S, until, until_gone
 from support.whole_paths import InProcess, Ran, answering, assert_paragraph, command, run, space, start, write_study
 from tunewise import attributes
 from tunewise.errors import StudyError
@@ -47,22 +47,6 @@ def logged(folder: Path, word: str) -> list[int]:
 
 def lines_of(path: Path) -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
-
-
-def await_(condition: Callable[[], bool], *, seconds: float = 20.0) -> None:
-    """Wait until it holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
-def ended(pid: int) -> bool:
-    """Whether a process is no more, or a zombie that nobody has waited for."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
 
 
 def kept(folder: Path) -> dict[int, TrialRecord]:
@@ -105,7 +89,7 @@ def test_thirty_trials_survive_ten_kills(tmp_path: Path) -> None:
         for _ in range(10):
             seen = len(server.received)
             process = fork("tune", str(file), "-q")
-            await_(lambda seen=seen: len(server.received) > seen)  # type: ignore[misc]
+            until(lambda seen=seen: len(server.received) > seen)  # type: ignore[misc]
             time.sleep(rng.uniform(0, 0.1))
             process.kill()
             process.join()
@@ -147,12 +131,12 @@ def test_a_driver_that_was_killed_leaves_no_workers(storage: str, tmp_path: Path
         trials=4,
         workers=2,
     )
-    process = start("tune", file, "-q", PAUSE="0.7")
-    await_(lambda: len(logged(tmp_path, "start")) == 2)
+    process = start("tune", file, "-q", PAUSE="600")
+    until(lambda: len(logged(tmp_path, "start")) == 2)
     process.kill()
     process.communicate()
     workers = [int(line.split()[2]) for line in lines_of(tmp_path / "log")]
-    await_(lambda: all(map(ended, workers)))
+    until_gone(*workers)
     where = storage if "://" in storage else tmp_path / storage
     began = {trial.number: trial.configuration for trial in History.from_study(open_study(where))}
     last = run("tune", file, "-q", PAUSE="0")
@@ -163,14 +147,14 @@ def test_a_driver_that_was_killed_leaves_no_workers(storage: str, tmp_path: Path
 
 
 def test_a_driver_that_was_killed_leaves_no_programs(tmp_path: Path) -> None:
-    words = ["sh", "-c", f"echo start 0 $$ >> {tmp_path}/log; sleep 60; echo {{n?}}"]
+    words = ["sh", "-c", f"echo start 0 $$ >> {tmp_path}/log; sleep 600; echo {{n?}}"]
     file = write_study(tmp_path, evaluate={"command": words}, proposer="random", trials=4, workers=2)
     process = start("tune", file, "-q")
-    await_(lambda: len(lines_of(tmp_path / "log")) == 2)
+    until(lambda: len(lines_of(tmp_path / "log")) == 2)
     process.kill()
     process.communicate()
     programs = [int(line.split()[2]) for line in lines_of(tmp_path / "log")]
-    await_(lambda: all(map(ended, programs)))
+    until_gone(*programs)
 
 
 PROGRAM = """
@@ -204,16 +188,16 @@ def test_an_interrupted_trial_goes_back_to_the_queue(
             model={"name": "interrupted", "base_url": server.base_url},
             **parts,
         )
-        process = start("tune", file, PAUSE="60")
-        await_(lambda: 3 in logged(tmp_path, "child" if how == "command" else "start"))
-        await_(lambda: all(kept(tmp_path)[k].state == "finished" for k in range(2)))
+        process = start("tune", file, PAUSE="600")
+        until(lambda: 3 in logged(tmp_path, "child" if how == "command" else "start"))
+        until(lambda: all(kept(tmp_path)[k].state == "finished" for k in range(2)))
         process.send_signal(number)
-        out, err = process.communicate(timeout=30)  # the objective would pause for longer
+        out, err = process.communicate(timeout=PATIENCE_S)  # the objective would pause for longer
         assert process.returncode == 130, Ran(process.returncode, out, err)
         assert "Interrupted. All finished trials are in" in err
         assert "Traceback" not in err
         pids = [int(line.split()[2]) for line in lines_of(tmp_path / "log")]
-        await_(lambda: all(map(ended, pids)), seconds=5)
+        until_gone(*pids)
 
         before = kept(tmp_path)
         assert [before[k].state for k in range(2)] == ["finished"] * 2
@@ -250,13 +234,13 @@ def test_an_interruption_while_a_result_is_stored_loses_nothing() -> None:
 def test_two_drivers_on_one_file(storage: str, tmp_path: Path, cli: InProcess) -> None:
     file = write_study(
         tmp_path,
-        objective=LOGGING.replace("PAUSE(configuration)", "60"),
+        objective=LOGGING.replace("PAUSE(configuration)", "600"),
         proposer="random",
         trials=2,
         storage=storage.format(tmp_path),
     )
     first = start("tune", file, "-q")
-    await_(lambda: bool(logged(tmp_path, "start")))
+    until(lambda: bool(logged(tmp_path, "start")))
     assert_paragraph(cli("tune", file, "-q"), 2, "Another process is running the study", "study.")
     assert cli("show", file).code == 0  # reading is allowed
     first.terminate()
@@ -322,7 +306,7 @@ def run_words(words: list[str], environment: dict[str, str]) -> Ran:
     """Run a command line to its end."""
     import subprocess
 
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     return Ran(done.returncode, done.stdout, done.stderr)
 
 

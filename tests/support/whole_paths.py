@@ -14,9 +14,11 @@ import pytest
 import yaml
 
 import tunewise.cli
+from support.waiting import PATIENCE_S
 from tunewise.space import SearchSpace
 from tunewise.testing.server import Behaviour, Exchange, Received, reply
 
+STARTED: list[subprocess.Popen[str]] = []
 SRC = Path(tunewise.cli.__file__).parents[2]
 SPACE = {"C": {"type": "float", "low": 0.01, "high": 100.0, "log": True}, "n": {"type": "int", "low": 1, "high": 60}}
 
@@ -91,15 +93,23 @@ def run(*arguments: object, given: str = "", cwd: Path | None = None, **env: str
     """`tunewise` in a process of its own."""
     words, environment = command(*arguments, **env)
     done = subprocess.run(
-        words, env=environment, input=given, capture_output=True, text=True, timeout=60, cwd=cwd, check=False
+        words, env=environment, input=given, capture_output=True, text=True, timeout=PATIENCE_S, cwd=cwd, check=False
     )
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
 def start(*arguments: object, **env: str) -> subprocess.Popen[str]:
-    """The same, without waiting for it."""
+    """The same, without waiting for it; it ends with the test at the latest, whatever becomes of that."""
     words, environment = command(*arguments, **env)
-    return subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    STARTED.append(subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+    return STARTED[-1]
+
+
+def end_started() -> None:
+    """End what was started, and close its pipes."""
+    while STARTED:
+        with STARTED.pop() as process:
+            process.kill()
 
 
 class InProcess:

@@ -5,6 +5,7 @@ import urllib.request
 
 import pytest
 
+from support.waiting import PATIENCE_S
 from tunewise.errors import ContextLimitExceeded, ModelError, ModelUnavailable, ModelUnusable
 from tunewise.llm import Call, ChatRequest, Ledger, Message, OpenAIModel
 from tunewise.testing.server import (
@@ -55,7 +56,7 @@ SCRIPT: list[tuple[list[Behaviour], str | type[ModelError]]] = [
 def test_thirty_calls_with_every_fault_are_all_accounted_for() -> None:
     calls: list[Call] = []
     with FaultServer([played for behaviours, _ in SCRIPT for played in behaviours]) as server:
-        model = OpenAIModel("every-fault", base_url=server.base_url, timeout_s=0.3, max_retries=1)
+        model = OpenAIModel("every-fault", base_url=server.base_url, timeout_s=3.0, max_retries=1)
         ledger = Ledger(model)
         for _, expected in SCRIPT:
             if isinstance(expected, str):
@@ -86,6 +87,6 @@ def test_other_paths_and_wrong_keys_are_refused() -> None:
     with FaultServer([GOOD], api_key="right") as server:
         for path, code in (("/models", 401), ("/other", 404)):
             with pytest.raises(urllib.error.HTTPError, match=str(code)) as caught:
-                urllib.request.urlopen(server.base_url + path, timeout=5)
+                urllib.request.urlopen(server.base_url + path, timeout=PATIENCE_S)
             caught.value.close()
         assert server.received == []

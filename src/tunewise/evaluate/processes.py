@@ -5,20 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from tunewise.evaluate.watchdog import Watchdog
+from tunewise.evaluate.watchdog import MARK, Watchdog, end_marked, signal_marked
 
 __all__ = ["ProcessTree", "describe_exit"]
-
-MARK = "TUNEWISE_PROCESS"
 
 watchdog = Watchdog()
 
@@ -50,14 +46,18 @@ class ProcessTree:
         mark = uuid.uuid4().hex
         environment = dict(os.environ if env is None else env) | {MARK: mark}
         watchdog.wake()
+        watchdog.begins(mark)  # before there is anything that could be left
         try:
             root = subprocess.Popen(command, env=environment, start_new_session=True, **options)  # noqa: S603
         except KeyboardInterrupt:  # the program may run already, and nobody was told its number
-            end_marked(mark)
+            end_marked([mark])
+            raise
+        except BaseException:
+            watchdog.ends(mark)
             raise
         tree = cls(root, mark)
         try:
-            watchdog.begins(tree.root.pid)
+            watchdog.begins(str(root.pid))
         except BaseException:  # Ctrl-C at this very moment
             tree.end()
             raise
@@ -69,7 +69,7 @@ class ProcessTree:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.root.pid, number)
             found = self.root.poll() is None
-        return signal_marked(self.mark, number) or found
+        return signal_marked([self.mark], number) or found
 
     def end(self, *, grace_s: float = 0.0) -> None:
         """End all of it: politely first when there is a grace, then without asking. Returns when nothing is left."""
@@ -82,38 +82,8 @@ class ProcessTree:
                 break
             time.sleep(0.01)
         self.root.wait()
-        watchdog.ends(self.root.pid)
-
-
-def end_marked(mark: str, *, within_s: float = 0.3) -> None:
-    """Kill whatever bears a mark, or will within this time: a new process bears it from its exec on."""
-    deadline = time.monotonic() + within_s
-    while time.monotonic() < deadline:
-        signal_marked(mark, signal.SIGKILL)
-        time.sleep(0.02)
-
-
-def signal_marked(mark: str, number: int) -> bool:
-    """Send a signal to each living process that bears a mark; whether there was one."""
-    found = False
-    for pid in pids_with(f"{MARK}={mark}".encode()):
-        with suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, number)
-            found = True
-    return found
-
-
-def pids_with(mark: bytes) -> list[int]:
-    """Processes whose environment holds the mark; none where there is no /proc. Zombies have no environment."""
-    if sys.platform != "linux":
-        return []
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdecimal():
-            with suppress(OSError):  # ended meanwhile, or another user's
-                if mark in (folder / "environ").read_bytes().split(b"\0"):
-                    found.append(int(folder.name))
-    return found
+        watchdog.ends(str(self.root.pid))
+        watchdog.ends(self.mark)
 
 
 def describe_exit(code: int) -> str:

@@ -179,6 +179,11 @@ class LLMSampler(BaseSampler):
         }
 
     @property
+    def ledger(self) -> Ledger:
+        """Who is billed for the calls."""
+        return self._account.ledger
+
+    @property
     def totals(self) -> Totals:
         """What the study's calls took, as far as this process has seen."""
         return self._account.ledger.totals

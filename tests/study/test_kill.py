@@ -68,7 +68,7 @@ SLOW = ["openai.resources.chat", "genai_prices", "rich.table", "jinja2", "tunewi
 def fork(*arguments: str) -> BaseProcess:
     """`tunewise` in a process of its own, which a server forks that has already imported what takes long."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([f"tunewise.{name}" for name in ("cli", "study.file", "study.progress")] + SLOW)
+    context.set_forkserver_preload([f"tunewise.{name}" for name in ("cli", "study.file", "cli.progress")] + SLOW)
     code = f"import sys, tunewise.cli; sys.argv = {['tunewise', *arguments]}; tunewise.cli.main()"
     process = context.Process(target=exec, args=(code,))  # a function of this module would have pytest imported
     process.start()

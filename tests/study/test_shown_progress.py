@@ -8,7 +8,7 @@ from rich.console import Console
 
 from tunewise.history import History, TrialRecord
 from tunewise.llm.ledger import Totals
-from tunewise.study.progress import Progress
+from tunewise.cli.progress import Progress
 
 
 def told(*trials: tuple[float, float]) -> str:

@@ -20,10 +20,9 @@ from tunewise.cli.options import (
     RecordOption,
     ReplayOption,
 )
+from tunewise.cli.terminal import PlainOption, VerboseOption
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from tunewise.llm.base import ChatModel
 
 
@@ -79,6 +78,8 @@ def generate(
         bool, typer.Option("--unsafe-no-sandbox", help="Run the model's code with all your rights.")
     ] = False,
     quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    plain: PlainOption = False,
 ) -> None:
     """Have a language model write models for a table, tune them, and score them on rows that they never see.
 
@@ -93,8 +94,7 @@ def generate(
     """
     from tunewise.cli.export import write
     from tunewise.cli.options import quiet_optuna
-    from tunewise.cli.running import running, taped
-    from tunewise.cli.show import print_summary, programs_of
+    from tunewise.cli.running import Screen, running, taped
     from tunewise.codegen.data import Recipe, load_dataset
     from tunewise.codegen.generate import Generation
     from tunewise.codegen.runtime import sandbox_for
@@ -103,7 +103,6 @@ def generate(
     from tunewise.llm.resolve import closing
     from tunewise.sandbox.base import Limits
     from tunewise.study.storage import open_study
-    from tunewise.study.stored import StoredStudy
 
     quiet_optuna()
     chat_model = taped(lambda: connect(model, base_url, api_key_env), record=record, replay=replay)
@@ -115,10 +114,6 @@ def generate(
     options = Options(
         tuner=proposer.value if proposer else "auto", patience=patience, reasoning=bool(reasoning), seed=seed
     )
-
-    def result(out: Console) -> None:
-        study = open_study(address, name)
-        print_summary(out, StoredStudy.read(study), programs_of(study))
 
     with sandbox_for(contract.value, unsafe=unsafe_no_sandbox) as sandbox, closing(chat_model):
         generation = Generation(
@@ -134,13 +129,14 @@ def generate(
             caps=Caps(max_calls=max_calls, max_tokens=max_tokens, max_usd=max_usd),
         )
         screen = running(
-            address,
+            Screen(quiet=quiet, plain=plain, verbose=verbose),
+            address=address,
+            name=name,
+            task=generation.task,
+            samples={},
             trials=trials,
-            metric=generation.task.metric,
-            totals=lambda: generation.sampler.totals,
             model=chat_model,
-            quiet=quiet,
-            result=result,
+            ledger=generation.sampler.ledger,
         )
         with screen as watch:
             generation.run(storage=address, name=name, watch=watch)

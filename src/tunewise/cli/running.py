@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import typer
-from rich.console import Console
 
 from tunewise.cli.signals import terminate_as_interrupt
 from tunewise.errors import BudgetReached, ModelError, UsageError
 from tunewise.log import hushed
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tunewise.cli.progress import Progress
+    from tunewise.history import History
     from tunewise.llm.base import ChatModel
-    from tunewise.llm.ledger import Totals
-    from tunewise.study.progress import Progress
+    from tunewise.llm.ledger import Ledger
+    from tunewise.space import Value
+    from tunewise.task import Direction, Task
 
 M = TypeVar("M", bound="ChatModel | None")
 
@@ -38,46 +43,103 @@ def taped(connect: Callable[[], M], *, record: Path | None, replay: Path | None)
     return model if model is None or record is None else RecordingModel(model, record)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Screen:
+    """How a run is shown.
+
+    Attributes:
+        quiet: No progress, only the result.
+        plain: No colours, nothing that moves.
+        verbose: All that is known of a trial.
+    """
+
+    quiet: bool = False
+    plain: bool = False
+    verbose: bool = False
+
+
 @contextmanager
 def running(
-    address: str,
+    screen: Screen,
     *,
+    address: str,
+    name: str,
+    task: Task,
+    samples: Mapping[str, Sequence[Value]],
     trials: int,
-    metric: str,
-    totals: Callable[[], Totals],
+    workers: int = 1,
     model: ChatModel | None,
-    quiet: bool,
-    result: Callable[[Console], None],
+    ledger: Ledger,
 ) -> Iterator[Progress | None]:
     """The screen around a run: progress while it lasts, then the result, also of one that a budget or a model ended.
 
     Args:
+        screen: How it is shown.
         address: Where the study is kept.
-        trials: How many it is to have.
-        metric: Name of what the objective returns.
-        totals: Says what the calls have taken so far.
+        name: Its name there.
+        task: What is tuned.
+        samples: Values of each hyperparameter, by which columns are made.
+        trials: How many the study is to have.
+        workers: How many run at a time.
         model: Who is asked; somebody who types at this terminal is left in peace.
-        quiet: No progress.
-        result: Prints what stands.
+        ledger: What the calls take.
 
     Yields:
         Who is to be told of the trials.
     """
+    from tunewise.cli.progress import Progress, Waiting
+    from tunewise.cli.terminal import console
+    from tunewise.cli.trial_table import Columns
     from tunewise.llm.manual import ManualModel
-    from tunewise.study.progress import Progress
+    from tunewise.objectives import Objective
 
-    console, out = Console(stderr=True, highlight=False), Console(highlight=False)
-    progress = Progress(console, trials, metric, totals, spinner=not isinstance(model, ManualModel))
-    with terminate_as_interrupt(), nullcontext() if quiet else hushed(), progress:
+    errors, out = console(errors=True, plain=screen.plain), console(plain=screen.plain)
+    objective = Objective(task.metric, task.direction or "minimize")
+    progress = Progress(
+        errors,
+        Columns.fit([objective], samples, errors.width),
+        trials,
+        Waiting(model=model.name if model else "", asked=lambda: ledger.is_waiting, totals=lambda: ledger.totals),
+        workers=workers,
+        spinner=not isinstance(model, ManualModel),
+        verbose=screen.verbose,
+    )
+    with terminate_as_interrupt(), nullcontext() if screen.quiet else hushed(), progress:
         try:
-            yield None if quiet else progress
+            if not screen.quiet:
+                progress.begin(history_so_far(address, name, objective.direction))
+            yield None if screen.quiet else progress
         except KeyboardInterrupt:
             progress.stop()
-            console.print(f"\nInterrupted. All finished trials are in {address}; the same command goes on.")
+            errors.print(f"\nInterrupted. All finished trials are in {address}; the same command goes on.")
             raise typer.Exit(130) from None
         except (BudgetReached, ModelError):
             progress.stop()
-            result(out)
+            print_closing(out, address, name)
             raise
-    result(out)
-    out.print(f"\nStudy kept in {address}", style="dim", soft_wrap=True)
+    print_closing(out, address, name)
+
+
+def history_so_far(address: str, name: str, direction: Direction) -> History:
+    """The trials of a study that is gone on with; none of one that begins."""
+    from tunewise.errors import StudyError
+    from tunewise.history import History
+    from tunewise.study.storage import open_study
+
+    try:
+        return History.from_study(open_study(address, name))
+    except (StudyError, UsageError):
+        return History(direction=direction)
+
+
+def print_closing(out: Console, address: str, name: str) -> None:
+    """What the study amounts to."""
+    from tunewise.cli.closing import closing_lines
+    from tunewise.cli.show import print_lines, told_programs
+    from tunewise.report.records import tree_of
+    from tunewise.study.storage import open_study
+    from tunewise.study.stored import StoredStudy
+
+    stored = StoredStudy.read(open_study(address, name))
+    out.print()
+    print_lines(out, [*told_programs(tree_of(stored)), *closing_lines(stored, address)])

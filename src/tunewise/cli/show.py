@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,28 +10,28 @@ import typer
 
 from tunewise import attributes
 from tunewise.cli.options import NameOption, StudyArgument
+from tunewise.cli.terminal import PlainOption, VerboseOption
 
 if TYPE_CHECKING:
     import optuna
     from rich.console import Console
 
+    from tunewise.cli.trial_table import Columns
     from tunewise.codegen.tree import Tree
-    from tunewise.history import TrialRecord
     from tunewise.study.stored import StoredStudy
 
-
 MIN_WIDTH = 60
-"""Columns below which rich would leave out the configuration; a narrower terminal wraps lines itself."""
-MAX_NOTES = 5
-"""Sentences about what could not be read."""
+"""Columns of the table at least; a narrower terminal wraps lines itself."""
 
 
 def show(
     study: StudyArgument,
     name: NameOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Everything, for programs.")] = False,
+    verbose: VerboseOption = False,
+    plain: PlainOption = False,
 ) -> None:
-    """Show a study: trials with source, reason and value; tokens and cost; the best against the default.
+    """Show a study: its trials, best first, who proposed each and why; the best against the default; what it cost.
 
     **Examples**
 
@@ -38,9 +39,8 @@ def show(
 
     - `tunewise show study.journal --json | jq .best`
     """
-    from rich.console import Console
-
     from tunewise.cli.options import find
+    from tunewise.cli.terminal import console
     from tunewise.study.stored import StoredStudy
 
     found = find(study, name)
@@ -51,7 +51,7 @@ def show(
         more = {"programs": [asdict(program) for program in programs.programs]} if programs else {}
         typer.echo(json.dumps(stored.to_dict() | more, indent=2))
     else:
-        print_summary(Console(highlight=False), stored, programs)
+        print_study(console(plain=plain), stored, programs, verbose=verbose)
 
 
 def programs_of(study: optuna.Study) -> Tree | None:
@@ -63,38 +63,63 @@ def programs_of(study: optuna.Study) -> Tree | None:
     return Tree.from_study(study)
 
 
-def print_summary(console: Console, stored: StoredStudy, programs: Tree | None = None) -> None:
+def print_study(screen: Console, stored: StoredStudy, programs: Tree | None = None, *, verbose: bool = False) -> None:
     """The table and the facts below it."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
+    from tunewise.cli.closing import fact_lines
+    from tunewise.cli.terminal import inert
+    from tunewise.cli.trial_table import INDENT
 
-    from tunewise.prompts.views import show as in_json
-    from tunewise.study.progress import STYLES
-    from tunewise.text import clip, duration, printable
+    columns = columns_for(stored, max(screen.width, MIN_WIDTH))
+    if stored.history:
+        screen.print(columns.head(), soft_wrap=True)
+    print_trials(screen, stored, columns, verbose=verbose)
+    if columns.left_out and not verbose:
+        screen.print(inert(f"{INDENT}not shown: {', '.join(columns.left_out)} (-v shows all)", "dim"))
+    screen.print()
+    print_lines(screen, [*told_programs(programs), *fact_lines(stored, verbose=verbose)])
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=None)
-    table.add_column("trial", justify="right", no_wrap=True)
-    table.add_column("source", no_wrap=True)
-    table.add_column(Text(printable(stored.metric)), justify="right", min_width=9, max_width=15)
-    table.add_column("time", justify="right", no_wrap=True)
-    table.add_column("configuration and reason", overflow="fold")
-    best = stored.history.best
-    for trial in stored.history:
-        what = Text(printable(in_json(trial.configuration)) if trial.configuration else "(not asked yet)")
-        for line in remarks(trial):
-            what.append(f"\n{printable(clip(line, 160))}", style="dim")
-        table.add_row(
-            str(trial.number),
-            Text(printable(trial.source) if trial.configuration else "", style=STYLES.get(trial.source, "")),
-            Text(result_of(trial), style="bold green" if trial is best else "red" if trial.state == "failed" else ""),
-            "" if trial.seconds is None else duration(trial.seconds),
-            what,
-        )
-    console.width = max(console.width, MIN_WIDTH)
-    console.print(table)
-    for line in [*told_programs(programs), *facts(stored)]:
-        console.print(Text(printable(line)), soft_wrap=not console.is_terminal)
+
+def print_lines(screen: Console, lines: Sequence[str]) -> None:
+    """Sentences, wrapped to the terminal under their own beginning; whole in a log."""
+    from rich.padding import Padding
+
+    from tunewise.cli.terminal import inert
+
+    for line in lines:
+        if screen.is_terminal:
+            indent = len(line) - len(line.lstrip())
+            screen.print(Padding(inert(line.lstrip()), (0, 0, 0, indent)))
+        else:
+            screen.print(inert(line), soft_wrap=True)
+
+
+def print_trials(screen: Console, stored: StoredStudy, columns: Columns, *, verbose: bool) -> None:
+    """A line for each trial, the best first, and why below it."""
+    from rich.padding import Padding
+
+    from tunewise.cli.trial_table import INDENT, best_first
+
+    best = stored.front.best if stored.front else [stored.best.number] if stored.best else []
+    for trial in best_first(stored.history):
+        screen.print(columns.row(trial, stored.history, starred=trial.number in best), soft_wrap=True)
+        for below in columns.below(trial, verbose=verbose):
+            screen.print(Padding(below, (0, 0, 0, len(INDENT))) if verbose else below, soft_wrap=not verbose)
+
+
+def columns_for(stored: StoredStudy, width: int) -> Columns:
+    """Hyperparameters that matter most first."""
+    from tunewise.cli.trial_table import Columns
+
+    shares = stored.effects.shares
+    order = [*shares, *(name for name in stored.names if name not in shares)]
+    samples = (
+        {}
+        if stored.programs
+        else {
+            name: [t.configuration[name] for t in stored.history if name in t.configuration] or [""] for name in order
+        }
+    )
+    return Columns.fit(stored.objectives, samples, width)
 
 
 def told_programs(programs: Tree | None) -> list[str]:
@@ -104,53 +129,3 @@ def told_programs(programs: Tree | None) -> list[str]:
     unsafe = programs.sandbox.startswith("none")
     warning = ["They ran without a sandbox, with all rights of the user."] if unsafe else []
     return ["Programs:", *programs.lines(), *warning, ""]
-
-
-def result_of(trial: TrialRecord) -> str:
-    """The value, or the state where there is none."""
-    if trial.state == "finished" and trial.value is not None:
-        return f"{trial.value:.6g}"
-    return trial.state if trial.configuration or trial.state != "running" else "waiting"
-
-
-def remarks(trial: TrialRecord) -> list[str]:
-    """Why it was proposed, what was changed in it, why it failed."""
-    from tunewise.study.remarks import remarks_on
-
-    lines = [f"{label}: {text}" if label != "reason" else text for label, text in remarks_on(trial)]
-    credit = trial.proposal.decision.credit
-    lines += [] if credit is None else [f"credit of the model: {credit:.0%}"]
-    return [*lines, *([f"failed: {trial.error}"] if trial.state == "failed" else [])]
-
-
-def facts(stored: StoredStudy) -> list[str]:
-    """What stands below the table."""
-    from tunewise.prompts.views import show as in_json
-    from tunewise.text import money
-
-    best = stored.history.best
-    lines = list(stored.notes[:MAX_NOTES])
-    if (more := len(stored.notes) - MAX_NOTES) > 0:
-        lines.append(f"... and {more} more of this kind.")
-    if best:
-        where = f"trial {best.number} ({best.source})"
-        lines.append(f"Best: {stored.metric} {best.value:.6g} in {where}: {in_json(best.configuration)}")
-    else:
-        some = bool(stored.history.finished)
-        lines.append("No trial meets the constraints yet." if some else "No trial has finished yet.")
-    lines.append(stored.verdict())
-    if stored.uplift:
-        lines.append(stored.uplift.in_words(stored.metric))
-    if stored.fallbacks:
-        numbers = ", ".join(f"{t.number} ({t.source})" for t in stored.fallbacks)
-        lines.append(f"Without the model, although it was asked: trial {numbers}.")
-    totals = stored.totals
-    if totals.calls:
-        failed = f" ({totals.failed_calls} failed)" if totals.failed_calls else ""
-        calls = "1 call" if totals.uncounted_calls == 1 else f"{totals.uncounted_calls} calls"
-        missing = f", not counting {calls} of unknown size" if totals.uncounted_calls else ""
-        lines.append(
-            f"Calls to the model: {totals.calls}{failed}; tokens: {totals.input_tokens} read, {totals.output_tokens} "
-            f"written{missing}; cost: {money(totals).removeprefix('cost ')}."
-        )
-    return lines

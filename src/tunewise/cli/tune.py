@@ -20,6 +20,7 @@ from tunewise.cli.options import (
     RecordOption,
     ReplayOption,
 )
+from tunewise.cli.terminal import PlainOption, VerboseOption
 
 
 def tune(
@@ -39,6 +40,8 @@ def tune(
     record: RecordOption = None,
     replay: ReplayOption = None,
     quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    plain: PlainOption = False,
 ) -> None:
     """Run a study file, or go on where an interrupted run ended: the same command does both.
 
@@ -53,11 +56,9 @@ def tune(
     - `tunewise tune study.yaml --replay run.cassette`
     """
     from tunewise.cli.options import quiet_optuna, read
-    from tunewise.cli.running import running, taped
-    from tunewise.cli.show import print_summary
+    from tunewise.cli.running import Screen, running, taped
+    from tunewise.cli.trial_table import samples_of
     from tunewise.llm.resolve import closing
-    from tunewise.study.storage import open_study
-    from tunewise.study.stored import StoredStudy
     from tunewise.study.tune import tune as run
 
     quiet_optuna()
@@ -80,13 +81,15 @@ def tune(
     chat_model = taped(spec.connect, record=record, replay=replay)
     sampler = spec.sampler(chat_model, task, space)
     screen = running(
-        address,
+        Screen(quiet=quiet, plain=plain, verbose=verbose),
+        address=address,
+        name=spec.name,
+        task=task,
+        samples=samples_of(space),
         trials=spec.trials,
-        metric=task.metric,
-        totals=lambda: sampler.totals,
+        workers=spec.workers,
         model=chat_model,
-        quiet=quiet,
-        result=lambda out: print_summary(out, StoredStudy.read(open_study(address, spec.name))),
+        ledger=sampler.ledger,
     )
     with closing(sampler.model), screen as watch:
         run(

@@ -96,6 +96,11 @@ class ProgramSampler(BaseSampler):
         return self._account.ledger.model
 
     @property
+    def ledger(self) -> Ledger:
+        """Who is billed for the calls."""
+        return self._account.ledger
+
+    @property
     def totals(self) -> Totals:
         """What the study's calls took, as far as this process has seen."""
         return self._account.ledger.totals

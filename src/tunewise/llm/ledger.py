@@ -220,6 +220,11 @@ class Ledger:
                 "10)), or cap tokens or calls."
             )
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a call is under way."""
+        return bool(self._pending)
+
     def complete(self, request: ChatRequest, record: Callable[[Call], None]) -> ChatReply:
         """Ask the model, with no more room for the reply than the caps leave.
 

@@ -231,16 +231,16 @@ class StoredStudy:
             )
         gain = self.gain(best, default)
         assert gain is not None
-        compared = f"best {metric} {best.value:.6g} (trial {best.number}) against {default.value:.6g}"
+        compared = f"{metric} {best.value:.6g} (trial {best.number}) against {default.value:.6g}"
         if gain == 0:
-            return f"The language model added nothing over the default configuration: {compared}."
+            return f"The language model added nothing over the default: {compared}."
         if gain < 0:
-            return f"The language model did not reach the default configuration: {compared}."
+            return f"The language model did not reach the default: {compared}."
         relative = f", {gain / abs(default.value):.1%} better" if default.value else ""
         return (
-            f"The language model added {gain:.4g} over the default configuration: {compared}{relative}. "
+            f"The language model added {gain:.4g} over the default: {compared}{relative}. "
             f"{'' if self.history.best is best else 'The best trial of all was not its own. '}"
-            "One study, one seed: no more than a hint."
+            "One study, one seed: a hint."
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import shutil
 import sys
+import textwrap
 
 import typer
 
@@ -85,6 +87,14 @@ def exit_code(error: TunewiseError) -> int:
     return 2
 
 
+def wrapped(text: str) -> str:
+    """Broken between words where a person reads it; whole in a log."""
+    if not sys.stderr.isatty():
+        return text
+    width = max(40, shutil.get_terminal_size().columns)
+    return "\n".join(textwrap.fill(line, width, break_on_hyphens=False) for line in text.splitlines())
+
+
 def main() -> None:
     """Run the command; an error is one paragraph on standard error."""
     for stream in (sys.stdout, sys.stderr):
@@ -96,7 +106,7 @@ def main() -> None:
         from tunewise.text import printable
 
         sys.stdout.flush()
-        print(f"tunewise: {printable(str(error))}", file=sys.stderr)  # noqa: T201 - the one place where a program speaks
+        print(wrapped(f"tunewise: {printable(str(error))}"), file=sys.stderr)  # noqa: T201 - the one place where a program speaks
         sys.exit(exit_code(error))
     except KeyboardInterrupt:
         print("tunewise: interrupted.", file=sys.stderr)  # noqa: T201

@@ -137,14 +137,15 @@ class Progress:
         best = history.best
         starred = trial.number in history.front or (best is not None and best.number == trial.number)
         line = self._columns.row(trial, history, starred=starred)
+        told = "new best" if starred and len(history.finished) > 1 and not history.front else ""
+        if best is None and trial.state == "finished":
+            told = "no trial meets the constraints yet"
+        if told and line.cell_len + len(told) + 2 <= self._screen.width:
+            line.append_text(inert(f"  {told}", "bold green" if best else "dim"))
         self._say(line)
         for below in self._columns.below(trial, verbose=self._verbose):
             if self._spinner or trial.state == "failed" or self._verbose:
                 self._say(below)
-        if starred and len(history.finished) > 1 and not history.front:
-            self._say(inert(f"       new best: trial {trial.number}", "bold green"))
-        elif best is None and trial.state == "finished":
-            self._say(inert("       no trial meets the constraints yet", "dim"))
 
     def _say(self, line: Text) -> None:
         self._screen.print(line, soft_wrap=not self._screen.is_terminal)

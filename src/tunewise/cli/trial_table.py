@@ -101,7 +101,8 @@ class Columns:
         line = Text(str(trial.number).rjust(TRIAL) + GAP)
         line.append_text(inert(padded(source, SOURCE) + GAP, SOURCE_STYLES.get(source, "")))
         line.append_text(self._outcome(trial, history, starred=starred))
-        line.append(GAP + brief_time(trial.seconds).rjust(TIME), style="dim")
+        line.append("* " if starred else GAP)
+        line.append(brief_time(trial.seconds).rjust(TIME), style="dim")
         for name, width in self.widths.items():
             shown = brief(trial.configuration[name]) if name in trial.configuration else "-"
             line.append_text(inert(GAP + padded(shown, width)))

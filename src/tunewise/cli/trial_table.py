@@ -148,10 +148,7 @@ def best_first(history: History) -> list[TrialRecord]:
 
 def samples_of(space: SearchSpace) -> dict[str, list[Value]]:
     """Values as long as each hyperparameter's may become."""
-    return {
-        name: list(h.choices) or ([1.23e-05] if h.type == "float" else [h.decode([0.0]), h.decode([1.0])])
-        for name, h in space.items()
-    }
+    return {name: list(hyperparameter.grid(24)) for name, hyperparameter in space.items()}
 
 
 def brief(value: object) -> str:

@@ -194,7 +194,7 @@ def test_hostile_texts_do_not_reach_the_terminal(tmp_path: Path, cli: InProcess)
     assert not CONTROL.search(shown.out), shown.out
     words = " ".join(shown.out.split())
     assert "[red]x[/red]" in words  # told as it is, not swallowed as markup
-    assert '"[red]k[/]' in words
+    assert "[red]k[/]" in words
     printed = cli("show", tmp_path / "x.journal", "--json").out
     assert not CONTROL.search(printed)
     read = strictly(printed)
@@ -435,7 +435,7 @@ def test_a_table_fits_the_terminal(columns: int, plain: Path, cli: InProcess, mo
     assert cli("tune", plain, "-q").code == 0
     monkeypatch.setenv("COLUMNS", str(columns))
     table = cli("show", plain).out.partition("Best:")[0]
-    assert '"C": ' in table  # the configuration is never what is left out
+    assert " C " in table.splitlines()[0]  # hyperparameters have columns as far as they fit
     assert max(map(len, table.splitlines())) <= max(columns, 60)
 
 
@@ -478,7 +478,10 @@ def test_the_result_goes_to_standard_output_and_progress_to_standard_error(plain
     assert ran.code == 0
     assert "new best" in ran.err
     assert "new best" not in ran.out
-    assert cli("show", plain).out in ran.out
+    best = next(line for line in cli("show", plain).out.splitlines() if line.startswith("Best:"))
+    closing = ran.out.strip().splitlines()
+    assert closing[0] == best
+    assert len(closing) == 5
     quiet = cli("tune", plain, "-q")
     assert quiet.err == ""
     assert max(map(len, cli("show", plain).out.split("Best:")[0].splitlines())) <= 80

@@ -125,7 +125,7 @@ def test_show_tells_it(capsys: pytest.CaptureFixture[str]) -> None:
     import optuna
     from rich.console import Console
 
-    from tunewise.cli.show import print_summary
+    from tunewise.cli.show import print_study
     from tunewise.study.stored import StoredStudy
     from tunewise.study.tune import tune
 
@@ -138,5 +138,5 @@ def test_show_tells_it(capsys: pytest.CaptureFixture[str]) -> None:
     summary = StoredStudy.read(study)
     assert summary.uplift is not None
     assert summary.to_dict()["uplift"]["trials"]
-    print_summary(Console(width=200), summary)
+    print_study(Console(width=200), summary, verbose=True)
     assert "Added over the surrogate: " in capsys.readouterr().out

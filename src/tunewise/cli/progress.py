@@ -144,14 +144,14 @@ class Progress:
             line.append_text(inert(f"  {told}", "bold green" if best else "dim"))
         self._say(line)
         for below in self._columns.below(trial, verbose=self._verbose):
-            if self._spinner or trial.state == "failed" or self._verbose:
+            if self._spinner or trial.state == "failed" or trial.violations or self._verbose:
                 self._say(below)
 
     def _say(self, line: Text) -> None:
         self._screen.print(line, soft_wrap=not self._screen.is_terminal)
 
-    def _now(self) -> RenderableType:
-        """Who is waited for, and since when."""
+    def moving_lines(self) -> list[str]:
+        """Who is waited for, and since when; the last line says what the whole has taken."""
         now = time.monotonic()
         asked = self._since(now, busy=self._waiting.asked())
         lines = [self._of(running, now) for _, running in sorted(self._running.items())]
@@ -160,7 +160,10 @@ class Progress:
         elif not lines:
             lines.append("choosing the next configuration")
         done = f"{duration(now - self._since.began)}, {spent(self._waiting.totals())}"
-        shown = [fitted(line, self._screen.width - 4) for line in [*lines, done]]
+        return [fitted(line, self._screen.width - 4) for line in [*lines, done]]
+
+    def _now(self) -> RenderableType:
+        shown = self.moving_lines()
         return Group(
             *(Spinner("dots", inert(line, "dim"), speed=0.5) for line in shown[:-1]), inert(f"  {shown[-1]}", "dim")
         )

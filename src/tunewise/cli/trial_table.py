@@ -116,7 +116,7 @@ class Columns:
         if trial.state != "finished" or trial.value is None:
             queued = trial.state == "running" and not trial.configuration
             room = len(self.objectives) * (VALUE + len(GAP)) - len(GAP)
-            return Text(("queued" if queued else trial.state).rjust(room), "red" if trial.state == "failed" else "dim")
+            return Text(("waiting" if queued else trial.state).rjust(room), "red" if trial.state == "failed" else "dim")
         values = trial.values if len(self.objectives) > 1 else (trial.value,)
         shown = GAP.join(f"{value:.5g}".rjust(VALUE) for value in values[: len(self.objectives)])
         if starred:
@@ -148,7 +148,7 @@ def best_first(history: History) -> list[TrialRecord]:
 
 def samples_of(space: SearchSpace) -> dict[str, list[Value]]:
     """Values as long as each hyperparameter's may become."""
-    return {name: list(hyperparameter.grid(24)) for name, hyperparameter in space.items()}
+    return {name: list(hyperparameter.grid(24)) or [1.23e-05] for name, hyperparameter in space.items()}
 
 
 def brief(value: object) -> str:

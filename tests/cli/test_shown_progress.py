@@ -10,10 +10,11 @@ import optuna
 import pytest
 from rich.console import Console
 
+from tunewise import attributes
 from tunewise.cli.progress import Progress
 from tunewise.cli.show import print_study
 from tunewise.cli.trial_table import Columns
-from tunewise.history import PROPOSAL_KEY, History, TrialRecord
+from tunewise.history import History, TrialRecord
 from tunewise.objectives import Objective
 from tunewise.study.stored import StoredStudy
 
@@ -72,7 +73,7 @@ def test_ten_trials_of_six_hyperparameters_fit(width: int) -> None:
 
     def objective(trial: optuna.Trial) -> float:
         names = ("learning_rate", "batch_size", "dropout", "weight_decay", "num_layers", "momentum")
-        trial.set_user_attr(PROPOSAL_KEY, {"source": "model", "reason": "Because of what was seen. " * 20})
+        trial.set_user_attr(attributes.PROPOSAL, {"source": "model", "reason": "Because of what was seen. " * 20})
         return sum(trial.suggest_float(name, 1e-6, 1e6, log=True) for name in names)
 
     study.optimize(objective, n_trials=10)

@@ -36,7 +36,7 @@ def inert(text: object, style: str = "") -> Text:
     """A text of a model, a server or an objective: no markup in it counts, and it cannot command the terminal."""
     from rich.text import Text
 
-    from tunewise.llm.manual import printable
+    from tunewise.text import printable
 
     return Text(printable(str(text)), style=style)
 

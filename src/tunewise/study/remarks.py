@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from tunewise.history import TrialRecord
-from tunewise.proposers.credit import policy_of
+from tunewise.record import Expected
+from tunewise.space import Value
 
 __all__ = ["details_of", "remarks_on"]
 
@@ -23,13 +26,25 @@ def remarks_on(trial: TrialRecord) -> list[tuple[str, str]]:
 
 def details_of(trial: TrialRecord) -> list[tuple[str, str]]:
     """On what grounds `auto` chose a trial: pairs of a label and a text."""
-    policy = policy_of(trial)
-    expected = policy.get("expected", {})
-    mean, std = expected.get("mean"), expected.get("std")
+    decision = trial.proposal.decision
+    advice = "; or ".join(in_words(one.configuration, one.expected) for one in decision.advice)
     labelled = [
-        ("credit of the model", f"{policy['credit']:.0%}" if "credit" in policy else ""),
-        ("asked for", policy.get("call", "")),
-        ("no use", policy.get("failure", "")),
-        ("the surrogate expected", f"{mean:.4g} +- {std:.2g}" if mean is not None and std is not None else ""),
+        ("credit of the model", "" if decision.credit is None else f"{decision.credit:.0%}"),
+        ("asked for", decision.call),
+        ("the call brought nothing", decision.failure),
+        ("the surrogate expected here", expectation(decision.expected)),
+        ("the surrogate advised", advice),
+        ("offered beside it", str(len(decision.offered) - 1) if len(decision.offered) > 1 else ""),
     ]
     return [(label, text) for label, text in labelled if text]
+
+
+def in_words(configuration: Mapping[str, Value], expected: Expected | None) -> str:
+    """A configuration, and what is expected of it."""
+    values = ", ".join(f"{n}={v:.4g}" if isinstance(v, float) else f"{n}={v}" for n, v in configuration.items())
+    return f"{values} ({expectation(expected)})" if expected else values
+
+
+def expectation(expected: Expected | None) -> str:
+    """A mean and its standard deviation; nothing where nothing was expected."""
+    return f"{expected.mean:.4g} +/- {expected.std:.2g}" if expected else ""

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from weakref import WeakKeyDictionary
 
 from optuna.trial import TrialState
@@ -15,6 +15,7 @@ from optuna.trial import TrialState
 from tunewise import attributes
 from tunewise.objectives import as_costs, non_dominated
 from tunewise.optuna_private import id_of, storage_of
+from tunewise.pickling import Portable
 from tunewise.record import MODEL_SOURCES, Proposal, Result, Source
 from tunewise.space import Configuration
 
@@ -246,8 +247,10 @@ class History(Sequence[TrialRecord]):
         return cls(trials, direction_of(study))
 
 
-class HistoryReader:
+class HistoryReader(Portable):
     """Reads studies again and again; a finished trial, which can change no more, is read once."""
+
+    of_process: ClassVar = {"_seen": WeakKeyDictionary}
 
     def __init__(self) -> None:
         self._seen: WeakKeyDictionary[BaseStorage, dict[tuple[int, datetime | None], TrialRecord]] = WeakKeyDictionary()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 import numpy as np
 from optuna.exceptions import UpdateFinishedTrialError
@@ -30,6 +30,7 @@ from tunewise.llm.ledger import Caps, Ledger, Totals
 from tunewise.llm.scripted import ScriptedModel
 from tunewise.objectives import draw_weights, find_scalarization, objectives_of
 from tunewise.optuna_private import id_of, process_constraints, storage_of, stored_trial
+from tunewise.pickling import Portable
 from tunewise.plain import PlainDict
 from tunewise.prompts.render import template_hash
 from tunewise.proposers import Auto, DefaultFirst, ProposalContext, Proposer, as_stored, find_proposer
@@ -76,7 +77,7 @@ def drive(asking: Generator[ChatRequest, ChatReply, Result], complete: Callable[
         asking.close()
 
 
-class LLMSampler(BaseSampler):
+class LLMSampler(Portable, BaseSampler):
     """An Optuna sampler that asks a language model.
 
     ```python
@@ -110,6 +111,8 @@ class LLMSampler(BaseSampler):
     Raises:
         UsageError: An argument breaks a rule.
     """
+
+    of_process: ClassVar = {"_lock": threading.RLock, "_calling": dict}
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from tunewise.errors import (
     ContextLimitExceeded,
@@ -28,6 +28,7 @@ from tunewise.errors import (
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest
 from tunewise.llm.prices import Price, find_price
 from tunewise.llm.streaming import calls_tools, play, stream
+from tunewise.pickling import Portable
 from tunewise.text import shorten
 
 __all__ = ["RecordingModel", "ReplayingModel"]
@@ -38,7 +39,7 @@ error_types: dict[str, type[ModelError]] = {
 }
 
 
-class RecordingModel:
+class RecordingModel(Portable):
     """Asks another model and writes every request with its reply or error to a file, before anyone reads the reply.
 
     No key, header or address is written. An interrupted call is not written, unless it was streamed: then what had
@@ -49,6 +50,8 @@ class RecordingModel:
         path: The cassette; also an attribute. If it exists, it is continued, provided that it is a cassette of the same
             model.
     """
+
+    of_process: ClassVar = {"_lock": threading.Lock}
 
     def __init__(self, inner: ChatModel, path: str | Path) -> None:
         self.name = inner.name
@@ -139,7 +142,7 @@ class RecordingModel:
             ) from None
 
 
-class ReplayingModel:
+class ReplayingModel(Portable):
     """Answers from a cassette as the recorded model did: name, replies, tokens, times, errors and price are its.
 
     Args:
@@ -148,6 +151,8 @@ class ReplayingModel:
     Raises:
         StudyError: It is none, or a line of it is damaged.
     """
+
+    of_process: ClassVar = {"_lock": threading.Lock}
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)

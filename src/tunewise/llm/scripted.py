@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Sequence
+from typing import ClassVar
 
 from tunewise.errors import ModelError, ModelUnusable
 from tunewise.llm.base import ChatReply, ChatRequest
 from tunewise.llm.prices import FREE, Price
 from tunewise.llm.streaming import play
+from tunewise.pickling import Portable
 
 __all__ = ["FunctionModel", "ScriptedModel"]
 
 
-class ScriptedModel:
+class ScriptedModel(Portable):
     """Plays a list: a string or a `ChatReply` is the reply, a `ModelError` is raised.
 
     Attributes:
         requests: Everything that was asked, oldest first.
     """
+
+    of_process: ClassVar = {"_lock": threading.Lock}
 
     price: Price | None = FREE
     context_tokens: int | None = None

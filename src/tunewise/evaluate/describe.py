@@ -70,7 +70,7 @@ def describe_data(X: Any, y: Any = None, estimator: Any = None) -> DataCard:  # 
     """Rows, features, classes and their balance; for a regression the spread of the target."""
     from sklearn.base import is_regressor
 
-    shape = np.shape(X)
+    shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
     facts = []
     targets = None if y is None else np.asarray(y)
     regression = estimator is not None and is_regressor(estimator)

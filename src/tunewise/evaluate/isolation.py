@@ -47,7 +47,7 @@ def pack(objective: object, metric: str) -> bytes:
     Raises:
         StudyError: The objective cannot be pickled.
     """
-    import cloudpickle  # type: ignore[import-untyped]
+    import cloudpickle
 
     try:
         return bytes(cloudpickle.dumps((objective, metric)))

@@ -1,0 +1,5 @@
+"""tunewise for users of scikit-learn."""
+
+from tunewise.sklearn.search import LLMSearchCV
+
+__all__ = ["LLMSearchCV"]

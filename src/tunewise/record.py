@@ -25,9 +25,10 @@ __all__ = ["MODEL_SOURCES", "Advice", "Candidate", "Decision", "Expected", "Prop
 VERSION = 2
 """Of the stored form. Version 0.1 of tunewise stored none."""
 
-Source = Literal["default", "model", "repair", "acquisition", "random", "enqueued", "unknown"]
+Source = Literal["default", "model", "repair", "acquisition", "random", "enqueued", "agent", "unknown"]
 """Who made a configuration. "repair": the model, but a value had to be moved to its bound or grid. "acquisition": the
-surrogate, where it expects most of another trial. "enqueued": a person, or somebody in their name."""
+surrogate, where it expects most of another trial. "enqueued": a person, or somebody in their name. "agent": an agent
+that evaluates its own trials."""
 
 MODEL_SOURCES: tuple[Source, ...] = ("model", "repair")
 """Sources of trials that the language model proposed."""

@@ -9,7 +9,7 @@ import textwrap
 
 import typer
 
-from tunewise.cli import ask, bench, chat, dashboard, export, generate, models, prompt, report, show, tell, tune
+from tunewise.cli import ask, bench, chat, dashboard, export, generate, mcp, models, prompt, report, show, tell, tune
 from tunewise.errors import BudgetReached, ModelError, ObjectiveFailed, TunewiseError
 
 app = typer.Typer(
@@ -34,6 +34,8 @@ app = typer.Typer(
     - `tunewise dashboard study.yaml`: live, in optuna-dashboard
 
     - `tunewise chat study.yaml`: ask about it
+
+    - `tunewise mcp study.yaml`: the study for agents, over the Model Context Protocol
 
     - `tunewise generate table.csv --target price --task regression --model gpt-5`: have the model written, too
     - `tunewise bench list`: problems and methods, which `tunewise bench run` compares
@@ -69,6 +71,7 @@ app.command("chat")(chat.chat)
 app.command("prompt")(prompt.prompt)
 app.command("ask")(ask.ask)
 app.command("tell")(tell.tell)
+app.command("mcp")(mcp.mcp)
 app.command("models")(models.models)
 app.add_typer(bench.app, name="bench")
 app.command("generate")(generate.generate)

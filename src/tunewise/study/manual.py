@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import optuna
 from optuna.trial import TrialState
 
 from tunewise import attributes
-from tunewise.errors import StudyError
+from tunewise.errors import InvalidReply, StudyError
 from tunewise.history import History, TrialRecord
-from tunewise.optuna_private import id_of, storage_of, stored_trial
-from tunewise.record import Result
+from tunewise.optuna_private import id_of, id_of_study, storage_of, stored_trial
+from tunewise.record import Proposal, Result
 from tunewise.sampler import LLMSampler
 from tunewise.secrets import mask
 from tunewise.space import SearchSpace
@@ -21,19 +22,12 @@ from tunewise.study.storage import Storage, open_storage
 from tunewise.study.tune import check_same_study
 from tunewise.text import shorten
 
-__all__ = ["ask_one", "tell_one"]
+__all__ = ["ask_one", "propose_one", "tell_one"]
 
 
 def ask_one(storage: Storage, name: str, sampler: LLMSampler, space: SearchSpace) -> dict[str, Any]:
     """Ask for a configuration; the trial runs until it is told, whatever process comes and goes."""
-    study = optuna.create_study(
-        study_name=name,
-        storage=open_storage(storage),
-        direction=sampler.task.direction or "minimize",
-        sampler=sampler,
-        load_if_exists=True,
-    )
-    check_same_study(study, space, sampler.task)
+    study = begin(storage, name, sampler, space)
     sampler.prefetches = False  # nothing is trained in this process while it could wait for an answer
     trial = study.ask()
     try:
@@ -47,6 +41,52 @@ def ask_one(storage: Storage, name: str, sampler: LLMSampler, space: SearchSpace
     asked: dict[str, Any] = {"trial": trial.number, "configuration": configuration, "source": record.source}
     told = {"reason": proposal.reason, "fallback": proposal.fallback, "repairs": list(proposal.repairs)}
     return asked | {key: value for key, value in told.items() if value}
+
+
+def propose_one(
+    storage: Storage,
+    name: str,
+    sampler: LLMSampler,
+    space: SearchSpace,
+    configuration: Mapping[str, object],
+    *,
+    reason: str = "",
+) -> dict[str, Any]:
+    """Begin a trial with a configuration of one's own; it runs until it is told.
+
+    Raises:
+        InvalidReply: It is not in the space, or repeats a trial.
+    """
+    coerced = space.coerce(configuration)
+    if coerced.repairs:
+        raise InvalidReply(f"The configuration is not in the space: {'; '.join(map(str, coerced.repairs))}.")
+    study = begin(storage, name, sampler, space)
+    for known in History.from_study(study):
+        if known.configuration == coerced.configuration:
+            raise InvalidReply(f"It repeats trial {known.number}. Propose another one.")
+    proposal = Proposal(configuration=coerced.configuration, source="agent", reason=reason, method="agent")
+    begun = optuna.trial.create_trial(
+        state=TrialState.RUNNING,
+        params=coerced.configuration,
+        distributions={key: space.distributions[key] for key in coerced.configuration},
+        user_attrs={attributes.PROPOSAL: proposal.to_dict(), attributes.ASKED: True},
+    )
+    stored = storage_of(study)
+    number = stored.get_trial_number_from_id(stored.create_new_trial(id_of_study(study), template_trial=begun))
+    return {"trial": number, "configuration": coerced.configuration, "source": "agent"}
+
+
+def begin(storage: Storage, name: str, sampler: LLMSampler, space: SearchSpace) -> optuna.Study:
+    """The study, which this begins where it does not exist."""
+    study = optuna.create_study(
+        study_name=name,
+        storage=open_storage(storage),
+        direction=sampler.task.direction or "minimize",
+        sampler=sampler,
+        load_if_exists=True,
+    )
+    check_same_study(study, space, sampler.task)
+    return study
 
 
 def is_finite(value: object) -> bool:

@@ -21,7 +21,8 @@ StudyArgument = Annotated[
     ),
 ]
 ModelOption = Annotated[
-    str | None, typer.Option("--model", help='"embedded", "manual", a .gguf file, or a server\'s model.')
+    str | None,
+    typer.Option("--model", help='"embedded", "manual", a .gguf file, "anthropic/...", or a server\'s model.'),
 ]
 BaseUrlOption = Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible server.")]
 KeyOption = Annotated[str | None, typer.Option(help="Name of the environment variable that holds the key.")]

@@ -30,7 +30,8 @@ from tunewise.llm.openai_errors import (
     translate,
     words_of,
 )
-from tunewise.llm.prices import Price, list_price
+from tunewise.llm.prices import FREE, Price, list_price
+from tunewise.llm.providers import Provider
 from tunewise.llm.streaming import Assembly, play
 from tunewise.llm.waiting import Waiting
 from tunewise.pickling import Portable, nothing
@@ -74,6 +75,7 @@ class OpenAIModel(Portable):
         context_tokens: How many tokens a request and its reply may have together, if known.
         max_output_tokens: How many tokens a reply may take, thinking included, at least 16; None to begin with
             32,768 and to learn what the model needs and the server allows.
+        provider: Who is behind the address, where it has a name: for headers of its own and for the price.
     """
 
     of_process: ClassVar = {
@@ -95,6 +97,7 @@ class OpenAIModel(Portable):
         max_retries: int = 4,
         context_tokens: int | None = None,
         max_output_tokens: int | None = None,
+        provider: Provider | None = None,
     ) -> None:
         if not isinstance(name, str) or not name.strip():
             raise UsageError(f"The model's name {name!r} is empty. Give the name that the server lists.")
@@ -113,6 +116,7 @@ class OpenAIModel(Portable):
         self._timeout_s = timeout_s
         self._max_retries = max_retries
         self._room = max_output_tokens
+        self.provider = provider
         self._answered = False
         self._waiting = Waiting()
         self._client: openai.OpenAI | None = None
@@ -122,7 +126,11 @@ class OpenAIModel(Portable):
     @property
     def price(self) -> Price | None:
         """The list price; None when it is unknown, as for every server of one's own."""
-        return list_price(self.name, self.base_url)
+        if self.provider is None:
+            return list_price(self.name, self.base_url)
+        if self.provider.free:
+            return FREE if is_local(self.base_url) else None
+        return list_price(self.name, self.base_url, provider=self.provider.pricing)
 
     @property
     def max_output_tokens(self) -> int:
@@ -295,7 +303,8 @@ class OpenAIModel(Portable):
         except openai.OpenAIError as error:
             raise translate(error, self._server()) from None
         try:
-            return sorted(str(model["id"]) for model in json.loads(raw.http_response.content)["data"])
+            listed = json.loads(raw.http_response.content)["data"]
+            return sorted(safe(str(model["id"])).removeprefix("models/") for model in listed)
         except (ValueError, KeyError, TypeError, RecursionError):
             raise ModelUnavailable(f"{show_address(self.base_url)} lists no models in the usual form.") from None
 
@@ -313,8 +322,11 @@ class OpenAIModel(Portable):
 
         with self._lock:
             if self._client is None:
+                key = self._read_key()
+                headers = self.provider.headers if self.provider else {}
                 self._client = openai.OpenAI(
-                    api_key=self._read_key(),
+                    api_key=key,
+                    default_headers={name: value.format(key=key) for name, value in headers.items()},
                     base_url=self.base_url,
                     max_retries=self._max_retries,
                     timeout=openai.Timeout(self._timeout_s, connect=min(10.0, self._timeout_s)),

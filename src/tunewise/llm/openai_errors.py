@@ -138,6 +138,8 @@ def translate_status(error: openai.APIStatusError, server: Server) -> ModelError
 def words_of(error: openai.APIStatusError) -> str:
     """What the server says about it."""
     body = error.body
+    if isinstance(body, list) and body and isinstance(body[0], dict):  # Gemini's way
+        body = body[0].get("error", body[0])
     if isinstance(body, dict):
         message = body.get("message")
         return message if isinstance(message, str) else json.dumps(body, ensure_ascii=False)

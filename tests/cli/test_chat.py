@@ -351,7 +351,7 @@ def test_a_changed_space_goes_into_a_file_beside_the_given_one(file: Path) -> No
     assert written == "Written to svc-2.yaml: `tunewise tune svc-2.yaml` goes on with the same study in the new space."
     assert file.read_text() == before
     changed = read(file.with_name("svc-2.yaml"))
-    assert (changed.name, Path(changed.storage_address)) == ("svc", file.with_suffix(".journal"))
+    assert (changed.study_name, Path(changed.storage_address)) == ("svc", file.with_suffix(".journal"))
     assert "svc-3.yaml" in space_writer(read(file))(SPACE)
 
 

@@ -52,7 +52,7 @@ def strictly(text: str) -> Any:
 @pytest.fixture
 def plain(tmp_path: Path) -> Path:
     """A study file that needs no model."""
-    return write_study(tmp_path, objective=OBJECTIVE, proposer="random", trials=3)
+    return write_study(tmp_path, objective=OBJECTIVE, proposer="random", n_trials=3)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -69,7 +69,7 @@ def test_help_of_the_whole_and_the_version(cli: InProcess) -> None:
     assert shown.code == 0
     assert all(name in shown.out for name in [*COMMANDS, "Exit codes"])
     assert re.fullmatch(r"tunewise \d+\.\d+\.\d+\n", cli("--version").out)
-    for wrong in (("frob",), ("tune",), ("tune", "x.yaml", "--trials", "0"), ("tune", "x.yaml", "--proposer", "x")):
+    for wrong in (("frob",), ("tune",), ("tune", "x.yaml", "--n-trials", "0"), ("tune", "x.yaml", "--proposer", "x")):
         ended = cli(*wrong)
         assert ended.code == 2, ended
         assert "Traceback" not in ended.err
@@ -78,19 +78,22 @@ def test_help_of_the_whole_and_the_version(cli: InProcess) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"trails": 3}, ["'trails' is unknown", "Did you mean trials?"]),
+        ({"n_trails": 3}, ["'n_trails' is unknown", "Did you mean n_trials?"]),
+        ({"trials": 3}, ["'trials' is called n_trials here"]),
+        ({"workers": 3}, ["'workers' is called n_jobs here"]),
+        ({"name": "x"}, ["'name' is called study_name here"]),
         ({"task": {"metrik": "x"}}, ["'task.metrik'", "Did you mean metric?"]),
         ({"task": {"data": {"row": 3}}}, ["'task.data.row'", "Did you mean rows?"]),
         ({"model": {"name": "m", "bse_url": "y"}}, ["'model.bse_url'", "Did you mean base_url?"]),
         ({"model": {"base_url": "http://127.0.0.1:1/v1"}}, ["'model.name' is missing", "It needs name."]),
         ({"caps": {"max_call": 3}}, ["'caps.max_call'", "Did you mean max_calls?"]),
-        ({"colour": 3}, ["'colour'", "The keys are name, task, space"]),
+        ({"colour": 3}, ["'colour'", "The keys are study_name, task, space"]),
         ({"path": "x"}, ["'path' is unknown"]),
-        ({"evaluate": {}}, ["exactly one of command, python and estimator", "has none"]),
-        ({"evaluate": {"command": "x", "python": "y:z"}}, ["exactly one of", "['command', 'python']"]),
+        ({"evaluate": {}}, ["exactly one of command, python and estimator", "It has none"]),
+        ({"evaluate": {"command": "x", "python": "y:z"}}, ["exactly one of", "It has command and python."]),
         ({"evaluate": {"comand": "x"}}, ["Did you mean command?"]),
         ({"evaluate": 3}, ["evaluate = 3 is not a mapping"]),
-        ({"evaluate": {"estimator": "sklearn.svm.SVC"}}, ["needs data"]),
+        ({"evaluate": {"estimator": "sklearn.svm.SVC"}}, ["'evaluate.data' is missing", "It needs estimator, data."]),
         ({"evaluate": {"estimator": "sklearn.svm.SVCC", "data": "iris"}}, ["Did you mean SVC?"]),
         ({"evaluate": {"estimator": "sklearn.svm.SVC", "data": {"csv": "no.csv", "target": "y"}}}, ["no.csv"]),
         ({"evaluate": {"python": "objectiv.py:objective"}}, ["There is no file", "Did you mean objective.py?"]),
@@ -104,15 +107,15 @@ def test_help_of_the_whole_and_the_version(cli: InProcess) -> None:
         ({"space": {}}, ["is empty"]),
         ({"space": {"C": {"type": "flaot", "low": 0, "high": 1}}}, ["C", "flaot"]),
         ({"space": {"C": {"type": "float", "low": 5, "high": 1}}}, ["low = 5 is above high = 1"]),
-        ({"trials": "many"}, ["trials = many"]),
-        ({"trials": 0}, ["trials = 0", "greater than 0"]),
-        ({"trials": 1.5}, ["trials = 1.5"]),
-        ({"workers": -1}, ["workers = -1"]),
+        ({"n_trials": "many"}, ["n_trials = many"]),
+        ({"n_trials": 0}, ["n_trials = 0", "greater than 0"]),
+        ({"n_trials": 1.5}, ["n_trials = 1.5"]),
+        ({"n_jobs": -1}, ["n_jobs = -1"]),
         ({"seed": -1}, ["seed = -1"]),
-        ({"proposer": "tpe"}, ["proposer = tpe", "'random'"]),
+        ({"proposer": "tpe"}, ["proposer = 'tpe'", "random"]),
         ({"task": {"direction": "up"}}, ["task.direction = up"]),
         ({"reasoning": "maybe"}, ["reasoning = maybe"]),
-        ({"name": 5}, ["name = 5"]),
+        ({"study_name": 5}, ["study_name = 5"]),
         ({"storage": "nosuch://x"}, ["nosuch://x cannot be opened"]),
         ({"storage": "study.yaml"}, ["study.yaml cannot be opened as a study"]),
         ({"proposer": "chat", "model": "embeded"}, ["Did you mean 'embedded'?"]),
@@ -149,7 +152,7 @@ def test_nothing_to_show(plain: Path, cli: InProcess) -> None:
     assert_paragraph(cli("show", f"sqlite:///{database}"), 2, "does not exist")
     assert not database.exists()
     optuna.create_study(study_name="study", storage=f"sqlite:///{database}")
-    assert_paragraph(cli("show", f"sqlite:///{database}", "--study", "x"), 2, "has no study 'x'", "studies: study")
+    assert_paragraph(cli("show", f"sqlite:///{database}", "--study-name", "x"), 2, "has no study 'x'", "studies: study")
     empty = cli("show", f"sqlite:///{database}")
     assert empty.code == 0
     assert "No trial has finished yet." in empty.out
@@ -184,7 +187,7 @@ def test_hostile_texts_do_not_reach_the_terminal(tmp_path: Path, cli: InProcess)
         hostile_objective,
         hostile_space,
         model=model,
-        trials=5,
+        n_trials=5,
         storage=tmp_path / "x.journal",
         task=task,
         proposer="compressed",
@@ -210,7 +213,7 @@ def test_hostile_texts_while_it_runs(tmp_path: Path, cli: InProcess) -> None:
         file = write_study(
             tmp_path,
             objective=source,
-            trials=3,
+            n_trials=3,
             model={"name": "hostile", "base_url": server.base_url},
             task={"metric": "[/] \x1b[31mloss"},
         )
@@ -276,7 +279,7 @@ def test_prompt_sends_nothing_and_is_what_is_sent(
     with FaultServer(then=answering(wrapped)) as server:
         parts: dict[str, Any] = {
             "evaluate": {"command": "true"},
-            "trials": 4,
+            "n_trials": 4,
             "model": {"name": "prompted", "base_url": server.base_url},
             "task": {"model": "a \N{GREEK SMALL LETTER BETA}-machine", "facts": ["Fast."]},
         }
@@ -373,7 +376,7 @@ def test_reports_that_are_none(report: str, plain: Path, cli: InProcess, monkeyp
 def test_what_tune_evaluates_is_not_told(tmp_path: Path, cli: InProcess) -> None:
     wait = "import os, time\ndef objective(c):\n    while not os.path.exists('go'): time.sleep(0.01)\n    return 1.0\n"
     file = write_study(
-        tmp_path, objective=wait.replace("'go'", repr(str(tmp_path / "go"))), proposer="random", trials=1
+        tmp_path, objective=wait.replace("'go'", repr(str(tmp_path / "go"))), proposer="random", n_trials=1
     )
     process = start("tune", file, "-q")
     until(lambda: "running" in cli("show", file).out)
@@ -390,7 +393,7 @@ def test_a_terminal_that_cannot_show_everything(tmp_path: Path) -> None:
         hostile_objective,
         space(),
         model=model,
-        trials=1,
+        n_trials=1,
         storage=tmp_path / "x.journal",
         task=Task(metric="\u03b3"),
         proposer="compressed",

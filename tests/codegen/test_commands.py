@@ -49,9 +49,9 @@ def test_from_the_table_to_the_winner(generate: Callable[..., Ran], cli: InProce
         reply("Deeper.", tool_calls=[called]),
     ]
     with FaultServer(replies) as server:
-        first = generate(server, "--trials", 1)
+        first = generate(server, "--n-trials", 1)
         assert first.code == 0, first
-        second = generate(server, "--trials", 2, "--export", "best.py", "--proposer", "compressed")
+        second = generate(server, "--n-trials", 2, "--export", "best.py", "--proposer", "compressed")
         assert second.code == 0, second
     assert "new best" in first.err
     assert "p2 repair: best" in second.out
@@ -82,7 +82,7 @@ def test_a_server_without_tools_is_asked_for_json(generate: Callable[..., Ran]) 
         return '{"alpha": 3}' if "Search space" in str(request["messages"]) else fenced(RIDGE)
 
     with FaultServer(then=rejects("tools", otherwise=reply(answer))) as server:
-        ended = generate(server, "--trials", 2, "--proposer", "compressed")
+        ended = generate(server, "--n-trials", 2, "--proposer", "compressed")
     assert ended.code == 0, ended
     assert '"p1.alpha": 3' in ended.out
 
@@ -91,7 +91,7 @@ def test_without_a_sandbox_it_is_loud_and_recorded(
     generate: Callable[..., Ran], cli: InProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
     with FaultServer(then=reply(fenced(RIDGE))) as server:
-        ended = generate(server, "--trials", 1, "--unsafe-no-sandbox", "-q")
+        ended = generate(server, "--n-trials", 1, "--unsafe-no-sandbox", "-q")
     assert ended.code == 0, ended
     assert "NO SANDBOX" in caplog.text
     assert "without a sandbox" in cli("show", "houses.journal").out
@@ -141,7 +141,7 @@ def test_what_is_no_model_or_no_table(generate: Callable[..., Ran], cli: InProce
 
 def test_export_refuses_what_it_cannot_write(generate: Callable[..., Ran], cli: InProcess, tmp_path: Path) -> None:
     with FaultServer(then=reply(fenced(RIDGE))) as server:
-        assert generate(server, "--trials", 1, "-q").code == 0
+        assert generate(server, "--n-trials", 1, "-q").code == 0
     assert_paragraph(cli("export", "houses.journal", "-o", "houses.journal"), 2, "does not end in .py")
     assert_paragraph(cli("export", "houses.journal", "-o", "no/such/folder/x.py"), 2, "cannot be written")
     assert_paragraph(cli("export", "houses.journal", "--trial", 7), 2, "Trial 7 of the study has not finished")

@@ -132,7 +132,7 @@ def test_show_tells_it(capsys: pytest.CaptureFixture[str]) -> None:
     optimum = {"x": 0.1, "y": 0.9}
     space = SearchSpace({n: Float(0, 1, default=0.5) for n in "xy"})
     study = tune(
-        lambda c: sum((c[n] - v) ** 2 for n, v in optimum.items()), space, model=expert(optimum, seed=1), trials=6
+        lambda c: sum((c[n] - v) ** 2 for n, v in optimum.items()), space, model=expert(optimum, seed=1), n_trials=6
     )
     assert isinstance(study, optuna.Study)
     summary = StoredStudy.read(study)

@@ -167,7 +167,7 @@ def test_the_best_trial_of_the_dashboard_meets_the_constraints(tmp_path: Path) -
 
 def test_other_studies_of_the_storage_are_not_shown(journal: Path) -> None:
     optuna.create_study(study_name="other", storage=open_storage(journal))
-    process = start("dashboard", journal, "--study", "other", "--port", "0", "--no-open")
+    process = start("dashboard", journal, "--study-name", "other", "--port", "0", "--no-open")
     try:
         assert process.stdout is not None
         root, _, _ = process.stdout.readline().partition("/dashboard/")

@@ -22,6 +22,7 @@ from tunewise.llm.prices import Price
 from tunewise.report import Format, report
 from tunewise.sampler import LLMSampler
 from tunewise.space import Categorical, Float, Int, SearchSpace
+from tunewise.study.options import TuneOptions
 from tunewise.study.tune import tune
 from tunewise.task import Task
 
@@ -81,7 +82,9 @@ def tuned(trials: int, *, mark: str = "", space: SearchSpace | None = None) -> o
     sampler = LLMSampler(
         Speaker(say), space=space, task=task, seed=1, max_fallbacks=None, price=Price(1.0, 10.0), proposer="compressed"
     )
-    return tune(objective, space, task=task, trials=trials, name=f"toy{mark}", sampler=sampler)
+    return tune(
+        objective, space, task=task, n_trials=trials, sampler=sampler, options=TuneOptions(study_name=f"toy{mark}")
+    )
 
 
 def foreign(*trials: dict[str, Any], **attrs: Any) -> optuna.Study:

@@ -15,7 +15,7 @@ from support.whole_paths import OBJECTIVE, InProcess, assert_paragraph, write_st
 def ran(tmp_path: Path, cli: InProcess, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A study file with three random trials."""
     monkeypatch.chdir(tmp_path)
-    file = write_study(tmp_path, objective=OBJECTIVE, proposer="random", trials=3)
+    file = write_study(tmp_path, objective=OBJECTIVE, proposer="random", n_trials=3)
     assert cli("tune", file).code == 0
     return file
 
@@ -37,8 +37,8 @@ def test_the_ending_chooses_the_format(ran: Path, cli: InProcess) -> None:
 
 def test_how_to_reproduce_it_can_be_pasted_into_a_shell(ran: Path, cli: InProcess) -> None:
     journal = ran.with_suffix(".journal").rename("a $(touch x).journal")
-    shown = cli("report", journal, "--study", "study", "--format", "md")
-    assert "tunewise show 'a $(touch x).journal' --study study\n" in shown.out
+    shown = cli("report", journal, "--study-name", "study", "--format", "md")
+    assert "tunewise show 'a $(touch x).journal' --study-name study\n" in shown.out
 
 
 def test_standard_output(ran: Path, cli: InProcess) -> None:

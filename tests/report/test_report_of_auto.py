@@ -249,9 +249,9 @@ def test_how_a_study_came_to_be_is_told(study: optuna.Study) -> None:
 
 
 def test_the_command_that_runs_it_again_can_be_pasted(study: optuna.Study) -> None:
-    made = Page(report(study, address="'my studies/letters.yaml' --study letters"))
+    made = Page(report(study, address="'my studies/letters.yaml' --study-name letters"))
     assert "tunewise tune 'my studies/letters.yaml' --proposer auto --seed 3\n" in made.text
-    assert "tunewise show 'my studies/letters.yaml' --study letters\n" in made.text
+    assert "tunewise show 'my studies/letters.yaml' --study-name letters\n" in made.text
     assert "tunewise tune" not in page(study).text, "without a study file there is nothing to run"
 
 

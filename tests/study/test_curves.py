@@ -18,6 +18,7 @@ from tunewise.evaluate.run import SILENT, Run
 from tunewise.history import History
 from tunewise.study.curve import ALL_KEPT, Curve
 from tunewise.study.driver import Driver, Inline, requeue_running
+from tunewise.study.options import TuneOptions
 from tunewise.study.tune import tune
 
 SPACE = SearchSpace({"x": Float(0, 1)})
@@ -40,12 +41,14 @@ def curve_of(x: float, steps: int = 5) -> tuple[tuple[int, float], ...]:
 @pytest.mark.parametrize("kind", [None, "workers", ThreadPoolExecutor, ProcessPoolExecutor])
 def test_curves_are_stored_through_every_executor(kind: type[Executor] | str | None) -> None:
     if kind == "workers":
-        study = tune(falling, SPACE, proposer="random", trials=4, workers=2)
+        study = tune(falling, SPACE, proposer="random", n_trials=4, n_jobs=2)
     elif isinstance(kind, type):
         with kind(2) as executor:  # type: ignore[call-arg]
-            study = tune(falling, SPACE, proposer="random", trials=4, workers=2, executor=executor)
+            study = tune(
+                falling, SPACE, proposer="random", n_trials=4, n_jobs=2, options=TuneOptions(executor=executor)
+            )
     else:
-        study = tune(falling, SPACE, proposer="random", trials=4)
+        study = tune(falling, SPACE, proposer="random", n_trials=4)
     for trial in History.from_study(study):
         assert trial.state == "finished"
         assert trial.curve == curve_of(trial.configuration["x"])  # type: ignore[arg-type]
@@ -68,7 +71,9 @@ def test_values_are_in_the_study_while_the_trial_runs() -> None:
     storage = optuna.storages.InMemoryStorage()
     evaluator = Signalled()
     thread = threading.Thread(
-        target=lambda: tune(evaluator, SPACE, proposer="random", trials=1, storage=storage, executor=Inline())
+        target=lambda: tune(
+            evaluator, SPACE, proposer="random", n_trials=1, storage=storage, options=TuneOptions(executor=Inline())
+        )
     )
     thread.start()
     evaluator.in_the_middle.wait()
@@ -86,7 +91,7 @@ class AtStep(optuna.pruners.BasePruner):
 
 
 def drive(study: optuna.Study, objective: Any, trials: int, pruner: optuna.pruners.BasePruner | None = None) -> None:
-    Driver(study, SPACE, FunctionEvaluator(objective), Inline(), 1, None, pruner).run(trials)
+    Driver(study, SPACE, FunctionEvaluator(objective), Inline(), 1, pruner=pruner).run(trials)
 
 
 def test_a_pruned_trial_keeps_its_last_value() -> None:
@@ -170,5 +175,5 @@ def test_a_million_values_are_thinned_and_the_last_is_kept(tmp_path: Path) -> No
             run.report(step)
         return 0.5
 
-    study = tune(chatty, SPACE, proposer="random", trials=1, storage=tmp_path / "x.journal")
+    study = tune(chatty, SPACE, proposer="random", n_trials=1, storage=tmp_path / "x.journal")
     assert study.trials[0].last_step == 2999

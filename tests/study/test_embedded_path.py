@@ -15,7 +15,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "svc.yaml"
 
 
 def test_the_embedded_model_serves_the_whole_path(tmp_path: Path, cli: InProcess) -> None:
-    study = yaml.safe_load(EXAMPLE.read_text()) | {"trials": 4, "max_fallbacks": None, "proposer": "compressed"}
+    study = yaml.safe_load(EXAMPLE.read_text()) | {"n_trials": 4, "max_fallbacks": None, "proposer": "compressed"}
     study["storage"] = "svc.journal"
     assert study["model"] == "embedded"
     file = tmp_path / "svc.yaml"

@@ -30,6 +30,7 @@ from tunewise.errors import ContextLimitExceeded, ModelUnusable, ObjectiveFailed
 from tunewise.history import History
 from tunewise.llm import OpenAIModel
 from tunewise.sampler import LLMSampler
+from tunewise.study.options import TuneOptions
 from tunewise.study.storage import open_study
 from tunewise.study.stored import StoredStudy
 from tunewise.study.tune import tune
@@ -105,7 +106,7 @@ def test_thirty_trials_with_every_fault_are_thirty_honest_trials(caplog: pytest.
         model = OpenAIModel("every-fault-of-a-study", base_url=server.base_url, timeout_s=3.0, max_retries=1)
         sampler = LLMSampler(model, space=space(), seed=1, max_fallbacks=None, proposer="compressed")
         with caplog.at_level("WARNING", "tunewise"):
-            study = tune(total, space(), sampler=sampler, trials=30)
+            study = tune(total, space(), sampler=sampler, n_trials=30)
         model.close()
         assert len(server.received) == sum(len(behaviours) for behaviours, _, _ in planned)
         last = server.received[-1].json
@@ -160,7 +161,7 @@ def test_a_dialogue_that_outgrows_the_context_is_compressed() -> None:
     good = [say(json.dumps(nth(k))) for k in range(3)]
     with FaultServer([good[0], context_exceeded(), good[1], good[2]]) as server:
         model = OpenAIModel("short-memory", base_url=server.base_url, max_retries=0)
-        study = tune(lambda c: c["C"], space(), model=model, proposer="chat", trials=3)
+        study = tune(lambda c: c["C"], space(), model=model, proposer="chat", n_trials=3)
         model.close()
     trials = History.from_study(study).trials
     assert [t.source for t in trials] == ["model"] * 3
@@ -173,8 +174,8 @@ def test_a_problem_that_no_prompt_can_hold_ends_the_study_and_loses_nothing() ->
     with FaultServer([say(json.dumps(nth(0))), context_exceeded(), say(json.dumps(nth(1)))]) as server:
         model = OpenAIModel("tiny-memory", base_url=server.base_url, max_retries=0)
         with pytest.raises(ContextLimitExceeded):
-            tune(lambda c: c["C"], space(), model=model, trials=2, storage=storage, proposer="compressed")
-        study = tune(lambda c: c["C"], space(), model=model, trials=2, storage=storage, proposer="compressed")
+            tune(lambda c: c["C"], space(), model=model, n_trials=2, storage=storage, proposer="compressed")
+        study = tune(lambda c: c["C"], space(), model=model, n_trials=2, storage=storage, proposer="compressed")
         model.close()
     assert [(t.number, t.source, t.value) for t in History.from_study(study)] == [
         (0, "model", nth(0)["C"]),
@@ -193,7 +194,7 @@ def test_a_model_that_cannot_be_used_ends_the_command_with_4(
     good = [say(json.dumps(nth(k))) for k in range(3)]
     with FaultServer([good[0], status(code), good[1], good[2]]) as server:
         file = write_study(
-            tmp_path, objective=OBJECTIVE, trials=3, model={"name": f"unusable-{code}", "base_url": server.base_url}
+            tmp_path, objective=OBJECTIVE, n_trials=3, model={"name": f"unusable-{code}", "base_url": server.base_url}
         )
         ended = cli("tune", file, "-q")
         assert_paragraph(ended, 4, *words)
@@ -213,7 +214,7 @@ def test_no_server_and_no_key_end_the_command_with_4(
     monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.01)
     with FaultServer() as server:
         nobody = server.base_url
-    file = write_study(tmp_path, objective=OBJECTIVE, trials=2, model={"name": "m", "base_url": nobody})
+    file = write_study(tmp_path, objective=OBJECTIVE, n_trials=2, model={"name": "m", "base_url": nobody})
     assert_paragraph(cli("tune", file, "-q"), 4, "No server can be reached", nobody)
     keyless = ("--model", "m", "--base-url", "https://model.example/v1", "--api-key-env", "SOME_KEY")
     assert_paragraph(cli("tune", file, "-q", *keyless), 4, "SOME_KEY is not set")
@@ -227,8 +228,8 @@ def test_fallbacks_in_a_row_end_the_study_and_it_goes_on() -> None:
     with FaultServer([not_json()] * 3, then=answering()) as server:
         model = OpenAIModel("useless-at-first", base_url=server.base_url, max_retries=0)
         with pytest.raises(ModelUnusable, match="last 3 trials had to do without"):
-            tune(lambda c: c["C"], space(), model=model, trials=5, storage=storage, proposer="compressed")
-        study = tune(lambda c: c["C"], space(), model=model, trials=5, storage=storage, proposer="compressed")
+            tune(lambda c: c["C"], space(), model=model, n_trials=5, storage=storage, proposer="compressed")
+        study = tune(lambda c: c["C"], space(), model=model, n_trials=5, storage=storage, proposer="compressed")
         model.close()
     assert [t.source for t in History.from_study(study)] == ["random"] * 3 + ["model"] * 2
 
@@ -277,7 +278,9 @@ def test_what_an_objective_does_wrong_is_told_to_the_model(
 
     with FaultServer(then=answering()) as server:
         model = OpenAIModel(f"told-{fault.__name__}", base_url=server.base_url, max_retries=0)
-        study = tune(objective, space(), model=model, trials=4, timeout_s=timeout_s, proposer="compressed")
+        study = tune(
+            objective, space(), model=model, n_trials=4, proposer="compressed", options=TuneOptions(timeout_s=timeout_s)
+        )
         model.close()
         asked = [last_message(request) for request in server.received]
     trials = History.from_study(study).trials
@@ -295,7 +298,7 @@ def test_a_program_that_tells_no_metric_is_told_to_the_model(tmp_path: Path, cli
         file = write_study(
             tmp_path,
             evaluate={"command": [sys.executable, "-c", program]},
-            trials=3,
+            n_trials=3,
             model={"name": "told-program", "base_url": server.base_url},
         )
         assert cli("tune", file, "-q").code == 0
@@ -309,10 +312,10 @@ def test_a_program_that_tells_no_metric_is_told_to_the_model(tmp_path: Path, cli
 def test_an_objective_that_always_fails_ends_with_its_reason(tmp_path: Path, cli: InProcess) -> None:
     storage = optuna.storages.InMemoryStorage()
     with pytest.raises(ObjectiveFailed, match=r"None of the 3 trials.*positive definite"):
-        tune(broken, space(), proposer="random", trials=3, storage=storage)
+        tune(broken, space(), proposer="random", n_trials=3, storage=storage)
     assert len(optuna.load_study(study_name="tunewise", storage=storage).trials) == 3
     file = write_study(tmp_path, objective="def objective(c): raise OSError('disk on fire')", proposer="random")
-    assert_paragraph(cli("tune", file, "-q", "--trials", "2"), 5, "None of the 2 trials", "disk on fire")
+    assert_paragraph(cli("tune", file, "-q", "--n-trials", "2"), 5, "None of the 2 trials", "disk on fire")
     shown = cli("show", file)
     assert shown.code == 0
     assert "disk on fire" in " ".join(shown.out.split())
@@ -323,7 +326,7 @@ def test_calls_are_recorded_with_the_trial_they_were_made_for() -> None:
     say = Answers()
     with FaultServer([say("no idea"), say(json.dumps(nth(0)))]) as server:
         model = OpenAIModel("recorded", base_url=server.base_url, max_retries=0)
-        study = tune(lambda c: c["C"], SPACE, model=model, trials=1, proposer="compressed")
+        study = tune(lambda c: c["C"], SPACE, model=model, n_trials=1, proposer="compressed")
         model.close()
         prompts = [last_message(request) for request in server.received]
     stored = study._storage.get_trial(study.trials[0]._trial_id).system_attrs

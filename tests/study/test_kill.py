@@ -83,7 +83,7 @@ def test_thirty_trials_survive_ten_kills(tmp_path: Path) -> None:
         file = write_study(
             tmp_path,
             objective=LOGGING.replace("PAUSE(configuration)", "0.01"),
-            trials=30,
+            n_trials=30,
             model={"name": "killed", "base_url": server.base_url},
         )
         for _ in range(10):
@@ -128,8 +128,8 @@ def test_a_driver_that_was_killed_leaves_no_workers(storage: str, tmp_path: Path
         storage=storage,
         objective=LOGGING.replace("PAUSE(configuration)", "float(os.environ['PAUSE'])"),
         proposer="random",
-        trials=4,
-        workers=2,
+        n_trials=4,
+        n_jobs=2,
     )
     process = start("tune", file, "-q", PAUSE="600")
     until(lambda: len(logged(tmp_path, "start")) == 2)
@@ -148,7 +148,7 @@ def test_a_driver_that_was_killed_leaves_no_workers(storage: str, tmp_path: Path
 
 def test_a_driver_that_was_killed_leaves_no_programs(tmp_path: Path) -> None:
     words = ["sh", "-c", f"echo start 0 $$ >> {tmp_path}/log; sleep 600; echo {{n?}}"]
-    file = write_study(tmp_path, evaluate={"command": words}, proposer="random", trials=4, workers=2)
+    file = write_study(tmp_path, evaluate={"command": words}, proposer="random", n_trials=4, n_jobs=2)
     process = start("tune", file, "-q")
     until(lambda: len(lines_of(tmp_path / "log")) == 2)
     process.kill()
@@ -183,8 +183,8 @@ def test_an_interrupted_trial_goes_back_to_the_queue(
         file = write_study(
             tmp_path,
             objective=LOGGING.replace("PAUSE(configuration)", pause),
-            trials=5,
-            workers=workers,
+            n_trials=5,
+            n_jobs=workers,
             model={"name": "interrupted", "base_url": server.base_url},
             **parts,
         )
@@ -225,8 +225,8 @@ def test_an_interruption_while_a_result_is_stored_loses_nothing() -> None:
     storage = optuna.storages.InMemoryStorage()
     sampler = Interrupted(space=space(), proposer="random", seed=0)
     with pytest.raises(KeyboardInterrupt):
-        tune(lambda c: c["C"], space(), sampler=sampler, trials=3, storage=storage)
-    study = tune(lambda c: c["C"], space(), proposer="random", trials=3, storage=storage)
+        tune(lambda c: c["C"], space(), sampler=sampler, n_trials=3, storage=storage)
+    study = tune(lambda c: c["C"], space(), proposer="random", n_trials=3, storage=storage)
     assert [t.state for t in History.from_study(study)] == ["finished"] * 3
 
 
@@ -236,7 +236,7 @@ def test_two_drivers_on_one_file(storage: str, tmp_path: Path, cli: InProcess) -
         tmp_path,
         objective=LOGGING.replace("PAUSE(configuration)", "600"),
         proposer="random",
-        trials=2,
+        n_trials=2,
         storage=storage.format(tmp_path),
     )
     first = start("tune", file, "-q")
@@ -252,7 +252,7 @@ def test_two_drivers_on_one_file(storage: str, tmp_path: Path, cli: InProcess) -
 def journal(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A journal of six trials."""
     path = tmp_path_factory.mktemp("whole") / "whole.journal"
-    tune(lambda c: c["C"], space(), proposer="random", trials=6, storage=path)
+    tune(lambda c: c["C"], space(), proposer="random", n_trials=6, storage=path)
     return path.read_bytes()
 
 
@@ -266,7 +266,7 @@ def test_a_journal_that_is_cut_anywhere_is_continued(journal: bytes, tmp_path: P
     for number, cut in enumerate(cuts):
         path = tmp_path / f"{number}.journal"
         path.write_bytes(journal[:cut])
-        study = tune(lambda c: c["C"], space(), proposer="random", trials=6, storage=path)
+        study = tune(lambda c: c["C"], space(), proposer="random", n_trials=6, storage=path)
         trials = History.from_study(study)
         assert {t.number: (t.configuration, t.value) for t in trials} == expected, cut
         assert all(t.state == "finished" and t.source == "random" for t in trials)
@@ -286,7 +286,7 @@ def test_a_torn_record_in_the_middle_is_reported(journal: bytes, tmp_path: Path,
 
 def test_a_full_disk_is_an_error_and_not_the_end(tmp_path: Path) -> None:
     file = write_study(
-        tmp_path, objective="def objective(c): return c['C']", proposer="random", trials=8, name="tunewise"
+        tmp_path, objective="def objective(c): return c['C']", proposer="random", n_trials=8, study_name="tunewise"
     )
     words, environment = command("tune", file, "-q")
     limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY)); " + words[2]
@@ -339,7 +339,7 @@ def test_an_end_between_the_result_and_the_telling_loses_no_evaluation(
         raise Killed
 
     def go_on() -> optuna.Study:
-        return tune(objective, space(), proposer="random", trials=2, storage=tmp_path / "s.journal")
+        return tune(objective, space(), proposer="random", n_trials=2, storage=tmp_path / "s.journal")
 
     with monkeypatch.context() as patch:
         patch.setattr(optuna.Study, "tell", killed)

@@ -58,7 +58,7 @@ def recorded(tmp_path: Path, cli: InProcess, monkeypatch: pytest.MonkeyPatch) ->
         file = write_study(
             tmp_path,
             objective=OBJECTIVE,
-            trials=8,
+            n_trials=8,
             model={"name": "recorded", "base_url": server.base_url, "price": price},
             task={"metric": "squared C"},
         )

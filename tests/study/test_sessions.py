@@ -23,7 +23,7 @@ SPACE = SearchSpace({"x": Float(0, 1)})
 
 def run(journal: Path, trials: int, sampler: optuna.samplers.BaseSampler) -> list[dict[str, Any]]:
     """Tune, and what the study says of its sessions."""
-    study = tune(lambda c: float(c["x"]), SPACE, trials=trials, storage=journal, sampler=sampler)
+    study = tune(lambda c: float(c["x"]), SPACE, n_trials=trials, storage=journal, sampler=sampler)
     return list(study.user_attrs[attributes.STUDY]["sessions"])
 
 
@@ -32,7 +32,7 @@ def test_a_session_names_proposer_seed_model_cassette_and_versions(tmp_path: Pat
     recorded = RecordingModel(model, tmp_path / "a.cassette")
     (session,) = run(tmp_path / "a.journal", 3, LLMSampler(recorded, space=SPACE, seed=7, proposer="compressed"))
     assert session["first"] == 0
-    assert (session["proposer"], session["seed"], session["model"]) == ("compressed", 7, "m")
+    assert (session["proposer"]["name"], session["seed"], session["model"]) == ("compressed", 7, "m")
     assert session["cassette"] == str(tmp_path / "a.cassette")
     assert session["versions"]["optuna"] == version("optuna")
     assert session["versions"]["python"] == platform.python_version()
@@ -58,4 +58,4 @@ def test_a_session_without_a_trial_is_replaced(tmp_path: Path) -> None:
     run(journal, 1, LLMSampler(proposer="random", space=SPACE, seed=1))
     run(journal, 1, LLMSampler(proposer="random", space=SPACE, seed=2))
     sessions = run(journal, 1, LLMSampler(proposer="auto", space=SPACE, seed=3))
-    assert [(session["first"], session["proposer"]) for session in sessions] == [(0, "random"), (1, "auto")]
+    assert [(session["first"], session["proposer"]["name"]) for session in sessions] == [(0, "random"), (1, "auto")]

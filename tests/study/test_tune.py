@@ -31,6 +31,7 @@ from tunewise.llm.ledger import Caps
 from tunewise.llm.prices import Price
 from tunewise.sampler import LLMSampler
 from tunewise.space import Configuration, SearchSpace
+from tunewise.study.options import TuneOptions
 from tunewise.study.storage import open_study
 from tunewise.study.tune import tune
 from tunewise.task import Task
@@ -60,7 +61,7 @@ class Meeting:
 
 def test_two_workers_run_at_the_same_time_and_the_model_knows(tmp_path: Path) -> None:
     model = ScriptedModel(replies())
-    study = tune(Meeting(tmp_path), space(), model=model, trials=4, workers=2, proposer="compressed")
+    study = tune(Meeting(tmp_path), space(), model=model, n_trials=4, n_jobs=2, proposer="compressed")
     assert [t.state for t in History.from_study(study)] == ["finished"] * 4
     assert "Being evaluated now" not in model.requests[0].messages[-1].content
     assert 'Being evaluated now, with results not known yet:\n{"C": 0.02, "n": 1}' in (
@@ -80,10 +81,10 @@ def test_any_executor(kind: type[Executor], tmp_path: Path) -> None:
             Meeting(tmp_path),
             space(),
             model=ScriptedModel(replies()),
-            trials=4,
-            workers=2,
-            executor=executor,
+            n_trials=4,
+            n_jobs=2,
             proposer="compressed",
+            options=TuneOptions(executor=executor),
         )
         assert executor.submit(int, 3).result() == 3  # it is the caller's, and still open
     trials = History.from_study(study)
@@ -95,8 +96,16 @@ def test_a_broken_executor_fails_trials_with_its_reason() -> None:
     executor.shutdown()
     storage = optuna.storages.InMemoryStorage()
     with pytest.raises(RuntimeError, match="shutdown"):
-        tune(value_of, space(), proposer="random", trials=2, workers=2, executor=executor, storage=storage)
-    study = tune(value_of, space(), proposer="random", trials=2, storage=storage)
+        tune(
+            value_of,
+            space(),
+            proposer="random",
+            n_trials=2,
+            n_jobs=2,
+            storage=storage,
+            options=TuneOptions(executor=executor),
+        )
+    study = tune(value_of, space(), proposer="random", n_trials=2, storage=storage)
     assert [t.state for t in History.from_study(study)] == ["finished"] * 2
 
 
@@ -104,14 +113,14 @@ def test_a_broken_executor_fails_trials_with_its_reason() -> None:
 def test_a_study_goes_on_with_more_trials(address: str | None, tmp_path: Path) -> None:
     storage: Any = address.format(tmp_path) if address else optuna.storages.InMemoryStorage()
     model = ScriptedModel(replies())
-    first = tune(value_of, space(), model=model, trials=3, storage=storage, proposer="compressed")
+    first = tune(value_of, space(), model=model, n_trials=3, storage=storage, proposer="compressed")
     before = History.from_study(first).trials
     assert len(before) == 3
-    study = tune(value_of, space(), model=model, trials=5, storage=storage, proposer="compressed")
+    study = tune(value_of, space(), model=model, n_trials=5, storage=storage, proposer="compressed")
     assert History.from_study(study).trials[:3] == before
     assert [t.configuration for t in History.from_study(study)] == [nth(k) for k in range(5)]
     assert '"C": 2.02' in model.requests[3].messages[-1].content
-    same = tune(value_of, space(), model=model, trials=4, storage=storage, proposer="compressed")
+    same = tune(value_of, space(), model=model, n_trials=4, storage=storage, proposer="compressed")
     assert len(same.trials) == 5
     assert len(model.requests) == 5  # as many as were asked for are there: nothing is run
 
@@ -119,20 +128,22 @@ def test_a_study_goes_on_with_more_trials(address: str | None, tmp_path: Path) -
 def test_a_space_may_change_its_ranges_but_not_its_choices() -> None:
     storage = optuna.storages.InMemoryStorage()
     plain: dict[str, Any] = {**SPACE, "kernel": {"type": "categorical", "choices": ["rbf", "linear"]}}
-    tune(value_of, plain, proposer="random", trials=3, storage=storage)
+    tune(value_of, plain, proposer="random", n_trials=3, storage=storage)
     wider = {**plain, "C": {**SPACE["C"], "high": 1e6}}
-    study = tune(value_of, wider, proposer="random", trials=6, storage=storage)
+    study = tune(value_of, wider, proposer="random", n_trials=6, storage=storage)
     assert len(study.trials) == 6
     for changed in ({**plain["kernel"], "choices": ["rbf", "poly"]}, {"type": "int", "low": 0, "high": 1}):
         with pytest.raises(StudyError, match="begun with another kernel"):
-            tune(value_of, {**plain, "kernel": changed}, proposer="random", trials=7, storage=storage)
+            tune(value_of, {**plain, "kernel": changed}, proposer="random", n_trials=7, storage=storage)
     with pytest.raises(StudyError, match="begun with direction minimize"):
-        tune(value_of, wider, task=Task(direction="maximize"), proposer="random", trials=7, storage=storage)
+        tune(value_of, wider, task=Task(direction="maximize"), proposer="random", n_trials=7, storage=storage)
     more = {**wider, "degree": {"type": "int", "low": 2, "high": 5, "default": 3}}
-    assert "degree" in tune(value_of, more, proposer="random", trials=7, storage=storage).trials[6].params
+    assert "degree" in tune(value_of, more, proposer="random", n_trials=7, storage=storage).trials[6].params
 
 
-@pytest.mark.parametrize("wrong", [{"trials": 0}, {"trials": True}, {"trials": 2.5}, {"workers": 0}, {"workers": "2"}])
+@pytest.mark.parametrize(
+    "wrong", [{"n_trials": 0}, {"n_trials": True}, {"n_trials": 2.5}, {"n_jobs": 0}, {"n_jobs": "2"}]
+)
 def test_wrong_numbers(wrong: dict[str, Any]) -> None:
     with pytest.raises(StudyError, match="is not a whole number of at least 1"):
         tune(value_of, space(), proposer="random", **wrong)
@@ -140,9 +151,9 @@ def test_wrong_numbers(wrong: dict[str, Any]) -> None:
 
 def test_no_model_and_unknown_proposer() -> None:
     with pytest.raises(StudyError, match="No model was given"):
-        tune(value_of, space(), trials=1, proposer="compressed")
+        tune(value_of, space(), n_trials=1, proposer="compressed")
     with pytest.raises(StudyError, match="'guess' is unknown"):
-        tune(value_of, space(), proposer="guess", trials=1)
+        tune(value_of, space(), proposer="guess", n_trials=1)
 
 
 def test_storages_that_cannot_be_opened(tmp_path: Path) -> None:
@@ -156,13 +167,13 @@ def test_storages_that_cannot_be_opened(tmp_path: Path) -> None:
     ]
     for storage in storages:
         with pytest.raises(StudyError, match="cannot be opened"):
-            tune(value_of, space(), proposer="random", trials=1, storage=storage)
+            tune(value_of, space(), proposer="random", n_trials=1, storage=storage)
     assert {name: (tmp_path / name).read_text() for name in texts} == texts
 
 
 def test_a_sampler_of_optuna() -> None:
     sampler = optuna.samplers.TPESampler(seed=0, n_startup_trials=2)
-    study = tune(value_of, space(), sampler=sampler, trials=5)
+    study = tune(value_of, space(), sampler=sampler, n_trials=5)
     assert [(t.state, t.source) for t in History.from_study(study)] == [("finished", "unknown")] * 5
 
 
@@ -195,7 +206,7 @@ def test_a_cap_stops_before_the_call_that_could_exceed_it(caps: Caps, higher: Ca
 
     sampler = limited(caps)
     with pytest.raises(BudgetReached, match="It was not made"):
-        tune(value_of, space(), sampler=sampler, trials=4, storage=storage)
+        tune(value_of, space(), sampler=sampler, n_trials=4, storage=storage)
     made = len(model.requests)
     assert sampler.totals.calls == made < 4
     assert calls is None or made == calls
@@ -207,10 +218,10 @@ def test_a_cap_stops_before_the_call_that_could_exceed_it(caps: Caps, higher: Ca
         assert sampler.totals.cost_usd == pytest.approx(120e-6 * made)
         assert made > 0
     with pytest.raises(BudgetReached):  # a new process knows what was spent
-        tune(value_of, space(), sampler=limited(caps), trials=4, storage=storage)
+        tune(value_of, space(), sampler=limited(caps), n_trials=4, storage=storage)
     assert len(model.requests) == made
     again = limited(higher)
-    study = tune(value_of, space(), sampler=again, trials=4, storage=storage)
+    study = tune(value_of, space(), sampler=again, n_trials=4, storage=storage)
     assert again.totals.calls == len(model.requests) == 4
     assert [(t.number, t.state, t.source) for t in History.from_study(study)] == [
         (k, "finished", "model") for k in range(4)
@@ -224,11 +235,11 @@ def test_running_trials_are_finished_before_a_cap_ends_the_study(tmp_path: Path)
             Meeting(tmp_path),
             space(),
             model=ScriptedModel(replies()),
-            caps=Caps(max_calls=2),
-            trials=4,
-            workers=2,
+            n_trials=4,
+            n_jobs=2,
             storage=storage,
             proposer="compressed",
+            options=TuneOptions(caps=Caps(max_calls=2)),
         )
     kept = History.from_study(optuna.load_study(study_name="tunewise", storage=storage))
     assert [t.state for t in kept] == ["finished", "finished", "running"]
@@ -241,7 +252,7 @@ def test_the_command_ends_with_3_at_a_cap(tmp_path: Path, cli: InProcess) -> Non
             "base_url": server.base_url,
             "price": {"input_usd_per_million": 2.5, "output_usd_per_million": 10},
         }
-        file = write_study(tmp_path, objective=OBJECTIVE, trials=4, model=model, caps={"max_calls": 2})
+        file = write_study(tmp_path, objective=OBJECTIVE, n_trials=4, model=model, caps={"max_calls": 2})
         ended = cli("tune", file, "-q")
         assert_paragraph(ended, 3, "max_calls = 2", "It was not made", "Raise the cap")
         assert len(server.received) == 2
@@ -250,7 +261,7 @@ def test_the_command_ends_with_3_at_a_cap(tmp_path: Path, cli: InProcess) -> Non
         assert_paragraph(cli("tune", file, "-q", "--max-calls", 9, "--max-usd", 1e-7), 3, "max_usd")
         assert cli("tune", file, "-q", "--max-calls", "4").code == 0
         assert len(server.received) == 4
-        unpriced = ("--model", "unpriced", "--base-url", server.base_url, "--trials", 5, "--max-usd", 1)
+        unpriced = ("--model", "unpriced", "--base-url", server.base_url, "--n-trials", 5, "--max-usd", 1)
         assert_paragraph(cli("tune", file, "-q", *unpriced), 2, "price", "unknown")
 
 
@@ -260,7 +271,7 @@ def test_enqueued_trials_are_honoured_whole_and_in_part() -> None:
     study.enqueue_trial({"C": 7.0, "n": 7})
     study.enqueue_trial({"C": 50.0})
     model = ScriptedModel(['{"n": 9}', *replies()])
-    told = tune(value_of, space(), model=model, trials=3, storage=storage, proposer="compressed")
+    told = tune(value_of, space(), model=model, n_trials=3, storage=storage, proposer="compressed")
     trials = History.from_study(told).trials
     assert [t.configuration for t in trials] == [{"C": 7.0, "n": 7}, {"C": 50.0, "n": 9}, nth(0)]
     assert [t.source for t in trials] == ["enqueued", "model", "model"]
@@ -303,10 +314,10 @@ def test_a_watch_is_told_of_everything(workers: int) -> None:
         objective,
         space(),
         model=ScriptedModel(replies()),
-        trials=3,
-        workers=workers,
-        watch=watch,
+        n_trials=3,
+        n_jobs=workers,
         proposer="compressed",
+        options=TuneOptions(callbacks=[watch]),
     )
     assert len(watch.events) == 6
     for k, state in enumerate(["failed", "finished", "finished"]):
@@ -325,8 +336,16 @@ def test_a_watch_that_fails_leaves_the_trial_in_the_queue() -> None:
     storage = optuna.storages.InMemoryStorage()
     model = ScriptedModel(replies())
     with pytest.raises(OSError, match="no terminal"):
-        tune(value_of, space(), model=model, trials=2, storage=storage, watch=Broken(), proposer="compressed")
-    study = tune(value_of, space(), model=model, trials=2, storage=storage, proposer="compressed")
+        tune(
+            value_of,
+            space(),
+            model=model,
+            n_trials=2,
+            storage=storage,
+            proposer="compressed",
+            options=TuneOptions(callbacks=[Broken()]),
+        )
+    study = tune(value_of, space(), model=model, n_trials=2, storage=storage, proposer="compressed")
     assert [t.configuration for t in History.from_study(study)] == [nth(0), nth(1)]
     assert len(model.requests) == 2
 
@@ -334,7 +353,7 @@ def test_a_watch_that_fails_leaves_the_trial_in_the_queue() -> None:
 def test_the_default_comes_first_and_the_budget_is_told() -> None:
     plain: dict[str, Any] = {name: {**part, "default": 1} for name, part in SPACE.items()}
     model = ScriptedModel(replies(1))
-    study = tune(value_of, plain, model=model, trials=2, proposer="compressed")
+    study = tune(value_of, plain, model=model, n_trials=2, proposer="compressed")
     assert [t.source for t in History.from_study(study)] == ["default", "model"]
     assert "There are 2 evaluations." in model.requests[0].messages[-1].content
     assert "This is the last try." in model.requests[0].messages[-1].content
@@ -345,7 +364,9 @@ def test_the_same_seed_gives_the_same_study_and_interruptions_do_not_matter() ->
     def run(*steps: int) -> list[Any]:
         storage = optuna.storages.InMemoryStorage()
         for trials in steps:
-            study = tune(value_of, space(), proposer="random", trials=trials, seed=5, storage=storage)
+            study = tune(
+                value_of, space(), proposer="random", n_trials=trials, storage=storage, options=TuneOptions(seed=5)
+            )
         return [t.configuration for t in History.from_study(study)]
 
     assert run(6) == run(2, 3, 6)
@@ -354,7 +375,7 @@ def test_the_same_seed_gives_the_same_study_and_interruptions_do_not_matter() ->
 def test_an_objective_may_be_an_evaluator_or_a_space_a_mapping(tmp_path: Path) -> None:
     from tunewise.evaluate import FunctionEvaluator
 
-    study = tune(FunctionEvaluator(value_of), SPACE, proposer="random", trials=1, storage=tmp_path / "x.journal")
+    study = tune(FunctionEvaluator(value_of), SPACE, proposer="random", n_trials=1, storage=tmp_path / "x.journal")
     assert SearchSpace.from_dict(study.user_attrs["tunewise:study"]["space"]) == space()
     assert open_study(tmp_path / "x.journal").best_value == study.best_value
 
@@ -363,7 +384,7 @@ def test_a_limit_beside_an_evaluator_is_refused() -> None:
     from tunewise.evaluate import FunctionEvaluator
 
     with pytest.raises(StudyError, match="FunctionEvaluator is an Evaluator, which has limits of its own"):
-        tune(FunctionEvaluator(value_of), SPACE, proposer="random", trials=1, timeout_s=5)
+        tune(FunctionEvaluator(value_of), SPACE, proposer="random", n_trials=1, options=TuneOptions(timeout_s=5))
 
 
 def test_what_an_objective_changes_in_its_argument_changes_nothing() -> None:
@@ -372,7 +393,7 @@ def test_what_an_objective_changes_in_its_argument_changes_nothing() -> None:
         configuration.clear()
         return value
 
-    study = tune(greedy, space(), model=ScriptedModel(replies()), trials=2, proposer="compressed")
+    study = tune(greedy, space(), model=ScriptedModel(replies()), n_trials=2, proposer="compressed")
     assert [t.configuration for t in History.from_study(study)] == [nth(0), nth(1)]
 
 
@@ -381,7 +402,7 @@ def test_tokens_of_a_server_are_the_study_s() -> None:
     with FaultServer([say(json.dumps(nth(0))), reply(json.dumps(nth(1)), usage=False)]) as server:
         model = OpenAIModel("silent-on-usage", base_url=server.base_url, max_retries=0)
         sampler = LLMSampler(model, space=space(), price=Price(1, 1), proposer="compressed")
-        tune(value_of, space(), sampler=sampler, trials=2)
+        tune(value_of, space(), sampler=sampler, n_trials=2)
         model.close()
     assert sampler.totals.uncounted_calls == 1
     assert sampler.totals.cost_usd is None

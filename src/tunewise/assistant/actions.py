@@ -121,7 +121,7 @@ def plan_configuration(subject: Subject, asked: ProposeConfiguration) -> Plan:
     number = max(subject.trials, default=-1) + 1
     told, budget = len(stored.history.told), subject.task.budget
     left = f" {told} of {budget} planned trials have been run" if budget else f" {told} trials have been run"
-    more = f"; run it with `tunewise tune --trials {told + 1}` or more" if budget and told >= budget else ""
+    more = f"; run it with `tunewise tune --n-trials {told + 1}` or more" if budget and told >= budget else ""
     reason = mask(clip(asked.reason, 600))
 
     def enqueue() -> str:

@@ -13,8 +13,8 @@ def ask(
 ) -> None:
     """Print the next configuration as JSON; report its result with `tunewise tell`.
 
-    Several may be asked for before the first is told. `trials` of the study file is the budget that the model is told,
-    not a limit here.
+    Several may be asked for before the first is told. `n_trials` of the study file is the budget that the model is
+    told, not a limit here.
 
     **Examples**
 
@@ -35,4 +35,4 @@ def ask(
     task, space, _ = spec.build()
     sampler = spec.sampler(spec.connect(), task, space)
     with closing(sampler.model):
-        typer.echo(json.dumps(ask_one(spec.storage_address, spec.name, sampler, space)))
+        typer.echo(json.dumps(ask_one(spec.storage_address, spec.study_name, sampler, space)))

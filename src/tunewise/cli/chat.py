@@ -72,13 +72,12 @@ def chat(
     from tunewise.assistant.conversation import Conversation
     from tunewise.assistant.sources import read_log, read_script
     from tunewise.assistant.subject import Subject
-    from tunewise.cli.options import find, quiet_optuna, read
+    from tunewise.cli.options import capped, find, quiet_optuna, read
     from tunewise.cli.running import taped
     from tunewise.cli.signals import terminate_as_exit
     from tunewise.cli.talk import Terminal
     from tunewise.errors import UsageError
     from tunewise.llm.ledger import Caps, Ledger
-    from tunewise.llm.prices import Price
     from tunewise.llm.resolve import closing
     from tunewise.study.conversations import Conversations
 
@@ -100,15 +99,13 @@ def chat(
         logs=(read_log(log),) if log else (),
         scripts=tuple(read_script(path, "script" if k == 1 else f"script{k}") for k, path in enumerate(file or (), 1)),
     )
-    caps = {"max_calls": max_calls, "max_tokens": max_tokens, "max_usd": max_usd}
-    planned = spec.caps.model_dump() if spec else {}
-    price = spec.model.price if spec and spec.model else None
+    planned = spec.caps if spec else Caps()
     connected = taped(lambda: connect(spec, model, base_url, api_key_env), record=record, replay=replay)
     with closing(connected) as chat_model, terminate_as_exit():
         ledger = Ledger(
             chat_model,
-            caps=Caps(**planned | {key: cap for key, cap in caps.items() if cap is not None}),
-            price=Price(**price.model_dump()) if price else None,
+            caps=capped(planned, max_calls=max_calls, max_tokens=max_tokens, max_usd=max_usd),
+            price=spec.model.price if spec and spec.model else None,
         )
         if opened:
             Account(ledger).restore(opened)
@@ -154,7 +151,7 @@ def space_writer(spec: StudyFile) -> Callable[[SearchSpace], str]:
 
         data = yaml.safe_load(spec.path.read_text("utf-8"))
         storage = spec.storage or spec.path.with_suffix(".journal").name
-        changed = {**data, "name": spec.name, "storage": storage, "space": space.to_dict()}
+        changed = {**data, "study_name": spec.study_name, "storage": storage, "space": space.to_dict()}
         for number in range(2, 1000):
             target = spec.path.with_name(f"{spec.path.stem}-{number}{spec.path.suffix}")
             try:

@@ -43,6 +43,6 @@ def dashboard(
         if open_page:
             webbrowser.open(url)
 
-    address = shlex.join([study, *(["--study", name] if name else [])])
+    address = shlex.join([study, *(["--study-name", name] if name else [])])
     with suppress(KeyboardInterrupt), terminate_as_interrupt():
         serve(find(study, name), host=host, port=port, address=address, ready=ready)

@@ -53,7 +53,7 @@ def generate(
     base_url: BaseUrlOption = None,
     api_key_env: KeyOption = None,
     contract: Annotated[ContractName, typer.Option(help="What programs are written with.")] = ContractName.torch,
-    trials: Annotated[int, typer.Option(min=1, help="Evaluations in all, earlier runs included.")] = 5,
+    n_trials: Annotated[int, typer.Option(min=1, help="Evaluations in all, earlier runs included.")] = 5,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training rows, for torch.")] = 10,
     time: Annotated[str | None, typer.Option(help="Column by which rows are split: the latest are held out.")] = None,
     drop: Annotated[list[str] | None, typer.Option(help="Column that nobody may use; may be repeated.")] = None,
@@ -67,7 +67,7 @@ def generate(
     storage: Annotated[
         str | None, typer.Option(help="Journal file or database URL; by default named as the data.")
     ] = None,
-    name: Annotated[str, typer.Option("--study", help="Name of the study in its storage.")] = "tunewise",
+    name: Annotated[str, typer.Option("--study-name", help="Name of the study in its storage.")] = "tunewise",
     max_calls: MaxCallsOption = None,
     max_tokens: MaxTokensOption = None,
     max_usd: MaxUsdOption = None,
@@ -90,7 +90,7 @@ def generate(
 
     - `tunewise generate trips.parquet --target log_seconds --task regression --time pickup --model gpt-5`
 
-    - `tunewise generate credit.csv --target class --task classification --contract sklearn --model gpt-5 --trials 10`
+    - `tunewise generate credit.csv --target class --task classification --contract sklearn --model gpt-5 --n-trials 10`
     """
     from tunewise.cli.export import write
     from tunewise.cli.options import quiet_optuna
@@ -121,7 +121,7 @@ def generate(
             sandbox=sandbox,
             model=chat_model,
             contract=contract.value,
-            trials=trials,
+            trials=n_trials,
             epochs=epochs,
             seed=seed,
             limits=Limits(wall_s=timeout, cpu_s=timeout, memory_mb=memory),
@@ -134,7 +134,7 @@ def generate(
             name=name,
             task=generation.task,
             samples={},
-            trials=trials,
+            n_trials=n_trials,
             model=chat_model,
             ledger=generation.sampler.ledger,
         )

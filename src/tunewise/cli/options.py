@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +12,7 @@ import typer
 if TYPE_CHECKING:
     import optuna
 
+    from tunewise.llm.ledger import Caps
     from tunewise.study.file import StudyFile
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE.yaml", help="The study file.", show_default=False)]
@@ -32,7 +34,7 @@ MaxUsdOption = Annotated[float | None, typer.Option(min=0, help="Stop before mor
 RecordOption = Annotated[Path | None, typer.Option(help="Record all calls into this cassette.")]
 ReplayOption = Annotated[Path | None, typer.Option(help="Answer from this cassette; no model is called.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]
-NameOption = Annotated[str | None, typer.Option("--study", help="Name of the study, where a storage has several.")]
+NameOption = Annotated[str | None, typer.Option("--study-name", help="Name of the study, where a storage has several.")]
 
 
 class ProposerName(StrEnum):
@@ -59,9 +61,15 @@ def read(
     file = read_study_file(path, **changes)
     if model is None and base_url is None and api_key_env is None:
         return file
-    part = file.model.model_dump() if file.model and model is None else {"name": model or ""}
+    part = asdict(file.model) if file.model and model is None else {"name": model or ""}
     part |= {k: v for k, v in {"base_url": base_url, "api_key_env": api_key_env}.items() if v is not None}
     return read_study_file(path, **changes, model=part)
+
+
+def capped(planned: Caps, **caps: float | None) -> Caps:
+    """The caps of a study file, with what the command line says in their place."""
+    given: dict[str, Any] = {key: cap for key, cap in caps.items() if cap is not None}
+    return replace(planned, **given)
 
 
 def find(study: str, name: str | None = None) -> optuna.Study:
@@ -71,7 +79,7 @@ def find(study: str, name: str | None = None) -> optuna.Study:
     quiet_optuna()
     if study.endswith((".yaml", ".yml")):
         file = read(Path(study))
-        return open_study(file.storage_address, name or file.name)
+        return open_study(file.storage_address, name or file.study_name)
     return open_study(study, name)
 
 

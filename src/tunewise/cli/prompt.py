@@ -38,8 +38,8 @@ def prompt(
     task, space, _ = spec.build()
     sampler = spec.sampler(ScriptedModel([]), task, space)
     stored = open_storage(spec.storage_address) if may_exist(spec.storage_address) else None
-    if stored and spec.name in [known.study_name for known in stored.get_all_studies()]:
-        study = optuna.load_study(study_name=spec.name, storage=stored)
+    if stored and spec.study_name in [known.study_name for known in stored.get_all_studies()]:
+        study = optuna.load_study(study_name=spec.study_name, storage=stored)
     else:
         study = optuna.create_study(direction=task.direction or "minimize")
     request = sampler.preview(study)

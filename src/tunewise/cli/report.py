@@ -55,7 +55,7 @@ def report(
     file, chosen = target(output, form)
     if file and file.exists() and Path(study).exists() and file.samefile(study):
         raise UsageError(f"{file} is the study itself. Name another file with -o.")
-    address = shlex.join([study, *(["--study", name] if name else [])])
+    address = shlex.join([study, *(["--study-name", name] if name else [])])
     text = make(find(study, name), form=chosen.value, address=address)
     if file is None:
         typer.echo(text)

@@ -66,8 +66,8 @@ def running(
     name: str,
     task: Task,
     samples: Mapping[str, Sequence[Value]],
-    trials: int,
-    workers: int = 1,
+    n_trials: int,
+    n_jobs: int = 1,
     model: ChatModel | None,
     ledger: Ledger,
 ) -> Iterator[Progress | None]:
@@ -79,8 +79,8 @@ def running(
         name: Its name there.
         task: What is tuned.
         samples: Values of each hyperparameter, by which columns are made.
-        trials: How many the study is to have.
-        workers: How many run at a time.
+        n_trials: How many the study is to have.
+        n_jobs: How many run at a time.
         model: Who is asked; somebody who types at this terminal is left in peace.
         ledger: What the calls take.
 
@@ -98,9 +98,9 @@ def running(
     progress = Progress(
         errors,
         Columns.fit([objective], samples, errors.width),
-        trials,
+        n_trials,
         Waiting(model=model.name if model else "", asked=lambda: ledger.is_waiting, totals=lambda: ledger.totals),
-        workers=workers,
+        workers=n_jobs,
         spinner=not isinstance(model, ManualModel),
         verbose=screen.verbose,
     )

@@ -30,8 +30,8 @@ def tune(
     api_key_env: KeyOption = None,
     proposer: ProposerOption = None,
     reasoning: ReasoningOption = None,
-    trials: Annotated[int | None, typer.Option(min=1, help="Evaluations in all, earlier runs included.")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="How many trials run at a time.")] = None,
+    n_trials: Annotated[int | None, typer.Option(min=1, help="Evaluations in all, earlier runs included.")] = None,
+    n_jobs: Annotated[int | None, typer.Option(min=1, help="How many trials run at a time.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of everything random.")] = None,
     storage: Annotated[str | None, typer.Option(help="Journal file or database URL.")] = None,
     max_calls: MaxCallsOption = None,
@@ -51,14 +51,17 @@ def tune(
 
     - `tunewise tune study.yaml --model gpt-5 --max-usd 0.50`
 
-    - `tunewise tune study.yaml --model qwen3 --base-url http://localhost:11434/v1 --workers 2`
+    - `tunewise tune study.yaml --model qwen3 --base-url http://localhost:11434/v1 --n-jobs 2`
 
     - `tunewise tune study.yaml --replay run.cassette`
     """
-    from tunewise.cli.options import quiet_optuna, read
+    from dataclasses import replace
+
+    from tunewise.cli.options import capped, quiet_optuna, read
     from tunewise.cli.running import Screen, running, taped
     from tunewise.cli.trial_table import samples_of
     from tunewise.llm.resolve import closing
+    from tunewise.study.options import TuneOptions
     from tunewise.study.tune import tune as run
 
     quiet_optuna()
@@ -69,13 +72,12 @@ def tune(
         api_key_env=api_key_env,
         proposer=proposer.value if proposer else None,
         reasoning=reasoning,
-        trials=trials,
-        workers=workers,
+        n_trials=n_trials,
+        n_jobs=n_jobs,
         seed=seed,
     )
-    given = {"max_calls": max_calls, "max_tokens": max_tokens, "max_usd": max_usd}
-    caps = spec.caps.model_copy(update={key: value for key, value in given.items() if value is not None})
-    spec = spec.model_copy(update={"caps": caps})
+    caps = capped(spec.caps, max_calls=max_calls, max_tokens=max_tokens, max_usd=max_usd)
+    spec = replace(spec, caps=caps)
     address = storage or spec.storage_address
     task, space, evaluator = spec.build()
     chat_model = taped(spec.connect, record=record, replay=replay)
@@ -83,11 +85,11 @@ def tune(
     screen = running(
         Screen(quiet=quiet, plain=plain, verbose=verbose),
         address=address,
-        name=spec.name,
+        name=spec.study_name,
         task=task,
         samples=samples_of(space),
-        trials=spec.trials,
-        workers=spec.workers,
+        n_trials=spec.n_trials,
+        n_jobs=spec.n_jobs,
         model=chat_model,
         ledger=sampler.ledger,
     )
@@ -95,11 +97,9 @@ def tune(
         run(
             evaluator,
             space,
-            task=sampler.task,
-            trials=spec.trials,
-            workers=spec.workers,
-            storage=address,
-            name=spec.name,
             sampler=sampler,
-            watch=watch,
+            n_trials=spec.n_trials,
+            n_jobs=spec.n_jobs,
+            storage=address,
+            options=TuneOptions(study_name=spec.study_name, callbacks=[watch] if watch else ()),
         )

@@ -27,8 +27,9 @@ from tunewise.llm.prices import Price
 from tunewise.llm.resolve import check
 from tunewise.sandbox.base import Limits, Sandbox
 from tunewise.space import Value
-from tunewise.study.driver import Driver, Inline, Watch, requeue_running
+from tunewise.study.driver import Driver, Inline, requeue_running
 from tunewise.study.storage import Storage, only_driver, open_storage
+from tunewise.study.watch import Watch
 from tunewise.task import Task
 
 __all__ = ["Generation", "generate"]
@@ -117,7 +118,7 @@ class Generation:
             if orphaned:
                 requeue_running(study)
             evaluator = ProgramEvaluator(study, self.runner)
-            Driver(study, ProgramSpaces(), evaluator, Inline(), 1, watch).run(self.trials)
+            Driver(study, ProgramSpaces(), evaluator, Inline(), 1, [watch] if watch else ()).run(self.trials)
         if not any(t.state == TrialState.COMPLETE for t in study.get_trials(deepcopy=False)):
             last = TrialRecord.from_optuna(study.get_trials(deepcopy=False)[-1])
             raise ObjectiveFailed(
@@ -148,13 +149,15 @@ class Generation:
         about = self.about()
         before = study.user_attrs.get(attributes.GENERATION)
         if before is None and study.get_trials(deepcopy=False):
-            raise StudyError(f"The study {study.study_name!r} is not one of programs. Use another storage or --study.")
+            raise StudyError(
+                f"The study {study.study_name!r} is not one of programs. Use another storage or --study-name."
+            )
         for key in ("contract", "fingerprint", "epochs", "seed"):
             if before is not None and before.get(key) != about[key]:
                 what = "other data" if key == "fingerprint" else f"{key} {before.get(key)}, not {about[key]}"
                 raise StudyError(
                     f"The study {study.study_name!r} was begun with {what}, and its scores could not be compared. Use "
-                    "the same, or another storage or --study."
+                    "the same, or another storage or --study-name."
                 )
         if before is not None and before.get("sandbox") != about["sandbox"]:
             logger.warning(

@@ -14,7 +14,12 @@ The configuration reaches the program in three ways, of which it may use any:
 Values are written as in JSON, text without quotes: `0.1`, `true`, `null`, `rbf`. Numbers survive the round trip.
 
 The metric comes from the result file if there is one: a number, or an object that holds the metric and other numbers.
-Else from standard output: a number alone on the last line, or the last line that is a JSON object with the metric.
+Else from standard output: a number alone on the last line, or the last line that is a JSON object with the metric, or
+the last intermediate value.
+
+**Intermediate values** are lines of standard output, or of the file `TUNEWISE_REPORTS`, as `lines` describes them.
+`TUNEWISE_TRIAL`, `TUNEWISE_WORKER` and `TUNEWISE_FIDELITY` tell the program what a `Run` knows; where the study names
+devices, `CUDA_VISIBLE_DEVICES` is the worker's. A program that is pruned gets SIGTERM, and is killed soon after.
 """
 
 from __future__ import annotations
@@ -29,15 +34,17 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Self
 
-from tunewise.errors import StudyError, TrialFailed
+from tunewise.errors import StudyError, TrialFailed, TrialStopped
 from tunewise.evaluate.base import Evaluation, read_metric
 from tunewise.evaluate.function import checked_limit
+from tunewise.evaluate.lines import ProgramReports, compile_pattern
 from tunewise.evaluate.processes import ProcessTree, describe_exit
+from tunewise.evaluate.run import SILENT, Run, device_variables
 from tunewise.secrets import remember_environment
 from tunewise.space import Value
 from tunewise.text import nearest, shorten
@@ -60,10 +67,12 @@ class CommandEvaluator:
         timeout_s: Limit for one trial in seconds; None: no limit.
         cwd: Folder to run in; None: the current one.
         env: Variables to set beside those of this process.
+        pattern: Of lines that hold an intermediate value, such as `epoch {step} * val_acc={value}`.
         result_file: Whether to offer `TUNEWISE_RESULT`.
 
     Raises:
-        StudyError: The command is empty or cannot be split, `cwd` is no folder, or the limit is no limit.
+        StudyError: The command is empty or cannot be split, `cwd` is no folder, the pattern has no
+            `{value}`, or the limit is no limit.
     """
 
     def __init__(
@@ -74,6 +83,7 @@ class CommandEvaluator:
         timeout_s: float | None = None,
         cwd: str | os.PathLike[str] | None = None,
         env: Mapping[str, str] | None = None,
+        pattern: str | None = None,
         result_file: bool = True,
     ) -> None:
         self._words = split(command)
@@ -84,28 +94,35 @@ class CommandEvaluator:
             raise StudyError(f"cwd = {str(cwd)!r} is not a folder. Create it, or name another one.")
         self._env = dict(env or {})
         remember_environment(self._env)
+        self._pattern = compile_pattern(pattern) if pattern is not None else None
         self._result_file = result_file
         self._running: set[ProcessTree] = set()
         self._closings = 0  # a program may be started while the evaluator is closed
         self._lock = threading.Lock()
 
-    def evaluate(self, configuration: Mapping[str, Value]) -> Evaluation:
+    def evaluate(self, configuration: Mapping[str, Value], run: Run = SILENT) -> Evaluation:
         """Run it; see `Evaluator`.
 
         Raises:
+            TrialStopped: It was ended because `run.should_stop()` said so.
             TrialFailed: Exit code, signal or time limit, with the end of the output; or no usable metric.
             StudyError: The program cannot be started, or a placeholder names no hyperparameter.
         """
         with tempfile.TemporaryDirectory(prefix="tunewise-", ignore_cleanup_errors=True) as folder:
-            config, result = Path(folder, "config.json"), Path(folder, "result.json")
+            config, result, reports = (Path(folder, name) for name in ("config.json", "result.json", "reports.jsonl"))
             config.write_text(json.dumps(dict(configuration)), "utf-8")
-            environment = os.environ | self._env | parameters(configuration) | {"TUNEWISE_CONFIG": str(config)}
+            files = {"TUNEWISE_CONFIG": str(config), "TUNEWISE_REPORTS": str(reports)}
+            environment = (
+                os.environ | device_variables(run) | self._env | parameters(configuration) | facts(run) | files
+            )
             if self._result_file:
                 environment["TUNEWISE_RESULT"] = str(result)
-            code, out, err = self._run(fill(self._words, configuration, str(config)), environment)
+            heard = ProgramReports(self._metric, self._pattern, run, reports)
+            code, out, err = self._run(fill(self._words, configuration, str(config)), environment, heard)
+            heard.finish()
             if code != 0:
                 raise TrialFailed(f"The command ended with {describe_exit(code)}.{ending(err, out)}")
-            return self._read(result, out, err)
+            return self._read(result, out, err, heard.last)
 
     def close(self) -> None:
         """End every program that runs now or is being started; its thread then sees a failed trial."""
@@ -127,7 +144,7 @@ class CommandEvaluator:
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, _running=set(), _closings=0, _lock=threading.Lock())
 
-    def _run(self, command: list[str], environment: Mapping[str, str]) -> tuple[int, str, str]:
+    def _run(self, command: list[str], environment: Mapping[str, str], heard: ProgramReports) -> tuple[int, str, str]:
         """Run to the end or the limit.
 
         Returns:
@@ -158,14 +175,14 @@ class CommandEvaluator:
         try:
             if self._closings != closings:
                 tree.end()
-            out, err = self._listen(tree)
+            out, err = self._listen(tree, heard)
             return tree.root.returncode, out, err
         finally:
             tree.end()  # also what the program has left running, and on Ctrl-C
             with self._lock:
                 self._running.discard(tree)
 
-    def _listen(self, tree: ProcessTree) -> tuple[str, str]:
+    def _listen(self, tree: ProcessTree, heard: ProgramReports) -> tuple[str, str]:
         """Keep the end of both outputs until the program has ended; who else holds them open is not waited for."""
         assert tree.root.stdout is not None
         assert tree.root.stderr is not None
@@ -182,14 +199,19 @@ class CommandEvaluator:
                     tree.end(grace_s=GRACE_S)
                     shown = ending(text(tails[tree.root.stderr]), text(tails[tree.root.stdout]))
                     raise TrialFailed(f"The trial exceeded its limit of {self._timeout_s:g} s and was ended.{shown}")
+                if not ended and heard.run.should_stop():
+                    tree.end(grace_s=GRACE_S)
+                    raise TrialStopped
                 if not selector.get_map():
                     time.sleep(0 if ended else LOOK_S)
                 for key, _ in selector.select(0 if ended else LOOK_S) if selector.get_map() else []:
-                    if not drain(key.fileobj, tails[key.fileobj]):  # type: ignore[arg-type, index]
+                    listener = heard.output.feed if key.fileobj is tree.root.stdout else None
+                    if not drain(key.fileobj, tails[key.fileobj], listener):  # type: ignore[arg-type, index]
                         selector.unregister(key.fileobj)
+                heard.look()
         return text(tails[tree.root.stdout]), text(tails[tree.root.stderr])
 
-    def _read(self, result: Path, out: str, err: str) -> Evaluation:
+    def _read(self, result: Path, out: str, err: str, last: float | None) -> Evaluation:
         """The metric from the result file, or else from standard output."""
         try:
             if result.is_file() and result.stat().st_size:
@@ -204,6 +226,8 @@ class CommandEvaluator:
                         found = parse(line)
                         if isinstance(found, dict) and self._metric in found:
                             return read_metric(found, self._metric)
+            if last is not None:
+                return read_metric(last, self._metric)
         except (ValueError, OverflowError) as error:
             raise TrialFailed(f"The result of the command cannot be read: {shorten(str(error), 200)}.") from None
         example = json.dumps({self._metric: 0.1})
@@ -211,6 +235,12 @@ class CommandEvaluator:
             "The command ended well but told no metric. Looked for: JSON in the file TUNEWISE_RESULT, a number on the "
             f"last line of standard output, or a line of it such as {example}.{ending(out, err)}"
         )
+
+
+def facts(run: Run) -> dict[str, str]:
+    """What a program may know of its run, as environment variables."""
+    known = {"TRIAL": run.trial, "WORKER": run.worker, "FIDELITY": run.fidelity}
+    return {f"TUNEWISE_{name}": f"{value:g}" for name, value in known.items() if value is not None}
 
 
 def split(command: str | Sequence[str]) -> list[str]:
@@ -273,14 +303,16 @@ def as_text(value: Value) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def drain(stream: IO[bytes], tail: bytearray) -> bool:
-    """Read what is there, up to a bound, and keep the end of it; whether there may be more later."""
+def drain(stream: IO[bytes], tail: bytearray, listener: Callable[[bytes], None] | None) -> bool:
+    """Read what is there, up to a bound, keep the end of it, and pass it on; whether there may be more later."""
     for _ in range(64):
         chunk = stream.read(1 << 16)
         if chunk is None:  # nothing now
             return True
         if not chunk:
             return False
+        if listener:
+            listener(chunk)
         tail += chunk
         if len(tail) > 2 * KEPT_BYTES:
             del tail[:-KEPT_BYTES]

@@ -18,6 +18,7 @@ from tunewise.errors import StudyError
 from tunewise.evaluate.base import Evaluation
 from tunewise.evaluate.function import FunctionEvaluator
 from tunewise.evaluate.objective import describe
+from tunewise.evaluate.run import SILENT, Run
 from tunewise.space import Value
 from tunewise.task import Direction
 from tunewise.text import did_you_mean, shorten
@@ -42,6 +43,7 @@ class EstimatorEvaluator:
             trial; or a tuple `(X, y)` of validation data.
         timeout_s: Limit for one trial in seconds; see `FunctionEvaluator`.
         isolate: Whether to fit in a process of its own without a limit too.
+        env: Environment variables of that process.
         seed: For the folds, and for each `random_state` that is None.
 
     Raises:
@@ -58,6 +60,7 @@ class EstimatorEvaluator:
         cv: Any = 5,
         timeout_s: float | None = None,
         isolate: bool = False,
+        env: Mapping[str, str] | None = None,
         seed: int = 0,
     ) -> None:
         check_estimator(estimator)
@@ -66,7 +69,7 @@ class EstimatorEvaluator:
         validation = None if self._cross_validated else checked_validation(cv)
         splits = split(estimator, X, y, cv, seed) if self._cross_validated else []
         score = Score(estimator, X, y, make_scorer(scoring), splits, validation, seed, error=scoring == "error")
-        self._evaluator = FunctionEvaluator(score, timeout_s=timeout_s, isolate=isolate)
+        self._evaluator = FunctionEvaluator(score, timeout_s=timeout_s, isolate=isolate, env=env)
 
     @property
     def direction(self) -> Direction:
@@ -79,9 +82,9 @@ class EstimatorEvaluator:
         scoring = self._scoring if isinstance(self._scoring, str) else getattr(self._scoring, "__name__", "score")
         return f"{'cross-validated' if self._cross_validated else 'validation'} {scoring}"
 
-    def evaluate(self, configuration: Mapping[str, Value]) -> Evaluation:
+    def evaluate(self, configuration: Mapping[str, Value], run: Run = SILENT) -> Evaluation:
         """Fit and score; see `Evaluator`."""
-        return self._evaluator.evaluate(configuration)
+        return self._evaluator.evaluate(configuration, run)
 
     def close(self) -> None:
         """End the processes that `timeout_s` needed."""

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, Self
 from tunewise.errors import StudyError
 from tunewise.evaluate.base import Evaluation
 from tunewise.evaluate.objective import Objective, call, describe
-from tunewise.evaluate.run import SILENT, Run
+from tunewise.evaluate.run import SILENT, Run, device_variables
+from tunewise.secrets import remember_environment
 from tunewise.space import Value
 from tunewise.text import did_you_mean, shorten
 
@@ -42,7 +43,8 @@ class FunctionEvaluator:
             that holds it under `metric`.
         metric: The key of the metric in such a mapping; its other numbers are kept as `extra`.
         timeout_s: Limit for one trial in seconds, not counting the start of the process; None: no limit.
-        isolate: Whether to use a process of its own without a limit too.
+        isolate: Whether to use a process of its own without a limit too. A device of the worker needs one as well.
+        env: Environment variables of that process, beside those of this one; needs `isolate` or a limit.
 
     Raises:
         StudyError: The objective cannot be called or cannot be sent to another process, or the limit is no limit.
@@ -55,6 +57,7 @@ class FunctionEvaluator:
         metric: str = "value",
         timeout_s: float | None = None,
         isolate: bool = False,
+        env: Mapping[str, str] | None = None,
     ) -> None:
         if not callable(objective):
             raise StudyError(f"{shorten(objective)} is not an objective. Give a function that takes a configuration.")
@@ -64,6 +67,10 @@ class FunctionEvaluator:
         self._metric = metric
         self._timeout_s = checked_limit(timeout_s)
         self._isolate = isolate or timeout_s is not None
+        self._env = dict(env or {})
+        if self._env and not self._isolate:
+            raise StudyError("env needs a process of its own. Set isolate=True, or set the variables before the start.")
+        remember_environment(self._env)
         self._forget_workers()
         if self._isolate:
             self._pack()
@@ -75,10 +82,12 @@ class FunctionEvaluator:
             return call(self._objective, configuration, run, self._metric)
         from tunewise.evaluate.isolation import Worker
 
+        env = device_variables(run) | self._env
         with self._lock:
             self._idle[:] = [worker for worker in self._idle if worker.alive]
-            worker = self._idle.pop() if self._idle else Worker(self._pack())
+            worker = next((idle for idle in self._idle if idle.env == env), None) or Worker(self._pack(), env)
             self._workers.add(worker)
+            self._idle[:] = [idle for idle in self._idle if idle is not worker]
         try:
             return worker.evaluate(configuration, run)
         finally:
@@ -110,13 +119,14 @@ class FunctionEvaluator:
             "packed": self._packed or pack(self._objective, self._metric),
             "timeout_s": self._timeout_s,
             "isolate": self._isolate,
+            "env": self._env,
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         import pickle
 
         self._objective, self._metric = pickle.loads(state["packed"])  # noqa: S301 - part of our own pickle
-        self._timeout_s, self._isolate = state["timeout_s"], state["isolate"]
+        self._timeout_s, self._isolate, self._env = state["timeout_s"], state["isolate"], state["env"]
         self._forget_workers()
 
     def _forget_workers(self) -> None:

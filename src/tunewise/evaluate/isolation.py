@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from types import MappingProxyType
 from typing import Any, Self
 
 from tunewise.errors import StudyError, TrialFailed, TrialStopped
@@ -63,20 +64,25 @@ class Worker:
 
     Args:
         packed: What `pack` made.
+        env: Environment variables beside those of this process.
 
     Raises:
         StudyError: On Windows, which cannot hand it its end of the pipe.
     """
 
-    def __init__(self, packed: bytes) -> None:
+    def __init__(self, packed: bytes, env: Mapping[str, str] = MappingProxyType({})) -> None:
         if os.name != "posix":
             raise StudyError("timeout_s and isolate need Linux or macOS. Leave them out, or use a command.")
         self._pipe, theirs = Pipe()
         with theirs:
             arguments = [str(theirs.fileno()), json.dumps(sys.path)]
             self._tree = ProcessTree.start(
-                [sys.executable, "-u", "-c", BOOT, *arguments], stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
+                [sys.executable, "-u", "-c", BOOT, *arguments],
+                env=os.environ | env,
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
             )
+        self.env = env
         self._packed: bytes | None = packed
         self._ended = False
         weakref.finalize(self, self._tree.end)  # forgotten by its owner, or the interpreter ends

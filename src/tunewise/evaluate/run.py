@@ -12,7 +12,7 @@ from tunewise.errors import StudyError
 from tunewise.evaluate.base import as_float, is_number
 from tunewise.text import shorten
 
-__all__ = ["SILENT", "Channel", "Run", "takes_run"]
+__all__ = ["SILENT", "Channel", "Run", "device_variables", "takes_run"]
 
 
 class Channel(Protocol):
@@ -96,6 +96,11 @@ class Run:
 
 SILENT = Run()
 """Of an evaluation that nobody watches."""
+
+
+def device_variables(run: Run) -> dict[str, str]:
+    """The environment variables by which libraries see the worker's device alone."""
+    return {"CUDA_VISIBLE_DEVICES": run.device} if run.device else {}
 
 
 def whole(step: object) -> int:

@@ -6,7 +6,7 @@ import copy
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,34 +21,18 @@ from tunewise.errors import BudgetReached, ModelError, StudyError, TrialFailed, 
 from tunewise.evaluate import Evaluator
 from tunewise.evaluate.mailbox import FolderChannel, Mailbox, Report
 from tunewise.evaluate.run import Run, takes_run
-from tunewise.history import History, HistoryReader, TrialRecord
 from tunewise.optuna_private import id_of, storage_of, stored_trial
 from tunewise.plain import PlainDict
 from tunewise.sampler import LLMSampler
 from tunewise.secrets import mask
 from tunewise.space import Value
 from tunewise.study.curve import Curve
+from tunewise.study.watch import Callback, Listeners
 
-__all__ = ["Driver", "Inline", "Watch", "requeue", "requeue_running"]
+__all__ = ["Driver", "Inline", "Suggests", "requeue", "requeue_running"]
 
 
 logger = logging.getLogger("tunewise")
-
-
-class Watch(Protocol):
-    """Is told what happens, for a display."""
-
-    def proposed(self, trial: TrialRecord) -> None:
-        """A configuration has been chosen and its evaluation begins."""
-        ...
-
-    def reported(self, number: int, step: int, value: float) -> None:
-        """A trial has reported an intermediate value. Called by the thread that the value came from."""
-        ...
-
-    def told(self, trial: TrialRecord, history: History) -> None:
-        """An evaluation has ended, and its result is stored."""
-        ...
 
 
 class Suggests(Protocol):
@@ -103,8 +87,8 @@ class Driver:
         space: Says what a trial's configuration is.
         evaluator: Turns it into a number.
         executor: Where it does so.
-        workers: How many evaluations run at a time.
-        watch: Is told what happens.
+        n_jobs: How many evaluations run at a time.
+        callbacks: Are told what happens.
         pruner: Decides from the intermediate values which trials are not worth going on with.
     """
 
@@ -114,8 +98,8 @@ class Driver:
         space: Suggests,
         evaluator: Evaluator,
         executor: Executor,
-        workers: int,
-        watch: Watch | None,
+        n_jobs: int,
+        callbacks: Sequence[Callback] = (),
         pruner: BasePruner | None = None,
     ) -> None:
         self._study = study
@@ -123,10 +107,9 @@ class Driver:
         self._evaluator = evaluator
         self._takes_run = takes_run(evaluator.evaluate)
         self._executor = executor
-        self._workers = workers
-        self._watch = watch
+        self._n_jobs = n_jobs
+        self._listeners = Listeners(study, callbacks)
         self._pruner = pruner or NopPruner()
-        self._reader = HistoryReader()
         self._lock = threading.Lock()
         self._running: dict[Future[Outcome], Running] = {}
 
@@ -136,7 +119,7 @@ class Driver:
         try:
             while True:
                 told = sum(t.state.is_finished() for t in self._study.get_trials(deepcopy=False))
-                while not stopped and len(self._running) < min(self._workers, trials - told):
+                while not stopped and len(self._running) < min(self._n_jobs, trials - told):
                     try:
                         self._start()
                     except (BudgetReached, ModelError) as error:
@@ -156,8 +139,7 @@ class Driver:
         trial = self._study.ask()
         try:
             configuration = self._space.suggest(trial)
-            if self._watch:
-                self._watch.proposed(self._record(trial))
+            self._listeners.proposed(trial)
             running = self._begin(trial)
             run = Run(trial=trial.number, worker=running.worker, channel=running.mailbox)
             future = self._executor.submit(evaluated, self._evaluator, self._takes_run, configuration, run)
@@ -168,7 +150,7 @@ class Driver:
 
     def _begin(self, trial: optuna.Trial) -> Running:
         busy = {running.worker for running in self._running.values()}
-        worker = next(k for k in range(self._workers) if k not in busy)
+        worker = next(k for k in range(self._n_jobs) if k not in busy)
         running = Running(trial, worker, Mailbox(lambda value, step: self._received(running, value, step)))
         return running
 
@@ -179,8 +161,7 @@ class Driver:
             if stored is None:
                 return False
             self._store(running, stored, value)
-            if self._watch:
-                self._watch.reported(running.trial.number, stored, value)
+            self._listeners.reported(running.trial.number, stored, value)
             frozen = copy.copy(stored_trial(self._study, running.trial))
             frozen.intermediate_values = running.curve.kept  # without what an interrupted run of it left behind
             return self._pruner.prune(self._study, frozen)
@@ -206,8 +187,7 @@ class Driver:
         running.trial.set_user_attr(attributes.RESULT, result)
         tell_stored(self._study, id_of(running.trial))
         del self._running[future]
-        if self._watch:
-            self._watch.told(self._record(running.trial), self._reader.read(self._study))
+        self._listeners.told(running.trial)
 
     def _abandon(self) -> None:
         """After an interruption: what was running goes back to the queue, with its configuration."""
@@ -218,9 +198,6 @@ class Driver:
             requeue(self._study, id_of(running.trial))
         if self._running and hasattr(self._evaluator, "close"):
             self._evaluator.close()
-
-    def _record(self, trial: optuna.Trial) -> TrialRecord:
-        return TrialRecord.from_optuna(stored_trial(self._study, trial))
 
 
 def evaluated(evaluator: Evaluator, takes: bool, configuration: Mapping[str, Value], run: Run) -> Outcome:

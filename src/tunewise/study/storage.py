@@ -155,7 +155,7 @@ def open_study(storage: Storage, name: str | None = None) -> optuna.Study:
     if name not in names:
         known = ", ".join(names) or "none"
         wanted = f"has no study {name!r}" if name else "holds no study" if not names else "holds several studies"
-        raise StudyError(f"{storage} {wanted}; its studies: {known}. Say which one with --study.")
+        raise StudyError(f"{storage} {wanted}; its studies: {known}. Say which one with --study-name.")
     return optuna.load_study(study_name=name, storage=opened)
 
 

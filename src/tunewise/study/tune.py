@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
@@ -19,16 +19,19 @@ from tunewise.evaluate import Evaluator, FunctionEvaluator
 from tunewise.evaluate.objective import Objective
 from tunewise.history import TrialRecord, direction_of
 from tunewise.llm.base import ChatModel
-from tunewise.llm.ledger import Caps
 from tunewise.llm.resolve import check
+from tunewise.proposers import Proposer
 from tunewise.sampler import LLMSampler
 from tunewise.space import SearchSpace
-from tunewise.study.driver import Driver, Inline, Watch, requeue_running
+from tunewise.study.driver import Driver, Inline, requeue_running
+from tunewise.study.options import TuneOptions
 from tunewise.study.sessions import extended
 from tunewise.study.storage import Storage, only_driver, open_storage
 from tunewise.task import Task
 
 __all__ = ["check_same_study", "tune"]
+
+USUAL = TuneOptions()
 
 
 def tune(
@@ -37,18 +40,12 @@ def tune(
     *,
     task: Task | None = None,
     model: str | ChatModel | None = None,
-    trials: int = 10,
-    proposer: str = "auto",
-    reasoning: bool = False,
-    workers: int = 1,
-    executor: Executor | None = None,
-    timeout_s: float | None = None,
-    storage: Storage = None,
-    name: str = "tunewise",
-    seed: int = 0,
-    caps: Caps | None = None,
+    proposer: str | Proposer | None = None,
     sampler: BaseSampler | None = None,
-    watch: Watch | None = None,
+    n_trials: int = 10,
+    n_jobs: int = 1,
+    storage: Storage = None,
+    options: TuneOptions = USUAL,
 ) -> optuna.Study:
     """Tune hyperparameters, or go on where an interrupted run of the same study ended.
 
@@ -62,75 +59,100 @@ def tune(
             "value"; or any `Evaluator`. With a second argument it is given a `Run`, through which it may report
             intermediate values.
         space: The search space; or a mapping from names to hyperparameters, Optuna distributions or their plain form.
-        task: What is tuned; its budget becomes `trials` when it has none.
+        task: What is tuned; its budget becomes `n_trials` when it has none.
         model: Who proposes: a `ChatModel` or a name (see `LLMSampler`).
-        trials: How many evaluations the study is to have in all, failed ones included, earlier runs included.
-        proposer: "auto", "compressed", "chat", "random" or "auto+prior" (see `LLMSampler`).
-        reasoning: Whether the model analyses before it proposes.
-        workers: How many trials run at a time, each in a process of its own when there are several.
-        executor: Runs the evaluations elsewhere (dask, Ray, ...); `workers` then says how many at a time.
-        timeout_s: Limit of one evaluation, in seconds; it then runs in a process that can be killed.
+        proposer: A name or an object, "auto" when nothing is said (see `LLMSampler`).
+        sampler: Any Optuna sampler, in place of `model` and `proposer`. An `LLMSampler` brings its task along.
+        n_trials: How many evaluations the study is to have in all, failed ones included, earlier runs included.
+        n_jobs: How many trials run at a time, each in a process of its own when there are several.
         storage: Where the study is kept: path of a journal file, database URL, Optuna storage, or None for memory.
-        name: Of the study in the storage.
-        seed: Of everything random.
-        caps: What the model's calls may cost.
-        sampler: Used in place of the one that the arguments above describe.
-        watch: Is told of every proposal and result.
+        options: All else.
 
     Returns:
         The Optuna study.
 
     Raises:
-        UsageError: An argument breaks a rule.
+        UsageError: An argument breaks a rule, or contradicts another one.
         BudgetReached: A cap was reached. Running trials were finished first; the same call with a higher cap goes on.
         ModelUnusable: The model cannot be reached, or was of no use three times in a row. Likewise.
         ObjectiveFailed: Not one trial of the study finished.
     """
     for option, value, meaning in (
-        ("trials", trials, "how many evaluations there may be"),
-        ("workers", workers, "how many trials run at a time"),
+        ("n_trials", n_trials, "how many evaluations there may be"),
+        ("n_jobs", n_jobs, "how many trials run at a time"),
     ):
         check_whole(option, value, 1, error=StudyError, way_out=f"Say {meaning}.")
-    if timeout_s is not None and isinstance(objective, Evaluator):
+    if options.timeout_s is not None and isinstance(objective, Evaluator):
         raise StudyError(
-            f"timeout_s = {timeout_s!r} limits a plain function, and {type(objective).__name__} is an Evaluator, which "
-            "has limits of its own. Set the limit there, and leave timeout_s out."
+            f"timeout_s = {options.timeout_s!r} limits a plain function, and {type(objective).__name__} is an "
+            "Evaluator, which has limits of its own. Set the limit there, and leave timeout_s out."
         )
     space = space if isinstance(space, SearchSpace) else SearchSpace.from_dict(space)
-    task = task or Task()
-    task = replace(task, budget=task.budget or trials)
+    if sampler is not None:
+        check_sampler(sampler, model=model, proposer=proposer, task=task, space=space, options=options)
+    task = task or (sampler.task if isinstance(sampler, LLMSampler) else Task())
+    task = replace(task, budget=task.budget or n_trials)
     sampler = sampler or LLMSampler(
-        model, task=task, space=space, proposer=proposer, reasoning=reasoning, seed=seed, caps=caps
+        model, task=task, space=space, proposer=proposer or "auto", seed=options.seed or 0, caps=options.caps
     )
     if isinstance(sampler, LLMSampler):
         check(sampler.model)
     with ExitStack() as stack:
         orphaned = stack.enter_context(only_driver(storage))
         study = optuna.create_study(
-            study_name=name,
+            study_name=options.study_name,
             storage=open_storage(storage),
             direction=task.direction or "minimize",
             sampler=sampler,
             load_if_exists=True,
         )
         check_same_study(study, space, task)
+        executor = options.executor
         if not isinstance(objective, Evaluator):
-            isolate = workers > 1 and executor is None
-            objective = FunctionEvaluator(objective, timeout_s=timeout_s, isolate=isolate)
+            isolate = n_jobs > 1 and executor is None
+            objective = FunctionEvaluator(objective, timeout_s=options.timeout_s, isolate=isolate)
         if executor is None:
-            executor = Inline() if workers == 1 else stack.enter_context(ThreadPoolExecutor(workers))
+            executor = Inline() if n_jobs == 1 else stack.enter_context(ThreadPoolExecutor(n_jobs))
         if hasattr(objective, "close"):
             stack.callback(objective.close)
         if orphaned:
             requeue_running(study)
-        Driver(study, space, objective, executor, workers, watch).run(trials)
+        Driver(study, space, objective, executor, n_jobs, options.callbacks).run(n_trials)
     if not any(t.state in (TrialState.COMPLETE, TrialState.PRUNED) for t in study.get_trials(deepcopy=False)):
         last = TrialRecord.from_optuna(study.get_trials(deepcopy=False)[-1])
         raise ObjectiveFailed(
-            f"None of the {trials} trials of study {name!r} finished. The last one failed with: {last.error} "
-            "Run the objective by itself with the default configuration, mend it, and start a new study."
+            f"None of the {n_trials} trials of study {study.study_name!r} finished. The last one failed with: "
+            f"{last.error} Run the objective by itself with the default configuration, fix it, and start a new study."
         )
     return study
+
+
+def check_sampler(
+    sampler: BaseSampler,
+    *,
+    model: object,
+    proposer: object,
+    task: Task | None,
+    space: SearchSpace,
+    options: TuneOptions,
+) -> None:
+    """Refuse what a sampler that was given would ignore or contradict.
+
+    Raises:
+        StudyError: It is said twice who proposes, or what is tuned.
+    """
+    twice = {"model": model, "proposer": proposer, "seed": options.seed, "caps": options.caps}
+    if given := [name for name, value in twice.items() if value is not None]:
+        raise StudyError(
+            f"{' and '.join(given)} would be ignored: the sampler says already who proposes. Leave out the sampler, or "
+            f"make it with {'it' if len(given) == 1 else 'them'}: LLMSampler(..., {given[0]}=...)."
+        )
+    if not isinstance(sampler, LLMSampler):
+        return
+    if task is not None and replace(task, budget=None) != replace(sampler.task, budget=None):
+        raise StudyError("The sampler was made for another task. Leave task out: tune takes the sampler's.")
+    if sampler.space is not None and sampler.space.to_dict() != space.to_dict():
+        raise StudyError("The sampler was made for another space. Give tune and the sampler the same one.")
 
 
 def check_same_study(study: optuna.Study, space: SearchSpace, task: Task) -> None:

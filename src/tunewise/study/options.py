@@ -1,0 +1,33 @@
+"""What a call of `tune` may say beside what is tuned and who proposes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from tunewise.llm.ledger import Caps
+from tunewise.study.watch import Callback
+
+__all__ = ["TuneOptions"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TuneOptions:
+    """The rarer choices of a call of `tune`.
+
+    Attributes:
+        study_name: Of the study in the storage.
+        seed: Of everything random; None is 0, or that of a sampler that was given.
+        caps: What the model's calls may cost.
+        executor: Runs the evaluations elsewhere (Dask, Ray, ...); `n_jobs` then says how many at a time.
+        timeout_s: Limit of one evaluation in seconds; it then runs in a process that can be killed.
+        callbacks: Told of what happens, in this process.
+    """
+
+    study_name: str = "tunewise"
+    seed: int | None = None
+    caps: Caps | None = None
+    executor: Executor | None = None
+    timeout_s: float | None = None
+    callbacks: Sequence[Callback] = ()

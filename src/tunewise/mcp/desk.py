@@ -55,7 +55,7 @@ class Entry:
         """
         if not self.begun:
             raise StudyError(f"The study {self.name} has not begun. Ask for its first configuration.")
-        return open_study(self.address, self.file.name if self.file else None)
+        return open_study(self.address, self.file.study_name if self.file else None)
 
     def subject(self) -> Subject:
         """The study as it is now, for looking things up."""
@@ -77,13 +77,13 @@ class Entry:
         """The next configuration, by whoever the study file says."""
         with self.lock:
             sampler, space = self.parts
-            return ask_one(self.address, self.file.name if self.file else self.name, sampler, space)
+            return ask_one(self.address, self.file.study_name if self.file else self.name, sampler, space)
 
     def propose(self, configuration: Mapping[str, object], reason: str) -> PlainDict:
         """A trial of the agent's own."""
         with self.lock:
             sampler, space = self.parts
-            name = self.file.name if self.file else self.name
+            name = self.file.study_name if self.file else self.name
             return propose_one(self.address, name, sampler, space, configuration, reason=reason)
 
     def tell(self, report: Mapping[str, object]) -> PlainDict:
@@ -152,6 +152,6 @@ def entry_for(given: str) -> Entry:
     """What an argument of the command means."""
     if given.endswith((".yaml", ".yml")):
         file = read_study_file(Path(given))
-        return Entry(file.name, file.storage_address, file)
+        return Entry(file.study_name, file.storage_address, file)
     study = open_study(given)
     return Entry(study.study_name, given)

@@ -37,7 +37,7 @@ from tunewise.log import hushed
 from tunewise.record import Result
 from tunewise.sampler import LLMSampler
 from tunewise.sklearn.distributions import search_space_of
-from tunewise.study.file import merged
+from tunewise.study.parts import merged
 from tunewise.task import Task
 
 if TYPE_CHECKING:

@@ -13,6 +13,9 @@ from support.whole_paths import InProcess, end_started
 from tunewise import secrets
 
 hypothesis.settings.register_profile("tunewise", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile(
+    "fuzz", hypothesis.settings.get_profile("tunewise"), max_examples=10_000, print_blob=True
+)
 hypothesis.settings.load_profile("tunewise")  # no outcome depends on how fast the machine is
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from tunewise.errors import UsageError
+from tunewise.text import shorten
+
+MOST: Final = 2**63
+"""Beyond any count, seed or size."""
 
 __all__ = ["check_whole"]
 
@@ -16,4 +22,6 @@ def check_whole(
         UsageError: It is not; of the kind that was given.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise error(f"{name} = {value!r} is not a whole number of at least {least}. {way_out}")
+        raise error(f"{name} = {shorten(value)} is not a whole number of at least {least}. {way_out}")
+    if value >= MOST:
+        raise error(f"{name} = {shorten(value)} is not below {MOST}. {way_out}")

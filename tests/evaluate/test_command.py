@@ -19,7 +19,7 @@ import pytest
 from support.waiting import Leap, until, until_gone, written
 from tunewise.errors import StudyError, TrialFailed
 from tunewise.evaluate.base import Evaluation
-from tunewise.evaluate.command import CommandEvaluator
+from tunewise.evaluate.command import CommandEvaluator, fill
 from tunewise.space import Value
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -265,7 +265,7 @@ def test_an_interruption_while_a_program_is_started_ends_it(monkeypatch: pytest.
 
 def test_ctrl_c_ends_the_program(tmp_path: Path) -> None:
     """The signal reaches the driver alone; the driver's way out ends the program."""
-    script = "from tunewise.evaluate.command import CommandEvaluator as Command; "
+    script = "from tunewise.evaluate.command import fill, CommandEvaluator as Command; "
     script += "Command(['sh', '-c', 'echo $$ > pid; sleep 600']).evaluate({})"
     driver = subprocess.Popen(
         [sys.executable, "-c", script],
@@ -284,7 +284,7 @@ def test_a_driver_that_is_killed_while_a_program_starts_leaves_none(tmp_path: Pa
     """Killed between the start of the program and the moment when its number could be told."""
     script = """
 import os, signal, subprocess
-from tunewise.evaluate.command import CommandEvaluator
+from tunewise.evaluate.command import fill, CommandEvaluator
 class Killed(subprocess.Popen):
     def __init__(self, words, **options):
         super().__init__(words, **options)
@@ -327,3 +327,29 @@ def test_the_example_learns_better_with_a_better_rate() -> None:
     bad = evaluator.evaluate({"learning_rate": 1e-5})
     assert good.value < 0.06 < bad.value
     assert good.extra["train_loss"] < bad.extra["train_loss"]
+
+
+FLAGS = [
+    ("train.py", True, ["train.py", "--lr=0.1", "--amsgrad"]),
+    ("train.py", False, ["train.py", "--lr=0.1"]),
+    ("train.py {lr} {amsgrad}", True, ["train.py", "0.1", "--amsgrad"]),
+    ("train.py {lr} {amsgrad}", False, ["train.py", "0.1"]),
+    ("train.py --use-amsgrad={amsgrad} {lr}", True, ["train.py", "--use-amsgrad", "0.1"]),
+    ("train.py --use-amsgrad={amsgrad} {lr}", False, ["train.py", "0.1"]),
+]
+
+
+@pytest.mark.parametrize(("command", "given", "words"), FLAGS)
+def test_a_flag_is_an_option_that_stands_there_or_does_not(command: str, given: bool, words: list[str]) -> None:
+    assert fill(command.split(), {"lr": 0.1, "amsgrad": given}, "", {"amsgrad"}) == words
+
+
+@pytest.mark.parametrize("name", ["optimiser.lr", "weight-decay", "lrr"])
+def test_a_placeholder_that_names_nothing_is_refused_whatever_its_spelling(name: str) -> None:
+    with pytest.raises(StudyError, match="which this configuration does not have"):
+        fill(["train.py", f"--x={{{name}}}"], {"lr": 0.1}, "")
+    assert fill(["train.py", '{"a": 1}'], {"lr": 0.1}, "") == ["train.py", '{"a": 1}', "--lr=0.1"]
+
+
+def test_dotted_names_are_placeholders() -> None:
+    assert fill(["train.py", "--x={optimiser.lr}"], {"optimiser.lr": 0.1}, "") == ["train.py", "--x=0.1"]

@@ -145,18 +145,18 @@ def space_writer(spec: StudyFile) -> Callable[[SearchSpace], str]:
     """Writes a changed space as a study file beside the given one, which is left as it is."""
 
     def write(space: SearchSpace) -> str:
-        import yaml
-
         from tunewise.errors import UsageError
+        from tunewise.yaml12 import read_yaml_file, write_yaml
 
-        data = yaml.safe_load(spec.path.read_text("utf-8"))
+        data = read_yaml_file(spec.path)
+        assert isinstance(data, dict), "it has been read before"
         storage = spec.storage or spec.path.with_suffix(".journal").name
         changed = {**data, "study_name": spec.study_name, "storage": storage, "space": space.to_dict()}
         for number in range(2, 1000):
             target = spec.path.with_name(f"{spec.path.stem}-{number}{spec.path.suffix}")
             try:
                 with target.open("x", encoding="utf-8") as file:
-                    yaml.safe_dump(changed, file, sort_keys=False, allow_unicode=True)
+                    write_yaml(changed, file)
             except FileExistsError:
                 continue
             except OSError as error:

@@ -34,7 +34,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Self
@@ -55,6 +55,7 @@ KEPT_BYTES = 1 << 20  # of each output stream; the metric must stand within
 SHOWN_CHARS = 1500  # of the output, in a reason
 GRACE_S = 2.0  # between asking a program to end and ending it
 LOOK_S = 0.05  # how often a silent program is looked after
+NAME = re.compile(r"[^\W\d][\w.\-]*")  # what in braces is meant as a name: {lr}, {optimiser.lr}; not {"a": 1}
 PLACEHOLDER = re.compile(r"\{\{(?P<literal>[^{}]*)\}\}|\{(?P<name>[^{}]+?)(?P<optional>\?)?\}")
 
 
@@ -69,6 +70,7 @@ class CommandEvaluator:
         env: Variables to set beside those of this process.
         pattern: Of lines that hold an intermediate value, such as `epoch {step} * val_acc={value}`.
         result_file: Whether to offer `TUNEWISE_RESULT`.
+        flags: Hyperparameters that are options without a value: `--amsgrad` when true, nothing when false.
 
     Raises:
         StudyError: The command is empty or cannot be split, `cwd` is no folder, the pattern has no
@@ -85,6 +87,7 @@ class CommandEvaluator:
         env: Mapping[str, str] | None = None,
         pattern: str | None = None,
         result_file: bool = True,
+        flags: Collection[str] = (),
     ) -> None:
         self._words = split(command)
         self._metric = metric
@@ -96,6 +99,7 @@ class CommandEvaluator:
         remember_environment(self._env)
         self._pattern = compile_pattern(pattern) if pattern is not None else None
         self._result_file = result_file
+        self._flags = frozenset(flags)
         self._running: set[ProcessTree] = set()
         self._closings = 0  # a program may be started while the evaluator is closed
         self._lock = threading.Lock()
@@ -110,7 +114,7 @@ class CommandEvaluator:
         """
         with tempfile.TemporaryDirectory(prefix="tunewise-", ignore_cleanup_errors=True) as folder:
             config, result, reports = (Path(folder, name) for name in ("config.json", "result.json", "reports.jsonl"))
-            config.write_text(json.dumps(dict(configuration)), "utf-8")
+            config.write_text(json.dumps(dict(configuration), default=str), "utf-8")
             files = {"TUNEWISE_CONFIG": str(config), "TUNEWISE_REPORTS": str(reports)}
             environment = (
                 os.environ | device_variables(run) | self._env | parameters(configuration) | facts(run) | files
@@ -118,7 +122,7 @@ class CommandEvaluator:
             if self._result_file:
                 environment["TUNEWISE_RESULT"] = str(result)
             heard = ProgramReports(self._metric, self._pattern, run, reports)
-            code, out, err = self._run(fill(self._words, configuration, str(config)), environment, heard)
+            code, out, err = self._run(fill(self._words, configuration, str(config), self._flags), environment, heard)
             heard.finish()
             if code != 0:
                 raise TrialFailed(f"The command ended with {describe_exit(code)}.{ending(err, out)}")
@@ -260,22 +264,28 @@ def split(command: str | Sequence[str]) -> list[str]:
     return words
 
 
-def fill(words: Sequence[str], configuration: Mapping[str, Value], config: str) -> list[str]:
+def fill(
+    words: Sequence[str], configuration: Mapping[str, Value], config: str, flags: Collection[str] = ()
+) -> list[str]:
     """The words with values in place of placeholders, or with `--name=value` after them when there is no placeholder.
+
+    A flag that is true is `--name`. A word that holds one, such as `--amsgrad={amsgrad}` or `{amsgrad}`, stands
+    without its value when it is true, and is left out when it is false.
 
     Raises:
         StudyError: A placeholder names no hyperparameter that exists.
     """
     values = {"config": config} | {name: as_text(value) for name, value in configuration.items()}
     names = [match["name"] for word in words for match in PLACEHOLDER.finditer(word) if match["name"]]
-    if not any(name in values or name.isidentifier() for name in names):
-        return [*words, *(f"--{name}={values[name]}" for name in configuration)]
+    if not any(name in values or NAME.fullmatch(name) for name in names):
+        given = {name: value for name, value in configuration.items() if name not in flags or value is True}
+        return [*words, *(f"--{name}" if name in flags else f"--{name}={values[name]}" for name in given)]
 
     def replacement(match: re.Match[str]) -> str:
         name = match["name"]
         if name is None:
             return f"{{{match['literal']}}}"
-        if name not in values and name.isidentifier():
+        if name not in values and NAME.fullmatch(name):
             near = nearest(name, values)
             hint = f"Did you mean {{{near}}}?" if near else f"There are: {', '.join(map(str, values))}."
             raise StudyError(
@@ -283,12 +293,21 @@ def fill(words: Sequence[str], configuration: Mapping[str, Value], config: str) 
                 f"a condition, write it as one word with a question mark, such as --{name}={{{name}?}}; "
                 f"{{{{{name}}}}} stands for the text itself."
             )
-        return values.get(name, match[0])
+        return f"--{name}" if name in flags and match.string == match[0] else values.get(name, match[0])
 
     def dropped(word: str) -> bool:
-        return any(match["optional"] and match["name"] not in values for match in PLACEHOLDER.finditer(word))
+        matches = list(PLACEHOLDER.finditer(word))
+        off = any(match["name"] in flags and configuration.get(match["name"]) is False for match in matches)
+        return off or any(match["optional"] and match["name"] not in values for match in matches)
 
-    return [PLACEHOLDER.sub(replacement, word) for word in words if not dropped(word)]
+    return [PLACEHOLDER.sub(replacement, without_value(word, flags)) for word in words if not dropped(word)]
+
+
+def without_value(word: str, flags: Collection[str]) -> str:
+    """A word such as `--amsgrad={amsgrad}` without what a flag does not take."""
+    option, equals, value = word.partition("=")
+    match = PLACEHOLDER.fullmatch(value)
+    return option if equals and match and match["name"] in flags else word
 
 
 def parameters(configuration: Mapping[str, Value]) -> dict[str, str]:
@@ -300,7 +319,7 @@ def parameters(configuration: Mapping[str, Value]) -> dict[str, str]:
 
 def as_text(value: Value) -> str:
     """A value as in JSON, but text as it is."""
-    return value if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def drain(stream: IO[bytes], tail: bytearray, listener: Callable[[bytes], None] | None) -> bool:

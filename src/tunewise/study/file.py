@@ -17,7 +17,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
 
 from tunewise.errors import StudyError
@@ -31,8 +30,12 @@ from tunewise.study.explain import explain
 from tunewise.study.parts import EvaluatePart, ModelPart, Place
 from tunewise.task import Task
 from tunewise.text import shorten
+from tunewise.yaml12 import read_yaml_file
 
 __all__ = ["StudyFile", "read_study_file"]
+
+Count = Annotated[int, Field(gt=0, lt=10**9)]
+"""Of trials or workers: nobody lives to see more."""
 
 RENAMED = {
     "name": "study_name",
@@ -61,8 +64,8 @@ class StudyFile:
     expert: bool = True
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
     default: bool = True
-    n_trials: PositiveInt = 10
-    n_jobs: PositiveInt = 1
+    n_trials: Count = 10
+    n_jobs: Count = 1
     seed: NonNegativeInt = 0
     caps: Caps = field(default_factory=Caps)
     max_fallbacks: PositiveInt | None = 3
@@ -131,12 +134,7 @@ def read_study_file(path: str | Path, **changes: Any) -> StudyFile:
         StudyError: It cannot be read, or the first rule that is broken, with the way out.
     """
     path = Path(path)
-    try:
-        data = yaml.safe_load(path.read_text("utf-8"))
-    except OSError as error:
-        raise StudyError(f"{path} cannot be read: {error.strerror}. Name a study file.") from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise StudyError(f"{path} is not YAML: {' '.join(str(error).split())}. Correct it.") from None
+    data = read_yaml_file(path)
     if not isinstance(data, dict):
         raise StudyError(f"{path} holds {shorten(data)}, not a mapping. Write for example n_trials: 10.")
     for key in data:

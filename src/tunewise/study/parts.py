@@ -67,6 +67,7 @@ class CommandPart:
             cwd=place.folder / self.cwd if self.cwd else place.folder,
             env={"PATH": path, **self.env},
             pattern=self.pattern,
+            flags=space.flags,
         )
         return Made(evaluator, named(task, self.metric), space)
 

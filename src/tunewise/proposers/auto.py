@@ -100,13 +100,15 @@ class Assessment:
             return False
         if self.credit is None or self.credit < LEAST:
             return False
-        return self.credit >= DOUBT or not self.surrogate_is_behind
+        return self.credit >= DOUBT or self.share < self.credit
 
-    @cached_property
-    def surrogate_is_behind(self) -> bool:
-        """Whether fewer trials are the surrogate's than the model's: while in doubt they take turns."""
+    @property
+    def share(self) -> float:
+        """The model's share of its and the surrogate's trials, were this one its own."""
         history = self.context.history
-        return sum(t.source == "acquisition" for t in history) < sum(t.by_model for t in history)
+        model = sum(t.by_model for t in history)
+        surrogate = sum(t.source == "acquisition" for t in history)
+        return model / (model + surrogate + 1)
 
     @cached_property
     def credit(self) -> float | None:

@@ -30,9 +30,10 @@ reader's are, and nearly all of a model that has no idea of its own."""
 WASTED: Final = 0.5
 """Ratio of a call that brought nothing usable."""
 DOUBT: Final = 0.5
-"""Below this credit the surrogate takes every second turn, which gives outcomes to compare with."""
-LEAST: Final = 0.25
-"""Below this credit the model is not asked any more."""
+"""Below this credit the model's share of all trials is its credit, and the surrogate's the rest, which gives outcomes
+to compare with."""
+LEAST: Final = 0.1
+"""Below this credit the model is not asked any more: where it lost to all others three times."""
 MOST: Final = 0.98
 """Credit that is never exceeded, so that a model that stops being of use is found out."""
 
@@ -50,11 +51,17 @@ def read_credit(context: ProposalContext, *, prior: float = PRIOR) -> float:
             odds *= WASTED
         if trial.by_model and trial.state != "running":
             run += 1
-            odds *= RATIO ** (2 * beaten(trial, others, history) - 1)
+            odds *= RATIO ** (2 * beaten(trial, beside(trial, others), history) - 1)
             if run <= FIRST and default and context.distance(trial.configuration, default) < TIMID:
                 odds *= TIMID_RATIO
             odds = min(odds, limit)
     return odds / (1 + odds)
+
+
+def beside(trial: TrialRecord, others: list[TrialRecord]) -> list[TrialRecord]:
+    """Those that a trial is compared with: all before it, and the next one; later ones have learned from it."""
+    before = [t for t in others if t.number < trial.number]
+    return [*before, *others[len(before) : len(before) + 1]]
 
 
 def beaten(trial: TrialRecord, others: list[TrialRecord], history: History) -> float:

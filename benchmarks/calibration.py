@@ -18,6 +18,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when numpy is loaded
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from zlib import crc32
 
@@ -93,11 +94,16 @@ def regrets(problem: Problem, budget: int, seed: int) -> Array:
         tried += surrogate.propose()
         told.append(value_of(problem, tried[-1]))
     best = problem.best or 0.0
-    draws = np.random.default_rng(0)
-    usual = [value_of(problem, problem.space.sample(draws)) for _ in range(DRAWS)]
-    unit = float(np.mean([v for v in usual if v is not None])) - best
     least = np.minimum.accumulate([np.inf if v is None else v for v in told])
-    return (least - best) / unit
+    return (least - best) / (usual(problem) - best)
+
+
+@cache
+def usual(problem: Problem) -> float:
+    """The mean of random configurations."""
+    rng = np.random.default_rng(0)
+    told = [value_of(problem, problem.space.sample(rng)) for _ in range(DRAWS)]
+    return float(np.mean([value for value in told if value is not None]))
 
 
 def share(flags: NDArray[np.bool_]) -> str:

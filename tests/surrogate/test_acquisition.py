@@ -23,8 +23,8 @@ from tunewise.surrogate.acquisition import (
     step_width,
 )
 from tunewise.surrogate.feasibility import fit_feasibility
-from tunewise.surrogate.gp import fit_gp
 from tunewise.surrogate.lattice import Lattice
+from tunewise.surrogate.posterior import fit_posterior
 from tunewise.surrogate.surrogate import fit_surrogate
 
 Array = NDArray[np.float64]
@@ -50,10 +50,10 @@ def test_improvement_is_finite_and_increasing_where_the_plain_one_is_zero() -> N
 def test_gradient_of_the_acquisition_with_failures_and_a_prior() -> None:
     rng = np.random.default_rng(0)
     X = rng.random((12, 2))
-    gp = fit_gp(X, ((X - 0.3) ** 2).sum(axis=1))
+    _, gp = fit_posterior(X, ((X - 0.3) ** 2).sum(axis=1), groups=np.arange(2))
     acquisition = Total(
         (
-            LogExpectedImprovement(gp, float(gp.predict(X)[0].min())),
+            LogExpectedImprovement(gp, gp.predict(X)[0].min(axis=1)),
             fit_feasibility(X[X[:, 0] < 0.6], X[X[:, 0] >= 0.6], groups=np.arange(2)),
             Nearby(np.array([0.2, 0.7]), np.array([3.0, 0.0])),
         )

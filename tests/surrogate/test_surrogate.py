@@ -291,14 +291,6 @@ def test_a_thousand_trials() -> None:
     assert sum((number(v) - 0.3) ** 2 for v in proposal.values()) < min(values) / 2
 
 
-def test_an_earlier_surrogate_warms_the_next() -> None:
-    first = fitted(SVM, svm_loss, 15)
-    second = fitted(SVM, svm_loss, 16, earlier=first)
-    cold = fitted(SVM, svm_loss, 16)
-    fresh = sampled(SVM, 20, seed=16)
-    assert second.predict(fresh)[0] == pytest.approx(cold.predict(fresh)[0], abs=0.03)
-
-
 def test_candidates_are_considered() -> None:
     surrogate = fitted(SVM, svm_loss, 10)
     candidates = sampled(SVM, 3, seed=17)

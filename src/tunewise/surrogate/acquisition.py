@@ -59,30 +59,35 @@ class Acquisition(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LogExpectedImprovement:
-    """Logarithm of the mean of max(best - f(x), 0) under a Gaussian process.
+    """Logarithm of the mean of max(best - f(x), 0) under Gaussian processes, averaged over them.
 
     Attributes:
-        gp: The process, of values to be minimized.
-        best: The value to improve on.
+        gp: `s` processes, of values to be minimized.
+        best: `s` values to improve on.
     """
 
     gp: GP
-    best: float
+    best: Array
 
     def score(self, X: Array) -> Array:
         """`m` scores of `m x d` points, in the logarithm of the values' unit."""
         mean, std = self.gp.predict(X)
-        result: Array = np.log(std) + log_improvement((self.best - mean) / std)
+        heights = np.log(std) + log_improvement((self.best[:, None] - mean) / std)
+        result: Array = np.logaddexp.reduce(heights, axis=0) - log(len(heights))
         return result
 
     def score_with_gradient(self, X: Array) -> tuple[Array, Array]:
         """`m` scores and their `m x d` gradients."""
         mean, std, mean_gradient, std_gradient = self.gp.predict_with_gradient(X)
-        z = (self.best - mean) / std
+        z = (self.best[:, None] - mean) / std
         height = log_improvement(z)
-        mean_slope = -np.exp(log_ndtr(z) - height) / std
-        std_slope = np.exp(-(z**2) / 2 - LOG_ROOT_2_PI - height) / std
-        return np.log(std) + height, mean_slope[:, None] * mean_gradient + std_slope[:, None] * std_gradient
+        heights = np.log(std) + height
+        total = np.logaddexp.reduce(heights, axis=0)
+        share = np.exp(heights - total) / std
+        mean_slope = -np.exp(log_ndtr(z) - height) * share
+        std_slope = np.exp(-(z**2) / 2 - LOG_ROOT_2_PI - height) * share
+        gradient = (mean_slope[..., None] * mean_gradient + std_slope[..., None] * std_gradient).sum(axis=0)
+        return total - log(len(heights)), gradient
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +181,8 @@ def maximize(
     pool = lattice.snap(np.vstack([pool, perturb(best, rng), best, candidates]))
     scores = acquisition.score(pool)
     starts = pool[np.argsort(-scores, kind="stable")[:STARTS]]
-    for _ in range(ROUNDS):
+    stepwise = any(len(dimension.values) for dimension in lattice.dimensions)
+    for _ in range(ROUNDS if stepwise else 1):
         starts = climb(acquisition, lattice, starts)
         starts = np.array([step(acquisition, lattice, x) for x in starts])
     refined = lattice.round(starts)

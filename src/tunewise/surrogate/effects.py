@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 STOPS: Final = 15
 """At so many places a hyperparameter is looked at, both bounds included; of a category at so many choices."""
 
-SAMPLE: Final = 24
+SAMPLE: Final = 16
 """Over so many configurations an effect is averaged."""
 
 DRAWS: Final = 200
@@ -44,7 +44,7 @@ class Process(Protocol):
     """What is believed about the function of the values."""
 
     def joint(self, X: Array) -> tuple[Array, Array]:
-        """`m` means and their `m x m` covariance at `m x d` points of the unit cube."""
+        """`s` possible functions at `m x d` points: `s x m` means and their `s x m x m` covariances."""
         ...
 
 
@@ -121,13 +121,15 @@ def measure_effects(process: Process, lattice: Lattice, tried: Array, sample: Ar
         if len(there):
             own = tried[existed[dimension.name]][:, dimension.columns]
             curves[dimension.name] = look_along(dimension, process, lattice, there, own)
-    varied = sum(len(np.unique(tried[:, d.columns], axis=0)) > 1 for d in lattice.dimensions)
+    varied = {d.name for d in lattice.dimensions if len(np.unique(tried[existed[d.name]][:, d.columns], axis=0)) > 1}
     total = sum(curve.shown + curve.unknown for curve in curves.values())
-    enough = len(np.unique(tried, axis=0)) > varied + 1 and total > 0
+    enough = len(np.unique(tried, axis=0)) > len(varied) + 1 and total > 0
     return tuple(
         Effect(
             name,
-            estimate(curves[name], total, category=not lattice.space[name].ordered) if enough else None,
+            estimate(curves[name], total, category=not lattice.space[name].ordered)
+            if enough and name in varied
+            else None,
             unexplored(curves[name]),
         )
         for name in lattice.space
@@ -160,12 +162,11 @@ def look_along(dimension: Dimension, process: Process, lattice: Lattice, sample:
     moved[:, :, dimension.columns] = places[:, None]
     mean, covariance = process.joint(lattice.snap(moved.reshape(-1, sample.shape[1])))
     k, m = len(places), len(sample)
-    return Curve(
-        [hyperparameter.decode(list(place)) for place in places],
-        mean.reshape(k, m).mean(axis=1),
-        covariance.reshape(k, m, k, m).mean(axis=(1, 3)),
-        looked,
-    )
+    means = mean.reshape(-1, k, m).mean(axis=2)
+    covariances = covariance.reshape(-1, k, m, k, m).mean(axis=(2, 4))
+    values = [hyperparameter.decode(list(place)) for place in places]
+    between = np.cov(means, rowvar=False, bias=True).reshape(k, k)
+    return Curve(values, means.mean(axis=0), covariances.mean(axis=0) + between, looked)
 
 
 def estimate(curve: Curve, total: float, *, category: bool) -> Estimate | None:

@@ -41,7 +41,7 @@ class Feasibility:
 
     def probability(self, X: Array) -> Array:
         """`m` probabilities in [`LEAST`, 1] at `m x d` points."""
-        return np.clip(self.gp.predict(X)[0], LEAST, 1.0)
+        return np.clip(self.gp.predict(X)[0][0], LEAST, 1.0)
 
     def score(self, X: Array) -> Array:
         """`m` logarithms of the probability, as a term of an acquisition."""
@@ -50,7 +50,7 @@ class Feasibility:
 
     def score_with_gradient(self, X: Array) -> tuple[Array, Array]:
         """`m` scores and their `m x d` gradients."""
-        mean, _, gradient, _ = self.gp.predict_with_gradient(X)
+        (mean,), _, (gradient,), _ = self.gp.predict_with_gradient(X)
         clipped = np.clip(mean, LEAST, 1.0)
         return np.log(clipped), np.where((mean == clipped)[:, None], gradient / clipped[:, None], 0.0)
 

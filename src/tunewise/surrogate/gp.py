@@ -19,6 +19,7 @@ length scales at a bound; and it has no gradient of the prediction, which the ac
 # ruff: noqa: N803, N806 - X, as the literature calls a matrix of points
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import log, sqrt
 from typing import Any, Final
@@ -47,139 +48,144 @@ SIGNAL: Final = (0.0, 1.0)
 NOISE: Final = (log(1e-5), 2.0)
 """The same of the log noise variance."""
 
-BOUNDS: Final = {"length_scale": (log(0.02), log(100.0)), "signal": (log(0.05), log(50.0)), "noise": (log(1e-6), 0.0)}
+FARTHEST: Final = 6.0
+"""Deviations from the mean of the prior within which a maximum is searched."""
+
+JITTER: Final = 1e-9
+"""Added to the diagonal, relative to the signal, so that a repeat can be factorized."""
 
 OPTIONS: Final[Any] = {"maxiter": 60, "ftol": 1e-6, "gtol": 1e-3}
 """Of L-BFGS-B: more digits of the hyperparameters change no proposal."""
 
 
+Loss = Callable[[Array], tuple[float, Array]]
+
+
 @dataclass(frozen=True, slots=True)
 class Hyperparameters:
-    """What a fit decides; all above 0.
+    """What a fit decides, `s` times; all above 0.
 
     Attributes:
-        length_scales: `g`, one for each group of columns, in units of the cube.
-        signal: Variance of the function, in units of the standardized targets.
-        noise: Variance of the observations around it, likewise.
+        length_scales: `s x g`, one for each group of columns, in units of the cube.
+        signal: `s` variances of the function, in units of the standardized targets.
+        noise: `s` variances of the observations around it, likewise.
     """
 
     length_scales: Array
-    signal: float
-    noise: float
+    signal: Array
+    noise: Array
 
     def to_logs(self) -> Array:
-        """`g + 2` logarithms, the scale on which they are optimized."""
-        return np.log([*self.length_scales, self.signal, self.noise])
+        """`s x (g + 2)` logarithms, the scale on which they are searched."""
+        return np.log(np.column_stack([self.length_scales, self.signal, self.noise]))
 
     @classmethod
     def from_logs(cls, logs: Array) -> Hyperparameters:
         """The reverse of `to_logs`."""
-        *length_scales, signal, noise = np.exp(logs)
-        return cls(np.array(length_scales), float(signal), float(noise))
+        found = np.exp(np.atleast_2d(logs))
+        return cls(found[:, :-2], found[:, -2], found[:, -1])
 
 
 @dataclass(frozen=True, slots=True)
 class GP:
-    """A fitted process.
+    """`s` processes over the same points, one for each sample of the hyperparameters; all computed at once.
 
     Attributes:
         X: `n x d` training points.
-        y: `n` targets, standardized.
-        center: What was subtracted from the targets.
-        scale: By what they were then divided.
+        y: `s x n` targets, standardized.
+        center: `s`, what was subtracted from the targets.
+        scale: `s`, by what they were then divided.
         groups: `d` indices: to which length scale each column belongs.
-        hyperparameters: As fitted.
-        inverse_factor: `n x n` inverse of the lower Cholesky factor of the covariance.
-        weights: `n`, the covariance's inverse times the targets.
-        evidence: Logarithm of the posterior density of hyperparameters and targets, in the targets' own unit, up to a
-            constant.
+        hyperparameters: Of each process.
+        inverse_factor: `s x n x n` inverses of the lower Cholesky factors of the covariances.
+        weights: `s x n`, the covariances' inverses times the targets.
     """
 
     X: Array
     y: Array
-    center: float
-    scale: float
+    center: Array
+    scale: Array
     groups: NDArray[np.intp]
     hyperparameters: Hyperparameters
     inverse_factor: Array
     weights: Array
-    evidence: float
 
     @property
     def column_scales(self) -> Array:
-        """`d`: what each column is divided by before distances are taken."""
-        return self.hyperparameters.length_scales[self.groups] * np.sqrt(group_widths(self.groups))
+        """`s x d`: what each column is divided by before distances are taken."""
+        return column_scales(self.hyperparameters, self.groups)
 
     def predict(self, X: Array) -> tuple[Array, Array]:
-        """Mean and standard deviation of the function, without noise.
+        """Mean and standard deviation of the functions, without noise.
 
         Args:
             X: `m x d` points of the unit cube.
 
         Returns:
-            `m` means and `m` standard deviations, in units of the targets given to `fit_gp`.
+            `s x m` means and standard deviations, in units of the targets.
         """
-        covariance = self.hyperparameters.signal * matern(self._squared_distances(X))
-        mean, std = self._posterior(covariance)
-        return self.center + self.scale * mean, self.scale * std
+        mean, std = self._posterior(self._covariance(self._squared_distances(X)))
+        return self._unscaled(mean), self.scale[:, None] * std
 
     def joint(self, X: Array) -> tuple[Array, Array]:
-        """Mean (`m`) and covariance (`m x m`) of the function at `m x d` points, in units of the targets."""
-        covariance = self.hyperparameters.signal * matern(self._squared_distances(X))
+        """Mean (`s x m`) and covariance (`s x m x m`) of the functions at `m x d` points, in units of the targets."""
+        covariance = self._covariance(self._squared_distances(X))
         mean, _ = self._posterior(covariance)
-        scales = self.column_scales
-        prior = self.hyperparameters.signal * matern(cdist(X / scales, X / scales, "sqeuclidean"))
-        explained = covariance @ self.inverse_factor.T
-        return self.center + self.scale * mean, self.scale**2 * (prior - explained @ explained.T)
-
-    def draw(self, X: Array, count: int, rng: np.random.Generator) -> Array:
-        """Functions drawn from the process: `count x m` values at `m x d` points, in units of the targets."""
-        return rng.multivariate_normal(*self.joint(X), count, check_valid="ignore", method="svd")
+        scaled = X / self.column_scales[:, None]
+        prior = self._covariance(squared_distances(scaled, scaled))
+        explained = covariance @ self.inverse_factor.transpose(0, 2, 1)
+        left = prior - explained @ explained.transpose(0, 2, 1)
+        return self._unscaled(mean), self.scale[:, None, None] ** 2 * left
 
     def predict_with_gradient(self, X: Array) -> tuple[Array, Array, Array, Array]:
-        """`predict`, and the gradients (`m x d` each) of both with respect to the points."""
+        """`predict`, and the gradients (`s x m x d` each) of both with respect to the points."""
         squared = self._squared_distances(X)
-        covariance = self.hyperparameters.signal * matern(squared)
-        slope = 2 * self.hyperparameters.signal * matern_slope(squared)
+        covariance = self._covariance(squared)
+        slope = 2 * self.hyperparameters.signal[:, None, None] * matern_slope(squared)
         mean, std = self._posterior(covariance)
-        solved = covariance @ self.inverse_factor.T @ self.inverse_factor
-        mean_gradient = self._chain(X, slope * self.weights)
-        std_gradient = -self._chain(X, slope * solved) / std[:, None]
-        return (
-            self.center + self.scale * mean,
-            self.scale * std,
-            self.scale * mean_gradient,
-            self.scale * std_gradient,
-        )
+        solved = covariance @ self.inverse_factor.transpose(0, 2, 1) @ self.inverse_factor
+        mean_gradient = self._chain(X, slope * self.weights[:, None])
+        std_gradient = -self._chain(X, slope * solved) / std[:, :, None]
+        scale = self.scale[:, None]
+        return self._unscaled(mean), scale * std, scale[..., None] * mean_gradient, scale[..., None] * std_gradient
 
     def condition(self, X: Array, y: Array | None = None) -> GP:
-        """The process after more points, hyperparameters kept.
+        """The processes after more points, hyperparameters kept.
 
         Args:
             X: `m x d` points.
-            y: `m` targets. None stands for what the process itself expects there (kriging believer [Ginsbourger]): the
-                mean stays as it is, the uncertainty shrinks.
+            y: `s x m` targets. None stands for what each process itself expects there (kriging believer [Ginsbourger]):
+                the mean stays as it is, the uncertainty shrinks.
         """
         if not len(X):
             return self
         targets = self.predict(X)[0] if y is None else y
         joint_X = np.vstack([self.X, X])
-        joint_y = np.append(self.y, (targets - self.center) / self.scale)
+        joint_y = np.hstack([self.y, (targets - self.center[:, None]) / self.scale[:, None]])
         inverse_factor, weights = factorize(joint_X, joint_y, self.groups, self.hyperparameters)
         return replace(self, X=joint_X, y=joint_y, inverse_factor=inverse_factor, weights=weights)
 
+    def _unscaled(self, standardized: Array) -> Array:
+        result: Array = self.center[:, None] + self.scale[:, None] * standardized
+        return result
+
     def _squared_distances(self, X: Array) -> Array:
-        scales = self.column_scales
-        return cdist(X / scales, self.X / scales, "sqeuclidean")
+        scales = self.column_scales[:, None]
+        return squared_distances(X / scales, self.X / scales)
+
+    def _covariance(self, squared: Array) -> Array:
+        result: Array = self.hyperparameters.signal[:, None, None] * matern(squared)
+        return result
 
     def _posterior(self, covariance: Array) -> tuple[Array, Array]:
-        explained = ((covariance @ self.inverse_factor.T) ** 2).sum(axis=1)
-        variance = np.maximum(self.hyperparameters.signal - explained, 1e-12 * self.hyperparameters.signal)
-        return covariance @ self.weights, np.sqrt(variance)
+        explained = ((covariance @ self.inverse_factor.transpose(0, 2, 1)) ** 2).sum(axis=2)
+        signal = self.hyperparameters.signal[:, None]
+        variance = np.maximum(signal - explained, 1e-12 * signal)
+        return (covariance @ self.weights[:, :, None])[:, :, 0], np.sqrt(variance)
 
     def _chain(self, X: Array, weights: Array) -> Array:
         """Sum over the training points of weight times the gradient of the (halved) squared distance."""
-        result: Array = (weights.sum(axis=1)[:, None] * X - weights @ self.X) / self.column_scales**2
+        result: Array = (weights.sum(axis=2)[:, :, None] * X - weights @ self.X) / self.column_scales[:, None] ** 2
         return result
 
 
@@ -190,9 +196,8 @@ def fit_gp(
     groups: NDArray[np.intp] | None = None,
     center: float | None = None,
     noise: tuple[float, float] = NOISE,
-    start: Hyperparameters | None = None,
 ) -> GP:
-    """Fit a Gaussian process to a few points.
+    """Fit one Gaussian process to a few points.
 
     Args:
         X: `n x d` points of the unit cube; repeats are allowed, and `n` may be 0.
@@ -201,58 +206,87 @@ def fit_gp(
             None gives each column its own.
         center: What is expected far from all points; None takes the mean of the targets.
         noise: Mean and standard deviation of the prior of the log noise variance, in units of the targets' spread.
-        start: Hyperparameters of an earlier fit over the same groups, to begin from.
 
     Returns:
         The process at the hyperparameters of largest posterior density.
     """
     groups = np.arange(X.shape[1]) if groups is None else groups
+    targets, center, scale = standardized(y, center)
+    prior = Prior.of(groups, noise)
+    logs = prior.means
+    if len(y) > 1:
+        distances = group_distances(X, groups)
+        shorter = logs - np.append(np.ones(len(distances)), (0, 0))
+        logs = maximize_posterior(
+            lambda logs: negative_log_likelihood(logs, distances, targets)[:2], prior, (logs, shorter)
+        )
+    return make_gp(X, targets[None], np.array([center]), np.array([scale]), groups, Hyperparameters.from_logs(logs))
+
+
+def make_gp(
+    X: Array, y: Array, center: Array, scale: Array, groups: NDArray[np.intp], hyperparameters: Hyperparameters
+) -> GP:
+    """The processes of given hyperparameters; arguments are the attributes of `GP`."""
+    inverse_factor, weights = factorize(X, y, groups, hyperparameters)
+    return GP(X, y, center, scale, groups, hyperparameters, inverse_factor, weights)
+
+
+def standardized(y: Array, center: float | None = None) -> tuple[Array, float, float]:
+    """Targets, their mean (or what is given) and their spread around it."""
     if center is None:
         center = float(np.mean(y)) if len(y) else 0.0
     scale = float(np.sqrt(np.mean((y - center) ** 2))) if len(y) else 1.0
     scale = scale if scale > 1e-12 * max(1.0, abs(center)) else 1.0
-    targets = (y - center) / scale
-    hyperparameters, evidence = maximize_posterior(X, targets, groups, noise, start)
-    inverse_factor, weights = factorize(X, targets, groups, hyperparameters)
-    evidence -= len(y) * log(scale)
-    return GP(X, targets, center, scale, groups, hyperparameters, inverse_factor, weights, evidence)
+    return (y - center) / scale, center, scale
 
 
-def maximize_posterior(
-    X: Array, y: Array, groups: NDArray[np.intp], noise: tuple[float, float], start: Hyperparameters | None
-) -> tuple[Hyperparameters, float]:
-    """The hyperparameters of largest posterior density, from two starts or from a given one."""
-    sizes = np.bincount(groups)
-    count = len(sizes)
-    numeric = LENGTH_SCALE[0] + LENGTH_SCALE[1] * log(count)
-    means = np.array([*np.where(sizes > 1, CATEGORY[0], numeric), SIGNAL[0], noise[0]])
-    deviations = np.array([*np.where(sizes > 1, CATEGORY[1], LENGTH_SCALE[2]), SIGNAL[1], noise[1]])
-    bounds = [BOUNDS["length_scale"]] * count + [BOUNDS["signal"], BOUNDS["noise"]]
-    if len(y) < 2:
-        return Hyperparameters.from_logs(means), 0.0
-    distances = group_distances(X, groups).reshape(count, -1)
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """Independent normal distributions of the logarithms of the hyperparameters.
 
-    def loss(logs: Array) -> tuple[float, Array]:
-        value, gradient = negative_log_likelihood(logs, distances, y)
-        away = (logs - means) / deviations
-        return value + 0.5 * float(away @ away), gradient + away / deviations
+    Attributes:
+        means: `g + 2`.
+        deviations: `g + 2`.
+    """
 
-    if start is None:
-        shorter = means.copy()
-        shorter[:count] -= 1.0
-        starts = [means, shorter]
-    else:
-        starts = [start.to_logs()]
-    found = [minimize(loss, s, jac=True, method="L-BFGS-B", bounds=bounds, options=OPTIONS) for s in starts]
-    best = min(found, key=lambda result: float(result.fun))
-    return Hyperparameters.from_logs(best.x), -float(best.fun)
+    means: Array
+    deviations: Array
+
+    @classmethod
+    def of(cls, groups: NDArray[np.intp], noise: tuple[float, float] = NOISE) -> Prior:
+        """For a space: see the top of this file."""
+        sizes = np.bincount(groups)
+        numeric = LENGTH_SCALE[0] + LENGTH_SCALE[1] * log(len(sizes))
+        means = [*np.where(sizes > 1, CATEGORY[0], numeric), SIGNAL[0], noise[0]]
+        deviations = [*np.where(sizes > 1, CATEGORY[1], LENGTH_SCALE[2]), SIGNAL[1], noise[1]]
+        return cls(np.array(means), np.array(deviations))
 
 
-def negative_log_likelihood(logs: Array, distances: Array, y: Array) -> tuple[float, Array]:
-    """Of `n` targets, up to a constant; with its gradient for the `g + 2` logarithms.
+def maximize_posterior(loss: Loss, prior: Prior, starts: Sequence[Array]) -> Array:
+    """The logarithms of largest posterior density that are reached from some starts.
 
     Args:
-        logs: `Hyperparameters.to_logs`.
+        loss: The negative log likelihood of logarithms, and its gradient.
+        prior: Of the logarithms.
+        starts: Where the search begins.
+    """
+
+    def total(logs: Array) -> tuple[float, Array]:
+        value, gradient = loss(logs)
+        away = (logs - prior.means) / prior.deviations
+        return value + 0.5 * float(away @ away), gradient + away / prior.deviations
+
+    bounds = list(zip(prior.means - FARTHEST * prior.deviations, prior.means + FARTHEST * prior.deviations, strict=True))
+    found = [minimize(total, s, jac=True, method="L-BFGS-B", bounds=bounds, options=OPTIONS) for s in starts]
+    best: Array = min(found, key=lambda result: float(result.fun)).x
+    return best
+
+
+def negative_log_likelihood(logs: Array, distances: Array, y: Array) -> tuple[float, Array, Array]:
+    """Of `n` targets, up to a constant; with its gradients for the `g + 2` logarithms and for the targets.
+
+    Args:
+        logs: `g` length scales, signal, noise.
         distances: `g x n*n` squared distances in each group.
         y: `n` targets.
     """
@@ -262,10 +296,10 @@ def negative_log_likelihood(logs: Array, distances: Array, y: Array) -> tuple[fl
     squared = inverse_squares @ distances
     correlation = matern(squared).reshape(n, n)
     covariance = signal * correlation
-    covariance[np.diag_indices(n)] += noise
+    covariance[np.diag_indices(n)] += noise + JITTER * signal
     factor, failed = dpotrf(covariance, lower=1, clean=1)
     if failed:
-        return 1e10, np.zeros_like(logs)
+        return 1e10, np.zeros_like(logs), np.zeros_like(y)
     inverse, _ = dpotri(factor, lower=1)
     inverse += np.tril(inverse, -1).T
     weights = inverse @ y
@@ -275,23 +309,36 @@ def negative_log_likelihood(logs: Array, distances: Array, y: Array) -> tuple[fl
     gradient[:-2] = -signal * inverse_squares * (distances @ (outer.ravel() * matern_slope(squared)))
     gradient[-2] = 0.5 * signal * float((outer * correlation).sum())
     gradient[-1] = 0.5 * noise * float(outer.trace())
-    return value, gradient
+    return value, gradient, weights
 
 
 def factorize(X: Array, y: Array, groups: NDArray[np.intp], hyperparameters: Hyperparameters) -> tuple[Array, Array]:
-    """The inverse of the covariance's lower Cholesky factor, and the covariance's inverse times the targets."""
-    n = len(X)
-    if not n:
-        return np.zeros((0, 0)), np.zeros(0)
-    scales = hyperparameters.length_scales[groups] * np.sqrt(group_widths(groups))
-    covariance = hyperparameters.signal * matern(cdist(X / scales, X / scales, "sqeuclidean"))
-    for jitter in (0.0, 1e-8, 1e-6, 1e-4):
-        noisy = covariance + (hyperparameters.noise + jitter * hyperparameters.signal) * np.eye(n)
-        factor, failed = dpotrf(noisy, lower=1, clean=1)
-        if not failed:
-            break
-    inverse_factor, _ = dtrtri(factor, lower=1)
-    return inverse_factor, inverse_factor.T @ (inverse_factor @ y)
+    """The inverses of the covariances' lower Cholesky factors, and the covariances' inverses times the targets."""
+    scaled = X / column_scales(hyperparameters, groups)[:, None]
+    covariance = hyperparameters.signal[:, None, None] * matern(squared_distances(scaled, scaled))
+    inverse_factor = np.zeros_like(covariance)
+    for row, (one, signal, noise) in enumerate(
+        zip(covariance, hyperparameters.signal, hyperparameters.noise, strict=True)
+    ):
+        for jitter in (JITTER, 1e-8, 1e-6, 1e-4):
+            factor, failed = dpotrf(one + (noise + jitter * signal) * np.eye(len(X)), lower=1, clean=1)
+            if not failed:
+                break
+        inverse_factor[row], _ = dtrtri(factor, lower=1)
+    weights = inverse_factor.transpose(0, 2, 1) @ (inverse_factor @ y[:, :, None])
+    return inverse_factor, weights[:, :, 0]
+
+
+def column_scales(hyperparameters: Hyperparameters, groups: NDArray[np.intp]) -> Array:
+    """`s x d`: the length scale of each column, with the width of its group."""
+    result: Array = hyperparameters.length_scales[:, groups] * np.sqrt(group_widths(groups))
+    return result
+
+
+def squared_distances(A: Array, B: Array) -> Array:
+    """`s x m x n` between `s x m x d` and `s x n x d` points, by one product of matrices."""
+    products = A @ B.transpose(0, 2, 1)
+    return np.maximum((A**2).sum(axis=2)[:, :, None] + (B**2).sum(axis=2)[:, None] - 2 * products, 0.0)
 
 
 def group_widths(groups: NDArray[np.intp]) -> Array:
@@ -300,16 +347,16 @@ def group_widths(groups: NDArray[np.intp]) -> Array:
 
 
 def group_distances(X: Array, groups: NDArray[np.intp]) -> Array:
-    """`g x n x n` squared distances, at unit length scale."""
+    """`g x n*n` squared distances, at unit length scale."""
     scaled = X / np.sqrt(group_widths(groups))
     blocks = (scaled[:, groups == group] for group in range(int(groups.max()) + 1))
-    return np.array([cdist(block, block, "sqeuclidean") for block in blocks])
+    return np.array([cdist(block, block, "sqeuclidean").ravel() for block in blocks])
 
 
 def matern(squared: Array) -> Array:
     """Matern 5/2 correlation at a squared scaled distance."""
     root = ROOT_5 * np.sqrt(squared)
-    result: Array = (1 + root + root**2 / 3) * np.exp(-root)
+    result: Array = (1 + root * (1 + root / 3)) * np.exp(-root)
     return result
 
 

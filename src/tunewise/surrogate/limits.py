@@ -45,13 +45,13 @@ class Limit:
 
     def score(self, X: Array) -> Array:
         """`m` logarithms of the probability at `m x d` points, as a term of an acquisition."""
-        mean, std = self.gp.predict(X)
+        (mean,), (std,) = self.gp.predict(X)
         result: Array = log_ndtr(np.maximum(-mean / std, FARTHEST))
         return result
 
     def score_with_gradient(self, X: Array) -> tuple[Array, Array]:
         """`m` scores and their `m x d` gradients."""
-        mean, std, mean_gradient, std_gradient = self.gp.predict_with_gradient(X)
+        (mean,), (std,), (mean_gradient,), (std_gradient,) = self.gp.predict_with_gradient(X)
         z = np.maximum(-mean / std, FARTHEST)
         score = log_ndtr(z)
         slope = np.exp(-(z**2) / 2 - LOG_ROOT_2_PI - score) / std

@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 from scipy.stats import qmc
 
 from tunewise.errors import UsageError
@@ -21,7 +22,8 @@ from tunewise.surrogate.lattice import Lattice
 from tunewise.surrogate.limits import Limit, are_met, fit_limits, likely_met
 from tunewise.surrogate.plausible import plausible_region
 from tunewise.surrogate.subset import LIMIT, select
-from tunewise.surrogate.warp import Warp, fit_warped_gp
+from tunewise.surrogate.posterior import fit_posterior
+from tunewise.surrogate.warp import Warp
 
 __all__ = ["Surrogate", "fit_surrogate"]
 
@@ -36,6 +38,9 @@ NEIGHBOURHOODS = 5
 
 CAUTION = 8.0
 """Strength of the prior around the best trial, before it is divided by dimensions cubed and the root of the trials."""
+
+QUANTILES = ndtri((np.arange(20) + 0.5) / 20)
+"""Of a normal distribution, equally likely."""
 
 PLAUSIBLE = 3.0
 """Strength of the plausible region at one value, the beta of [piBO]; it is divided by the number of values."""
@@ -74,7 +79,7 @@ class Surrogate:
     tried: Array
     apart: float
     best: Array
-    incumbent: float
+    incumbent: Array
     rng: np.random.Generator
     plausible: Array
     prior: Acquisition | None = None
@@ -92,12 +97,18 @@ class Surrogate:
             deviation where the warp is a line.
         """
         mean, std = self.gp.predict(self._encode(configurations))
-        low, high = self.warp.inverse(mean - std), self.warp.inverse(mean + std)
-        return self.warp.inverse(mean), (high - low) / 2
+        std = np.sqrt(std**2 + (self.gp.hyperparameters.noise**0.5 * self.gp.scale)[:, None] ** 2)
+        spread = mean[..., None] + std[..., None] * QUANTILES
+        values = self.warp.inverse(spread.reshape(len(mean), -1)).reshape(spread.shape)
+        outer, low, middle, high, far = np.quantile(values, (0.025, 0.16, 0.5, 0.84, 0.975), axis=(0, 2))
+        return middle, np.maximum((high - low) / 2, (far - outer) / 3.92)
 
     def draw(self, configurations: Sequence[Mapping[str, Value]], count: int, *, rng: np.random.Generator) -> Array:
         """Values that the function may have: `count x n` draws, jointly for all `n` configurations."""
-        return self.warp.inverse(self.gp.draw(self._encode(configurations), count, rng))
+        mean, covariance = self.gp.joint(self._encode(configurations))
+        of = rng.integers(len(mean), size=count)
+        drawn = [rng.multivariate_normal(mean[s], covariance[s], check_valid="ignore", method="svd") for s in of]
+        return replace(self.warp, strength=self.warp.strength[of]).inverse(np.array(drawn))
 
     def success(self, configurations: Sequence[Mapping[str, Value]]) -> Array:
         """`n` probabilities that a trial finishes; 1 while none has failed."""
@@ -123,7 +134,7 @@ class Surrogate:
                 acquisition, self.lattice, self.rng, best=self.best, avoid=tried, apart=self.apart, candidates=extra
             )
             if likely_met(self.limits, x[None])[0]:
-                incumbent = min(incumbent, float(gp.predict(x[None])[0][0]))
+                incumbent = np.minimum(incumbent, gp.predict(x[None])[0][:, 0])
             gp, tried = gp.condition(x[None]), np.vstack([tried, x])
             chosen.append(self.lattice.space.decode(x))
         return chosen
@@ -137,14 +148,14 @@ class Surrogate:
         sample = qmc.Sobol(self.lattice.space.width, rng=np.random.default_rng(0)).random(256)
         return measure_effects(self.gp, self.lattice, self.finished, self.lattice.snap(sample))
 
-    def _acquisition(self, gp: GP, incumbent: float) -> Acquisition:
+    def _acquisition(self, gp: GP, incumbent: Array) -> Acquisition:
         terms: list[Acquisition] = [LogExpectedImprovement(gp, incumbent), *self.limits]
         if self.feasibility is not None:
             terms.append(self.feasibility)
         if len(self.best):
             terms.append(self._nearby())
         if len(self.plausible):
-            power = PLAUSIBLE / max(1, len(self.gp.y))
+            power = PLAUSIBLE / max(1, self.gp.y.shape[1])
             terms.append(plausible_region(self.lattice, self.plausible, power=power))
         if self.prior is not None:
             terms.append(self.prior)
@@ -157,7 +168,7 @@ class Surrogate:
         staying near was measured to be worse than looking far.
         """
         numeric = np.bincount(self.lattice.groups)[self.lattice.groups] == 1
-        strength = CAUTION / (max(int(numeric.sum()), 1) ** 3 * len(self.gp.y) ** 0.5)
+        strength = CAUTION / (max(int(numeric.sum()), 1) ** 3 * self.gp.y.shape[1] ** 0.5)
         return Nearby(self.best[0], strength * numeric / REACH**2)
 
     def _encode(self, configurations: Sequence[Mapping[str, Value]]) -> Array:
@@ -173,7 +184,6 @@ def fit_surrogate(
     pending: Sequence[Mapping[str, Value]] = (),
     plausible: Sequence[Mapping[str, Value]] = (),
     rng: np.random.Generator,
-    earlier: Surrogate | None = None,
     constraints: Sequence[Mapping[str, float]] = (),
 ) -> Surrogate:
     """Fit a surrogate to the trials of a study.
@@ -188,7 +198,6 @@ def fit_surrogate(
             proposed, the latest last. It leads the first proposals, and fades as values come.
         rng: Randomness of the proposals.
         constraints: Of each finished trial, as far as they are known: above 0 is violated. Empty where there are none.
-        earlier: A surrogate of the same space with fewer trials: its hyperparameters are where the fit begins.
 
     Raises:
         UsageError: There are not as many values as configurations, or one is not finite.
@@ -208,9 +217,7 @@ def fit_surrogate(
     allowed = are_met(limiting)
     kept = select(finished, np.where(allowed, numbers, numbers.max(initial=-np.inf)))
     X, y = finished[kept], np.clip(numbers[kept], -LARGEST, LARGEST)
-    warp, gp = fit_warped_gp(
-        X, y, groups=lattice.groups, start=earlier.gp.hyperparameters if earlier is not None else None
-    )
+    warp, gp = fit_posterior(X, y, groups=lattice.groups)
     limits = fit_limits(X, [limiting[row] for row in kept], groups=lattice.groups)
     good = np.flatnonzero(allowed[kept])
     expected = gp.predict(np.vstack([X[good], running[likely_met(limits, running)]]))[0]
@@ -224,7 +231,7 @@ def fit_surrogate(
         tried=np.vstack([finished, broken, running]),
         apart=step_width(X, y),
         best=X[good[np.argsort(y[good], kind="stable")]][:NEIGHBOURHOODS],
-        incumbent=float(expected.min()) if len(y) and len(expected) else 0.0,
+        incumbent=expected.min(axis=1) if len(y) and expected.size else np.zeros(len(expected)),
         rng=rng,
         plausible=space.encode_all(plausible),
         limits=limits,
@@ -239,6 +246,6 @@ def believe(gp: GP, broken: Array, running: Array) -> GP:
     trial counts as what is expected of it.
     """
     if len(broken):
-        middling = gp.center + gp.scale * float(np.median(gp.y)) if len(gp.y) else 0.0
-        gp = gp.condition(broken, np.maximum(gp.predict(broken)[0], middling))
+        middling = gp.center + gp.scale * np.median(gp.y, axis=1) if gp.y.size else gp.center
+        gp = gp.condition(broken, np.maximum(gp.predict(broken)[0], middling[:, None]))
     return gp.condition(running)

@@ -24,7 +24,7 @@ from tunewise.surrogate.acquisition import (
 )
 from tunewise.surrogate.feasibility import fit_feasibility
 from tunewise.surrogate.lattice import Lattice
-from tunewise.surrogate.posterior import fit_posterior
+from tunewise.surrogate.posterior import sample_posterior
 from tunewise.surrogate.surrogate import fit_surrogate
 
 Array = NDArray[np.float64]
@@ -50,7 +50,7 @@ def test_improvement_is_finite_and_increasing_where_the_plain_one_is_zero() -> N
 def test_gradient_of_the_acquisition_with_failures_and_a_prior() -> None:
     rng = np.random.default_rng(0)
     X = rng.random((12, 2))
-    _, gp = fit_posterior(X, ((X - 0.3) ** 2).sum(axis=1), groups=np.arange(2))
+    _, gp = sample_posterior(X, ((X - 0.3) ** 2).sum(axis=1), np.zeros(5), groups=np.arange(2))
     acquisition = Total(
         (
             LogExpectedImprovement(gp, gp.predict(X)[0].min(axis=1)),

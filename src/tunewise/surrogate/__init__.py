@@ -12,7 +12,6 @@ Values are minimized. Everything below the facade works on points of the unit cu
 """
 
 from tunewise.surrogate.effects import Effect, Estimate
-from tunewise.surrogate.prior import Opinion, Prior, make_prior
 from tunewise.surrogate.surrogate import Surrogate, fit_surrogate
 
-__all__ = ["Effect", "Estimate", "Opinion", "Prior", "Surrogate", "fit_surrogate", "make_prior"]
+__all__ = ["Effect", "Estimate", "Surrogate", "fit_surrogate"]

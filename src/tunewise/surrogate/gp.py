@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import log, sqrt
 from typing import Any, Final
 
@@ -217,8 +218,8 @@ def fit_gp(
     if len(y) > 1:
         distances = group_distances(X, groups)
         shorter = logs - np.append(np.ones(len(distances)), (0, 0))
-        logs = maximize_posterior(
-            lambda logs: negative_log_likelihood(logs, distances, targets)[:2], prior, (logs, shorter)
+        logs, _ = maximize_posterior(
+            partial(negative_log_likelihood, distances=distances, y=targets), prior, (logs, shorter)
         )
     return make_gp(X, targets[None], np.array([center]), np.array([scale]), groups, Hyperparameters.from_logs(logs))
 
@@ -262,13 +263,16 @@ class Prior:
         return cls(np.array(means), np.array(deviations))
 
 
-def maximize_posterior(loss: Loss, prior: Prior, starts: Sequence[Array]) -> Array:
+def maximize_posterior(loss: Loss, prior: Prior, starts: Sequence[Array]) -> tuple[Array, float]:
     """The logarithms of largest posterior density that are reached from some starts.
 
     Args:
         loss: The negative log likelihood of logarithms, and its gradient.
         prior: Of the logarithms.
         starts: Where the search begins.
+
+    Returns:
+        The logarithms, and the negative logarithm of the density there, up to a constant.
     """
 
     def total(logs: Array) -> tuple[float, Array]:
@@ -276,14 +280,16 @@ def maximize_posterior(loss: Loss, prior: Prior, starts: Sequence[Array]) -> Arr
         away = (logs - prior.means) / prior.deviations
         return value + 0.5 * float(away @ away), gradient + away / prior.deviations
 
-    bounds = list(zip(prior.means - FARTHEST * prior.deviations, prior.means + FARTHEST * prior.deviations, strict=True))
+    bounds = list(
+        zip(prior.means - FARTHEST * prior.deviations, prior.means + FARTHEST * prior.deviations, strict=True)
+    )
     found = [minimize(total, s, jac=True, method="L-BFGS-B", bounds=bounds, options=OPTIONS) for s in starts]
-    best: Array = min(found, key=lambda result: float(result.fun)).x
-    return best
+    best = min(found, key=lambda result: float(result.fun))
+    return best.x, float(best.fun)
 
 
-def negative_log_likelihood(logs: Array, distances: Array, y: Array) -> tuple[float, Array, Array]:
-    """Of `n` targets, up to a constant; with its gradients for the `g + 2` logarithms and for the targets.
+def negative_log_likelihood(logs: Array, distances: Array, y: Array) -> tuple[float, Array]:
+    """Of `n` targets, up to a constant; with its gradient for the `g + 2` logarithms.
 
     Args:
         logs: `g` length scales, signal, noise.
@@ -299,7 +305,7 @@ def negative_log_likelihood(logs: Array, distances: Array, y: Array) -> tuple[fl
     covariance[np.diag_indices(n)] += noise + JITTER * signal
     factor, failed = dpotrf(covariance, lower=1, clean=1)
     if failed:
-        return 1e10, np.zeros_like(logs), np.zeros_like(y)
+        return 1e10, np.zeros_like(logs)
     inverse, _ = dpotri(factor, lower=1)
     inverse += np.tril(inverse, -1).T
     weights = inverse @ y
@@ -309,7 +315,7 @@ def negative_log_likelihood(logs: Array, distances: Array, y: Array) -> tuple[fl
     gradient[:-2] = -signal * inverse_squares * (distances @ (outer.ravel() * matern_slope(squared)))
     gradient[-2] = 0.5 * signal * float((outer * correlation).sum())
     gradient[-1] = 0.5 * noise * float(outer.trace())
-    return value, gradient, weights
+    return value, gradient
 
 
 def factorize(X: Array, y: Array, groups: NDArray[np.intp], hyperparameters: Hyperparameters) -> tuple[Array, Array]:

@@ -27,7 +27,7 @@ SPREAD: Final = 0.25
 CATEGORY: Final = 1.0
 """The same for a category, whose choices are at distance 1."""
 
-ELSEWHERE: Final = 0.01
+ELSEWHERE: Final = 0.05
 """Density of the rest of the space, relative to the middle of the region: nothing is ruled out."""
 
 MOST: Final = 64

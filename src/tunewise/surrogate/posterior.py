@@ -1,15 +1,16 @@
-"""Samples of all that a fit would decide, in place of one best guess.
+"""The fit of process and warp: the best one, and samples of all that fit.
 
-A few values do not tell length scales, noise and scale: many fit equally well, and the one that fits best is sure of
-far too much. So all are kept: samples of the posterior, each with a process of its own, whose expectations are mixed
-[Snoek]. The prior is normal in logarithms, so elliptical slices draw from the posterior without any step size
-[Murray].
+Where to look next is asked of the best fit, which is quick and bold. What to expect there is not: a few values do not
+tell length scales, noise and scale, many fit equally well, and the one that fits best is sure of far too much. So
+expectations are those of samples of the posterior, each with a process of its own [Snoek]. The prior is normal in
+logarithms, so elliptical slices draw from the posterior without any step size [Murray].
 """
 
 # ruff: noqa: N803 - X, as the literature calls a matrix of points
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from math import log, pi
 from typing import Final
 
@@ -31,7 +32,7 @@ from tunewise.surrogate.gp import (
 )
 from tunewise.surrogate.warp import Warp
 
-__all__ = ["fit_posterior"]
+__all__ = ["fit_best", "sample_posterior"]
 
 Array = NDArray[np.float64]
 
@@ -47,53 +48,90 @@ THIN: Final = 5
 NARROW: Final = 1e-6
 """An angle below which a slice has shrunk to where the chain stands."""
 
+STRENGTHS: Final = (0.01, 1.0, 5.0, 25.0)
+"""The strengths among which the best fit is searched; the first is a line."""
+
+SIGNAL: Final = (0.0, 1.0)
+"""Mean and standard deviation of the log signal variance, in units of the targets' spread."""
+
+NOISE: Final = (log(1e-3), 2.0)
+"""The same of the log noise variance: values of a training run are counts of few rows, from one run each."""
+
 STRENGTH: Final = (0.5, 1.5)
 """Mean and standard deviation of the log strength of the warp."""
 
 
-def fit_posterior(
-    X: Array, values: Array, *, groups: NDArray[np.intp], seed: int = 0, start: Array | None = None
-) -> tuple[Warp, GP]:
-    """Warps and processes, drawn from their posterior.
+def fit_best(X: Array, values: Array, *, groups: NDArray[np.intp]) -> tuple[Warp, GP]:
+    """The warp and the process that fit best.
 
     Args:
         X: `n x d` points of the unit cube.
         values: `n` finite values.
         groups: As in `fit_gp`.
-        seed: Of the chain.
-        start: Logarithms of an earlier fit, to begin from.
+    """
+    target = Target(X, values, groups)
+    prior = Prior.of(groups)
+    if len(values) < 2:
+        return target.processes(np.append(prior.means, log(STRENGTHS[0]))[None])
+    shorter = prior.means - np.append(np.ones(len(target.distances)), (0, 0))
+    starts = [prior.means, shorter]
+    found = []
+    for strength in STRENGTHS if len(np.unique(values)) > 2 else STRENGTHS[:1]:
+        best, loss = maximize_posterior(partial(target.loss, log_strength=log(strength)), prior, starts)
+        starts = [best]  # near the next one, so that one search is enough
+        found.append((loss, np.append(best, log(strength))))
+    return target.processes(min(found, key=lambda one: one[0])[1][None])
+
+
+def sample_posterior(X: Array, values: Array, best: Array, *, groups: NDArray[np.intp]) -> tuple[Warp, GP]:
+    """Warps and processes, drawn from their posterior.
+
+    Args:
+        X: `n x d` points of the unit cube.
+        values: `n` finite values.
+        best: Where the chain begins: `g + 3` logarithms, of the hyperparameters and of the warp's strength.
+        groups: As in `fit_gp`.
     """
     base = Prior.of(groups)
-    prior = Prior(np.append(base.means, STRENGTH[0]), np.append(base.deviations, STRENGTH[1]))
-    chain = np.repeat(prior.means[None], SAMPLES, axis=0)
-    if len(values) > 1:
-        target = Target(X, values, groups)
-        first = maximize_posterior(target.loss, prior, [prior.means if start is None else start])
-        count = min(SAMPLES, max(2, VALUES // len(values)))
-        chain = elliptical_slices(target.log_likelihood, first, prior, count, seed)
-    warp = Warp.of(values, np.exp(chain[:, -1]))
-    made = [standardized(warped) for warped in warp.forward(values)]
-    y, center, scale = (np.array(part) for part in zip(*made, strict=True))
-    return warp, make_gp(X, y, center, scale, groups, Hyperparameters.from_logs(chain[:, :-1]))
+    prior = Prior(
+        np.array([*base.means[:-2], SIGNAL[0], NOISE[0], STRENGTH[0]]),
+        np.array([*base.deviations[:-2], SIGNAL[1], NOISE[1], STRENGTH[1]]),
+    )
+    count = min(SAMPLES, max(2, VALUES // max(1, len(values))))
+    target = Target(X, values, groups)
+    return target.processes(elliptical_slices(target.log_likelihood, best, prior, count, seed=0))
 
 
 class Target:
     """The likelihood of values, for the logarithms of length scales, signal, noise and strength of the warp.
 
     Attributes:
+        X: `n x d` points of the unit cube.
+        values: `n` finite values.
+        groups: As in `fit_gp`.
         distances: `g x n*n` squared distances in each group.
         away: `n` distances of the values from the best, in the unit of the warp.
     """
 
     def __init__(self, X: Array, values: Array, groups: NDArray[np.intp]) -> None:
         warp = Warp.of(values, np.ones(1))
+        self.X, self.values, self.groups = X, values, groups
         self.distances = group_distances(X, groups)
         self.away = (values - warp.best) / warp.unit
 
+    def processes(self, logs: Array) -> tuple[Warp, GP]:
+        """The warps and processes of `s x (g + 3)` logarithms."""
+        warp = Warp.of(self.values, np.exp(logs[:, -1]))
+        made = [standardized(warped) for warped in warp.forward(self.values)]
+        y, center, scale = (np.array(part) for part in zip(*made, strict=True))
+        return warp, make_gp(self.X, y, center, scale, self.groups, Hyperparameters.from_logs(logs[:, :-1]))
+
     def log_likelihood(self, logs: Array) -> float:
-        """Up to a constant; minus infinity where it cannot be computed."""
+        """Of `g + 3` logarithms, up to a constant; minus infinity where it cannot be computed."""
         grown, y, scale = self._warped(logs[-1])
         n = len(y)
+        if n < 2:
+            return 0.0
         covariance = np.exp(logs[-3]) * matern(np.exp(-2 * logs[:-3]) @ self.distances).reshape(n, n)
         covariance[np.diag_indices(n)] += np.exp(logs[-2]) + JITTER * np.exp(logs[-3])
         factor, failed = dpotrf(covariance, lower=1, clean=1)
@@ -102,15 +140,11 @@ class Target:
         solved, _ = dtrtrs(factor, y, lower=1)
         return float(-0.5 * solved @ solved - np.log(factor.diagonal()).sum() - n * log(scale) - grown.sum())
 
-    def loss(self, logs: Array) -> tuple[float, Array]:
-        """The negative logarithm of the same, and its gradient."""
-        grown, y, scale = self._warped(logs[-1])
-        value, gradient, slope = negative_log_likelihood(logs[:-1], self.distances, y)
-        strength = np.exp(logs[-1])
-        inner = self.away / (1 + strength * self.away)
-        outer = (slope - slope.mean() - y * (slope @ y) / len(y) + y) / scale
-        total = value + len(y) * log(scale) + grown.sum()
-        return total, np.append(gradient, outer @ (inner - grown / strength) + strength * inner.sum())
+    def loss(self, logs: Array, log_strength: float) -> tuple[float, Array]:
+        """The negative logarithm of the same, and its gradient for the first `g + 2`."""
+        grown, y, scale = self._warped(log_strength)
+        value, gradient = negative_log_likelihood(logs, self.distances, y)
+        return value + len(y) * log(scale) + float(grown.sum()), gradient
 
     def _warped(self, log_strength: float) -> tuple[Array, Array, float]:
         """Logarithms of the warp's inverse slopes at the values, the warped values, standardized, and their spread."""

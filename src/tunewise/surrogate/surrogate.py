@@ -21,8 +21,8 @@ from tunewise.surrogate.gp import GP
 from tunewise.surrogate.lattice import Lattice
 from tunewise.surrogate.limits import Limit, are_met, fit_limits, likely_met
 from tunewise.surrogate.plausible import plausible_region
+from tunewise.surrogate.posterior import fit_best, sample_posterior
 from tunewise.surrogate.subset import LIMIT, select
-from tunewise.surrogate.posterior import fit_posterior
 from tunewise.surrogate.warp import Warp
 
 __all__ = ["Surrogate", "fit_surrogate"]
@@ -42,7 +42,12 @@ CAUTION = 8.0
 QUANTILES = ndtri((np.arange(20) + 0.5) / 20)
 """Of a normal distribution, equally likely."""
 
-PLAUSIBLE = 3.0
+UNSEEN = 0.15
+"""Of the values' range, divided by the root of their count: the deviation of what no value has shown yet, as a cliff
+beside the best trial. Chosen on seeds 0 to 2 of `benchmarks/calibration.py`: without it 10 % of the points that are
+proposed after 20 values lie beyond four deviations."""
+
+PLAUSIBLE = 1.0
 """Strength of the plausible region at one value, the beta of [piBO]; it is divided by the number of values."""
 
 REACH = 0.35
@@ -57,6 +62,7 @@ class Surrogate:
         lattice: The space, as points of the unit cube.
         warp: The scale on which the values are believed.
         gp: The process on that scale, from finished trials alone.
+        values: `n` values that it was fitted to.
         believed: The same, which also knows where trials failed and run.
         feasibility: Where trials fail; None when none did.
         finished: `n x d` points of the finished trials.
@@ -66,13 +72,13 @@ class Surrogate:
         incumbent: The least value that the process expects at one of those or at a running trial, on the warped scale.
         rng: Randomness of `propose`.
         plausible: `k x d` points near which good values are to be expected before any is known.
-        prior: What somebody believes about where the optimum lies, as a further term of the acquisition.
         limits: Where each constraint is met.
     """
 
     lattice: Lattice
     warp: Warp
     gp: GP
+    values: Array
     believed: GP
     feasibility: Feasibility | None
     finished: Array
@@ -82,7 +88,6 @@ class Surrogate:
     incumbent: Array
     rng: np.random.Generator
     plausible: Array
-    prior: Acquisition | None = None
     limits: tuple[Limit, ...] = ()
 
     def score(self, configurations: Sequence[Mapping[str, Value]]) -> Array:
@@ -90,25 +95,29 @@ class Surrogate:
         return self._acquisition(self.believed, self.incumbent).score(self._encode(configurations))
 
     def predict(self, configurations: Sequence[Mapping[str, Value]]) -> tuple[Array, Array]:
-        """What values are expected.
+        """What values are expected, a mixture over all fits, noise and unknown mean included.
 
         Returns:
-            `n` medians and `n` half-widths of the central 68 %, on the scale of the values: mean and standard
-            deviation where the warp is a line.
+            `n` medians and `n` standard deviations, on the scale of the values. A deviation is half of the central 68 %
+            or, where the tails are heavier than a normal distribution's, what makes 1.96 of it half of the central 95 %.
         """
-        mean, std = self.gp.predict(self._encode(configurations))
-        std = np.sqrt(std**2 + (self.gp.hyperparameters.noise**0.5 * self.gp.scale)[:, None] ** 2)
+        warp, gp = self.posterior
+        mean, std = gp.predict(self._encode(configurations))
+        count = max(1, len(self.values))
+        std = np.sqrt((std**2 + (gp.hyperparameters.noise * gp.scale**2)[:, None]) * (1 + 1 / count))
         spread = mean[..., None] + std[..., None] * QUANTILES
-        values = self.warp.inverse(spread.reshape(len(mean), -1)).reshape(spread.shape)
+        values = warp.inverse(spread.reshape(len(mean), -1)).reshape(spread.shape)
         outer, low, middle, high, far = np.quantile(values, (0.025, 0.16, 0.5, 0.84, 0.975), axis=(0, 2))
-        return middle, np.maximum((high - low) / 2, (far - outer) / 3.92)
+        unseen = UNSEEN * np.ptp(self.values) / count**0.5 if len(self.values) else 0.0
+        return middle, np.hypot(np.maximum((high - low) / 2, (far - outer) / (2 * 1.96)), unseen)
 
     def draw(self, configurations: Sequence[Mapping[str, Value]], count: int, *, rng: np.random.Generator) -> Array:
         """Values that the function may have: `count x n` draws, jointly for all `n` configurations."""
-        mean, covariance = self.gp.joint(self._encode(configurations))
+        warp, gp = self.posterior
+        mean, covariance = gp.joint(self._encode(configurations))
         of = rng.integers(len(mean), size=count)
         drawn = [rng.multivariate_normal(mean[s], covariance[s], check_valid="ignore", method="svd") for s in of]
-        return replace(self.warp, strength=self.warp.strength[of]).inverse(np.array(drawn))
+        return replace(warp, strength=warp.strength[of]).inverse(np.array(drawn))
 
     def success(self, configurations: Sequence[Mapping[str, Value]]) -> Array:
         """`n` probabilities that a trial finishes; 1 while none has failed."""
@@ -144,9 +153,15 @@ class Surrogate:
         return self._effects
 
     @cached_property
+    def posterior(self) -> tuple[Warp, GP]:
+        """Samples of all warps and processes that fit the finished trials: what is expected, and how surely."""
+        best = np.append(self.gp.hyperparameters.to_logs()[0], np.log(self.warp.strength[0]))
+        return sample_posterior(self.gp.X, self.values, best, groups=self.lattice.groups)
+
+    @cached_property
     def _effects(self) -> tuple[Effect, ...]:
         sample = qmc.Sobol(self.lattice.space.width, rng=np.random.default_rng(0)).random(256)
-        return measure_effects(self.gp, self.lattice, self.finished, self.lattice.snap(sample))
+        return measure_effects(self.posterior[1], self.lattice, self.finished, self.lattice.snap(sample))
 
     def _acquisition(self, gp: GP, incumbent: Array) -> Acquisition:
         terms: list[Acquisition] = [LogExpectedImprovement(gp, incumbent), *self.limits]
@@ -157,8 +172,6 @@ class Surrogate:
         if len(self.plausible):
             power = PLAUSIBLE / max(1, self.gp.y.shape[1])
             terms.append(plausible_region(self.lattice, self.plausible, power=power))
-        if self.prior is not None:
-            terms.append(self.prior)
         return Total(tuple(terms))
 
     def _nearby(self) -> Nearby:
@@ -217,7 +230,7 @@ def fit_surrogate(
     allowed = are_met(limiting)
     kept = select(finished, np.where(allowed, numbers, numbers.max(initial=-np.inf)))
     X, y = finished[kept], np.clip(numbers[kept], -LARGEST, LARGEST)
-    warp, gp = fit_posterior(X, y, groups=lattice.groups)
+    warp, gp = fit_best(X, y, groups=lattice.groups)
     limits = fit_limits(X, [limiting[row] for row in kept], groups=lattice.groups)
     good = np.flatnonzero(allowed[kept])
     expected = gp.predict(np.vstack([X[good], running[likely_met(limits, running)]]))[0]
@@ -225,6 +238,7 @@ def fit_surrogate(
         lattice=lattice,
         warp=warp,
         gp=gp,
+        values=y,
         believed=believe(gp, broken[-LIMIT // 4 :], running[-LIMIT // 4 :]),
         feasibility=fit_feasibility(X, broken[-LIMIT // 2 :], groups=lattice.groups) if len(broken) else None,
         finished=finished,

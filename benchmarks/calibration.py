@@ -94,13 +94,14 @@ def regrets(problem: Problem, budget: int, seed: int) -> Array:
         tried += surrogate.propose()
         told.append(value_of(problem, tried[-1]))
     best = problem.best or 0.0
-    least = np.minimum.accumulate([np.inf if v is None else v for v in told])
-    return (least - best) / (usual(problem) - best)
+    least: Array = np.minimum.accumulate([np.inf if v is None else v for v in told])
+    return (least - best) / (usual(problem.name) - best)
 
 
 @cache
-def usual(problem: Problem) -> float:
+def usual(name: str) -> float:
     """The mean of random configurations."""
+    problem = get(name)
     rng = np.random.default_rng(0)
     told = [value_of(problem, problem.space.sample(rng)) for _ in range(DRAWS)]
     return float(np.mean([value for value in told if value is not None]))

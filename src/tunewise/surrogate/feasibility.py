@@ -41,7 +41,8 @@ class Feasibility:
 
     def probability(self, X: Array) -> Array:
         """`m` probabilities in [`LEAST`, 1] at `m x d` points."""
-        return np.clip(self.gp.predict(X)[0][0], LEAST, 1.0)
+        result: Array = np.clip(self.gp.predict(X)[0][0], LEAST, 1.0)
+        return result
 
     def score(self, X: Array) -> Array:
         """`m` logarithms of the probability, as a term of an acquisition."""

@@ -344,7 +344,8 @@ def column_scales(hyperparameters: Hyperparameters, groups: NDArray[np.intp]) ->
 def squared_distances(A: Array, B: Array) -> Array:
     """`s x m x n` between `s x m x d` and `s x n x d` points, by one product of matrices."""
     products = A @ B.transpose(0, 2, 1)
-    return np.maximum((A**2).sum(axis=2)[:, :, None] + (B**2).sum(axis=2)[:, None] - 2 * products, 0.0)
+    result: Array = np.maximum((A**2).sum(axis=2)[:, :, None] + (B**2).sum(axis=2)[:, None] - 2 * products, 0.0)
+    return result
 
 
 def group_widths(groups: NDArray[np.intp]) -> Array:

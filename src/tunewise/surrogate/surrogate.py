@@ -98,8 +98,8 @@ class Surrogate:
         """What values are expected, a mixture over all fits, noise and unknown mean included.
 
         Returns:
-            `n` medians and `n` standard deviations, on the scale of the values. A deviation is half of the central 68 %
-            or, where the tails are heavier than a normal distribution's, what makes 1.96 of it half of the central 95 %.
+            `n` medians and `n` standard deviations, on the scale of the values. A deviation is half of the central
+            68 % or, where the tails are heavier than normal ones, what makes 1.96 of it half of the central 95 %.
         """
         warp, gp = self.posterior
         mean, std = gp.predict(self._encode(configurations))

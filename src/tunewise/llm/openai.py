@@ -32,7 +32,7 @@ from tunewise.llm.openai_errors import (
 )
 from tunewise.llm.prices import FREE, Price, list_price
 from tunewise.llm.providers import Provider
-from tunewise.llm.streaming import Assembly, play
+from tunewise.llm.streaming import Assembly, last_of, play, words_in
 from tunewise.llm.waiting import Waiting
 from tunewise.pickling import Portable, nothing
 from tunewise.secrets import remember as remember_secret
@@ -390,19 +390,3 @@ def list_models(
         return model.list_models()
     finally:
         model.close()
-
-
-def last_of(reading: Generator[str, None, ChatReply]) -> ChatReply:
-    """The reply of a stream that nobody watches."""
-    while True:
-        try:
-            next(reading)
-        except StopIteration as done:
-            reply: ChatReply = done.value
-            return reply
-
-
-def words_in(text: str, *, all_of_it: bool) -> tuple[str, str]:
-    """The whole words of a text, and the beginning of the next one."""
-    end = len(text) if all_of_it or len(text) > 400 else len(text.rstrip()) and max(map(text.rfind, " \n\t")) + 1
-    return text[:end], text[end:]

@@ -10,7 +10,7 @@ from typing import Any
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest, StreamingModel
 from tunewise.llm.completion import MAX_REPLY_CHARACTERS, join
 
-__all__ = ["Assembly", "calls_tools", "play", "stream"]
+__all__ = ["Assembly", "calls_tools", "last_of", "play", "stream", "words_in"]
 
 word = re.compile(r"\s*\S+\s*|\s+")
 
@@ -38,6 +38,22 @@ def play(reply: ChatReply) -> Generator[str, None, ChatReply]:
 def calls_tools(model: ChatModel) -> bool:
     """Whether to offer a model tools: it states so in its attribute `calls_tools`, and does not without one."""
     return getattr(model, "calls_tools", False) is True
+
+
+def last_of(reading: Generator[str, None, ChatReply]) -> ChatReply:
+    """The reply of a stream that nobody watches."""
+    while True:
+        try:
+            next(reading)
+        except StopIteration as done:
+            reply: ChatReply = done.value
+            return reply
+
+
+def words_in(text: str, *, all_of_it: bool) -> tuple[str, str]:
+    """The whole words of a text, and the beginning of the next one."""
+    end = len(text) if all_of_it or len(text) > 400 else len(text.rstrip()) and max(map(text.rfind, " \n\t")) + 1
+    return text[:end], text[end:]
 
 
 class Assembly:
@@ -100,7 +116,7 @@ class Assembly:
             delta = choice.get("delta") or {}
             written.append(join(delta.get("content")))
             self._texts["reasoning_content"].append(join(delta.get("reasoning_content") or delta.get("reasoning")))
-            self._texts["refusal"].append(delta.get("refusal") or "")
+            self._texts["refusal"].append(join(delta.get("refusal")))
             for call in delta.get("tool_calls") or ():
                 self._take_call(call)
             self._finish = choice.get("finish_reason") or self._finish
@@ -121,6 +137,6 @@ class Assembly:
             call = {"index": index, "id": None, "function": {"name": [], "arguments": []}}
             self._calls.append(call)
         call["id"] = call["id"] or id_
-        call["function"]["name"].append(function.get("name") or "")
+        call["function"]["name"].append(join(function.get("name")))
         arguments = function.get("arguments") or ""
         call["function"]["arguments"].append(arguments if isinstance(arguments, str) else json.dumps(arguments))

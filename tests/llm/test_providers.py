@@ -24,7 +24,7 @@ STUDY = """
 task: {metric: loss}
 space: {x: {type: float, low: -1, high: 1, default: 0.9}}
 evaluate: {python: "bowl.py:bowl", metric: loss}
-trials: 3
+n_trials: 3
 """
 
 

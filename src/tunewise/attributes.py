@@ -13,6 +13,7 @@ __all__ = [
     "PROGRAM",
     "PROPOSAL",
     "RESULT",
+    "STOPPED",
     "STUDY",
 ]
 
@@ -26,6 +27,8 @@ CALL: Final = "tunewise:call:"
 """System attributes of a trial, numbered from 0: each call to the model that was made for it, as billed."""
 STUDY: Final = "tunewise:study"
 """User attribute of a study: the space and the task that it was made with, and how it was run."""
+STOPPED: Final = "tunewise:stopped"
+"""User attribute of a study: the stop rule that ended its last run, as a sentence; empty when none did."""
 CHAT: Final = "tunewise:chat:"
 """System attributes of a study: each turn of each conversation about it."""
 CHAT_CALL: Final = "tunewise:chat-call:"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+import sys
 import threading
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
@@ -13,12 +15,14 @@ import pytest
 from optuna.trial import TrialState
 
 from tunewise import Float, SearchSpace
-from tunewise.evaluate import Evaluation, FunctionEvaluator
+from tunewise.errors import StudyError
+from tunewise.evaluate import CommandEvaluator, Evaluation, FunctionEvaluator
 from tunewise.evaluate.run import SILENT, Run
 from tunewise.history import History
 from tunewise.study.curve import ALL_KEPT, Curve
 from tunewise.study.driver import Driver, Inline, requeue_running
 from tunewise.study.options import TuneOptions
+from tunewise.study.pruners import PRUNERS, find_pruner
 from tunewise.study.tune import tune
 
 SPACE = SearchSpace({"x": Float(0, 1)})
@@ -177,3 +181,143 @@ def test_a_million_values_are_thinned_and_the_last_is_kept(tmp_path: Path) -> No
 
     study = tune(chatty, SPACE, proposer="random", n_trials=1, storage=tmp_path / "x.journal")
     assert study.trials[0].last_step == 2999
+
+
+PRINTING = """
+import json, os, subprocess, sys, time
+x = float(sys.argv[1].partition("=")[2])
+child = subprocess.Popen(["sleep", "600"])
+open("log", "a").write(f"{os.environ['TUNEWISE_TRIAL']} {os.getpid()} {child.pid}\\n")
+for epoch in range(5):
+    print(LINE, flush=True)
+    while x > 0.5 and epoch == 2:
+        time.sleep(0.01)  # until somebody ends it
+child.kill()
+"""
+
+
+def alive(pid: int) -> bool:
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+
+
+class Above(optuna.pruners.BasePruner):
+    """Prunes what is above a half at step 2."""
+
+    def prune(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> bool:
+        return trial.last_step == 2 and trial.intermediate_values[2] > 0.5
+
+
+@pytest.mark.parametrize(
+    ("line", "pattern"),
+    [
+        ("json.dumps({'epoch': epoch, 'error': x, 'loss': 1.0})", None),
+        ("f'INFO  epoch {epoch}/5 loss=1.0 val_error={x}'", "INFO epoch {step}/5 * val_error={value}"),
+    ],
+)
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_program_reports_and_a_pruned_one_is_ended_with_its_children(
+    line: str, pattern: str | None, n_jobs: int, tmp_path: Path
+) -> None:
+    program = tmp_path / "train.py"
+    program.write_text(PRINTING.replace("LINE", line))
+    evaluator = CommandEvaluator([sys.executable, str(program)], metric="error", cwd=tmp_path, pattern=pattern)
+    options = TuneOptions(pruner=Above(), seed=0)
+    study = tune(evaluator, SPACE, proposer="random", n_trials=5, n_jobs=n_jobs, options=options)
+    states = {trial.state for trial in History.from_study(study)}
+    assert states == {"finished", "pruned"}
+    for trial in History.from_study(study):
+        x = trial.configuration["x"]
+        assert trial.state == ("pruned" if x > 0.5 else "finished")  # type: ignore[operator]
+        assert trial.value == x
+        assert [step for step, _ in trial.curve] == list(range(3 if trial.state == "pruned" else 5))
+    pids = [int(pid) for line in (tmp_path / "log").read_text().splitlines() for pid in line.split()[1:]]
+    assert len(pids) == 10
+    assert not any(alive(pid) for pid in pids)
+
+
+def test_a_program_that_floods_never_ends_a_line_and_says_nonsense(tmp_path: Path) -> None:
+    words = (
+        "import os, sys; w = sys.stdout.write; w('x' * 10**7); w('\\n');"
+        'w(chr(10).join(\'{"step": %d, "value": 0.5}\' % k for k in range(200000)) + chr(10));'
+        'w(\'{"step": 200001, "value": NaN}\\n{"step": -1, "value": 1}\\n{"step": 1e9, "value": 1}\\n{broken\\n\');'
+        'w(\'{"step": 200002, "value": 0.25}\')'
+    )
+    study = tune(CommandEvaluator([sys.executable, "-c", words]), SPACE, proposer="random", n_trials=1)
+    (trial,) = study.trials
+    assert trial.value == 0.25
+    assert trial.last_step == 200002
+    assert len(trial.intermediate_values) < 3000
+
+
+def test_reports_in_a_file(tmp_path: Path) -> None:
+    words = (
+        "import os; f = open(os.environ['TUNEWISE_REPORTS'], 'a');"
+        '[print(\'{"step": %d, "value": %f}\' % (k, k / 10), file=f, flush=True) for k in range(4)]'
+    )
+    study = tune(CommandEvaluator([sys.executable, "-c", words]), SPACE, proposer="random", n_trials=1)
+    assert study.trials[0].intermediate_values == {0: 0.0, 1: 0.1, 2: 0.2, 3: 0.3}
+    assert study.trials[0].value == 0.3
+
+
+@pytest.mark.parametrize("pattern", ["epoch {step}", "{value} {value}", ""])
+def test_patterns_that_are_none(pattern: str) -> None:
+    with pytest.raises(StudyError, match=r"needs \{value\} once"):
+        CommandEvaluator("true", pattern=pattern)
+
+
+@pytest.mark.parametrize("name", sorted(PRUNERS))
+def test_every_pruner_of_optuna_has_a_name(name: str) -> None:
+    more = {"percentile": {"percentile": 25.0}, "patient": {"wrapped_pruner": "median", "patience": 1}}
+    more |= {"threshold": {"upper": 5.0}}
+    options = TuneOptions(pruner={"name": name, **more.get(name, {})}, seed=0)
+    study = tune(falling, SPACE, proposer="random", n_trials=3, options=options)
+    assert all(trial.state in (TrialState.COMPLETE, TrialState.PRUNED) for trial in study.trials)
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ("hyperbend", "Did you mean hyperband?"),
+        ({"name": "median", "warmup": 3}, "median has no option warmup"),
+        ({"name": "percentile"}, "pruner percentile:"),
+        ({"name": "percentile", "percentile": 300.0}, "pruner percentile:"),
+        ({"reduction_factor": 3}, "The pruners are"),
+        (3, "The pruners are"),
+    ],
+)
+def test_pruners_that_are_none(spec: Any, words: str) -> None:
+    with pytest.raises(StudyError, match=re.escape(words)):
+        find_pruner(spec)
+
+
+def test_hyperband_prunes_and_the_sampler_sees_all_trials() -> None:
+    def objective(configuration: dict[str, Any], run: Run) -> float:
+        for step in range(9):
+            run.report(configuration["x"], step)
+            if run.should_stop():
+                break
+        return float(configuration["x"])
+
+    pruner = {"name": "hyperband", "min_resource": 1, "max_resource": 9}
+    study = tune(objective, SPACE, proposer="auto", n_trials=12, options=TuneOptions(pruner=pruner, seed=0))
+    states = [trial.state for trial in History.from_study(study)]
+    assert "pruned" in states
+    assert len({trial.params["x"] for trial in study.trials}) == 12
+
+
+def test_workers_have_devices_and_variables(tmp_path: Path) -> None:
+    def objective(configuration: dict[str, Any], run: Run) -> dict[str, float]:
+        import os
+
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == run.device == ["7", "8"][run.worker]
+        return {"value": 0.5, "device": float(run.device)}
+
+    study = tune(objective, SPACE, proposer="random", n_trials=6, n_jobs=2, options=TuneOptions(devices=[7, 8]))
+    assert {trial.extra["device"] for trial in History.from_study(study)} <= {7.0, 8.0}
+    words = ["sh", "-c", "echo $CUDA_VISIBLE_DEVICES$MORE"]
+    command = CommandEvaluator(words, env={"MORE": "1"})
+    study = tune(command, SPACE, proposer="random", n_trials=1, options=TuneOptions(devices=[4]))
+    assert study.best_value == 41.0

@@ -132,14 +132,25 @@ def history_so_far(address: str, name: str, direction: Direction) -> History:
         return History(direction=direction)
 
 
+def stored_reason(address: str, name: str) -> str:
+    """What stopped a study before its trials were used up; empty when nothing did."""
+    from tunewise import attributes
+    from tunewise.study.storage import open_study
+
+    return str(open_study(address, name).user_attrs.get(attributes.STOPPED, ""))
+
+
 def print_closing(out: Console, address: str, name: str) -> None:
     """What the study amounts to."""
     from tunewise.cli.closing import closing_lines
     from tunewise.cli.show import print_lines, told_programs
+    from tunewise.cli.terminal import inert
     from tunewise.report.records import tree_of
     from tunewise.study.storage import open_study
     from tunewise.study.stored import StoredStudy
 
     stored = StoredStudy.read(open_study(address, name))
     out.print()
+    if reason := stored_reason(address, name):
+        out.print(inert(f"Stopped: {reason}"))
     print_lines(out, [*told_programs(tree_of(stored)), *closing_lines(stored, address)])

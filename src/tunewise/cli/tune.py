@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -34,6 +34,12 @@ def tune(
     n_jobs: Annotated[int | None, typer.Option(min=1, help="How many trials run at a time.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of everything random.")] = None,
     storage: Annotated[str | None, typer.Option(help="Journal file or database URL.")] = None,
+    pruner: Annotated[
+        str | None, typer.Option(help="Optuna's pruner: hyperband, median, successive_halving, ...")
+    ] = None,
+    patience: Annotated[int | None, typer.Option(min=1, help="Stop after so many trials without a new best.")] = None,
+    hours: Annotated[float | None, typer.Option(min=0, help="Begin no trial after so many hours.")] = None,
+    target: Annotated[float | None, typer.Option(help="Stop when the metric is as good as this.")] = None,
     max_calls: MaxCallsOption = None,
     max_tokens: MaxTokensOption = None,
     max_usd: MaxUsdOption = None,
@@ -61,7 +67,7 @@ def tune(
     from tunewise.cli.running import Screen, running, taped
     from tunewise.cli.trial_table import samples_of
     from tunewise.llm.resolve import closing
-    from tunewise.study.options import TuneOptions
+    from tunewise.study.file import options_of
     from tunewise.study.tune import tune as run
 
     quiet_optuna()
@@ -75,9 +81,12 @@ def tune(
         n_trials=n_trials,
         n_jobs=n_jobs,
         seed=seed,
+        pruner=pruner,
     )
     caps = capped(spec.caps, max_calls=max_calls, max_tokens=max_tokens, max_usd=max_usd)
-    spec = replace(spec, caps=caps)
+    rules: dict[str, Any] = {"patience": patience, "hours": hours, "target": target}
+    given = {key: rule for key, rule in rules.items() if rule is not None}
+    spec = replace(spec, caps=caps, stop=replace(spec.stop, **given))
     address = storage or spec.storage_address
     task, space, evaluator = spec.build()
     chat_model = taped(spec.connect, record=record, replay=replay)
@@ -101,5 +110,5 @@ def tune(
             n_trials=spec.n_trials,
             n_jobs=spec.n_jobs,
             storage=address,
-            options=TuneOptions(study_name=spec.study_name, callbacks=[watch] if watch else ()),
+            options=options_of(spec, [watch] if watch else ()),
         )

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import optuna
 from optuna.pruners import BasePruner, NopPruner
+from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
 from tunewise import attributes
@@ -21,12 +22,15 @@ from tunewise.errors import BudgetReached, ModelError, StudyError, TrialFailed, 
 from tunewise.evaluate import Evaluator
 from tunewise.evaluate.mailbox import FolderChannel, Mailbox, Report
 from tunewise.evaluate.run import Run, takes_run
+from tunewise.history import HistoryReader, TrialRecord
+from tunewise.llm.ledger import Totals
 from tunewise.optuna_private import id_of, storage_of, stored_trial
 from tunewise.plain import PlainDict
 from tunewise.sampler import LLMSampler
 from tunewise.secrets import mask
 from tunewise.space import Value
 from tunewise.study.curve import Curve
+from tunewise.study.stop import NEVER, Stopper, StopRules
 from tunewise.study.watch import Callback, Listeners
 
 __all__ = ["Driver", "Inline", "Suggests", "requeue", "requeue_running"]
@@ -90,6 +94,8 @@ class Driver:
         n_jobs: How many evaluations run at a time.
         callbacks: Are told what happens.
         pruner: Decides from the intermediate values which trials are not worth going on with.
+        stop: Rules that end the study early.
+        devices: What the workers are given, in turn.
     """
 
     def __init__(
@@ -101,6 +107,8 @@ class Driver:
         n_jobs: int,
         callbacks: Sequence[Callback] = (),
         pruner: BasePruner | None = None,
+        stop: StopRules = NEVER,
+        devices: Sequence[str] = (),
     ) -> None:
         self._study = study
         self._space = space
@@ -110,16 +118,26 @@ class Driver:
         self._n_jobs = n_jobs
         self._listeners = Listeners(study, callbacks)
         self._pruner = pruner or NopPruner()
+        self._rules = stop
+        self._stopper = Stopper(stop, lambda: totals.cost_usd if (totals := totals_of(study.sampler)) else None)
+        self._devices = devices
+        self._reader = HistoryReader()
         self._lock = threading.Lock()
         self._running: dict[Future[Outcome], Running] = {}
 
     def run(self, trials: int) -> None:
-        """Evaluate until the study has so many trials that are told."""
+        """Evaluate until the study has so many trials that are told, or a rule ends it.
+
+        Raises:
+            ObjectiveFailed: It has never done anything else, and for the same reason.
+        """
         stopped: BudgetReached | ModelError | None = None
+        reason = ""
         try:
             while True:
-                told = sum(t.state.is_finished() for t in self._study.get_trials(deepcopy=False))
-                while not stopped and len(self._running) < min(self._n_jobs, trials - told):
+                history = self._reader.read(self._study)
+                reason = reason or self._stopper.reason(history)
+                while not (stopped or reason) and len(self._running) < min(self._n_jobs, trials - len(history.told)):
                     try:
                         self._start()
                     except (BudgetReached, ModelError) as error:
@@ -130,6 +148,12 @@ class Driver:
                     self._finish(future)
         finally:
             self._abandon()
+        if isinstance(stopped, BudgetReached) and self._rules.usd is not None:
+            stopped, reason = None, str(stopped)
+        if reason != self._study.user_attrs.get(attributes.STOPPED, ""):
+            self._study.set_user_attr(attributes.STOPPED, reason)
+        if reason:
+            logger.info("Stopped: %s", reason)
         if stopped:
             raise stopped
 
@@ -141,7 +165,8 @@ class Driver:
             configuration = self._space.suggest(trial)
             self._listeners.proposed(trial)
             running = self._begin(trial)
-            run = Run(trial=trial.number, worker=running.worker, channel=running.mailbox)
+            device = self._devices[running.worker % len(self._devices)] if self._devices else ""
+            run = Run(trial=trial.number, worker=running.worker, device=device, channel=running.mailbox)
             future = self._executor.submit(evaluated, self._evaluator, self._takes_run, configuration, run)
         except BaseException:
             requeue(self._study, id_of(trial))
@@ -187,6 +212,7 @@ class Driver:
         running.trial.set_user_attr(attributes.RESULT, result)
         tell_stored(self._study, id_of(running.trial))
         del self._running[future]
+        self._stopper.told(TrialRecord.from_optuna(stored_trial(self._study, running.trial)))
         self._listeners.told(running.trial)
 
     def _abandon(self) -> None:
@@ -198,6 +224,11 @@ class Driver:
             requeue(self._study, id_of(running.trial))
         if self._running and hasattr(self._evaluator, "close"):
             self._evaluator.close()
+
+
+def totals_of(sampler: BaseSampler) -> Totals | None:
+    """What a sampler's calls to a model have taken; None where it makes none."""
+    return sampler.totals if isinstance(sampler, LLMSampler) else None
 
 
 def evaluated(evaluator: Evaluator, takes: bool, configuration: Mapping[str, Value], run: Run) -> Outcome:

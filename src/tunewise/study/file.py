@@ -13,6 +13,7 @@ n_trials: 10
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,12 +28,15 @@ from tunewise.sampler import LLMSampler
 from tunewise.secrets import remember, remember_address
 from tunewise.space import SearchSpace
 from tunewise.study.explain import explain
+from tunewise.study.options import TuneOptions
 from tunewise.study.parts import EvaluatePart, ModelPart, Place
+from tunewise.study.stop import StopRules, capped
+from tunewise.study.watch import Callback
 from tunewise.task import Task
 from tunewise.text import shorten
 from tunewise.yaml12 import read_yaml_file
 
-__all__ = ["StudyFile", "read_study_file"]
+__all__ = ["StudyFile", "options_of", "read_study_file"]
 
 Count = Annotated[int, Field(gt=0, lt=10**9)]
 """Of trials or workers: nobody lives to see more."""
@@ -70,6 +74,9 @@ class StudyFile:
     caps: Caps = field(default_factory=Caps)
     max_fallbacks: PositiveInt | None = 3
     storage: str | None = None
+    pruner: str | dict[str, Any] | None = None
+    stop: StopRules = field(default_factory=StopRules)
+    devices: list[int | str] = field(default_factory=list)
 
     @property
     def folder(self) -> Path:
@@ -93,7 +100,7 @@ class StudyFile:
         Raises:
             UsageError: A part is wrong.
         """
-        place = Place(folder=self.folder, seed=self.seed, isolate=self.n_jobs > 1)
+        place = Place(folder=self.folder, seed=self.seed, isolate=self.n_jobs > 1 or bool(self.devices))
         made = self.evaluate.make(place, self.task, SearchSpace.from_dict(self.space))
         return made.task, made.space, made.evaluator
 
@@ -117,10 +124,17 @@ class StudyFile:
             temperature=self.temperature,
             default=self.default,
             seed=self.seed,
-            caps=self.caps,
+            caps=capped(self.caps, self.stop),
             price=self.model.price if self.model else None,
             max_fallbacks=self.max_fallbacks,
         )
+
+
+def options_of(file: StudyFile, callbacks: Sequence[Callback] = ()) -> TuneOptions:
+    """What a study file says beside what is tuned and who proposes, as an argument of `tune`."""
+    return TuneOptions(
+        study_name=file.study_name, callbacks=callbacks, pruner=file.pruner, stop=file.stop, devices=file.devices
+    )
 
 
 def read_study_file(path: str | Path, **changes: Any) -> StudyFile:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tunewise.llm.ledger import Caps
+from tunewise.study.pruners import PrunerSpec
+from tunewise.study.stop import StopRules
 from tunewise.study.watch import Callback
 
 __all__ = ["TuneOptions"]
@@ -23,6 +25,10 @@ class TuneOptions:
         executor: Runs the evaluations elsewhere (Dask, Ray, ...); `n_jobs` then says how many at a time.
         timeout_s: Limit of one evaluation in seconds; it then runs in a process that can be killed.
         callbacks: Told of what happens, in this process.
+        pruner: Decides from intermediate values which trials are given up: a name of Optuna's ("hyperband",
+            "successive_halving", "median", ...), a mapping of `name` and its options, or a pruner.
+        stop: What ends the study before its trials are used up.
+        devices: One for each worker in turn, as in `CUDA_VISIBLE_DEVICES`, which each worker's process has set.
     """
 
     study_name: str = "tunewise"
@@ -31,3 +37,6 @@ class TuneOptions:
     executor: Executor | None = None
     timeout_s: float | None = None
     callbacks: Sequence[Callback] = ()
+    pruner: PrunerSpec = None
+    stop: StopRules = field(default_factory=StopRules)
+    devices: Sequence[int | str] = ()

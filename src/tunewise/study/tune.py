@@ -25,7 +25,9 @@ from tunewise.sampler import LLMSampler
 from tunewise.space import SearchSpace
 from tunewise.study.driver import Driver, Inline, requeue_running
 from tunewise.study.options import TuneOptions
+from tunewise.study.pruners import find_pruner
 from tunewise.study.sessions import extended
+from tunewise.study.stop import capped
 from tunewise.study.storage import Storage, only_driver, open_storage
 from tunewise.task import Task
 
@@ -75,7 +77,8 @@ def tune(
         UsageError: An argument breaks a rule, or contradicts another one.
         BudgetReached: A cap was reached. Running trials were finished first; the same call with a higher cap goes on.
         ModelUnusable: The model cannot be reached, or was of no use three times in a row. Likewise.
-        ObjectiveFailed: Not one trial of the study finished.
+        ObjectiveFailed: Not one trial of the study finished. Two failures with the same reason at the beginning are
+            enough (see `StopRules`).
     """
     for option, value, meaning in (
         ("n_trials", n_trials, "how many evaluations there may be"),
@@ -87,13 +90,19 @@ def tune(
             f"timeout_s = {options.timeout_s!r} limits a plain function, and {type(objective).__name__} is an "
             "Evaluator, which has limits of its own. Set the limit there, and leave timeout_s out."
         )
+    pruner = find_pruner(options.pruner)
     space = space if isinstance(space, SearchSpace) else SearchSpace.from_dict(space)
     if sampler is not None:
         check_sampler(sampler, model=model, proposer=proposer, task=task, space=space, options=options)
     task = task or (sampler.task if isinstance(sampler, LLMSampler) else Task())
     task = replace(task, budget=task.budget or n_trials)
     sampler = sampler or LLMSampler(
-        model, task=task, space=space, proposer=proposer or "auto", seed=options.seed or 0, caps=options.caps
+        model,
+        task=task,
+        space=space,
+        proposer=proposer or "auto",
+        seed=options.seed or 0,
+        caps=capped(options.caps, options.stop),
     )
     if isinstance(sampler, LLMSampler):
         check(sampler.model)
@@ -109,7 +118,7 @@ def tune(
         check_same_study(study, space, task)
         executor = options.executor
         if not isinstance(objective, Evaluator):
-            isolate = n_jobs > 1 and executor is None
+            isolate = (n_jobs > 1 and executor is None) or bool(options.devices)
             objective = FunctionEvaluator(objective, timeout_s=options.timeout_s, isolate=isolate)
         if executor is None:
             executor = Inline() if n_jobs == 1 else stack.enter_context(ThreadPoolExecutor(n_jobs))
@@ -117,9 +126,20 @@ def tune(
             stack.callback(objective.close)
         if orphaned:
             requeue_running(study)
-        Driver(study, space, objective, executor, n_jobs, options.callbacks).run(n_trials)
-    if not any(t.state in (TrialState.COMPLETE, TrialState.PRUNED) for t in study.get_trials(deepcopy=False)):
-        last = TrialRecord.from_optuna(study.get_trials(deepcopy=False)[-1])
+        Driver(
+            study,
+            space,
+            objective,
+            executor,
+            n_jobs,
+            callbacks=options.callbacks,
+            pruner=pruner,
+            stop=options.stop,
+            devices=[str(device) for device in options.devices],
+        ).run(n_trials)
+    ended = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
+    if ended and all(trial.state == TrialState.FAIL for trial in ended):
+        last = TrialRecord.from_optuna(ended[-1])
         raise ObjectiveFailed(
             f"None of the {n_trials} trials of study {study.study_name!r} finished. The last one failed with: "
             f"{last.error} Run the objective by itself with the default configuration, fix it, and start a new study."

@@ -270,7 +270,10 @@ def test_patterns_that_are_none(pattern: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(PRUNERS))
 def test_every_pruner_of_optuna_has_a_name(name: str) -> None:
-    more = {"percentile": {"percentile": 25.0}, "patient": {"wrapped_pruner": "median", "patience": 1}}
+    more: dict[str, dict[str, Any]] = {
+        "percentile": {"percentile": 25.0},
+        "patient": {"wrapped_pruner": "median", "patience": 1},
+    }
     more |= {"threshold": {"upper": 5.0}}
     options = TuneOptions(pruner={"name": name, **more.get(name, {})}, seed=0)
     study = tune(falling, SPACE, proposer="random", n_trials=3, options=options)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tunewise.space import Categorical, Float, Int, SearchSpace
-from tunewise.surrogate.lattice import FEW, Lattice
+from tunewise.surrogate.lattice import FEW, MOST, Lattice
 
 SPACE = SearchSpace(
     {
@@ -62,13 +62,13 @@ def test_neighbours_change_one_choice_and_what_follows_from_it() -> None:
     x = SPACE.encode(
         SPACE.coerce({"kernel": "linear", "C": 1, "dropout": 0.2, "width": 64, "fixed": 2, "only": "one"}).configuration
     )
-    around = [SPACE.decode(n) for n in LATTICE.neighbours(x)]
+    around = [SPACE.decode(n) for n in LATTICE.neighbours(x, np.random.default_rng(0))]
     assert {c["kernel"] for c in around} == {"linear", "rbf", "poly"}
     assert {c["dropout"] for c in around if c["kernel"] == "linear"} == {
         SPACE["dropout"].coerce(i * 0.05)[0] for i in range(11)
     } - {0.2}
     assert len(around) == 2 + 10
-    assert not len(Lattice(SearchSpace({"x": Float(0, 1)})).neighbours(np.array([0.5])))
+    assert not len(Lattice(SearchSpace({"x": Float(0, 1)})).neighbours(np.array([0.5]), np.random.default_rng(0)))
 
 
 def test_gradients_run_along_what_is_continuous_and_exists() -> None:
@@ -80,3 +80,11 @@ def test_gradients_run_along_what_is_continuous_and_exists() -> None:
     free = LATTICE.free(rbf[None])[0]
     assert {n for n, columns in SPACE.columns.items() if free[columns].any()} == {"gamma", "C", "width"}
     assert SPACE["dropout"].count <= FEW < SPACE["width"].count
+
+
+def test_of_many_choices_some_are_stepped_to() -> None:
+    lattice = Lattice(SearchSpace({"k": Categorical([*range(500)]), "x": Float(0, 1)}))
+    x = lattice.snap(np.random.default_rng(0).random((1, 501)))[0]
+    around = lattice.neighbours(x, np.random.default_rng(1))
+    assert MOST - 1 <= len(around) <= MOST
+    assert (around[:, :500].sum(axis=1) == 1).all()

@@ -184,7 +184,7 @@ def maximize(
     stepwise = any(len(dimension.values) for dimension in lattice.dimensions)
     for _ in range(ROUNDS if stepwise else 1):
         starts = climb(acquisition, lattice, starts)
-        starts = np.array([step(acquisition, lattice, x) for x in starts])
+        starts = np.array([step(acquisition, lattice, x, rng) for x in starts])
     refined = lattice.round(starts)
     every = np.vstack([refined, pool])
     order = np.argsort(-np.append(acquisition.score(refined), scores), kind="stable")
@@ -240,8 +240,8 @@ def climb(acquisition: Acquisition, lattice: Lattice, starts: Array) -> Array:
     return result
 
 
-def step(acquisition: Acquisition, lattice: Lattice, x: Array) -> Array:
+def step(acquisition: Acquisition, lattice: Lattice, x: Array, rng: np.random.Generator) -> Array:
     """The best point among `x` and those that differ from it in one discrete hyperparameter."""
-    around = np.vstack([x, lattice.neighbours(x)])
+    around = np.vstack([x, lattice.neighbours(x, rng)])
     best: Array = around[int(np.argmax(acquisition.score(around)))]
     return best

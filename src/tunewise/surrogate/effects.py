@@ -149,12 +149,10 @@ def look_along(dimension: Dimension, process: Process, lattice: Lattice, sample:
     """
     places = dimension.values if len(dimension.values) else np.linspace(0, 1, STOPS)[:, None]
     hyperparameter = lattice.space[dimension.name]
-    reach = LOOKED if hyperparameter.ordered else 0.0
-    if len(tried):
-        near = np.abs(tried[:, None] - places).max(axis=2) <= reach + 1e-9
-        looked = near.any(axis=0)
+    if dimension.one_hot:
+        looked = tried.max(axis=0, initial=0.0) > 0
     else:
-        looked = np.zeros(len(places), dtype=bool)
+        looked = (np.abs(tried - places.T) <= LOOKED + 1e-9).any(axis=0)
     if len(places) > STOPS:
         shown = np.append(np.flatnonzero(looked)[: STOPS - 1], np.flatnonzero(~looked)[:1])
         places, looked = places[shown], looked[shown]

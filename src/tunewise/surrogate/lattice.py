@@ -23,6 +23,9 @@ Array = NDArray[np.float64]
 FEW: Final = 16
 """Up to so many values a grid is discrete."""
 
+MOST: Final = 64
+"""At most so many values of one hyperparameter are stepped to at a time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
@@ -33,6 +36,7 @@ class Dimension:
         columns: Its columns in the cube.
         values: `k x width` places that it can take, one for each value; `0 x width` when it is continuous.
         absent: `width` coordinates of a hyperparameter that does not exist.
+        one_hot: Whether it is a category: of `k` values each has a coordinate.
         conditions: For each parent its name, and its places (`k x width`) at which this one exists.
     """
 
@@ -40,6 +44,7 @@ class Dimension:
     columns: slice
     values: Array
     absent: Array
+    one_hot: bool
     conditions: tuple[tuple[str, Array], ...]
 
 
@@ -81,7 +86,9 @@ class Lattice:
         exists: dict[str, NDArray[np.bool_]] = {}
         for dimension in self.dimensions:
             block = X[:, dimension.columns]
-            if len(dimension.values):
+            if dimension.one_hot:
+                block = np.equal.outer(block.argmax(axis=1), np.arange(block.shape[1])).astype(float)
+            elif len(dimension.values):
                 block = dimension.values[squared_distances(block, dimension.values).argmin(axis=1)]
             there = np.ones(len(X), dtype=bool)
             for parent, places in dimension.conditions:
@@ -95,12 +102,18 @@ class Lattice:
         """Places (`m x d`) of the configurations that points decode to; only long grids still move after `snap`."""
         return self.space.encode_all([self.space.decode(x) for x in X])
 
-    def neighbours(self, x: Array) -> Array:
-        """Points (`m x d`) that differ from `x` in one discrete hyperparameter, whatever follows from it included."""
+    def neighbours(self, x: Array, rng: np.random.Generator) -> Array:
+        """Points (`m x d`) that differ from `x` in one discrete hyperparameter, whatever follows from it included.
+
+        Of a hyperparameter with many values some are drawn: nothing is known about most of them anyway.
+        """
         rows = []
         for dimension in self.dimensions:
-            changed = np.repeat(x[None], len(dimension.values), axis=0)
-            changed[:, dimension.columns] = dimension.values
+            values = dimension.values
+            if len(values) > MOST:
+                values = values[rng.choice(len(values), MOST, replace=False)]
+            changed = np.repeat(x[None], len(values), axis=0)
+            changed[:, dimension.columns] = values
             rows.append(changed)
         snapped = self.snap(np.vstack(rows))
         different: Array = snapped[np.abs(snapped - x).max(axis=1) > 1e-9]
@@ -111,7 +124,7 @@ class Lattice:
         values = hyperparameter.grid(FEW)
         conditions = tuple((parent, self._places(parent, allowed)) for parent, allowed in hyperparameter.when.items())
         absent = np.full(hyperparameter.width, hyperparameter.absent)
-        return Dimension(name, columns, hyperparameter.encode(values), absent, conditions)
+        return Dimension(name, columns, hyperparameter.encode(values), absent, not hyperparameter.ordered, conditions)
 
     def _places(self, name: str, allowed: Sequence[Value]) -> Array:
         return self.space[name].encode(allowed)

@@ -9,7 +9,22 @@ import textwrap
 
 import typer
 
-from tunewise.cli import ask, bench, chat, dashboard, export, generate, mcp, models, prompt, report, show, tell, tune
+from tunewise.cli import (
+    ask,
+    bench,
+    chat,
+    convert,
+    dashboard,
+    export,
+    generate,
+    mcp,
+    models,
+    prompt,
+    report,
+    show,
+    tell,
+    tune,
+)
 from tunewise.errors import BudgetReached, ModelError, ObjectiveFailed, TunewiseError
 
 app = typer.Typer(
@@ -70,6 +85,7 @@ app.command("dashboard")(dashboard.dashboard)
 app.command("chat")(chat.chat)
 app.command("prompt")(prompt.prompt)
 app.command("ask")(ask.ask)
+app.command("convert")(convert.convert)
 app.command("tell")(tell.tell)
 app.command("mcp")(mcp.mcp)
 app.command("models")(models.models)

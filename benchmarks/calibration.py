@@ -149,7 +149,19 @@ def main() -> None:
     arguments = parser.parse_args()
     problems = [get(name) for name in arguments.problems or suites()["hpobench"]]
     seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
-    lines = []
+    only = f" --only {arguments.only}" if arguments.only else ""
+    command = f"python benchmarks/calibration.py --first-seed {seeds[0]} --seeds {len(seeds)}{only}"
+    lines = [
+        "# What the surrogate expects, and what comes",
+        "",
+        f"{len(problems)} tables, seeds {seeds[0]} to {seeds[-1]}. Made by the command below; do not edit by hand.",
+        "",
+        f"    {command} --write docs/results/calibration.md",
+        "",
+        "The surrogate is fitted to so many random values. Shares of other random points and of its own next points",
+        "whose value lies within 1 and 1.96 standard deviations of the mean, and beyond 4.",
+        "",
+    ]
     if arguments.only != "quality":
         lines += ["## Expectations", "", *calibration(problems, seeds), ""]
     if arguments.only != "calibration":

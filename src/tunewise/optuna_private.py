@@ -5,7 +5,7 @@ Whoever needs another one of them adds it here, so that a new version of Optuna 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from optuna.samplers._base import _process_constraints_after_trial as process_constraints
 from optuna.storages.journal._file import BaseJournalFileLock, get_lock_file
@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     import optuna
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
+    from sqlalchemy.engine import Engine
 
 __all__ = [
     "BaseJournalFileLock",
     "FrozenStudy",
     "JournalOperation",
+    "engine_of",
     "get_lock_file",
     "id_of",
     "id_of_study",
@@ -48,3 +50,9 @@ def id_of(trial: optuna.Trial | FrozenTrial) -> int:
 def stored_trial(study: optuna.Study, trial: optuna.Trial | FrozenTrial) -> FrozenTrial:
     """A trial as it is stored now."""
     return study._storage.get_trial(trial._trial_id)
+
+
+def engine_of(storage: BaseStorage) -> Engine | None:
+    """What keeps the connections of a storage that is a database."""
+    found = getattr(getattr(storage, "_backend", storage), "engine", None)
+    return cast("Engine | None", found)

@@ -277,11 +277,11 @@ def test_a_torn_record_in_the_middle_is_reported(journal: bytes, tmp_path: Path,
     lines = journal.splitlines(keepends=True)
     torn = tmp_path / "study.journal"
     torn.write_bytes(b"".join([*lines[:5], lines[5][:9] + b"\n", *lines[6:]]))
-    with pytest.raises(StudyError, match="cannot be opened as a study"):
+    with pytest.raises(StudyError, match=r"Line 6 of .* is damaged"):
         open_study(torn)
     file = write_study(tmp_path, objective="def objective(c): return 1.0", proposer="random")
-    assert_paragraph(cli("tune", file, "-q"), 2, "study.journal", "cannot be opened")
-    assert_paragraph(cli("show", file), 2, "study.journal", "cannot be opened")
+    assert_paragraph(cli("tune", file, "-q"), 2, "Line 6 of", "study.journal", "is damaged")
+    assert_paragraph(cli("show", file), 2, "Line 6 of", "study.journal", "is damaged")
 
 
 def test_a_full_disk_is_an_error_and_not_the_end(tmp_path: Path) -> None:

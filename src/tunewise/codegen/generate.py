@@ -106,7 +106,7 @@ class Generation:
         """
         check(self.sampler.model)
         with ExitStack() as stack:
-            orphaned = stack.enter_context(only_driver(storage))
+            orphaned = stack.enter_context(only_driver(storage, name))
             study = optuna.create_study(
                 study_name=name,
                 storage=open_storage(storage),

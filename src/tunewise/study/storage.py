@@ -2,98 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import os
+import hashlib
+import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import optuna
-from filelock import FileLock, Timeout
-from optuna.storages.journal import JournalFileBackend, JournalStorage
 
 from tunewise.errors import StudyError
-from tunewise.optuna_private import BaseJournalFileLock, JournalOperation, get_lock_file
+from tunewise.optuna_private import engine_of
 from tunewise.secrets import remember_address
+from tunewise.study.journal import SafeJournalBackend, SafeJournalStorage
 
-__all__ = ["SafeJournalBackend", "may_exist", "only_driver", "open_storage", "open_study"]
+__all__ = ["may_exist", "only_driver", "open_storage", "open_study"]
 
 Storage = str | Path | optuna.storages.BaseStorage | None
-
-
-class KernelLock(BaseJournalFileLock):
-    """A lock that the kernel gives back when its holder dies.
-
-    Optuna's own locks are files that outlive a kill, and hold up the next process for 30 seconds.
-    """
-
-    def __init__(self, path: str) -> None:
-        self._lock = FileLock(f"{path}.lock")
-
-    def acquire(self) -> bool:
-        """Wait for the lock."""
-        self._lock.acquire()
-        return True
-
-    def release(self) -> None:
-        """Give it back."""
-        self._lock.release()
-
-
-RECORD = b'{"op_code":'
-"""How every record of a journal begins."""
-
-DURABLE = {
-    JournalOperation.CREATE_STUDY,
-    JournalOperation.SET_TRIAL_SYSTEM_ATTR,  # a call that was billed
-    JournalOperation.SET_TRIAL_STATE_VALUES,  # a result
-}
-"""Operations after which the file is forced to disk, with all that was written before them."""
-
-
-class SafeJournalBackend(JournalFileBackend):
-    """Optuna's journal file, mended before each write, and forced to disk when something was earned.
-
-    A process that is killed while it writes, or a full disk, leaves a record without its end; the next record would
-    be glued to it, and the file could not be read any more. A record that was never wholly written was never
-    acknowledged to anybody, so it is cut off.
-    """
-
-    def __init__(self, path: str) -> None:
-        super().__init__(path, KernelLock(path))
-
-    def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Write records behind the last whole one.
-
-        Raises:
-            StudyError: The disk is full, or the file may not be written any more.
-        """
-        lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
-        try:
-            with get_lock_file(self._lock), Path(self._file_path).open("rb+") as file:
-                go_to_whole_end(file)
-                file.write(lines.encode())
-                file.flush()
-                if any(log["op_code"] in DURABLE for log in logs):
-                    os.fsync(file.fileno())
-        except OSError as error:
-            raise StudyError(
-                f"{self._file_path} cannot be written: {error.strerror}. Make room, or allow writing, and run the same "
-                "again: it goes on with what is stored."
-            ) from None
-
-
-def go_to_whole_end(file: BinaryIO) -> None:
-    """Move behind the last line end, and cut off what follows it."""
-    end = file.seek(0, os.SEEK_END)
-    if end == 0:
-        return
-    file.seek(end - 1)
-    if file.read(1) != b"\n":
-        file.seek(0)
-        file.truncate(file.read().rfind(b"\n") + 1)
-        file.seek(0, os.SEEK_END)
 
 
 def open_storage(storage: Storage) -> optuna.storages.BaseStorage:
@@ -109,35 +33,21 @@ def open_storage(storage: Storage) -> optuna.storages.BaseStorage:
     if "://" in str(storage):
         remember_address(str(storage))
         try:
-            return optuna.storages.get_storage(str(storage))
-        except (ImportError, ValueError, OSError) as error:
-            raise StudyError(f"The storage {storage} cannot be opened: {error}") from None
+            opened = optuna.storages.get_storage(str(storage))
         except Exception as error:  # noqa: BLE001 - the database drivers' own errors share no root
-            first = str(error).strip().splitlines() or [type(error).__name__]
-            raise StudyError(f"The storage {storage} cannot be opened: {first[0]}") from None
+            raise cannot_open(storage, error) from None
+        if engine := engine_of(opened):
+            weakref.finalize(opened, engine.dispose)  # its connections are closed with it
+        return opened
     path = Path(storage).expanduser()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        check_journal(path)
-        return JournalStorage(SafeJournalBackend(str(path)))
+        return SafeJournalStorage(SafeJournalBackend(str(path)))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StudyError(
             f"{path} cannot be opened as a study: {error}. Name a journal file that tunewise or Optuna has written, or "
             "a new one in a folder where you may write."
         ) from None
-
-
-def check_journal(path: Path) -> None:
-    """Refuse somebody else's file before it is written to; a first record may be cut off by a kill.
-
-    Raises:
-        ValueError: It begins like no journal.
-    """
-    if path.exists():
-        with path.open("rb") as file:
-            beginning = file.read(len(RECORD))
-        if not RECORD.startswith(beginning):
-            raise ValueError(f"it begins with {beginning.decode(errors='replace')!r}, which is no record of a journal")
 
 
 def open_study(storage: Storage, name: str | None = None) -> optuna.Study:
@@ -175,35 +85,86 @@ def file_of(storage: Storage) -> Path | None:
             return Path(address).expanduser().resolve()
         except RuntimeError as error:  # "~somebody" without a home, links in a ring
             raise StudyError(f"{address} is no place for a file: {error} Name another one.") from None
-    path = address.removeprefix("sqlite:///").partition("?")[0]
-    return Path(path).resolve() if address.startswith("sqlite:///") and path not in ("", ":memory:") else None
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    with suppress(ArgumentError):  # whoever opens it says what is wrong
+        url = make_url(address)
+        if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
+            return Path(url.database.removeprefix("file:")).resolve()
+    return None
 
 
 @contextmanager
-def only_driver(storage: Storage) -> Iterator[bool]:
-    """Hold a file's place for the one process that may ask and tell; True: its running trials are orphans.
+def only_driver(storage: Storage, name: str) -> Iterator[bool]:
+    """Hold a study's place for the one process that may ask and tell; True: its running trials are orphans.
 
-    A database on a server has no such place: who runs what there is for its users to know.
+    The lock is on the file itself, so no other spelling, link or relative path leads around it, and the kernel gives it
+    back when its holder dies. On a PostgreSQL server it is an advisory lock, which ends with its connection. On other
+    servers who runs what is for their users to know.
+
+    Args:
+        storage: Where the study is.
+        name: Of the study. A file has one driver for all of its studies, a server one for each.
 
     Raises:
-        StudyError: Another process holds it, or its folder cannot be written.
+        StudyError: Another process holds it, or the file cannot be written.
     """
     file = file_of(storage)
-    if file is None or ("://" in str(storage) and not file.parent.is_dir()):
+    if file is not None and ("://" not in str(storage) or file.parent.is_dir()):
+        with holding_file(file, storage):
+            yield True
+    elif isinstance(storage, str) and storage.startswith("postgres"):
+        with holding_server(storage, name):
+            yield True
+    else:
         yield storage is None
-        return
-    lock = FileLock(f"{file}.run", blocking=False)
+
+
+@contextmanager
+def holding_file(file: Path, storage: Storage) -> Iterator[None]:
+    """Hold the kernel's lock on a file, which is created where there is none. It says nothing to who only reads."""
+    import fcntl  # not on Windows, where the programs and workers of a study do not run either
+
     try:
-        lock.acquire()
-    except Timeout:
-        raise StudyError(
-            f"Another process is running the study in {storage}. Wait until it ends, stop it, or use another storage."
-        ) from None
+        file.parent.mkdir(parents=True, exist_ok=True)
+        held = file.open("ab")
     except OSError as error:
         raise StudyError(
             f"{storage} cannot be opened as a study: {error.strerror}. Name a file in a folder where you may write."
         ) from None
+    with held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise another_driver(storage) from None
+        yield
+
+
+@contextmanager
+def holding_server(address: str, name: str) -> Iterator[None]:
+    """Hold an advisory lock on a PostgreSQL server, under a number made of the study's name."""
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.pool import NullPool
+
+    remember_address(address)
+    number = int.from_bytes(hashlib.sha256(f"tunewise:{name}".encode()).digest()[:8], "big", signed=True)
     try:
-        yield True
-    finally:
-        lock.release()
+        connection = create_engine(address, poolclass=NullPool, isolation_level="AUTOCOMMIT").connect()
+    except Exception as error:  # noqa: BLE001 - the database drivers' own errors share no root
+        raise cannot_open(address, error) from None
+    with connection:
+        if not connection.execute(text("SELECT pg_try_advisory_lock(:number)"), {"number": number}).scalar():
+            raise another_driver(address)
+        yield
+
+
+def another_driver(storage: Storage) -> StudyError:
+    return StudyError(
+        f"Another process is running the study in {storage}. Wait until it ends, stop it, or use another storage."
+    )
+
+
+def cannot_open(storage: Storage, error: Exception) -> StudyError:
+    first = str(error).strip().splitlines() or [type(error).__name__]
+    return StudyError(f"The storage {storage} cannot be opened: {first[0]}")

@@ -107,7 +107,7 @@ def tune(
     if isinstance(sampler, LLMSampler):
         check(sampler.model)
     with ExitStack() as stack:
-        orphaned = stack.enter_context(only_driver(storage))
+        orphaned = stack.enter_context(only_driver(storage, options.study_name))
         study = optuna.create_study(
             study_name=options.study_name,
             storage=open_storage(storage),

@@ -17,6 +17,7 @@ from tunewise.cli import (
     dashboard,
     export,
     generate,
+    init,
     mcp,
     models,
     prompt,
@@ -86,6 +87,7 @@ app.command("chat")(chat.chat)
 app.command("prompt")(prompt.prompt)
 app.command("ask")(ask.ask)
 app.command("convert")(convert.convert)
+app.command("init")(init.init)
 app.command("tell")(tell.tell)
 app.command("mcp")(mcp.mcp)
 app.command("models")(models.models)

@@ -1,0 +1,64 @@
+"""`tunewise init`: a study file for a script, from its options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def init(
+    script: Annotated[Path, typer.Argument(help="A Python script with options (argparse, click, typer, Hydra).")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="A new file to write it to.")] = Path("study.yaml"),
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Run the script once with its defaults, unasked.")] = False,
+) -> None:
+    """Draft a study file for a script: its options with ranges, scales, defaults and descriptions.
+
+    The script is read and not run, until you say yes: then it is run once with its defaults, to see whether it tells
+    its metric. What could not be found is said.
+
+    **Examples**
+
+    - `tunewise init train.py`
+
+    - `tunewise init train.py -o lr-study.yaml --yes`
+    """
+    import os
+
+    from tunewise.cli.convert import write_new
+    from tunewise.convert.options import read_script
+    from tunewise.convert.rules import draft_of
+    from tunewise.errors import UsageError
+    from tunewise.text import printable
+
+    found = read_script(script)
+    if not found.options:
+        raise UsageError(
+            f"{script} has no options that are known here. Known are argparse's add_argument, click's and typer's "
+            "options, and the configuration of hydra.main. Write a study file by hand: see docs/study-file.md."
+        )
+    draft = draft_of(found, f"python {os.path.relpath(script, output.parent)}")
+    write_new(output, draft.text())
+    for note in draft.notes:
+        typer.echo(printable(f"- {note}"), err=True)
+    if yes or (os.isatty(0) and typer.confirm("Run the script once with its defaults?", default=False, err=True)):
+        try_default(output)
+
+
+def try_default(path: Path) -> None:
+    """Evaluate the starting point once, and say what came of it."""
+    from tunewise.errors import TrialFailed
+    from tunewise.study.file import read_study_file
+    from tunewise.text import printable
+
+    task, space, evaluator = read_study_file(path).build()
+    if space.default is None:
+        typer.echo("There is no default for each hyperparameter, so nothing was run. Add them.", err=True)
+        return
+    try:
+        value = evaluator.evaluate(space.arguments(space.default)).value
+    except TrialFailed as error:
+        typer.echo(printable(f"With its defaults it fails: {error}"), err=True)
+        raise typer.Exit(5) from None
+    typer.echo(f"With its defaults: {task.metric} = {value:.6g}", err=True)

@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 import optuna
 
-from tunewise import ChatRequest, Float, FunctionModel, Int, LLMSampler, SearchSpace, Task
+from tunewise import Float, Int, LLMSampler, SearchSpace, Task
 from tunewise.evaluate import FunctionEvaluator
+from tunewise.models import ChatRequest, FunctionModel
 from tunewise.space import Configuration
 from tunewise.study.tune import tune
 from tunewise.tokens import estimate_tokens

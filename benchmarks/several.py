@@ -28,7 +28,8 @@ import numpy as np
 import optuna
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 
-from tunewise import Categorical, ChatRequest, Float, FunctionModel, Int, LLMSampler, SearchSpace, Task
+from tunewise import Categorical, Float, Int, LLMSampler, SearchSpace, Task
+from tunewise.models import ChatRequest, FunctionModel
 from tunewise.task import Direction
 from tunewise.testing.simulated import adversary
 

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tunewise.history import History
+from tunewise.study.storage import open_study
 from tunewise.testing.server import FaultServer, reply
 
 ROOT = Path(__file__).parent.parent
@@ -47,6 +49,17 @@ def test_study_files(name: str, server: FaultServer, tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert len(re.findall(r"^ +\d +(?:default|model)", done.stdout, re.MULTILINE)) == 4, done.stdout
+
+
+def test_a_network_that_is_pruned(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    command = [sys.executable, "-m", "tunewise", "tune", "examples/digits_cnn.yaml", "--proposer", "random"]
+    command += ["--n-trials", "4", "--storage", str(tmp_path / "study.journal")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    trials = History.from_study(open_study(tmp_path / "study.journal")).trials
+    assert {len(trial.curve) for trial in trials if trial.state == "finished"} == {27}
+    assert any(len(trial.curve) < 27 for trial in trials if trial.state == "pruned")
 
 
 def test_minimal(server: FaultServer) -> None:

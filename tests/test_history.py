@@ -5,7 +5,8 @@ from __future__ import annotations
 import optuna
 from optuna.trial import TrialState
 
-from tunewise import History, LLMSampler, ScriptedModel, TrialRecord
+from tunewise import History, LLMSampler, TrialRecord
+from tunewise.models import ScriptedModel
 
 
 def test_history_of_a_foreign_study() -> None:

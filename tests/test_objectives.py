@@ -17,19 +17,9 @@ from hypothesis import strategies as st
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from tunewise import (
-    ChatRequest,
-    Float,
-    FunctionModel,
-    History,
-    LLMSampler,
-    SearchSpace,
-    Task,
-    TrialRecord,
-    attributes,
-    tune,
-)
+from tunewise import Float, History, LLMSampler, SearchSpace, Task, TrialRecord, attributes, tune
 from tunewise.errors import StudyError
+from tunewise.models import ChatRequest, FunctionModel
 from tunewise.objectives import Objective, Scalarization, draw_weights, find_scalarization, non_dominated, objectives_of
 from tunewise.prompts.tradeoff import describe_front, describe_tradeoff
 from tunewise.proposers import ProposalContext

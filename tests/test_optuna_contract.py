@@ -14,7 +14,8 @@ from optuna.testing.pytest_samplers import (
     RelativeSamplerTestCase,
 )
 
-from tunewise import ChatRequest, FunctionModel, LLMSampler
+from tunewise import LLMSampler
+from tunewise.models import ChatRequest, FunctionModel
 
 Answer = Callable[[dict[str, Any], int], Any]
 

@@ -15,20 +15,9 @@ from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from tunewise import (
-    Caps,
-    Categorical,
-    ChatRequest,
-    Float,
-    FunctionModel,
-    History,
-    LLMSampler,
-    ScriptedModel,
-    SearchSpace,
-    Task,
-    attributes,
-)
+from tunewise import Caps, Categorical, Float, History, LLMSampler, SearchSpace, Task, attributes
 from tunewise.errors import BudgetReached, ModelUnavailable, ModelUnusable, StudyError, UsageError
+from tunewise.models import ChatRequest, FunctionModel, ScriptedModel
 from tunewise.proposers import ProposalContext
 from tunewise.record import Proposal
 from tunewise.task import Direction

@@ -3,34 +3,25 @@
 A language model proposes, statistics vet, Optuna runs.
 
 ```python
-study = tunewise.tune(objective, space, task=tunewise.Task(model="SVC"), model="embedded", trials=10)
+study = tunewise.tune(objective, space, task=tunewise.Task(model="SVC"), model="embedded", n_trials=10)
 ```
 
-Importing this package does nothing; each name is loaded when it is used.
+Importing this package does nothing; each name is loaded when it is used. What is public stands in `docs/reference.md`.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tunewise import errors
+    from tunewise import errors, evaluators, models, proposers, testing
+    from tunewise.codegen.generate import generate
     from tunewise.configspace import from_configspace, to_configspace
-    from tunewise.evaluate.command import CommandEvaluator
-    from tunewise.evaluate.describe import describe_estimator
-    from tunewise.evaluate.estimator import EstimatorEvaluator
-    from tunewise.evaluate.function import FunctionEvaluator
     from tunewise.history import History, TrialRecord
-    from tunewise.llm.base import ChatModel, ChatReply, ChatRequest, Message
-    from tunewise.llm.cassette import RecordingModel, ReplayingModel
-    from tunewise.llm.embedded import EmbeddedModel
     from tunewise.llm.ledger import Caps
-    from tunewise.llm.openai import OpenAIModel
-    from tunewise.llm.prices import Price
-    from tunewise.llm.scripted import FunctionModel, ScriptedModel
-    from tunewise.prompts.parse import ParsedReply, parse_reply
-    from tunewise.proposers import Proposal, ProposalContext
     from tunewise.sampler import LLMSampler
     from tunewise.space import Categorical, Float, Int, SearchSpace
+    from tunewise.study.options import TuneOptions
+    from tunewise.study.stop import StopRules
     from tunewise.study.tune import tune
     from tunewise.task import DataCard, Task
 
@@ -39,81 +30,71 @@ __version__ = "0.1.0"
 __all__ = [
     "Caps",
     "Categorical",
-    "ChatModel",
-    "ChatReply",
-    "ChatRequest",
-    "CommandEvaluator",
     "DataCard",
-    "EmbeddedModel",
-    "EstimatorEvaluator",
     "Float",
-    "FunctionEvaluator",
-    "FunctionModel",
     "History",
     "Int",
     "LLMSampler",
-    "Message",
-    "OpenAIModel",
-    "ParsedReply",
-    "Price",
-    "Proposal",
-    "ProposalContext",
-    "RecordingModel",
-    "ReplayingModel",
-    "ScriptedModel",
     "SearchSpace",
+    "StopRules",
     "Task",
     "TrialRecord",
-    "describe_estimator",
+    "TuneOptions",
     "errors",
+    "evaluators",
     "from_configspace",
-    "parse_reply",
+    "generate",
+    "models",
+    "proposers",
+    "testing",
     "to_configspace",
     "tune",
 ]
 
 _HOMES = {
-    "ProposalContext": "tunewise.proposers",
     "Caps": "tunewise.llm.ledger",
     "Categorical": "tunewise.space",
-    "ChatModel": "tunewise.llm.base",
-    "ChatReply": "tunewise.llm.base",
-    "ChatRequest": "tunewise.llm.base",
-    "CommandEvaluator": "tunewise.evaluate.command",
     "DataCard": "tunewise.task",
-    "EmbeddedModel": "tunewise.llm.embedded",
-    "EstimatorEvaluator": "tunewise.evaluate.estimator",
     "Float": "tunewise.space",
-    "FunctionEvaluator": "tunewise.evaluate.function",
-    "FunctionModel": "tunewise.llm.scripted",
     "History": "tunewise.history",
     "Int": "tunewise.space",
     "LLMSampler": "tunewise.sampler",
-    "Message": "tunewise.llm.base",
-    "OpenAIModel": "tunewise.llm.openai",
-    "ParsedReply": "tunewise.prompts.parse",
-    "Price": "tunewise.llm.prices",
-    "Proposal": "tunewise.proposers",
-    "RecordingModel": "tunewise.llm.cassette",
-    "ReplayingModel": "tunewise.llm.cassette",
-    "ScriptedModel": "tunewise.llm.scripted",
     "SearchSpace": "tunewise.space",
+    "StopRules": "tunewise.study.stop",
     "Task": "tunewise.task",
     "TrialRecord": "tunewise.history",
-    "describe_estimator": "tunewise.evaluate.describe",
+    "TuneOptions": "tunewise.study.options",
     "from_configspace": "tunewise.configspace",
-    "parse_reply": "tunewise.prompts.parse",
+    "generate": "tunewise.codegen.generate",
     "to_configspace": "tunewise.configspace",
     "tune": "tunewise.study.tune",
 }
+"""Where each name is made; the names without a home here are modules."""
 
 
 def __getattr__(name: str) -> Any:
-    if name == "errors":
-        return import_module("tunewise.errors")
-    if name not in _HOMES:
+    if name not in __all__:
         raise AttributeError(f"module 'tunewise' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    if name not in _HOMES:
+        return import_module(f"tunewise.{name}")
+    found = getattr(import_module(_HOMES[name]), name)
+    if found.__module__ != __name__:
+        _publish(found)
+    return found
+
+
+def _publish(found: Any) -> None:
+    """Let a class or function say that it is of `tunewise`, as people import it."""
+    from contextlib import suppress
+    from dataclasses import fields, is_dataclass
+    from typing import get_type_hints
+
+    if is_dataclass(found):  # its annotations are texts, which could not be read in this module any more
+        with suppress(NameError):  # nor in its own
+            hints = get_type_hints(found, include_extras=True)
+            for field in fields(found):
+                field.type = hints[field.name]
+    found.__module__ = __name__
 
 
 def __dir__() -> list[str]:

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.strategies import spaces_with_configuration
-from tunewise import Categorical, Float, Int, SearchSpace, parse_reply
+from tunewise import Categorical, Float, Int, SearchSpace
 from tunewise.errors import InvalidReply
 from tunewise.plain import Plain, PlainDict
 from tunewise.prompts import parse, relaxed
-from tunewise.prompts.parse import parse_batch
+from tunewise.prompts.parse import parse_batch, parse_reply
 from tunewise.prompts.views import show
 from tunewise.space import Configuration
 from tunewise.space.values import exactly

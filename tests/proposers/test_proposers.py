@@ -11,19 +11,10 @@ import numpy as np
 import pytest
 
 from support.playing import play, told
-from tunewise import (
-    Categorical,
-    ChatReply,
-    Float,
-    History,
-    Int,
-    ProposalContext,
-    SearchSpace,
-    Task,
-    TrialRecord,
-)
+from tunewise import Categorical, Float, History, Int, SearchSpace, Task, TrialRecord
 from tunewise.errors import ContextLimitExceeded, ModelUnavailable
-from tunewise.proposers import Chat, Compressed, DefaultFirst, Proposer, Random
+from tunewise.models import ChatReply
+from tunewise.proposers import Chat, Compressed, DefaultFirst, ProposalContext, Proposer, Random
 from tunewise.proposers.asking import MAX_KEPT, MAX_REFUSALS
 from tunewise.record import Proposal
 

@@ -23,8 +23,9 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from tunewise import ChatRequest, Float, FunctionModel
+from tunewise import Float
 from tunewise.errors import SpaceError
+from tunewise.models import ChatRequest, FunctionModel
 from tunewise.sklearn import LLMSearchCV
 
 IRIS = load_iris(return_X_y=True)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import optuna
 
-from tunewise import Float, History, ProposalContext, SearchSpace, Task, TrialRecord
+from tunewise import Float, History, SearchSpace, Task, TrialRecord
+from tunewise.proposers import ProposalContext
 from tunewise.record import Decision, Proposal, Source
 
 SPACE = SearchSpace({"x": Float(0, 1, default=0.5), "y": Float(0, 1, default=0.5)})

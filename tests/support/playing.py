@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tunewise import ChatReply, ChatRequest, Proposal, ProposalContext
 from tunewise.errors import ModelError
-from tunewise.proposers import Proposer
+from tunewise.models import ChatReply, ChatRequest
+from tunewise.proposers import Proposal, ProposalContext, Proposer
 
 Reply = str | ChatReply | ModelError
 

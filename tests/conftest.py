@@ -38,6 +38,12 @@ def no_process_is_left() -> Iterator[None]:
     end_started()
 
 
+@pytest.fixture(autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What this machine's user has measured of models changes no test."""
+    monkeypatch.setenv("TUNEWISE_HOME", str(tmp_path_factory.getbasetemp() / "home"))
+
+
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     """Compares a text with `tests/golden/<name>.txt`, or writes it there with `--remake-golden`."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Final
 
-from tunewise.errors import UsageError
+from tunewise.errors import StudyError, UsageError
 from tunewise.text import shorten
+
+__all__ = ["check_sklearn", "check_whole"]
 
 MOST: Final = 2**63
 """Beyond any count, seed or size."""
-
-__all__ = ["check_whole"]
 
 
 def check_whole(
@@ -25,3 +26,16 @@ def check_whole(
         raise error(f"{name} = {shorten(value)} is not a whole number of at least {least}. {way_out}")
     if value >= MOST:
         raise error(f"{name} = {shorten(value)} is not below {MOST}. {way_out}")
+
+
+def check_sklearn(what: str) -> None:
+    """Make sure that scikit-learn is there, which is an extra of tunewise.
+
+    Args:
+        what: That needs it, in words.
+
+    Raises:
+        StudyError: It is not installed.
+    """
+    if find_spec("sklearn") is None:
+        raise StudyError(f"{what} scikit-learn, which is not installed. Run pip install 'tunewise[sklearn]'.")

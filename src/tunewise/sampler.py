@@ -34,11 +34,12 @@ from tunewise.pickling import Portable
 from tunewise.plain import PlainDict
 from tunewise.prompts.render import template_hash
 from tunewise.proposers import Auto, DefaultFirst, ProposalContext, Proposer, as_stored, find_proposer
-from tunewise.proposers.base import Prefetching, Proposing
+from tunewise.proposers.base import PRIOR, Prefetching, Proposing
 from tunewise.record import MODEL_SOURCES, Proposal
 from tunewise.space import SearchSpace, Value
 from tunewise.task import Task
 from tunewise.text import shorten
+from tunewise.worth import known_worth
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -147,11 +148,13 @@ class LLMSampler(Portable, BaseSampler):
         self.proposer = chosen
         self._default = default
         self._account = Account(Ledger(find_model(model, chosen), caps=caps or Caps(), price=price))
+        worth = known_worth(self.model.name)
         self._style: dict[str, Any] = {
             "reasoning": reasoning,
             "expert": expert,
             "temperature": temperature,
             "has_model": model is not None,
+            "capable": worth.prior if worth else PRIOR,
         }
         self.workers = 1
         self.prefetches = self.model.name != "manual"  # a person is not to be asked behind the progress display
@@ -172,7 +175,9 @@ class LLMSampler(Portable, BaseSampler):
     @property
     def settings(self) -> PlainDict:
         """How its proposals come to be, as plain data to be kept with a study."""
-        style = {key: value for key, value in self._style.items() if key != "has_model"}
+        style = {key: value for key, value in self._style.items() if key not in ("has_model", "capable")}
+        if self._style["capable"] != PRIOR:
+            style["capable"] = self._style["capable"]
         return {
             "proposer": as_stored(self.proposer),
             **style,

@@ -17,7 +17,9 @@ from support.whole_paths import InProcess, assert_paragraph, start
 from tunewise.bench.methods import METHODS, Setting, choose
 from tunewise.bench.problems import get as find_problem
 from tunewise.bench.records import Records, Run, RunKey, Step, append, read_runs
+from tunewise.bench.report import write_report
 from tunewise.bench.runner import plan, play, run
+from tunewise.cli.bench import as_written
 from tunewise.errors import BudgetReached, ModelUnavailable, UsageError
 from tunewise.llm.base import ChatReply
 from tunewise.llm.prices import Price
@@ -317,7 +319,7 @@ def test_a_cap_in_dollars_leaves_runs_out_and_a_higher_one_goes_on(tmp_path: Pat
     model.price = Price(input_usd_per_million=100, output_usd_per_million=0)
     given: dict[str, Any] = {"model": model, "methods": "tpe,compressed", "seeds": 1, "budgets": (2,)}
     file = tmp_path / "r.jsonl"
-    with pytest.raises(BudgetReached, match=r"have cost \$0\.\d+; --max-usd is 0\.001: 1 runs that ask"):
+    with pytest.raises(BudgetReached, match=r"have cost \$0\.\d+; --max-usd is 0\.001\. 1 runs that ask"):
         small(file, max_usd=0.001, **given)
     assert sorted(key.method for key in read_runs([file])) == ["compressed", "tpe", "tpe"]
     assert len(small(file, max_usd=1.0, **given).runs) == 4
@@ -336,3 +338,19 @@ def test_environment_is_left_as_it_was(tmp_path: Path) -> None:
     before = dict(os.environ)
     small(tmp_path / "r", jobs=2, seeds=1)
     assert dict(os.environ) == before
+
+
+def test_what_made_a_run_is_kept_with_it_and_stands_in_the_report(tmp_path: Path) -> None:
+    made = "tunewise bench run branin --records r.jsonl"
+    runs = small(tmp_path / "r.jsonl", seeds=1, command=made).runs
+    assert {each.command for each in runs.values()} == {made}
+    assert {each.command for each in read_runs([tmp_path / "r.jsonl"]).values()} == {made}
+    write_report([tmp_path / "r.jsonl"], tmp_path / "report")
+    assert f"    {made}\n" in (tmp_path / "report" / "report.md").read_text("utf-8")
+
+
+def test_a_command_is_kept_without_folders_and_secrets() -> None:
+    words = ["bench", "run", "svm", "--records", "/home/me/x/r.jsonl", "--data-dir=/data/sets", "--model", "a/b"]
+    kept = "tunewise bench run svm --records r.jsonl --data-dir=sets --model a/b"
+    assert as_written(words) == kept
+    assert "hunter2" not in as_written(["--base-url", "https://me:hunter2@host/v1"])

@@ -11,7 +11,7 @@ import pytest
 from support.programs import LINEAR, MLP, TREES_CLASSIFIER, TREES_REGRESSOR, torch_program
 from tunewise.codegen.contract import CONTRACTS
 from tunewise.codegen.data import Dataset
-from tunewise.codegen.evaluate import MOST_EPOCHS_TOLD, Runner, curve_of, told_curve
+from tunewise.codegen.evaluate import LONGEST, MOST_EPOCHS_TOLD, Runner, curve_of, seconds_of, told_curve
 from tunewise.codegen.score import read_predictions, score
 from tunewise.errors import InvalidReply, TrialFailed
 from tunewise.sandbox.base import Limits, Sandbox
@@ -238,3 +238,18 @@ def test_curves_are_bounded_and_need_not_be_true() -> None:
     assert (told[0][0], told[-1][0]) == (1, 1000)
     for nonsense in (None, "x", [], ["x"], [float("nan")], [float("inf")], [1e308], {"a": 1}):
         assert told_curve(nonsense) == {}
+
+
+def test_a_class_that_no_program_can_know_is_never_right() -> None:
+    truth = np.array([0, 1, -1, -1])
+    assert score("classification", np.array([0.0, 1.0, -1.0, -1.0]), truth) == 0.5
+    assert score("classification", np.array([0.0, 0.0, 0.0, 0.0]), truth) == 0.75
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [(2, 2.0), (0.5, 0.5), (10**400, LONGEST), (float("inf"), LONGEST), (float("nan"), 0.0), (-1, 0.0), ("2", 0.0)],
+)
+def test_whatever_a_program_says_of_its_time_is_a_number_or_nothing(said: object, seconds: float) -> None:
+    assert seconds_of({"seconds": said}) == seconds
+    assert seconds_of({}) == 0.0

@@ -159,3 +159,40 @@ def test_the_idea_is_kept() -> None:
 def test_replies_without_a_program(reply: ChatReply, complaint: str) -> None:
     with pytest.raises(InvalidReply, match=complaint):
         find_program(reply, "make_estimator")
+
+
+HUGE = "0x" + "f" * 5000
+ODD = [HUGE, f"-{HUGE}", "1e-300", "1e308", "-1e308", "1e400", "True", "None", "'a'", "b'a'", "1j", "(1, 2)"]
+LITERALS = st.one_of(
+    st.integers().map(str), st.integers(0, 400).map(lambda n: str(10**n)), st.floats().map(repr), st.sampled_from(ODD)
+)
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        f"a: Annotated[int, Range(0, {HUGE})] = 1",
+        f"a: Annotated[int, Range(0, 9)] = {HUGE}",
+        f"a: Annotated[float, Range(0, {HUGE})] = 1.0",
+        f"a: Literal[1, {HUGE}] = 1",
+        "a: Annotated[float, Range(0, 1, step=1e-300)] = 0.5",
+        "a: Annotated[int, Range(0, 1e300)] = 1",
+        "a: Annotated[float, Range(0, 1e999)] = 1.0",
+    ],
+)
+def test_numbers_beyond_all_use_are_a_broken_contract(argument: str) -> None:
+    with pytest.raises(InvalidReply, match="hyperparameter a: "):
+        read_space(f"def make_estimator({argument}):\n    return 1\n", SKLEARN)
+
+
+@given(low=LITERALS, high=LITERALS, step=LITERALS, default=LITERALS, kind=st.sampled_from(["int", "float"]))
+def test_whatever_numbers_a_program_writes_it_is_read_or_refused(
+    low: str, high: str, step: str, default: str, kind: str
+) -> None:
+    code = f"def make_estimator(a: Annotated[{kind}, Range({low}, {high}, step={step})] = {default}):\n    return 1\n"
+    choices = f"def make_estimator(a: Literal[{low}, {high}] = {default}):\n    return 1\n"
+    for text in (code, choices):
+        with contextlib.suppress(InvalidReply):
+            space = read_space(text, SKLEARN)
+            assert space.default is not None
+            assert space.accepts(space.default)

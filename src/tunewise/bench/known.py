@@ -9,7 +9,7 @@ from tunewise.bench.methods import METHODS
 from tunewise.bench.records import Records, Run, RunKey
 from tunewise.errors import BudgetReached
 
-__all__ = ["Known", "Purse"]
+__all__ = ["CostGuard", "Known"]
 
 
 class Known:
@@ -39,17 +39,17 @@ class Known:
             self._longest[kind] = key
 
 
-class Purse:
-    """What the runs that ask a model may cost."""
+class CostGuard:
+    """What the runs that ask a model may take: US dollars, calls; None is no cap."""
 
-    def __init__(self, known: Known, max_usd: float | None) -> None:
-        self._known, self._max_usd = known, max_usd
+    def __init__(self, known: Known, *, max_usd: float | None, max_calls: int | None) -> None:
+        self._known, self._max_usd, self._max_calls = known, max_usd, max_calls
         self._left_out = 0
 
     def allow(self, todo: Iterable[tuple[RunKey, int]]) -> Iterator[tuple[RunKey, int]]:
         """The runs that may still be begun. Several processes begin a few before the bill of the others is known."""
         for key, size in todo:
-            if METHODS[key.method].asks and self._empty():
+            if METHODS[key.method].asks and self._reached():
                 self._left_out += 1
             else:
                 yield key, size
@@ -61,22 +61,22 @@ class Purse:
             BudgetReached: It was.
         """
         if self._left_out:
-            spent = self._spent()
-            cost = "an unknown sum, and a cap cannot hold" if spent is None else f"${spent:.4f}"
             raise BudgetReached(
-                f"The runs in {records} have cost {cost}; --max-usd is {self._max_usd}: {self._left_out} runs that ask "
-                "the model were not begun. What was finished is kept; the same command with a higher cap, or without "
-                "one, goes on."
+                f"The runs in {records} have reached a cap: {self._reached()}. {self._left_out} runs that ask the "
+                "model were not begun. What was finished is kept; the same command with a higher cap, or without one, "
+                "goes on."
             )
 
-    def _empty(self) -> bool:
-        if self._max_usd is None:
-            return False
-        spent = self._spent()
-        return spent is None or spent >= self._max_usd
-
-    def _spent(self) -> float | None:
-        """US dollars; None as soon as a cost is unknown."""
-        costs = [step.cost_usd for run in self._known.runs.values() for step in run.steps]
-        known = [cost for cost in costs if cost is not None]
-        return sum(known) if len(known) == len(costs) else None
+    def _reached(self) -> str:
+        """Which cap is reached, in words; empty while none is."""
+        steps = [step for run in self._known.runs.values() for step in run.steps]
+        costs = [step.cost_usd for step in steps]
+        known = sum(cost for cost in costs if cost is not None)
+        if self._max_usd is not None and None in costs:
+            return f"they have cost an unknown sum, at least ${known:.4f}, and a cap cannot hold"
+        if self._max_usd is not None and known >= self._max_usd:
+            return f"they have cost ${known:.4f}; --max-usd is {self._max_usd}"
+        calls = sum(step.calls for step in steps)
+        if self._max_calls is not None and calls >= self._max_calls:
+            return f"they took {calls} calls; --max-calls is {self._max_calls}"
+        return ""

@@ -94,16 +94,19 @@ class Run:
         steps: Its evaluations, oldest first.
         best_known: The least value that the problem is known to have; None where nobody knows.
         versions: Of what decides the results, as text.
+        command: What made it, as a person would write it; empty where nobody has said.
     """
 
     key: RunKey
     steps: tuple[Step, ...]
     best_known: float | None = None
     versions: str = ""
+    command: str = ""
 
     def lines(self) -> str:
         """As it is appended to a file."""
         head = {"v": FORMAT, **self.key._asdict(), "best_known": self.best_known, "versions": self.versions}
+        head |= {"command": self.command} if self.command else {}
         last = len(self.steps) - 1
         rows = (
             {**head, "trial": k, **known(step), **({"last": True} if k == last else {})}
@@ -270,4 +273,5 @@ def made(rows: Iterable[Mapping[str, Any]]) -> Run:
         steps=tuple(Step(**{name: row[name] for name in names if name in row}) for row in listed),
         best_known=listed[0].get("best_known"),
         versions=str(listed[0].get("versions", "")),
+        command=str(listed[0].get("command", "")),
     )

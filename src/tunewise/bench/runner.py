@@ -16,11 +16,11 @@ import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from tunewise.bench.known import Known, Purse
+from tunewise.bench.known import CostGuard, Known
 from tunewise.bench.methods import METHODS, Chosen, Method, Outcome, Setting
 from tunewise.bench.problems.base import Problem
 from tunewise.bench.recorded import NAME, RecordedReaders
@@ -108,6 +108,15 @@ class Report:
     crashes: tuple[Crash, ...]
 
 
+@runtime_checkable
+class PerProblem(Protocol):
+    """A model that is another one on each problem."""
+
+    def on(self, problem: Problem, seed: int) -> ChatModel:
+        """The one that plays a problem."""
+        ...
+
+
 class Watch(Protocol):
     """Is told of progress."""
 
@@ -132,6 +141,8 @@ def run(
     pool: int = POOL,
     terms: Terms = Terms(),  # noqa: B008 - immutable
     max_usd: float | None = None,
+    max_calls: int | None = None,
+    command: str = "",
     watch: Watch | None = None,
 ) -> Report:
     """Run what the records do not hold yet.
@@ -147,17 +158,21 @@ def run(
         pool: Random configurations that are evaluated for `random`.
         terms: How problems are evaluated and told of.
         max_usd: No run that asks a model is begun once the records have cost so many US dollars, or nobody knows what.
+        max_calls: The same for calls.
+        command: What is kept with each run as that which made it.
         watch: Is told of progress.
 
     Raises:
         UsageError: An argument breaks a rule; nothing was computed.
         ModelError: The model is of no use; what was finished is kept.
-        BudgetReached: Runs were left out because of `max_usd`; all others are done.
+        BudgetReached: Runs were left out because of a cap; all others are done.
     """
     check(methods, budgets=budgets, seeds=seeds, jobs=jobs, pool=pool, model=model)
     found = [terms.find(name) for name in problems]
     if max_usd is not None and not 0 <= max_usd < math.inf:
         raise UsageError(f"max_usd = {max_usd} is not a number of dollars, 0 or more. Leave it out for no cap.")
+    if max_calls is not None and max_calls < 0:
+        raise UsageError(f"max_calls = {max_calls} is not a number of calls, 0 or more. Leave it out for no cap.")
     named = model.name if model else ""
     planned = plan(found, methods, budgets=budgets, seeds=seeds, pool=pool, model=named, terms=terms)
     with exclusive(records):
@@ -166,16 +181,17 @@ def run(
         if watch:
             watch.begun([key for key, _ in todo], len(planned.runs) - len(todo), jobs)
         crashes = []
-        purse = Purse(known, max_usd)
-        for key, result, seconds in results(purse.allow(todo), model=model, jobs=min(jobs, len(todo)), terms=terms):
+        guard = CostGuard(known, max_usd=max_usd, max_calls=max_calls)
+        for key, result, seconds in results(guard.allow(todo), model=model, jobs=min(jobs, len(todo)), terms=terms):
             if isinstance(result, Run):
-                append(records, result)
-                known.add(result)
+                made = replace(result, command=command)
+                append(records, made)
+                known.add(made)
             else:
                 crashes.append(Crash(key, result))
             if watch:
                 watch.ended(key, seconds)
-    purse.check(records)
+    guard.check(records)
     asked = {answer: known.runs[answer] for key, _ in planned.runs if (answer := known.find(key))}
     return Report(runs=asked, refusals=planned.refusals, crashes=tuple(crashes))
 
@@ -293,7 +309,7 @@ def one(key: RunKey, size: int, model: ModelSpec | ChatModel | None, terms: Term
         if model not in connected:
             connected[model] = model.connect()
         model = connected[model]
-    if isinstance(model, RecordedReaders) and method.asks:
+    if method.asks and isinstance(model, PerProblem):
         model = model.on(problem, key.seed)
     setting = Setting(
         problem=problem,

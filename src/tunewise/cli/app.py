@@ -22,6 +22,7 @@ from tunewise.cli import (
     models,
     prompt,
     report,
+    score,
     show,
     tell,
     tune,
@@ -90,7 +91,7 @@ app.command("convert")(convert.convert)
 app.command("init")(init.init)
 app.command("tell")(tell.tell)
 app.command("mcp")(mcp.mcp)
-app.command("models")(models.models)
+app.add_typer(score.beside(models.models), name="models")
 app.add_typer(bench.app, name="bench")
 app.command("generate")(generate.generate)
 app.command("export")(export.export)

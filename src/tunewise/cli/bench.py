@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,11 +13,15 @@ import typer
 
 from tunewise.cli.options import BaseUrlOption, KeyOption, ModelOption
 from tunewise.errors import UsageError
+from tunewise.secrets import mask
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from tunewise.bench.runner import Report
+
+PATHS = ("--records", "--data-dir")
+"""Options whose values are places of this machine."""
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="Compare methods on benchmark problems.")
 
@@ -95,6 +102,7 @@ def run(
                 pool=pool,
                 terms=Terms(mode=mode.value, protocol=protocol, data_dir=data_dir, prompt=prompt),
                 max_usd=max_usd,
+                command=as_written(sys.argv[1:]),
                 watch=None if quiet else progress,
             )
         except KeyboardInterrupt:
@@ -146,6 +154,19 @@ def list_all() -> None:
     typer.echo("\nSeveral methods at once")
     for group, members in GROUPS.items():
         typer.echo(f"  {group}: {', '.join(members)}")
+
+
+def as_written(words: Sequence[str]) -> str:
+    """A command line without secrets and without this machine's folders."""
+    told: list[str] = []
+    for word in words:
+        option, equals, value = word.partition("=")
+        named = option if equals else told[-1] if told else ""
+        if named in PATHS and (equals or word not in PATHS):
+            told.append(f"{option}={Path(value).name}" if equals else Path(word).name)
+        else:
+            told.append(word)
+    return mask(shlex.join(["tunewise", *told]))
 
 
 def say(console: Console, report: Report, records: Path) -> None:

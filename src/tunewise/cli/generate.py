@@ -95,14 +95,17 @@ def generate(
     from tunewise.cli.export import write
     from tunewise.cli.options import quiet_optuna
     from tunewise.cli.running import Screen, running, taped
+    from tunewise.codegen.baseline import baselines, best_of
     from tunewise.codegen.data import Recipe, load_dataset
     from tunewise.codegen.generate import Generation
     from tunewise.codegen.runtime import sandbox_for
     from tunewise.codegen.sampler import Options
+    from tunewise.errors import TrialFailed
     from tunewise.llm.ledger import Caps
     from tunewise.llm.resolve import closing
     from tunewise.sandbox.base import Limits
     from tunewise.study.storage import open_study
+    from tunewise.text import printable
 
     quiet_optuna()
     chat_model = taped(lambda: connect(model, base_url, api_key_env), record=record, replay=replay)
@@ -111,6 +114,10 @@ def generate(
     )
     address = storage or f"{data.stem}.journal"
     dataset = load_dataset(recipe)
+    usual = baselines(dataset, seed=seed)
+    if not quiet:
+        for baseline in usual:
+            typer.echo(f"{baseline.name}: {dataset.metric} {baseline.value:.4g}, test {baseline.test:.4g}", err=True)
     options = Options(
         tuner=proposer.value if proposer else "auto", patience=patience, reasoning=bool(reasoning), seed=seed
     )
@@ -127,6 +134,7 @@ def generate(
             limits=Limits(wall_s=timeout, cpu_s=timeout, memory_mb=memory),
             options=options,
             caps=Caps(max_calls=max_calls, max_tokens=max_tokens, max_usd=max_usd),
+            baselines=usual,
         )
         screen = running(
             Screen(quiet=quiet, plain=plain, verbose=verbose),
@@ -139,7 +147,12 @@ def generate(
             ledger=generation.sampler.ledger,
         )
         with screen as watch:
-            generation.run(storage=address, name=name, watch=watch)
+            study = generation.run(storage=address, name=name, watch=watch)
+        if not quiet:
+            try:
+                typer.echo(f"Gain on the test rows: {generation.gain(study, best_of(usual))}", err=True)
+            except TrialFailed as failure:
+                typer.echo(printable(f"The winner did not train a second time: {failure}"), err=True)
     if export:
         write(open_study(address, name), export)
         typer.echo(f"Winner written to {export}")

@@ -17,6 +17,7 @@ The annotations are read here and never evaluated anywhere; `Range` need not exi
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -33,6 +34,8 @@ __all__ = ["CONTRACTS", "Contract", "contract_named", "installed_contract", "rea
 
 MAX_CHARACTERS = 20_000
 MAX_HYPERPARAMETERS = 12
+MAX_BITS = 53
+"""Of an integer in a program: larger ones are no numbers to tune, and a float cannot tell them apart."""
 COMMON = ("__future__", "collections", "dataclasses", "functools", "itertools", "math", "numpy", "typing", "warnings")
 FORBIDDEN_CALLS = ("__import__", "eval", "exec", "open", "input", "compile", "globals", "breakpoint")
 """Nothing that a model needs; saying so early is kinder than a failure in the sandbox, which is what protects."""
@@ -189,6 +192,8 @@ def read_arguments(function: ast.FunctionDef) -> tuple[dict[str, Hyperparameter]
             space[argument.arg] = read_argument(argument, default, meanings.get(argument.arg, ""))
         except (SpaceError, InvalidReply) as error:
             problems.append(f"hyperparameter {argument.arg}: {str(error).rstrip('.')}")
+        except (ArithmeticError, ValueError):  # a program can write any number
+            problems.append(f"hyperparameter {argument.arg}: its numbers are too large or too small to be tuned")
     return space, problems
 
 
@@ -237,6 +242,8 @@ def read_range(kind: str, call: ast.Call, more: dict[str, Any]) -> Hyperparamete
     if len(bounds) > 2 or keywords.keys() & set(names) or not {"low", "high"} <= {*names, *keywords}:
         raise InvalidReply("Range needs a low and a high bound, once each")
     numbers: dict[str, Any] = {**dict(zip(names, bounds, strict=True)), **keywords}
+    if kind == "int" and any(isinstance(n, float) and abs(n) > 2**MAX_BITS for n in numbers.values()):
+        raise InvalidReply(f"integers of at most {MAX_BITS} bits are allowed in its Range")
     if kind == "float" and isinstance(more["default"], bool):
         raise InvalidReply("its default is not a number")
     return Int(**numbers, **more) if kind == "int" else Float(**numbers, **more)
@@ -254,4 +261,8 @@ def literal(node: ast.expr, what: str) -> Value:
         raise InvalidReply(f"{what} is computed; write it as a constant") from None
     if value is not None and not isinstance(value, str | int | float):
         raise InvalidReply(f"{what} is {shorten(value)}; it must be a number, a text, true, false or None")
+    if isinstance(value, int) and value.bit_length() > MAX_BITS:
+        raise InvalidReply(f"{what} is {shorten(value)}; integers of at most {MAX_BITS} bits are allowed")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InvalidReply(f"{what} is {value}; write a finite number")
     return value

@@ -229,7 +229,7 @@ def encode_target(
 ) -> tuple[NDArray[Any], tuple[str, ...], float, str]:
     """Targets, names of the classes, unit, and what the card says.
 
-    A class that the training rows do not have becomes -1, which no program can predict.
+    A class that the training rows do not have becomes -1; `score` counts every prediction there as wrong.
     """
     if recipe.task == "classification":
         cells = np.array([str(cell) for cell in column.to_pylist()], dtype=object)

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tunewise.codegen.contract import Contract, read_space
 from tunewise.codegen.data import Dataset
@@ -16,6 +16,10 @@ from tunewise.errors import InvalidReply, TrialFailed
 from tunewise.evaluate import Evaluation
 from tunewise.sandbox.base import Limits, Outcome, Sandbox
 from tunewise.space import SearchSpace, Value
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["CURVE", "Runner", "curve_of", "harness_program"]
 
@@ -26,6 +30,8 @@ MOST_EPOCHS_TOLD = 12
 BYTES_OF_A_NUMBER = 26
 """A prediction takes so many in an answer, at most."""
 MAX_WORDS = 600
+LONGEST = 1e9
+"""Seconds that a program can say of itself; it may say any number at all."""
 """Characters of what a program says about its failure that are told to the model."""
 CHECK = Limits(wall_s=60.0, cpu_s=60.0)
 TRAIN = Limits(wall_s=300.0, cpu_s=300.0)
@@ -77,11 +83,10 @@ class Runner:
         answer = outcome.result if isinstance(outcome.result, dict) else {}
         if problem := problem_of(outcome, answer):
             raise InvalidReply(f"The program fails with its defaults. {problem}")
-        seconds = answer.get("seconds")
-        epochs = self.epochs if self.contract.name == "torch" else 1
-        if isinstance(seconds, int | float) and 0.5 * seconds * epochs > self.limits.wall_s:
+        expected = seconds_of(answer) * (self.epochs if self.contract.name == "torch" else 1)
+        if 0.5 * expected > self.limits.wall_s:
             raise InvalidReply(
-                f"The program is too slow: with its defaults training would take about {seconds * epochs:.0f} s, and "
+                f"The program is too slow: with its defaults training would take about {expected:.3g} s, and "
                 f"{self.limits.wall_s:.0f} s are allowed. Make it smaller or its batches larger."
             )
         return space
@@ -100,6 +105,19 @@ class Runner:
         if problem := problem_of(outcome, answer):
             raise TrialFailed(problem)
         return judge(self.dataset, answer)
+
+    def predict_test(self, code: str, configuration: Mapping[str, Value]) -> NDArray[np.float64]:
+        """Train a program once more, and give its predictions of the test rows, `n`.
+
+        Raises:
+            TrialFailed: As `evaluate`.
+        """
+        outcome = self._run(code, configuration, mode="train", limits=self.limits)
+        answer = outcome.result if isinstance(outcome.result, dict) else {}
+        if problem := problem_of(outcome, answer):
+            raise TrialFailed(problem)
+        rows = len(self.dataset.validation)
+        return read_predictions(answer.get("predictions"), rows + len(self.dataset.test))[rows:]
 
     def arguments(self, code: str, configuration: Mapping[str, Value], *, mode: str) -> dict[str, Any]:
         """What the harness is given, as plain data."""
@@ -134,6 +152,14 @@ def problem_of(outcome: Outcome, answer: Mapping[str, Any]) -> str:
     if not said and not answer:
         said = "The program ended without an answer."
     return " ".join(str(said).split())[:MAX_WORDS] if said else ""
+
+
+def seconds_of(answer: Mapping[str, Any]) -> float:
+    """How long an epoch takes by a check's own words; 0 where it says nothing that can be used."""
+    seconds = answer.get("seconds")
+    if not isinstance(seconds, int | float) or not seconds >= 0:
+        return 0.0
+    return float(min(seconds, LONGEST))
 
 
 def judge(dataset: Dataset, answer: Mapping[str, Any]) -> Evaluation:

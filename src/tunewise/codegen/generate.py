@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from typing import Any
@@ -13,6 +13,7 @@ from optuna.trial import TrialState
 
 from tunewise import attributes
 from tunewise.checks import check_whole
+from tunewise.codegen.baseline import Baseline, Gain, gain_over
 from tunewise.codegen.contract import installed_contract
 from tunewise.codegen.data import Dataset
 from tunewise.codegen.evaluate import TRAIN, Runner
@@ -52,6 +53,7 @@ class Generation:
         options: How programs are sought.
         caps: What the model's calls may cost.
         price: Of the model, where no list has it.
+        baselines: What the model is told to beat; see `baselines`.
 
     Raises:
         UsageError: An argument breaks a rule.
@@ -71,6 +73,7 @@ class Generation:
         options: Options | None = None,
         caps: Caps | None = None,
         price: Price | None = None,
+        baselines: Sequence[Baseline] = (),
     ) -> None:
         for name, value in (("trials", trials), ("epochs", epochs)):
             check_whole(name, value, 1, error=StudyError)
@@ -90,7 +93,7 @@ class Generation:
             metric=dataset.metric,
             direction="minimize",
             budget=trials,
-            facts=tuple(f"{line}." for line in dataset.about[:1]),
+            facts=(*(f"{line}." for line in dataset.about[:1]), *told(dataset, baselines)),
         )
         ledger = Ledger(model, caps=caps or Caps(), price=price)
         self.sampler = ProgramSampler(ledger, runner=self.runner, task=self.task, options=options or Options(seed=seed))
@@ -167,6 +170,24 @@ class Generation:
             study.set_user_attr(attributes.GENERATION, about)
         if study.user_attrs.get(attributes.STUDY) is None:
             study.set_user_attr(attributes.STUDY, {"space": {}, "task": self.task.to_dict()})
+
+    def gain(self, study: optuna.Study, over: Baseline) -> Gain:
+        """How much the best program gains over a baseline on the test rows; it is trained once more.
+
+        Raises:
+            TrialFailed: It does not train a second time.
+        """
+        configuration = study.best_trial.params
+        number, _ = split_name(next(iter(configuration)))
+        own = {split_name(name)[1]: value for name, value in configuration.items()}
+        predictions = self.runner.predict_test(Tree.from_study(study)[number].code, own)
+        return gain_over(over, predictions, self.runner.dataset)
+
+
+def told(dataset: Dataset, baselines: Sequence[Baseline]) -> list[str]:
+    """What the model learns of the baselines."""
+    scores = ", ".join(f"{baseline.name} {baseline.value:.4g}" for baseline in baselines)
+    return [f"The {dataset.metric} of usual models with their usual settings: {scores}."] if scores else []
 
 
 class ProgramEvaluator:

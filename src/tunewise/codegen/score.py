@@ -15,7 +15,7 @@ from tunewise.errors import TrialFailed
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["TaskKind", "read_predictions", "score"]
+__all__ = ["TaskKind", "read_predictions", "row_losses", "score"]
 
 TaskKind = Literal["regression", "classification"]
 
@@ -41,16 +41,25 @@ def read_predictions(given: object, rows: int) -> NDArray[np.float64]:
     return predictions
 
 
+def row_losses(kind: TaskKind, predictions: NDArray[np.float64], truth: NDArray[Any]) -> NDArray[np.float64]:
+    """The loss of each row: 1 for a wrong class, else the squared error of the standardized target, maybe infinite.
+
+    A class that the training rows do not have is a number below 0 in the truth. Whatever is predicted there is wrong:
+    no program can know it, and one that writes the number down has not.
+    """
+    if kind == "classification":
+        return np.asarray((predictions != truth) | (truth < 0), dtype=np.float64)
+    with np.errstate(over="ignore"):
+        return np.asarray(np.square(predictions - truth), dtype=np.float64)
+
+
 def score(kind: TaskKind, predictions: NDArray[np.float64], truth: NDArray[Any]) -> float:
     """Mean squared error of standardized targets for regression; share of wrong classes for classification.
 
     Raises:
         TrialFailed: The error is beyond every float.
     """
-    if kind == "classification":
-        return float(np.mean(predictions != truth))
-    with np.errstate(over="ignore"):
-        loss = float(np.mean(np.square(predictions - truth)))
+    loss = float(np.mean(row_losses(kind, predictions, truth)))
     if not np.isfinite(loss):
         raise TrialFailed("The predictions are so far off that their squared error is infinite: training diverged.")
     return loss

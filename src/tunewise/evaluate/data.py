@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tunewise.checks import check_sklearn
 from tunewise.errors import StudyError
 from tunewise.text import did_you_mean, shorten
 
@@ -71,6 +72,7 @@ def load_data(spec: str | Mapping[str, Any]) -> Data:
 
 def load_bundled(name: str) -> Data:
     """A data set that comes with scikit-learn; nothing is downloaded."""
+    check_sklearn(f"data = {shorten(name)} needs")
     import sklearn.datasets
 
     if name not in BUNDLED:

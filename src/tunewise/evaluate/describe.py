@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tunewise.checks import check_sklearn
 from tunewise.errors import SpaceError
 from tunewise.evaluate.estimator import check_estimator, check_parameter
 from tunewise.space import NO_DEFAULT, Hyperparameter, SearchSpace
@@ -68,6 +69,7 @@ def describe_estimator(
 
 def describe_data(X: Any, y: Any = None, estimator: Any = None) -> DataCard:  # noqa: N803
     """Rows, features, classes and their balance; for a regression the spread of the target."""
+    check_sklearn("Describing data needs")
     from sklearn.base import is_regressor
 
     shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape

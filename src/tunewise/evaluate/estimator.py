@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from tunewise.checks import check_sklearn
 from tunewise.errors import StudyError
 from tunewise.evaluate.base import Evaluation
 from tunewise.evaluate.function import FunctionEvaluator
@@ -63,6 +64,7 @@ class EstimatorEvaluator:
         env: Mapping[str, str] | None = None,
         seed: int = 0,
     ) -> None:
+        check_sklearn("Scoring an estimator needs")
         check_estimator(estimator)
         self._scoring = scoring
         self._cross_validated = not isinstance(cv, tuple)
@@ -153,6 +155,7 @@ def load_estimator(address: str | Sequence[str], params: Mapping[str, Any] | Non
     Raises:
         StudyError: There is no such class, it is no estimator, or it has no such parameter.
     """
+    check_sklearn("A study of an estimator needs")
     if not isinstance(address, str):
         from sklearn.pipeline import make_pipeline
 

@@ -31,6 +31,8 @@ from tunewise.task import Task
 
 __all__ = ["Prefetching", "ProposalContext", "Proposer", "Proposing", "draw"]
 
+PRIOR = 0.7
+"""Probability that a model of which nothing is known is a capable one."""
 NEAR = 1e-3
 """Configurations closer than this in every coordinate of the unit cube count as one: 0.1 % of the range is below what
 one training run can tell apart, and 12 to 16 % of a model's proposals are that close to an earlier one."""
@@ -60,6 +62,7 @@ class ProposalContext:
         temperature: Of the first request for a trial [Zhang: 0]; those after a refusal are warmer.
         has_model: Whether there is a model to ask.
         workers: How many trials are evaluated at a time.
+        capable: Probability that the model is a capable one, before its trials here say more.
     """
 
     task: Task
@@ -75,6 +78,7 @@ class ProposalContext:
     temperature: float = 0.0
     has_model: bool = True
     workers: int = 1
+    capable: float = PRIOR
 
     @property
     def left(self) -> int | None:

@@ -15,12 +15,10 @@ from numpy.typing import NDArray
 
 from tunewise.history import History, TrialRecord
 from tunewise.objectives import norm
-from tunewise.proposers.base import ProposalContext
+from tunewise.proposers.base import PRIOR, ProposalContext
 
 __all__ = ["DOUBT", "LEAST", "fair_value", "read_credit", "stale_for"]
 
-PRIOR: Final = 0.7
-"""Credit of a model of which nothing is known."""
 RATIO: Final = 3.0
 """Of the odds when a trial beats all others: a capable reader's first trial beats the default in 76 % of the tasks, a
 random point the default of a library in a quarter. When it beats none, the inverse; half of them, 1."""

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunewise.bench.problems.lookup import look_up
+from tunewise.checks import check_sklearn
 from tunewise.errors import StudyError
 from tunewise.evaluate.data import as_number, read_table
 from tunewise.evaluate.describe import balance
@@ -181,6 +182,7 @@ def load_split(data: str | DataSet, data_dir: Path | None = None) -> Split:
     Raises:
         StudyError: The data cannot be loaded, or have too few rows of a class to be split.
     """
+    check_sklearn("Training live needs")
     from sklearn.model_selection import StratifiedKFold, train_test_split
 
     if isinstance(data, str):

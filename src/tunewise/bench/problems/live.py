@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from tunewise.bench.problems.tables import FOLDER
+from tunewise.checks import check_sklearn
 from tunewise.errors import StudyError, TrialFailed
 from tunewise.evaluate.base import Evaluation
 from tunewise.space import Categorical, Float, Int, SearchSpace, Value
@@ -140,6 +141,7 @@ def known_values() -> Mapping[str, float]:
 @cache
 def parts(task: Training) -> tuple[Examples, Examples, Examples]:
     """Training, validation and test part."""
+    check_sklearn(f"{task.name} needs")
     from sklearn.model_selection import train_test_split
 
     x, y = task.load()

@@ -21,7 +21,7 @@ def write_report(records: Sequence[Path], output: Path, *, note: str = "", comma
         output: A folder, for everything: `index.html`, `report.md`, `tasks/`, `figures/`. Or a file that ends in .md,
             for the main part alone, with its figures in a folder of the same name.
         note: What to know before anything else.
-        commands: What made the report; none: `bench run` and `bench report`, with options that repeat the runs.
+        commands: What made the report; none: the commands that were kept with the runs.
 
     Returns:
         The main files.

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from tunewise.bench.methods import GROUPS, METHODS
 from tunewise.bench.problems.landscapes import LANDSCAPES
 from tunewise.bench.records import Run
 from tunewise.bench.report import figures, tables
@@ -15,7 +14,6 @@ from tunewise.bench.report.document import Block, Document, Section, Table, Text
 from tunewise.bench.report.generation import generation
 from tunewise.bench.report.regret import by_budget
 from tunewise.bench.results import RANDOM, Results
-from tunewise.bench.suites import suites
 
 __all__ = ["build", "slug"]
 
@@ -29,7 +27,7 @@ def build(
     results: Results, clean: Clean, *, pages: bool = True, note: str = "", commands: Sequence[str] = ()
 ) -> Document:
     """The whole report, with a page for each task or without; note and commands as for `write_report`."""
-    by, given = commands or list(repeating(results)), [Text(note)] if note else []
+    by, given = commands or stored(results), [Text(note)] if note else []
     scapes = [task for task in results.tasks if task in LANDSCAPES]
     losses = [task for task in results.tasks if results.measure(task) == "loss"]
     trained = [task for task in results.tasks if task not in (*scapes, *losses)]
@@ -66,8 +64,9 @@ def head(results: Results, commands: Sequence[str]) -> Iterator[Block]:
         + (f"Language models: {', '.join(models)}. " if models else "No language model. ")
         + f"Made with {', '.join(sorted(pieces))}."
     )
-    yield Text("Made by these commands; do not edit by hand. A range of seeds begins with 0.")
-    yield Text("\n".join(commands), code=True)
+    if commands:
+        yield Text("Made by these commands; do not edit by hand. A range of seeds begins with 0.")
+        yield Text("\n".join(commands), code=True)
 
 
 def counted(tasks: Sequence[str]) -> str:
@@ -75,34 +74,9 @@ def counted(tasks: Sequence[str]) -> str:
     return f"{len(tasks)} task{'' if len(tasks) == 1 else 's'}"
 
 
-def repeating(results: Results) -> Iterator[str]:
-    """What repeats the runs, without this machine's paths."""
-    problems = dict.fromkeys(run.key.problem for run in results.runs)
-    suite = []
-    for name, members in sorted(suites().items(), key=lambda item: -len(item[1])):
-        if name != "smoke" and set(members) <= set(problems):
-            suite.append(name)
-            problems = {problem: None for problem in problems if problem not in members}
-    seeds: dict[str, int] = {}
-    for run in results.runs:
-        seeds[run.key.method] = max(seeds.get(run.key.method, 0), run.key.seed + 1)
-    usual = max((count for name, count in seeds.items() if name != RANDOM), default=1)
-    named = [name for name in seeds if name == RANDOM or seeds[name] == usual]
-    fewer = [f"{name}:{count}" for name, count in seeds.items() if name != RANDOM and count != usual]
-    if set(GROUPS["classical"]) <= set(seeds):
-        named = ["classical", *(name for name in named if METHODS[name].asks)]
-        few = {seeds[name] for name in GROUPS["smac"]} - {usual}
-        if few and len(few) == 1 and len(fewer) == len(GROUPS["smac"]):
-            fewer = [f"smac:{few.pop()}"]
-    budgets = sorted({run.key.budget for run in results.runs if run.key.method != RANDOM})
-    model = sorted({run.key.model for run in results.runs if run.key.model})
-    words = ["tunewise bench run", ",".join([*suite, *problems]), "--methods", ",".join([*named, *fewer])]
-    words += ["--model", model[0]] if model else []
-    words += ["--mode live"] if any(run.key.protocol.endswith("live") for run in results.runs) else []
-    words += ["--data-dir DATA"] if any(results.measure(task) == "loss" for task in results.tasks) else []
-    words += ["--budget", ",".join(map(str, budgets)), "--seeds", str(usual), "--records bench.jsonl"]
-    yield " ".join(words)
-    yield "tunewise bench report bench.jsonl -o report"
+def stored(results: Results) -> list[str]:
+    """The commands that made the runs, as they were kept with them."""
+    return list(dict.fromkeys(run.command for run in results.runs if run.command))
 
 
 def compared(results: Results, tasks: Sequence[str], name: str) -> Iterator[Block]:

@@ -30,6 +30,7 @@ from tunewise.llm.scripted import FunctionModel, ScriptedModel
 from tunewise.sampler import LLMSampler
 from tunewise.space import SearchSpace
 from tunewise.study.conversations import Conversations
+from tunewise.study.file import StudyFile
 from tunewise.study.options import TuneOptions
 from tunewise.study.storage import open_study
 from tunewise.study.stored import StoredStudy
@@ -485,6 +486,8 @@ def test_a_conversation_is_replayed_from_its_cassette(tmp_path: Path) -> None:
         ("See line 8 of the log.", "cites line 8,"),
         ("See [trial 1] and [log 2], trials 0-4.", ""),
         ("Use 3 trials of 10 each.", ""),
+        ("Run `tunewise tune svc.yaml --trials 77`, or tunewise tune --trials 78.", ""),
+        ("```\ntunewise tune --trials 79  # trial 79\n```", ""),
         ("x" * 300, "does not say what it rests on"),
         ("x" * 300 + " [general]", ""),
         ("x" * 300 + " Which model do you train?", ""),
@@ -498,30 +501,22 @@ def test_citations_are_checked(answer: str, doubt: str, tmp_path: Path) -> None:
     assert doubt in "".join(notices)
 
 
-@pytest.mark.parametrize(
-    ("answer", "number"),
-    [
-        ("The best validation error is 0.31 [trial 1].", "0.31"),
-        ("Trial 1 reached 0.31.", "0.31"),
-        ("It is stuck. Trial 3 had validation error = 0.51, a bad one.", "0.51"),
-        ("It took 2.5 s [trial 1].", "2.5"),
-        ("gamma was 2.0e-2 [trial 1] [trial 3].", "2.0e-2"),
-        ("Trials 1 and 3 failed at 0.62 [trial 3].", "0.62"),
-        ("Trial 1 is the best with a validation error of 0.125 [trial 1].", ""),
-        ("Trial 1 has 0.13. Its accuracy is 87.5 % [trial 1], its gamma 1e-2 [trial 1].", ""),
-        ("It ran for 1.5 s [trial 1]; the curve began at 0.425 [trial 1].", ""),
-        ("The two had 0.375 and 0.5 [trial 3] [trial 4].", ""),
-        ("It is better by 0.31 [trial 1]. Try gamma = 0.02 [trial 1]. Is it 0.9 [trial 1]?", ""),
-        ("The distance is 0.021 [trial 1]. Its share is 0.41 [trial 1].", ""),
-        ("The log says 0.31 [log 1] [trial 1]. Others say 0.9 [general]. Trial 1, then 3.75 more.", ""),
-        ("Trial 1 has 3 layers and a width of 64 [trial 1].", ""),
-        ("0.31", ""),
-    ],
-)
-def test_a_number_beside_a_trial_has_to_be_in_it(answer: str, number: str) -> None:
-    found = doubts(answer, Subject(study()))
-    assert [doubt.split()[3].rstrip(",") for doubt in found] == ([number] if number else [])
-    assert all("is not in trial" in doubt for doubt in found)
+def test_nobody_is_asked_who_cannot_answer() -> None:
+    model = ScriptedModel(["Assuming a random forest, raise max_features [general]."])
+    conversation = Conversation(Ledger(model), Subject(), may_ask=False)
+    said(conversation, "My accuracy is low. What should I tune?")
+    rules = model.requests[0].messages[0].content
+    assert "Ask for exactly these" not in rules
+    assert "states what you assume" in rules
+
+
+def test_who_asks_for_a_study_file_is_answered_by_who_knows_its_keys() -> None:
+    conversation, model = talk(["Here it is [general].", "Yes."], Subject())
+    said(conversation, "Write me a study.yaml for train.py")
+    rules = model.requests[0].messages[0].content
+    assert all(f"{key} (" in rules for key in StudyFile.model_fields)
+    assert "log: true" in rules
+    assert len(rules) < 9_000
 
 
 def test_what_the_tools_say_is_never_doubted() -> None:

@@ -65,6 +65,13 @@ def test_a_log_with_nan_says_so_itself(tmp_path: Path) -> None:
     assert facts.deciding == ["which optimizer", "which learning rate"]
 
 
+def test_a_guard_in_a_script_is_no_event(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("if loss is nan:  # val accuracy: 0.99\n    raise ValueError('loss = nan')\n")
+    facts = gather(Subject(scripts=(read_script(str(tmp_path / "train.py")),)), ["What does it do?"])
+    assert facts.kind == "other"
+    assert not {"divergence", "validation metric"} & facts.known.keys()
+
+
 def test_the_end_of_a_log_keeps_its_line_numbers(tmp_path: Path) -> None:
     (tmp_path / "a.log").write_text("".join(f"line {k}\n" for k in range(1, LOG_TAIL + 101)))
     log = read_log(str(tmp_path / "a.log"))

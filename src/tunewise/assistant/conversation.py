@@ -13,6 +13,7 @@ from tunewise.assistant.actions import ACTIONS, Plan, blocks_in, plan_for
 from tunewise.assistant.citations import doubts
 from tunewise.assistant.digest import RulesView, data_for
 from tunewise.assistant.facts import gather
+from tunewise.assistant.study_file import about_study_files, asks_for_study_file
 from tunewise.assistant.subject import Subject
 from tunewise.assistant.tools import cut, lookups, read_arguments, tool_for
 from tunewise.errors import InvalidReply, UsageError
@@ -77,6 +78,7 @@ class Conversation:
         agree: Shows a plan to the person; True only for a yes. Without it nobody agrees to anything.
         write_space: As for `plan_for`.
         resume: Id of a conversation of the study to go on with.
+        may_ask: Whether somebody is there who can answer a question of the model.
         keep: Whether turns and calls are kept with the study; not those of a replay, which have been kept and paid.
     """
 
@@ -88,12 +90,14 @@ class Conversation:
         agree: Callable[[Plan], bool] | None = None,
         write_space: Callable[[SearchSpace], str] | None = None,
         resume: str | None = None,
+        may_ask: bool = True,
         keep: bool = True,
     ) -> None:
         self._ledger = ledger
         self._subject = subject
         self._agree = agree or (lambda _: False)
         self._write_space = write_space
+        self._may_ask = may_ask
         self._store = Conversations(subject.study if keep else None)
         self._tools = calls_tools(ledger.model)
         self._plans = 0
@@ -101,6 +105,11 @@ class Conversation:
         known = Conversations(subject.study).numbered(self.id) if resume else {}
         self.turns: list[Turn] = list(known.values())
         self._number = self._question = max(known, default=-1) + 1
+
+    @property
+    def model(self) -> str:
+        """Name of who answers."""
+        return self._ledger.model.name
 
     def ask(self, question: str) -> Generator[Event, None, None]:
         """Say something to the model; its answer comes as events.
@@ -202,8 +211,10 @@ class Conversation:
         context = self._ledger.model.context_tokens or CONTEXT
         most = min(MAX_OUTPUT, context // 4)
         said = [turn.message.content for turn in self.turns if turn.message.role == "user"]
-        facts = gather(self._subject, [text for text in said if not text.startswith(PROGRAM)])
-        rules = render(RulesView(self._subject, facts, self._tools))
+        questions = [text for text in said if not text.startswith(PROGRAM)]
+        file = about_study_files() if any(map(asks_for_study_file, questions[-3:])) else ""
+        facts = gather(self._subject, questions)
+        rules = render(RulesView(self._subject, facts, self._tools, self._may_ask, file))
         offered = self._offered() if self._tools else ()
         room = context - most - estimate_tokens(rules) - sum(60 + estimate_tokens(str(tool.schema)) for tool in offered)
         data = data_for(self._subject, max(200, min(4_000, room / 2)))

@@ -30,12 +30,16 @@ class RulesView:
         subject: What is attached.
         facts: What is known at the last question.
         tools: Whether the model can look things up by itself.
+        may_ask: Whether somebody reads the answer who can answer back.
+        study_file: What a study file may say, where the question is about one.
     """
 
     template: ClassVar[str] = "tunewise.assistant:rules.jinja"
     subject: Subject
     facts: Facts
     tools: bool
+    may_ask: bool = True
+    study_file: str = ""
 
     @property
     def known(self) -> list[str]:

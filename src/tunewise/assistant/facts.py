@@ -126,7 +126,7 @@ def gather(subject: Subject, said: Sequence[str]) -> Facts:
         said: What the user has said, oldest first.
     """
     lines = [*lines_of(subject), *((text, "user") for text in said)]
-    values = [found for line, origin in lines for found in metrics(line, origin)]
+    values = [found for line, origin in lines if not is_code(origin) for found in metrics(line, origin)]
     known: dict[str, Fact] = {}
     for fact in (*from_study(subject), *from_words(lines), *from_metrics(values)):
         known.setdefault(fact.name, fact)
@@ -184,8 +184,13 @@ def from_words(lines: Sequence[tuple[str, str]]) -> Iterable[Fact]:
                 yield Fact(name, found[1], origin)
         if found := learning_rate.search(line):
             yield Fact("learning rate", found["value"], origin)
-        if diverged.search(line) and (origin == "user" or measured.search(line)):
+        if diverged.search(line) and not is_code(origin) and (origin == "user" or measured.search(line)):
             yield Fact("divergence", "NaN, infinite or growing without bound", origin)
+
+
+def is_code(origin: str) -> bool:
+    """Whether a line is of a script: what stands there may happen (`if isnan(loss)`), and has not been measured."""
+    return origin.startswith("script")
 
 
 def metrics(line: str, origin: str) -> list[Measured]:

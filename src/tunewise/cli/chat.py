@@ -17,6 +17,7 @@ from tunewise.cli.options import (
     RecordOption,
     ReplayOption,
 )
+from tunewise.cli.terminal import PlainOption
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +51,7 @@ def chat(
     max_usd: MaxUsdOption = None,
     record: RecordOption = None,
     replay: ReplayOption = None,
+    plain: PlainOption = False,
 ) -> None:
     """Talk with the assistant about a study, a log or a training problem.
 
@@ -90,7 +92,7 @@ def chat(
     spec = read(Path(study), model=model, base_url=base_url, api_key_env=api_key_env) if study and is_file else None
     opened = find(study, name) if study else None
     store = Conversations(opened)
-    terminal = Terminal(asks=once is None, person=sys.stdin.isatty() and sys.stdout.isatty())
+    terminal = Terminal(asks=once is None, person=sys.stdin.isatty() and sys.stdout.isatty(), plain=plain)
     if conversations:
         terminal.list(store.kept())
         return
@@ -114,6 +116,7 @@ def chat(
             subject,
             agree=terminal.agree,
             write_space=space_writer(spec) if spec else None,
+            may_ask=once is None and terminal.person,
             resume=conversation or terminal.choose(store.kept(), resume=resume),
             keep=replay is None,
         )

@@ -11,11 +11,12 @@ from typing import Any
 from tunewise.history import History, TrialRecord
 from tunewise.proposers.credit import LEAST
 from tunewise.report.records import uplift_in_words
+from tunewise.report.scale import Scale, scale_of
 from tunewise.report.texts import number, value
 from tunewise.study.effects import best_and_latest
 from tunewise.study.stored import StoredStudy
 
-__all__ = ["Figure", "added", "credit", "curves", "front", "progress", "spending", "style", "value_axis"]
+__all__ = ["Figure", "added", "credit", "curves", "front", "metric_scale", "progress", "spending", "style"]
 
 MAX_CURVES = 60
 """Learning curves in one figure."""
@@ -92,18 +93,21 @@ def hover(trial: TrialRecord, *, short: bool) -> str:
     return f"trial {trial.number} ({trial.source})<br>{number(trial.value)}<br>{values}"
 
 
-def points(trials: Sequence[TrialRecord], source: str, *, short: bool) -> dict[str, Any]:
-    """The finished trials of a source."""
+def points(trials: Sequence[TrialRecord], source: str, scale: Scale, *, short: bool) -> dict[str, Any]:
+    """The finished trials of a source; those that are far off point out of the figure at its rim."""
     look = style(source)
+    rim = "triangle-up-open" if scale.minimize else "triangle-down-open"
+    symbols = [rim if scale.is_beyond(t.value or 0.0) else look.symbol for t in trials]
     return {
         "type": "scatter",
         "mode": "markers",
         "name": source,
         "x": [t.number for t in trials],
-        "y": [t.value for t in trials],
+        "y": [scale.place(t.value or 0.0) for t in trials],
         "text": [hover(t, short=short) for t in trials],
         "hovertemplate": "%{text}<extra></extra>",
-        "marker": {"color": look.colour, "symbol": look.symbol, "size": 10, "line": {"width": 1, "color": "#ffffff"}},
+        "cliponaxis": False,
+        "marker": {"color": look.colour, "symbol": symbols, "size": 10, "line": {"width": 1, "color": "#ffffff"}},
     }
 
 
@@ -114,12 +118,13 @@ def progress(stored: StoredStudy) -> Figure:
     if not history.finished:
         return Figure("progress", title, "No trial has finished yet.")
     shown = [t for t in best_and_latest(history, MAX_POINTS) if t.state == "finished"]
-    short = len(history.finished) > MAX_TOLD
+    short, scale = len(history.finished) > MAX_TOLD, metric_scale(stored)
     counted = [t for t in shown if history.counts(t)]
     by_source = sorted(counted, key=lambda t: list(STYLES).index(t.source) if t.source in STYLES else 99)
     groups = [(source, list(trials)) for source, trials in groupby(by_source, key=lambda t: t.source)]
-    data = [best_line(history), *default_line(stored), *(points(ts, source, short=short) for source, ts in groups)]
-    violating = points([t for t in shown if not history.counts(t)], "violates constraints", short=short)
+    data = [best_line(history, scale), *default_line(stored, scale)]
+    data += [points(ts, source, scale, short=short) for source, ts in groups]
+    violating = points([t for t in shown if not history.counts(t)], "violates constraints", scale, short=short)
     data.append(violating | {"marker": {"color": NEUTRAL, "symbol": "circle-open", "size": 10}})
     data += [on_axis(stored, state) for state in ("failed", "pruned")]
     axes = layout("trial", stored.metric)
@@ -128,13 +133,12 @@ def progress(stored: StoredStudy) -> Figure:
     caption += " Failed and pruned trials stand at the bottom."
     if len(shown) < len(history.finished):
         caption += f" {len(shown)} of {len(history.finished)} trials are shown, the best and the latest."
-    if scale := value_axis(stored):
-        axes["yaxis"] |= scale
-        caption += " The scale is logarithmic."
+    axes["yaxis"] |= scale.axis()
+    caption += scale.in_words(sum(scale.is_beyond(t.value or 0.0) for t in shown))
     return Figure("progress", title, caption, {"data": [d for d in data if d["x"]], "layout": axes}, 440)
 
 
-def best_line(history: History) -> dict[str, Any]:
+def best_line(history: History, scale: Scale) -> dict[str, Any]:
     """The best value so far, a step for each that was better than all before; of trials that may be the best."""
     better = min if history.direction == "minimize" else max
     counted = [t for t in history.finished if history.counts(t)]
@@ -145,29 +149,27 @@ def best_line(history: History) -> dict[str, Any]:
         "mode": "lines",
         "name": "best so far",
         "x": [*(t.number for t, _ in steps), *([history[-1].number] if steps else [])],
-        "y": [*(value for _, value in steps), *([steps[-1][1]] if steps else [])],
+        "y": [scale.place(value) for value in [*(value for _, value in steps), *([steps[-1][1]] if steps else [])]],
         "line": {"shape": "hv", "width": 2, "color": NEUTRAL},
         "hoverinfo": "skip",
     }
 
 
-def value_axis(stored: StoredStudy) -> dict[str, Any]:
-    """Logarithmic where one bad value would press all others together."""
-    values = [t.value for t in stored.history.finished if t.value is not None]
-    if stored.history.direction == "maximize" or not values or not 0 < 10 * min(values) < max(values):
-        return {}
-    # a form of our own, else plotly writes 5 in place of 0.05
-    return {"type": "log", "dtick": "D2" if max(values) < 1000 * min(values) else 1, "tickformat": "~g"}
+def metric_scale(stored: StoredStudy) -> Scale:
+    """The axis of the metric that all figures of trials share."""
+    values = [t.value for t in stored.history.finished if t.value is not None and math.isfinite(t.value)]
+    return scale_of(values, minimize=stored.history.direction == "minimize")
 
 
-def default_line(stored: StoredStudy) -> list[dict[str, Any]]:
+def default_line(stored: StoredStudy, scale: Scale) -> list[dict[str, Any]]:
     """What nobody's tuning would give, as a line through the figure."""
     default = stored.default
-    if default is None:
+    if default is None or default.value is None:
         return []
     look = {"dash": "dash", "width": 1.5, "color": style("default").colour}
     ends = [stored.history[0].number, max(1, stored.history[-1].number)]
-    line = {"type": "scatter", "mode": "lines", "name": "default configuration", "x": ends, "y": [default.value] * 2}
+    line = {"type": "scatter", "mode": "lines", "name": "default configuration", "x": ends}
+    line["y"] = [scale.place(default.value)] * 2
     return [line | {"line": look, "hovertemplate": f"default: {number(default.value)}<extra></extra>"}]
 
 
@@ -200,6 +202,10 @@ def curves(stored: StoredStudy) -> Figure:
     left = f" The best {MAX_CURVES} of {len(having)} are shown." if len(having) > MAX_CURVES else ""
     caption = f"Solid: finished. Dotted: pruned, failed or running. Thick: the best trial.{left}"
     axes = layout("step", stored.metric, showlegend=False)
+    values = [value for t in shown for _, value in t.curve[:: math.ceil(len(t.curve) / MAX_STEPS)]]
+    scale = scale_of([v for v in values if math.isfinite(v)], minimize=stored.history.direction == "minimize")
+    axes["yaxis"] |= scale.axis()
+    caption += " The scale is logarithmic." if scale.log else ""
     return Figure("curves", title, caption, {"data": data, "layout": axes})
 
 

@@ -15,7 +15,8 @@ import optuna
 
 from tunewise.errors import UsageError
 from tunewise.history import TrialRecord
-from tunewise.report.figures import Figure, style, value_axis
+from tunewise.report.figures import Figure, metric_scale, style
+from tunewise.report.scale import Scale
 from tunewise.study.stored import StoredStudy
 
 __all__ = ["contour", "effects", "parallel", "slices"]
@@ -166,27 +167,29 @@ def lines_of(plot: dict[str, Any]) -> list[dict[str, Any]]:
 def slices(stored: StoredStudy, order: Sequence[str]) -> list[Figure]:
     """The value against each hyperparameter."""
     trials = best_first(stored, MAX_POINTS)
-    part = part_of(stored, trials)
+    part, scale = part_of(stored, trials), metric_scale(stored)
     of_many = f"The best {MAX_POINTS} trials." if len(stored.history.finished) > MAX_POINTS else ""
 
     def one(index: int, name: str) -> Figure:
         plot = plain(visualization().plot_slice(part, params=[name], target_name=stored.metric))
-        plot["data"] = [points for trace in plot["data"] for points in by_source(trace, trials)]
-        plot["layout"]["yaxis"] |= value_axis(stored)
+        plot["data"] = [points for trace in plot["data"] for points in by_source(trace, trials, scale)]
+        plot["layout"]["yaxis"] |= scale.axis()
         return Figure(f"slice-{index}", name, of_many, plot, 300)
 
     tried = [name for name in order if any(name in trial.configuration for trial in trials)]
     return [guarded(partial(one, k, name), f"slice-{k}", name) for k, name in enumerate(tried[:MAX_SLICES])]
 
 
-def by_source(trace: dict[str, Any], trials: Sequence[TrialRecord]) -> list[dict[str, Any]]:
+def by_source(trace: dict[str, Any], trials: Sequence[TrialRecord], scale: Scale) -> list[dict[str, Any]]:
     """A trace for each source, in its style; Optuna's own colours are the places of the trials."""
     points = list(zip(trace["x"], trace["y"], (trials[n].source for n in trace["marker"]["color"]), strict=True))
     parts = []
     for source in dict.fromkeys(source for _, _, source in points):
-        look = {"color": style(source).colour, "symbol": style(source).symbol, "size": 9}
         own = [(x, y) for x, y, known in points if known == source]
-        places = {"x": [x for x, _ in own], "y": [y for _, y in own], "name": source, "showlegend": False}
+        rim = "triangle-up-open" if scale.minimize else "triangle-down-open"
+        symbols = [rim if scale.is_beyond(y) else style(source).symbol for _, y in own]
+        look = {"color": style(source).colour, "symbol": symbols, "size": 9}
+        places = {"x": [x for x, _ in own], "y": [scale.place(y) for _, y in own], "name": source, "showlegend": False}
         parts.append(trace | places | {"marker": look | {"line": {"width": 1, "color": "#ffffff"}}})
     return parts
 

@@ -23,6 +23,7 @@ from tunewise.history import TrialRecord
 from tunewise.report import figures, landscape, surrogate_views
 from tunewise.report.conversations import latest
 from tunewise.report.figures import Figure
+from tunewise.report.measures import MAX_MEASURES, best_values, measured, measures, title_of, winner
 from tunewise.report.records import commands, front_rows, notes_of, pair_of, programs_of, sessions
 from tunewise.report.texts import Cleaner, number, took, value
 from tunewise.study.effects import best_and_latest
@@ -54,6 +55,7 @@ class Row:
 
     Attributes:
         trial: What it is.
+        measured: What it returned, in the order of the columns.
         values: Those of the hyperparameters that have columns; empty where the trial has none.
         others: Those that have none.
         why: Labelled remarks.
@@ -61,6 +63,7 @@ class Row:
     """
 
     trial: TrialRecord
+    measured: list[float | None]
     values: list[Any]
     others: str
     why: list[tuple[str, str]]
@@ -80,7 +83,7 @@ def page(stored: StoredStudy, clean: Cleaner, address: str) -> str:
         lstrip_blocks=True,
         finalize=lambda text: text if isinstance(text, Markup) else clean(text),
     )
-    environment.filters |= {"number": number, "took": took, "value": value}
+    environment.filters |= {"number": number, "took": took, "value": value, "short": lambda given: f"{given:.4g}"}
     environment.filters["fit"] = lambda text, room: fit(clean(text), room)  # half a secret is not recognized
     environment.globals |= {"style": figures.style}
     template = environment.from_string(asset("page.html.jinja"))
@@ -88,6 +91,12 @@ def page(stored: StoredStudy, clean: Cleaner, address: str) -> str:
     render = partial(
         template.render,
         study=stored,
+        title=title_of(stored),
+        reached=list(best_values(stored)),
+        extras=list(stored.best.extra.items())[:MAX_MEASURES] if stored.best else [],
+        violating=sum(not stored.history.counts(t) for t in stored.history.finished),
+        winner=winner(stored.best) if stored.best else [],
+        measures=measures(stored),
         notes=notes_of(stored),
         programs=programs_of(stored),
         commands=commands(stored, address),
@@ -155,6 +164,7 @@ def rows(stored: StoredStudy, clean: Cleaner) -> Iterator[Row]:
         has_calls = bool(stored.calls.get(trial.number))
         yield Row(
             trial=trial,
+            measured=measured(stored, trial),
             values=[trial.configuration.get(name, "") for name in columns],
             others=fit(clean(", ".join(f"{name} = {value(given)}" for name, given in others.items())), room),
             why=[(label, fit(clean(text), room)) for label, text in why],

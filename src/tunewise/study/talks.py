@@ -19,15 +19,17 @@ __all__ = ["Asked", "Talk", "cited", "talks"]
 
 NUMBERS = r"#?\d{1,9}(?:\s?(?:,|and|&|-|\N{EN DASH}|to|or)\s?#?\d{1,9}){0,20}"
 reference = re.compile(
-    rf"\b(trial|log|line|script\d?)s?\s?(?:lines?|no\.?|number)?\s?({NUMBERS})(?![\d.]\d)", re.IGNORECASE
+    rf"(?<![\w-])(trial|log|line|script\d?)s?\s?(?:lines?|no\.?|number)?\s?({NUMBERS})(?![\d.]\d)", re.IGNORECASE
 )
+code = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
+"""What an answer quotes: `--trials 11` in a command is no reference."""
 PROPOSAL = "propose_"
 """How the names of tools begin that propose something, so that their result is a person's decision."""
 
 
 def cited(answer: str) -> Iterator[tuple[str, tuple[int, ...]]]:
     """What an answer refers to: "trial", "log", "line", "script" or "script2", and the numbers."""
-    for label, numbers in reference.findall(answer):
+    for label, numbers in reference.findall(code.sub(" ", answer)):
         yield label.lower(), tuple(map(int, re.findall(r"\d+", numbers)))
 
 

@@ -51,6 +51,24 @@
     }
   }, { rootMargin: "600px" });
   places.forEach((place) => watch.observe(place));
+  // The rest follows one by one, for who prints or takes a picture of the whole page.
+  const rest = () => {
+    const place = places.find((one) => !one.drawn);
+    if (!place) return;
+    watch.unobserve(place);
+    draw(place);
+    setTimeout(rest, 30);
+  };
+  setTimeout(rest, 300);
+  for (const copy of document.querySelectorAll("[data-copies]")) {
+    copy.hidden = false;
+    copy.addEventListener("click", () => {
+      const text = document.getElementById(copy.dataset.copies);
+      getSelection().selectAllChildren(text);
+      const done = () => { copy.textContent = "Copied"; setTimeout(() => { copy.textContent = "Copy"; }, 2000); };
+      navigator.clipboard ? navigator.clipboard.writeText(text.textContent).then(done, () => {}) : document.execCommand("copy") && done();
+    });
+  }
   let before; // paper is light, and has every figure
   addEventListener("beforeprint", () => {
     before = root.dataset.theme;

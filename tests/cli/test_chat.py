@@ -213,7 +213,7 @@ def talk_and_stop(journal: Path, *options: object, free: bool) -> None:
         person.see("stopped; what came is kept")
         person.see("> ")
         person.type("\x04")
-        person.see(": 1, $0. Kept with the study as" if free else ": 1, cost unknown. Kept with the study as")
+        person.see(": 1, $0. Kept with the study" if free else ": 1, cost unknown. Kept with the study")
         assert person.end() == 0
     about = Conversations(open_study(journal))
     question, answer = about.turns(about.kept()[0].id)

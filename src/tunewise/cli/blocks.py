@@ -11,6 +11,10 @@ fence = re.compile(r"^ {0,3}(?:```|~~~)", re.MULTILINE)
 listed = re.compile(r"\s*(?:[-*+]|\d{1,3}[.)])\s")
 
 
+LONGEST_MARK = 5
+"""Characters from which on it is clear whether a line is an item of a list: "100. "."""
+
+
 class Blocks:
     """Holds back what has not been told to its end."""
 
@@ -51,7 +55,8 @@ def end_of_block(text: str) -> int:
         if len(fence.findall(text[: blank.start()])) % 2:
             continue  # within a code block
         rest = text[blank.end() :].lstrip("\n")
-        if not rest or (listed.match(text) and (listed.match(rest) or rest.startswith((" ", "\t")))):
-            continue  # a list whose items are apart goes on
+        in_list = any(map(listed.match, text[: blank.start()].splitlines()))
+        if in_list and (len(rest) < LONGEST_MARK or listed.match(rest) or rest.startswith((" ", "\t"))):
+            continue  # a list whose items are apart goes on, or may
         return blank.end()
     return 0

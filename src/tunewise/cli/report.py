@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tunewise.cli.options import NameOption, StudyArgument
+from tunewise.cli.options import NameOption
 from tunewise.errors import UsageError
 
 
@@ -29,14 +29,21 @@ ENDINGS = {
 
 
 def report(
-    study: StudyArgument,
+    studies: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="STUDY...",
+            help="A study file (.yaml), a journal file, or a database URL; several are compared.",
+            show_default=False,
+        ),
+    ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help='Where to; "-" for standard output.')
     ] = None,
     form: Annotated[ReportFormat | None, typer.Option("--format", help="As the file's ending says, else html.")] = None,
     name: NameOption = None,
 ) -> None:
-    """Write a study as one self-contained page, as Markdown or as JSON.
+    """Write a study as one self-contained page, as Markdown or as JSON; or compare several studies.
 
     The page opens without a network. It holds prompts, replies and errors: look at it before you send it to others.
 
@@ -45,18 +52,29 @@ def report(
     - `tunewise report study.yaml -o report.html`
 
     - `tunewise report study.journal --format md -o -`
+
+    - `tunewise report first.yaml second.yaml -o compared.html`
     """
     import shlex
 
     from tunewise.cli.options import find
+    from tunewise.report import compare
     from tunewise.report import report as make
     from tunewise.text import printable
 
     file, chosen = target(output, form)
-    if file and file.exists() and Path(study).exists() and file.samefile(study):
+    if file and file.exists() and any(Path(study).exists() and file.samefile(study) for study in studies):
         raise UsageError(f"{file} is the study itself. Name another file with -o.")
+<<<<<<< HEAD
     address = shlex.join([study, *(["--study-name", name] if name else [])])
     text = make(find(study, name), form=chosen.value, address=address)
+=======
+    if len(studies) > 1:
+        text = compare([find(study, name) for study in studies], form=chosen.value)
+    else:
+        address = shlex.join([*studies, *(["--study", name] if name else [])])
+        text = make(find(studies[0], name), form=chosen.value, address=address)
+>>>>>>> a9c3a0c (Report: several studies beside each other, each objective has its figure, outliers at the rim of the front too)
     if file is None:
         typer.echo(text)
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from tunewise.report.records import to_dict
@@ -12,7 +13,7 @@ from tunewise.study.stored import StoredStudy
 if TYPE_CHECKING:
     import optuna
 
-__all__ = ["FORMATS", "Format", "report"]
+__all__ = ["FORMATS", "Format", "compare", "report"]
 
 Format = Literal["html", "md", "json"]
 FORMATS: tuple[Format, ...] = ("html", "md", "json")
@@ -40,3 +41,18 @@ def report(study: optuna.Study, *, form: Format = "html", address: str = "STUDY"
     from tunewise.report.page import page
 
     return page(stored, clean, address)
+
+
+def compare(studies: Sequence[optuna.Study], *, form: Format = "html") -> str:
+    """Studies beside each other, as a text to be written into a file. They are only read.
+
+    Args:
+        studies: Two or more, by anybody, in any state.
+        form: As for `report`.
+
+    Raises:
+        UsageError: The page needs plotly, and it is not installed.
+    """
+    from tunewise.report.comparison import compare as made
+
+    return made([StoredStudy.read(study) for study in studies], form=form)

@@ -16,7 +16,7 @@ from tunewise.report.texts import number, value
 from tunewise.study.effects import best_and_latest
 from tunewise.study.stored import StoredStudy
 
-__all__ = ["Figure", "added", "credit", "curves", "front", "metric_scale", "progress", "spending", "style"]
+__all__ = ["Figure", "added", "credit", "curves", "metric_scale", "progress", "spending", "style"]
 
 MAX_CURVES = 60
 """Learning curves in one figure."""
@@ -138,18 +138,19 @@ def progress(stored: StoredStudy) -> Figure:
     return Figure("progress", title, caption, {"data": [d for d in data if d["x"]], "layout": axes}, 440)
 
 
-def best_line(history: History, scale: Scale) -> dict[str, Any]:
+def best_line(history: History, scale: Scale | None) -> dict[str, Any]:
     """The best value so far, a step for each that was better than all before; of trials that may be the best."""
     better = min if history.direction == "minimize" else max
     counted = [t for t in history.finished if history.counts(t)]
     records = list(zip(counted, accumulate((t.value or 0.0 for t in counted), better), strict=True))
     steps = [pair for before, pair in zip([(None, None), *records], records, strict=False) if before[1] != pair[1]]
+    values = [*(value for _, value in steps), *([steps[-1][1]] if steps else [])]
     return {
         "type": "scatter",
         "mode": "lines",
         "name": "best so far",
         "x": [*(t.number for t, _ in steps), *([history[-1].number] if steps else [])],
-        "y": [scale.place(value) for value in [*(value for _, value in steps), *([steps[-1][1]] if steps else [])]],
+        "y": [scale.place(value) if scale else value for value in values],
         "line": {"shape": "hv", "width": 2, "color": NEUTRAL},
         "hoverinfo": "skip",
     }
@@ -298,40 +299,6 @@ def credit(stored: StoredStudy) -> Figure:
     axes["yaxis"] |= {"range": [-0.05, 1.1]}
     caption = "The probability that the model is of use, by how its trials turned out beside the others."
     return Figure("credit", title, caption, {"data": [d for d in data if d["x"]], "layout": axes}, 300)
-
-
-def front(stored: StoredStudy) -> Figure | None:
-    """The trials by two objectives, of a study that has several."""
-    known = stored.front
-    if known is None:
-        return None
-    title = "The front"
-    if not known.best:
-        return Figure("front", title, "No trial has finished with a value for each objective.")
-    trials = [t for t in best_and_latest(stored.history, MAX_POINTS) if t.number in known.values]
-    trials += [stored.history[n] for n in known.best if n not in {t.number for t in trials}]
-    data: list[dict[str, Any]] = []
-    for name, chosen in (("on the front", True), ("beaten", False)):
-        own = sorted((t for t in trials if (t.number in known.best) == chosen), key=lambda t: known.values[t.number])
-        look = {"color": [style(t.source).colour for t in own], "symbol": [style(t.source).symbol for t in own]}
-        data.append(
-            {
-                "type": "scatter",
-                "mode": "lines+markers" if chosen and len(known.objectives) == 2 else "markers",
-                "name": name,
-                "x": [known.values[t.number][0] for t in own],
-                "y": [known.values[t.number][1] for t in own],
-                "text": [hover(t, short=len(trials) > MAX_TOLD) for t in own],
-                "hovertemplate": "%{text}<extra></extra>",
-                "line": {"color": NEUTRAL, "width": 1, "shape": "hv"},
-                "marker": {**look, "size": 11 if chosen else 8, "opacity": 1 if chosen else 0.5},
-            }
-        )
-    first, second = (f"{one.name} ({one.direction})" for one in known.objectives[:2])
-    caption = "No other trial is at least as good as one of the front in every objective and better in one."
-    if len(known.objectives) > 2:
-        caption += f" Of {len(known.objectives)} objectives the first two are drawn."
-    return Figure("front", title, caption, {"data": [d for d in data if d["x"]], "layout": layout(first, second)}, 420)
 
 
 def spending(stored: StoredStudy) -> Figure:

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-import math
 import platform
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
-from importlib.resources import files
 from typing import Any
 
-import jinja2
-from markupsafe import Markup, escape
+from markupsafe import escape
 from threadpoolctl import threadpool_limits
 
 from tunewise.history import TrialRecord
-from tunewise.report import figures, landscape, surrogate_views
+from tunewise.report import figures, landscape, objectives_figures, surrogate_views
 from tunewise.report.conversations import latest
 from tunewise.report.figures import Figure
+from tunewise.report.html import Template
 from tunewise.report.measures import MAX_MEASURES, best_values, measured, measures, title_of, winner
 from tunewise.report.records import commands, front_rows, notes_of, pair_of, programs_of, sessions
-from tunewise.report.texts import Cleaner, number, took, value
+from tunewise.report.texts import Cleaner, value
 from tunewise.study.effects import best_and_latest
 from tunewise.study.remarks import remarks_on
 from tunewise.study.stored import Exchange, StoredStudy
@@ -43,10 +37,6 @@ ROW_TEXT = 150_000
 """Characters of reasons and errors in the whole table."""
 MAX_PROMPT = 20_000
 """Characters of a single prompt or reply."""
-MAX_HOVER = 1_000
-"""Characters of a box that follows the pointer."""
-LABELS = {"text": 300, "title": 40, "name": 60, "annotations": 24, "ticktext": 30, "x": 30, "y": 30}
-"""Characters of the texts that stand in a figure, by where they stand."""
 
 
 @dataclass(frozen=True)
@@ -72,21 +62,8 @@ class Row:
 
 def page(stored: StoredStudy, clean: Cleaner, address: str) -> str:
     """The whole page."""
-    scripts = [library(), asset("page.js")]
-    with threadpool_limits(1):  # small matrices: on a busy machine two threads were ten times slower than one
-        made = draw(stored)
-    plots = {f.name: {**f.plot, "height": f.height} for f in every(made) if f.plot}
-    environment = jinja2.Environment(
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda text: text if isinstance(text, Markup) else clean(text),
-    )
-    environment.filters |= {"number": number, "took": took, "value": value, "short": lambda given: f"{given:.4g}"}
-    environment.filters["fit"] = lambda text, room: fit(clean(text), room)  # half a secret is not recognized
-    environment.globals |= {"style": figures.style}
-    template = environment.from_string(asset("page.html.jinja"))
+    made = draw(stored)
+    template = Template("page.html.jinja", clean, [figure for figure in every(made) if figure.plot])
     conversations, unheard = latest(stored.conversations, clean)
     render = partial(
         template.render,
@@ -100,10 +77,6 @@ def page(stored: StoredStudy, clean: Cleaner, address: str) -> str:
         notes=notes_of(stored),
         programs=programs_of(stored),
         commands=commands(stored, address),
-        policy=policy(scripts),
-        css=Markup(asset("page.css")),  # noqa: S704 - our own file
-        scripts=[Markup(script) for script in scripts],  # noqa: S704 - our own, and plotly's
-        plots=in_script({name: labels(plot, clean) for name, plot in plots.items()}),
         figures=made,
         columns=stored.names[:MAX_COLUMNS],
         rows=list(rows(stored, clean)),
@@ -121,6 +94,12 @@ def page(stored: StoredStudy, clean: Cleaner, address: str) -> str:
 
 def draw(stored: StoredStudy) -> dict[str, Any]:
     """Every figure, by name; slices and the surrogate's views are lists."""
+    with threadpool_limits(1):  # small matrices: on a busy machine two threads were ten times slower than one
+        return drawn(stored)
+
+
+def drawn(stored: StoredStudy) -> dict[str, Any]:
+    """The same, with as many threads as there are."""
     shares = stored.effects.shares
     order = [*shares, *(name for name in stored.names if name not in shares)]
     pair = pair_of(stored)
@@ -139,7 +118,8 @@ def draw(stored: StoredStudy) -> dict[str, Any]:
         ),
         "added": figures.added(stored),
         "credit": figures.credit(stored),
-        "front": figures.front(stored),
+        "front": objectives_figures.front(stored),
+        "each": objectives_figures.each_objective(stored),
         "slices": slices,
         "more_slices": order[landscape.MAX_SLICES :] if len(slices) == landscape.MAX_SLICES else [],
     }
@@ -147,7 +127,7 @@ def draw(stored: StoredStudy) -> dict[str, Any]:
 
 def every(made: dict[str, Any]) -> Iterator[Figure]:
     """The figures one after the other."""
-    for figure in [*made.values(), *made["slices"], *made["views"]]:
+    for figure in [*made.values(), *made["slices"], *made["views"], *made["each"]]:
         if isinstance(figure, Figure):
             yield figure
 
@@ -193,62 +173,3 @@ def talk(stored: StoredStudy, clean: Cleaner, *, room: int) -> tuple[list[Exchan
             break
         shown.append(replace(exchange, prompt=prompt, call=replace(exchange.call, text=reply)))
     return shown[::-1], len(stored.exchanges) - len(shown)
-
-
-def labels(data: Any, clean: Cleaner, room: int = MAX_HOVER) -> Any:
-    """A figure whose texts are only texts: plotly.js would read tags and links in them; numbers with six digits."""
-    match data:
-        case str():
-            return escape_tags(shorter(clean(data), room))
-        case float():
-            return float(f"{data:.6g}") if math.isfinite(data) else None
-        case dict():
-            return {key: labels(value, clean, min(room, LABELS.get(key, room))) for key, value in data.items()}
-        case list() | tuple():
-            return [labels(value, clean, room) for value in data]
-    return data
-
-
-def shorter(text: str, room: int) -> str:
-    """Both ends of a long label, so that labels with one beginning stay apart."""
-    return text if len(text) <= room else f"{text[: room * 2 // 3]}...{text[-room // 3 :]}"
-
-
-def escape_tags(text: str) -> str:
-    """Text for plotly.js, in which only line breaks and the empty box beside a hover box are marks."""
-    safe = text.replace("&", "&amp;").replace("<", "&lt;")
-    return safe.replace("&lt;br>", "<br>").replace("&lt;extra>&lt;/extra>", "<extra></extra>")
-
-
-def in_script(data: Any) -> Markup:
-    """JSON that cannot end the script element that it stands in."""
-    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)  # noqa: S704 - no character of HTML is left in it
-
-
-def policy(scripts: list[str]) -> str:
-    """Content security: these scripts and no other, no address at all."""
-    digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
-    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
-    inline = "style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
-    return f"default-src 'none'; script-src {allowed}; {inline}"
-
-
-def asset(name: str) -> str:
-    """A file of this package."""
-    return (files(__package__) / "assets" / name).read_text("utf-8")
-
-
-def library() -> str:
-    """plotly.js, as plotly ships it.
-
-    Raises:
-        UsageError: plotly is not installed.
-    """
-    landscape.visualization()
-    from plotly.offline import get_plotlyjs
-
-    script: str = get_plotlyjs()
-    return re.sub(r"</(?=script)", r"<\\/", script, flags=re.IGNORECASE)

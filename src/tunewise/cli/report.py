@@ -65,16 +65,11 @@ def report(
     file, chosen = target(output, form)
     if file and file.exists() and any(Path(study).exists() and file.samefile(study) for study in studies):
         raise UsageError(f"{file} is the study itself. Name another file with -o.")
-<<<<<<< HEAD
-    address = shlex.join([study, *(["--study-name", name] if name else [])])
-    text = make(find(study, name), form=chosen.value, address=address)
-=======
     if len(studies) > 1:
         text = compare([find(study, name) for study in studies], form=chosen.value)
     else:
-        address = shlex.join([*studies, *(["--study", name] if name else [])])
+        address = shlex.join([*studies, *(["--study-name", name] if name else [])])
         text = make(find(studies[0], name), form=chosen.value, address=address)
->>>>>>> a9c3a0c (Report: several studies beside each other, each objective has its figure, outliers at the rim of the front too)
     if file is None:
         typer.echo(text)
         return

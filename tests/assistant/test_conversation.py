@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ from tunewise.assistant.citations import doubts
 from tunewise.assistant.conversation import Conversation, Looked, Notice
 from tunewise.assistant.digest import data_for
 from tunewise.assistant.sources import read_log, read_script
+from tunewise.assistant.study_file import EXAMPLE
 from tunewise.assistant.subject import Subject
 from tunewise.assistant.tools import Nothing, TrialArguments, TrialsArguments, lookups
 from tunewise.errors import BudgetReached, ModelUnavailable, ReplayMiss, UsageError
@@ -30,7 +31,7 @@ from tunewise.llm.scripted import FunctionModel, ScriptedModel
 from tunewise.sampler import LLMSampler
 from tunewise.space import SearchSpace
 from tunewise.study.conversations import Conversations
-from tunewise.study.file import StudyFile
+from tunewise.study.file import StudyFile, read_study_file
 from tunewise.study.options import TuneOptions
 from tunewise.study.storage import open_study
 from tunewise.study.stored import StoredStudy
@@ -510,12 +511,14 @@ def test_nobody_is_asked_who_cannot_answer() -> None:
     assert "states what you assume" in rules
 
 
-def test_who_asks_for_a_study_file_is_answered_by_who_knows_its_keys() -> None:
+def test_who_asks_for_a_study_file_is_answered_by_who_knows_its_keys(tmp_path: Path) -> None:
     conversation, model = talk(["Here it is [general].", "Yes."], Subject())
     said(conversation, "Write me a study.yaml for train.py")
     rules = model.requests[0].messages[0].content
-    assert all(f"{key} (" in rules for key in StudyFile.model_fields)
-    assert "log: true" in rules
+    assert all(f"{key.name} (" in rules for key in fields(StudyFile) if key.name != "path")
+    assert EXAMPLE in rules
+    (tmp_path / "net.yaml").write_text(EXAMPLE)
+    assert read_study_file(tmp_path / "net.yaml").n_trials == 20  # what the model is shown is a study file
     assert len(rules) < 9_000
 
 

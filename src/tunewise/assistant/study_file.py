@@ -9,7 +9,7 @@ from functools import cache
 __all__ = ["about_study_files", "asks_for_study_file"]
 
 EXAMPLE = """\
-name: svc
+study_name: net
 evaluate:                 # one of: command, python, estimator
   command: python train.py --lr {lr} --layers {layers}   # prints the metric, as JSON or as its last line
   metric: validation loss
@@ -20,7 +20,7 @@ space:
   momentum: {type: float, low: 0, high: 0.99, when: {optimizer: sgd}}
 task: {model: a convolutional network, metric: validation loss, direction: minimize}
 model: gpt-5              # or {name: qwen3, base_url: http://localhost:11434/v1}
-trials: 20
+n_trials: 20
 caps: {max_usd: 1.0}
 """
 wanted = re.compile(r"\bstudy[ -_]?files?\b|\b\w*\.ya?ml\b|\byaml\b", re.IGNORECASE)
@@ -34,9 +34,12 @@ def asks_for_study_file(question: str) -> bool:
 @cache
 def about_study_files() -> str:
     """An example with a word on each part, then the schema; about 1,000 tokens."""
+    from pydantic import TypeAdapter
+
     from tunewise.study.file import StudyFile
 
-    schema = StudyFile.model_json_schema()
+    schema = TypeAdapter(StudyFile).json_schema()
+    schema["properties"].pop("path", None)  # where the file is, not what it says
     parts = {"study file": schema, **schema.get("$defs", {})}
     lines = [f"{name.removesuffix('Part')}: {fields(part)}" for name, part in parts.items()]
     return (

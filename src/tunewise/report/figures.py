@@ -96,8 +96,7 @@ def hover(trial: TrialRecord, *, short: bool) -> str:
 def points(trials: Sequence[TrialRecord], source: str, scale: Scale, *, short: bool) -> dict[str, Any]:
     """The finished trials of a source; those that are far off point out of the figure at its rim."""
     look = style(source)
-    rim = "triangle-up-open" if scale.minimize else "triangle-down-open"
-    symbols = [rim if scale.is_beyond(t.value or 0.0) else look.symbol for t in trials]
+    symbols = scale.symbols([t.value or 0.0 for t in trials], look.symbol)
     return {
         "type": "scatter",
         "mode": "markers",

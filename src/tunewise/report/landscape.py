@@ -186,8 +186,7 @@ def by_source(trace: dict[str, Any], trials: Sequence[TrialRecord], scale: Scale
     parts = []
     for source in dict.fromkeys(source for _, _, source in points):
         own = [(x, y) for x, y, known in points if known == source]
-        rim = "triangle-up-open" if scale.minimize else "triangle-down-open"
-        symbols = [rim if scale.is_beyond(y) else style(source).symbol for _, y in own]
+        symbols = scale.symbols([y for _, y in own], style(source).symbol)
         look = {"color": style(source).colour, "symbol": symbols, "size": 9}
         places = {"x": [x for x, _ in own], "y": [scale.place(y) for _, y in own], "name": source, "showlegend": False}
         parts.append(trace | places | {"marker": look | {"line": {"width": 1, "color": "#ffffff"}}})

@@ -45,6 +45,13 @@ class Scale:
         """Where a value is drawn: at its place, or at the rim."""
         return (self.high if self.minimize else self.low) if self.is_beyond(value) else value
 
+    def symbols(self, values: Sequence[float], usual: str) -> str | list[str]:
+        """The marks of values: those at the rim point out of the figure."""
+        if not any(map(self.is_beyond, values)):
+            return usual
+        rim = "triangle-up-open" if self.minimize else "triangle-down-open"
+        return [rim if self.is_beyond(value) else usual for value in values]
+
     def axis(self) -> dict[str, Any]:
         """For plotly; empty where it finds an axis by itself."""
         if not self.log and self.limit is None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from optuna.distributions import check_distribution_compatibility
 from optuna.samplers._base import _process_constraints_after_trial as process_constraints
 from optuna.storages.journal._file import BaseJournalFileLock, get_lock_file
 from optuna.storages.journal._storage import JournalOperation
@@ -22,6 +23,7 @@ __all__ = [
     "BaseJournalFileLock",
     "FrozenStudy",
     "JournalOperation",
+    "check_distribution_compatibility",
     "engine_of",
     "get_lock_file",
     "id_of",

@@ -23,6 +23,7 @@ from tunewise.llm.resolve import check
 from tunewise.proposers import Proposer
 from tunewise.sampler import LLMSampler
 from tunewise.space import SearchSpace
+from tunewise.study.changes import check_changes
 from tunewise.study.driver import Driver, Inline, requeue_running
 from tunewise.study.options import TuneOptions
 from tunewise.study.pruners import find_pruner
@@ -179,7 +180,8 @@ def check_same_study(study: optuna.Study, space: SearchSpace, task: Task) -> Non
     """Store what the study is about and how it is run, or compare it with what was stored.
 
     Raises:
-        StudyError: The stored study minimizes and this one maximizes, or a hyperparameter changed its type or choices.
+        StudyError: The stored study minimizes and this one maximizes, or a hyperparameter of its
+            trials has another type, scale or choices now. Nothing is stored then.
     """
     if len(study.directions) > 1:
         raise StudyError(
@@ -192,14 +194,7 @@ def check_same_study(study: optuna.Study, space: SearchSpace, task: Task) -> Non
             f"{task.direction}. Correct the task, or use another storage or name."
         )
     stored = study.user_attrs.get(attributes.STUDY, {})
-    before = stored.get("space", {})
-    for name, plain in space.to_dict().items():
-        then = before.get(name, plain)
-        if any(then.get(key) != plain.get(key) for key in ("type", "choices")):
-            raise StudyError(
-                f"The study {study.study_name!r} was begun with another {name}: {then} then, {plain} now. "
-                "Type and choices of a hyperparameter cannot change within a study. Use another storage or name."
-            )
+    check_changes(study, space)
     sessions = extended(stored.get("sessions", ()), study.sampler, first=len(study.get_trials(deepcopy=False)))
     about = {"space": space.to_dict(), "task": task.to_dict(), "sessions": sessions}
     if stored != about:

@@ -257,5 +257,5 @@ def test_what_cannot_be_is_refused_at_once(
         problems.get(name, **options)
 
 
-def test_names_are_the_landscapes_and_the_32_tasks() -> None:
-    assert len(problems.names()) == len(set(problems.names())) == 43
+def test_names_are_the_landscapes_the_32_tasks_the_live_ones_and_taxi() -> None:
+    assert len(problems.names()) == len(set(problems.names())) == 10 + 32 + 6 + 1

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tunewise.study.tune import tune
     from tunewise.task import DataCard, Task
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Caps",

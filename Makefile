@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 TORCH  := torch==$(shell sed -n 's/^torch==//p' constraints.txt)$(if $(filter Darwin,$(shell uname)),,+cpu)
 
-.PHONY: help setup torch demo test test-browser fuzz lint types imports unit golden coverage bench pins clean
+.PHONY: help setup torch demo test test-browser docs dist fuzz lint types imports unit golden coverage bench pins clean
 
 help:            ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -38,8 +38,8 @@ demo: $(READY)   ## Tune a real model with a small language model, two minutes a
 test: lint types imports unit  ## Everything that must hold before a change lands
 
 lint: $(READY)   ## Style
-	$(BIN)/ruff format --check src tests benchmarks examples
-	$(BIN)/ruff check src tests benchmarks examples
+	$(BIN)/ruff format --check src tests benchmarks examples docs
+	$(BIN)/ruff check src tests benchmarks examples docs
 
 types: $(READY)  ## Types
 	$(BIN)/mypy
@@ -65,6 +65,23 @@ test-browser: $(READY)  ## The report and the dashboard in a real browser; pictu
 	    'index, then run make test-browser again.' >&2; exit 1; }
 	$(BIN)/python -m pytest -n 0 tests/browser --screenshots screenshots
 
+docs: $(READY)   ## Build the site into ./site; a dead link or a warning is an error
+	$(BIN)/python docs/make_reference.py
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check 'mkdocs-material>=9.5' 'mkdocstrings[python]>=0.26'
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
+
+dist:            ## Build wheel and sdist, check them, install the wheel in an empty environment and run a study from it
+	rm -rf dist .venv-dist .venv-user
+	$(PYTHON) -m venv .venv-dist
+	.venv-dist/bin/python -m pip install --quiet --disable-pip-version-check build twine
+	.venv-dist/bin/python -m build --outdir dist . > /dev/null
+	.venv-dist/bin/twine check --strict dist/*
+	$(PYTHON) -m venv .venv-user
+	.venv-user/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl
+	.venv-user/bin/python tests/support/installed.py dist
+	rm -rf .venv-dist .venv-user
+
 golden: $(READY) ## Remake the golden renderings of the prompts; review the difference like code
 	-$(BIN)/python -m pytest tests/prompts --remake-golden
 	git diff --stat tests/golden
@@ -85,4 +102,4 @@ pins:            ## Make constraints.txt anew from what pip chooses today
 	rm -rf $(VENV)-pins
 
 clean:           ## Remove what was made
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage screenshots
+	rm -rf $(VENV) .venv-docs .venv-dist .venv-user site dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage screenshots

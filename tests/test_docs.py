@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
 import tomllib
 from dataclasses import fields
@@ -82,3 +83,9 @@ def test_the_architecture_names_the_layers_that_a_machine_checks() -> None:
     (layers,) = (contract["layers"] for contract in contracts if contract["type"] == "layers")
     drawn = "\n".join(f"    {layer}" for layer in layers if layer != "__main__")
     assert f"\n\n{drawn}\n\n" in (ROOT / "docs" / "architecture.md").read_text("utf-8")
+
+
+def test_the_reference_is_what_the_code_says() -> None:
+    namespace = runpy.run_path(str(ROOT / "docs" / "make_reference.py"))
+    for name, written in namespace["pages"]().items():
+        assert (ROOT / "docs" / "reference" / name).read_text() == written, "run: python docs/make_reference.py"

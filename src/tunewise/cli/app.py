@@ -22,6 +22,7 @@ from tunewise.cli import (
     models,
     prompt,
     report,
+    schema,
     score,
     show,
     tell,
@@ -90,6 +91,7 @@ app.command("ask")(ask.ask)
 app.command("convert")(convert.convert)
 app.command("init")(init.init)
 app.command("tell")(tell.tell)
+app.command("schema")(schema.schema)
 app.command("mcp")(mcp.mcp)
 app.add_typer(score.beside(models.models), name="models")
 app.add_typer(bench.app, name="bench")

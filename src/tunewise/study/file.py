@@ -169,3 +169,23 @@ def read_study_file(path: str | Path, **changes: Any) -> StudyFile:
         remember(os.environ.get(spec.model.api_key_env, ""))
     remember_address(spec.storage or "")
     return spec
+
+
+def schema_of_study_files() -> dict[str, object]:
+    """The JSON Schema of a study file, for editors.
+
+    Returns:
+        A schema in which `model` and `proposer` may also be a name.
+    """
+    schema = TypeAdapter(StudyFile).json_schema()
+    properties = schema["properties"]
+    properties.pop("path", None)
+    properties["model"] = {"anyOf": [{"type": "string"}, properties["model"]]}
+    named = [name for name in schema.get("required", []) if name not in ("path", "study_name")]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "title": "Study file of tunewise",
+        "required": named,
+        "additionalProperties": False,
+    }

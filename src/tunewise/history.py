@@ -7,14 +7,14 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 from weakref import WeakKeyDictionary
 
 from optuna.trial import TrialState
 
 from tunewise import attributes
 from tunewise.objectives import as_costs, non_dominated
-from tunewise.optuna_private import id_of, storage_of
+from tunewise.optuna_private import id_of, id_of_study, storage_of
 from tunewise.pickling import Portable
 from tunewise.record import MODEL_SOURCES, Proposal, Result, Source
 from tunewise.space import Configuration
@@ -253,20 +253,32 @@ class HistoryReader(Portable):
     of_process: ClassVar = {"_seen": WeakKeyDictionary}
 
     def __init__(self) -> None:
-        self._seen: WeakKeyDictionary[BaseStorage, dict[tuple[int, datetime | None], TrialRecord]] = WeakKeyDictionary()
+        self._seen: WeakKeyDictionary[BaseStorage, dict[int, list[Known]]] = WeakKeyDictionary()
 
     def read(self, study: optuna.Study, *, skip: int | None = None) -> History:
         """All trials of a study, but for the one with the number `skip`."""
-        seen = self._seen.setdefault(storage_of(study), {})
-        records = []
-        for trial in study.get_trials(deepcopy=False):
-            if trial.number != skip:
-                key = (id_of(trial), trial.datetime_complete)
-                record = seen.get(key) or TrialRecord.from_optuna(trial)
-                if trial.state.is_finished():
-                    seen[key] = record
-                records.append(record)
-        return History(tuple(records), direction_of(study))
+        known = self._seen.setdefault(storage_of(study), {}).setdefault(id_of_study(study), [])
+        trials = study.get_trials(deepcopy=False)
+        if known and (len(known) > len(trials) or not known[-1].is_of(trials[len(known) - 1])):
+            known.clear()  # the study was deleted, and another one has its place
+        for trial in trials[len(known) :]:
+            if not trial.state.is_finished():
+                break
+            known.append(Known(id_of(trial), trial.datetime_complete, TrialRecord.from_optuna(trial)))
+        records = [one.record for one in known] + list(map(TrialRecord.from_optuna, trials[len(known) :]))
+        return History(tuple(r for r in records if r.number != skip), direction_of(study))
+
+
+class Known(NamedTuple):
+    """A finished trial as it was read."""
+
+    id: int
+    completed: datetime | None
+    record: TrialRecord
+
+    def is_of(self, trial: FrozenTrial) -> bool:
+        """Whether it is this trial."""
+        return (self.id, self.completed) == (id_of(trial), trial.datetime_complete)
 
 
 def direction_of(study: optuna.Study) -> Direction:

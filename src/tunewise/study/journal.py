@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
 from filelock import FileLock
 from optuna.storages.journal import JournalFileBackend, JournalStorage
+from optuna.trial import FrozenTrial, TrialState
 
 from tunewise.errors import StudyError
 from tunewise.optuna_private import BaseJournalFileLock, JournalOperation, get_lock_file
@@ -46,6 +47,7 @@ class KernelLock(BaseJournalFileLock):
         return KernelLock, (self._lock.lock_file.removesuffix(".lock"),)
 
 
+ENDED = [state for state in TrialState if state.is_finished()]
 RECORD = b'{"op_code":'
 """How every record of a journal begins."""
 
@@ -118,6 +120,7 @@ class SafeJournalStorage(JournalStorage):
 
     def __init__(self, backend: SafeJournalBackend) -> None:
         self._path = backend.path
+        self._unfinished: dict[int, tuple[int, list[int]]] = {}  # of each study: trials looked at; which may still run
         super().__init__(backend)
 
     def _sync_with_backend(self) -> None:
@@ -129,6 +132,20 @@ class SafeJournalStorage(JournalStorage):
                 if record["worker_id"] == known.worker_id:  # an answer to what was asked just now
                     raise
                 raise damaged(self._path, known.log_number_read, f"{type(error).__name__}: {error}") from None
+
+    def get_all_trials(
+        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        """As Optuna's. Of a long study only what has not ended is looked at where only that is wanted."""
+        if deepcopy or states is None or any(state in states for state in ENDED):
+            return super().get_all_trials(study_id, deepcopy=deepcopy, states=states)
+        with self._thread_lock:
+            self._sync_with_backend()
+            trials, ids = self._replay_result._trials, self._replay_result._study_id_to_trial_ids[study_id]
+            looked, unfinished = self._unfinished.get(study_id, (0, []))
+            unfinished = [i for i in (*unfinished, *ids[looked:]) if not trials[i].state.is_finished()]
+            self._unfinished[study_id] = (len(ids), unfinished)
+            return [trials[i] for i in unfinished if trials[i].state in states]
 
 
 def records(file: BinaryIO, number: int = 0, offset: int = 0) -> Iterator[tuple[PlainDict, int]]:

@@ -37,7 +37,7 @@ def fill(storage: str, name: str, trials: int) -> None:
     study = optuna.create_study(study_name=name, storage=open_storage(storage), load_if_exists=True)
     rng = np.random.default_rng(trials)
     distributions = SPACE.distributions
-    wanted = trials - len(study.get_trials(deepcopy=False))
+    wanted = max(trials - len(study.get_trials(deepcopy=False)), 0)
     study.add_trials(
         create_trial(params={"C": float(c), "gamma": float(g)}, distributions=distributions, value=float(g))
         for c, g in zip(rng.uniform(0.01, 100, wanted), rng.uniform(0, 1, wanted), strict=True)

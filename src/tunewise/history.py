@@ -191,9 +191,11 @@ class History(Sequence[TrialRecord]):
 
         Of several objectives those on the front come first; the best by score is one of them.
         """
-        sign = 1.0 if self.direction == "minimize" else -1.0
-        counted = (t for t in self.finished if self.counts(t))
-        return tuple(sorted(counted, key=lambda t: (t.number not in self.front, sign * (self.score(t) or 0.0))))
+        return tuple(sorted(filter(self.counts, self.finished), key=self._rank))
+
+    def _rank(self, trial: TrialRecord) -> tuple[bool, float]:
+        score = self.score(trial) or 0.0
+        return trial.number not in self.front, score if self.direction == "minimize" else -score
 
     @cached_property
     def front(self) -> frozenset[int]:
@@ -225,10 +227,10 @@ class History(Sequence[TrialRecord]):
         """The same trials, with another score."""
         return History(self.trials, "minimize", scalarization)
 
-    @property
+    @cached_property
     def best(self) -> TrialRecord | None:
-        """The incumbent."""
-        return self.ranked[0] if self.ranked else None
+        """The incumbent: the first of `ranked`."""
+        return min(filter(self.counts, self.finished), key=self._rank, default=None)
 
     @cached_property
     def failures(self) -> tuple[Failure, ...]:
@@ -265,8 +267,11 @@ class HistoryReader(Portable):
             if not trial.state.is_finished():
                 break
             known.append(Known(id_of(trial), trial.datetime_complete, TrialRecord.from_optuna(trial)))
-        records = [one.record for one in known] + list(map(TrialRecord.from_optuna, trials[len(known) :]))
-        return History(tuple(r for r in records if r.number != skip), direction_of(study))
+        records = [one.record for one in known]
+        records += map(TrialRecord.from_optuna, trials[len(known) :])
+        if skip is not None and skip < len(records):
+            del records[skip]  # trials stand in the order of their numbers
+        return History(tuple(records), direction_of(study))
 
 
 class Known(NamedTuple):

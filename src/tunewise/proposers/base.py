@@ -106,7 +106,8 @@ class ProposalContext:
     @cached_property
     def exhausted(self) -> bool:
         """Whether every configuration has been tried."""
-        return self.space.count <= len(np.unique(self._tried_points, axis=0))
+        count = self.space.count
+        return count <= len(self.tried) and count <= len(np.unique(self._tried_points, axis=0))
 
     def duplicate(self, configuration: Mapping[str, Value]) -> TrialRecord | None:
         """The earlier trial that a configuration repeats, if it does and something else is left to try."""

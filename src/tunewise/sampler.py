@@ -309,11 +309,9 @@ class LLMSampler(Portable, BaseSampler):
 
     def _prefetch(self, study: Study, trial: FrozenTrial, space: SearchSpace) -> None:
         """Make the next trial's call in a thread; what it brings is stored with this trial, which is still running."""
-        if (
-            not self.prefetches
-            or not isinstance(self.proposer, Auto)
-            or any(not c.done() for c in self._calling.values())
-        ):
+        if not (self.prefetches and isinstance(self.proposer, Auto) and self.proposer.options.prefetch):
+            return
+        if trial.number + 1 == self.task.budget or not all(calling.done() for calling in self._calling.values()):
             return
         prefetching = self.proposer.prefetch(self._context(study, trial.number + 1, space, fixed={}))
         if prefetching is None:

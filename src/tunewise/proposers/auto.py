@@ -36,6 +36,10 @@ __all__ = ["Auto"]
 
 ADVISED = 3
 """So many of its next points the surrogate advises, and only from so many values on: before, it knows nothing."""
+MOST = 16
+"""So many configurations a reply can give."""
+RETRIED = 8
+"""So many points are looked at where the first ones repeat what was tried."""
 POOL = 12
 """So many candidates that have not run are remembered, the latest."""
 
@@ -69,7 +73,7 @@ class Auto:
     def prefetch(self, context: ProposalContext) -> Prefetching | None:
         """What is asked while the trial before this one runs, if that is wanted."""
         state = Assessment(context)
-        if not self.options.prefetch or not state.model_decides or context.last or waiting_candidates(context):
+        if not state.model_decides or waiting_candidates(context):
             return None
         return self._prefetch(state)
 
@@ -80,8 +84,8 @@ class Auto:
     def ask(self, state: Assessment) -> Generator[ChatRequest, ChatReply, Answer[Batch]]:
         """Ask the model for its next configurations."""
         context = state.context
-        count = max(self.options.batch_size, context.workers)
-        count = min(count, context.left or count)
+        free = context.workers - len(context.history.running)
+        count = max(1, min(max(self.options.batch_size, free), context.left or MOST))
         messages = advised_messages(state, count)
         return (yield from ask_for_batch(context, messages, most=count, retries=self.options.retries))
 
@@ -161,11 +165,18 @@ class Assessment:
 
     @cached_property
     def advice(self) -> tuple[Advice, ...]:
-        """The surrogate's next points, the first one alone where nobody is told; none while nothing was tried."""
+        """The surrogate's next points, the first one alone where nobody is told; none while nothing was tried.
+
+        A point that differs from a trial only in what did not exist there is none of them.
+        """
         if not self.context.tried:
             return ()
         count = ADVISED if self.model_decides and self.values >= ADVISED else 1
-        return tuple(Advice(configuration=c, expected=self.expected(c)) for c in self.surrogate.propose(count))
+        for wanted in (count, RETRIED):
+            points = [c for c in self.surrogate.propose(wanted) if not self.context.duplicate(c)][:count]
+            if points:
+                break
+        return tuple(Advice(configuration=c, expected=self.expected(c)) for c in points)
 
     def expected(self, configuration: Configuration) -> Expected | None:
         """What the surrogate expects of a configuration; None before there is a value."""

@@ -37,6 +37,9 @@ NEAR = 1e-3
 """Configurations closer than this in every coordinate of the unit cube count as one: 0.1 % of the range is below what
 one training run can tell apart, and 12 to 16 % of a model's proposals are that close to an earlier one."""
 
+ABSENT = 2.0
+"""Coordinate of a hyperparameter that does not exist in a configuration: far from the cube."""
+
 Proposing = Generator[ChatRequest, ChatReply, Proposal]
 """Yields requests, is sent replies, returns the proposal."""
 
@@ -100,8 +103,7 @@ class ProposalContext:
         return self._place([t.configuration for t in self.tried])
 
     def _place(self, configurations: Sequence[Mapping[str, Value]]) -> NDArray[np.float64]:
-        # 2 is far from the cube: what exists in one configuration only makes two of them differ
-        return self.space.encode_all(configurations, absent=2.0)
+        return self.space.encode_all(configurations, absent=ABSENT)
 
     @cached_property
     def exhausted(self) -> bool:
@@ -110,10 +112,16 @@ class ProposalContext:
         return count <= len(self.tried) and count <= len(np.unique(self._tried_points, axis=0))
 
     def duplicate(self, configuration: Mapping[str, Value]) -> TrialRecord | None:
-        """The earlier trial that a configuration repeats, if it does and something else is left to try."""
+        """The earlier trial that a configuration repeats, if it does and something else is left to try.
+
+        What counts is what a trial really had: a study whose objective asks for one hyperparameter or another, without
+        saying so in the space, would run the same again with other values of what does not exist in it.
+        """
         if self.fixed or not self.tried or self.exhausted:
             return None
-        distances = np.abs(self._tried_points - self._place([configuration])).max(axis=1)
+        apart = np.abs(self._tried_points - self._place([configuration]))
+        told = np.array([[t.state != "running"] for t in self.tried])
+        distances = np.where(told & (self._tried_points == ABSENT), 0.0, apart).max(axis=1)
         nearest = int(distances.argmin())
         return self.tried[nearest] if distances[nearest] < NEAR else None
 

@@ -127,6 +127,8 @@ def tune(
             stack.callback(objective.close)
         if orphaned:
             requeue_running(study)
+        if isinstance(sampler, LLMSampler):
+            sampler.workers = n_jobs
         Driver(
             study,
             space,

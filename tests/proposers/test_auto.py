@@ -1,0 +1,351 @@
+"""`auto`: who decides a trial, what is asked, what is kept; by hand and in real studies."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from typing import Any
+
+import optuna
+import pytest
+
+from support.bowl import BARE, DEFAULT, OPTIMUM, SPACE, TASK, WORST, asked, bowl, by, offer, past, proposals, sources
+from support.playing import play, told
+from tunewise import Categorical, FunctionModel, History, Int, LLMSampler, SearchSpace, Task, TrialRecord
+from tunewise.errors import ContextLimitExceeded, ModelUnavailable
+from tunewise.llm.base import ChatModel
+from tunewise.prompts.render import MAX_PROMPT_TOKENS
+from tunewise.proposers import Auto, AutoOptions
+from tunewise.proposers.credit import LEAST, read_credit
+from tunewise.record import Candidate
+from tunewise.testing.simulated import adversary, default_lover, expert, rambler, repeater, stale
+from tunewise.tokens import estimate_tokens
+
+GOOD = tuple(past(i, 0.6 + i / 50, 0.3, proposal=by("model")) for i in range(1, 4))
+"""Three trials of the model that beat the default."""
+BAD = tuple(past(i, 0.01 * i, 0.9, proposal=by("model")) for i in range(1, 4))
+"""Three that are worse than everything."""
+LOST = (
+    DEFAULT,
+    BAD[0],
+    past(2, 0.6),
+    past(3, 0.7),
+    BAD[1].__class__(4, "finished", {"x": 0.0, "y": 1.0}, 2.0, proposal=by("model")),
+)
+MODELS: dict[str, Callable[[], ChatModel]] = {
+    "expert": lambda: expert(OPTIMUM),
+    "stale": lambda: stale(OPTIMUM),
+    "adversary": lambda: adversary(WORST),
+    "default_lover": default_lover,
+    "repeater": lambda: repeater(seed=3),
+    "rambler": rambler,
+}
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Any:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    yield
+    optuna.logging.set_verbosity(optuna.logging.INFO)
+
+
+def run(model: ChatModel | None, *, trials: int = 12, space: SearchSpace = SPACE, **more: Any) -> optuna.Study:
+    """A study of the bowl."""
+    known: dict[str, Any] = {"task": Task(metric="error", budget=trials), "seed": 0, "max_fallbacks": None}
+    study = optuna.create_study(sampler=LLMSampler(model, space=space, **(known | more)))
+    study.optimize(lambda trial: bowl(space.suggest(trial)), n_trials=trials)
+    return study
+
+
+# Who decides
+
+
+def test_the_model_decides_from_trial_1_on() -> None:
+    proposal, (request,) = play(Auto(), asked(DEFAULT), offer((0.7, 0.4)))
+    assert (proposal.source, proposal.configuration, proposal.reason) == ("model", {"x": 0.7, "y": 0.4}, "because")
+    assert "Gaussian process" not in told(request).split("Trials so far")[1].split("\n", 1)[1], "it knows nothing yet"
+    assert proposal.decision.call == "candidates"
+    assert proposal.decision.offered == (Candidate(configuration={"x": 0.7, "y": 0.4}, reason="because", model="m"),)
+
+
+def test_from_three_values_on_the_surrogate_advises_and_the_model_still_decides() -> None:
+    proposal, (request,) = play(Auto(), asked(DEFAULT, *GOOD[:2]), offer((0.9, 0.1)))
+    assert proposal.source == "model"
+    assert len(proposal.decision.advice) == 3
+    for advice in proposal.decision.advice:
+        assert advice.expected
+        assert f"expects {advice.expected.mean:.4g} ± {advice.expected.std:.2g}" in told(request)
+    assert proposal.decision.expected
+
+
+@pytest.mark.parametrize("space", [SPACE, BARE])
+def test_without_any_value_the_model_is_asked_too(space: SearchSpace) -> None:
+    proposal, (request,) = play(Auto(), asked(space=space), offer((0.7, 0.4)))
+    assert proposal.source == "model"
+    assert "must differ" not in told(request)
+
+
+def test_what_is_fixed_is_completed_by_the_surrogate() -> None:
+    proposal, requests = play(Auto(), asked(DEFAULT, fixed={"z": 1}))
+    assert (proposal.source, requests) == ("acquisition", [])
+
+
+def test_a_space_that_is_exhausted_asks_nobody() -> None:
+    space = SearchSpace({"x": Categorical([0, 1])})
+    trials = [TrialRecord(i, "finished", {"x": i}, float(i)) for i in (0, 1)]
+    proposal, requests = play(Auto(), asked(*trials, space=space))
+    assert (proposal.source, requests) == ("acquisition", [])
+
+
+# Replies
+
+
+def test_a_useless_reply_is_sent_back_once_and_never_blocks() -> None:
+    proposal, requests = play(Auto(), asked(DEFAULT), "Good morning.", "Good evening.")
+    assert (proposal.source, proposal.decision.call) == ("acquisition", "candidates")
+    assert "2 replies could not be used" in proposal.fallback
+    assert len(proposal.refused) == 2
+    assert "could not be used" in told(requests[1])
+
+
+@pytest.mark.parametrize("error", [ModelUnavailable("503"), ContextLimitExceeded("64")])
+def test_no_reply_never_blocks(error: Any) -> None:
+    proposal, _ = play(Auto(), asked(DEFAULT), error)
+    assert (proposal.source, proposal.decision.call) == ("acquisition", "no reply")
+    assert proposal.fallback.startswith("the model gave no reply")
+    proposal, _ = play(Auto(), asked(space=BARE), error)
+    assert proposal.source == "random", "there is nothing to fit"
+
+
+def test_a_repeat_is_sent_back_with_the_reason() -> None:
+    proposal, (_, second) = play(Auto(), asked(DEFAULT), offer((0.5, 0.5)), offer((0.7, 0.4)))
+    assert "It repeats trial 0, which has been evaluated" in told(second)
+    assert proposal.source == "model"
+
+
+def test_out_of_range_is_repaired_and_marked() -> None:
+    proposal, _ = play(Auto(), asked(DEFAULT), offer((7.0, 0.4)))
+    assert (proposal.source, proposal.configuration) == ("repair", {"x": 1.0, "y": 0.4})
+    assert proposal.repairs
+
+
+# Batches
+
+
+def test_a_batch_runs_whole_before_the_next_call() -> None:
+    auto = Auto(AutoOptions(batch_size=3))
+    first, (request,) = play(auto, asked(DEFAULT), offer((0.7, 0.4), (0.8, 0.3), (0.9, 0.2)))
+    assert "Give the next 3 configurations" in told(request)
+    trial = past(1, 0.7, 0.4, proposal=first)
+    second, requests = play(auto, asked(DEFAULT, trial))
+    assert (second.source, second.configuration, requests) == ("model", {"x": 0.8, "y": 0.3}, [])
+
+
+def test_a_batch_is_no_larger_than_what_is_left() -> None:
+    _, (request,) = play(
+        Auto(AutoOptions(batch_size=3)), asked(DEFAULT, *GOOD, task=Task(budget=6)), offer((0.9, 0.1), (0.9, 0.2))
+    )
+    assert "Give the next 2 configurations" in told(request)
+
+
+def test_a_call_brings_a_configuration_for_each_free_worker() -> None:
+    running = past(1, 0.55, 0.42, state="running", value=None)
+    _, (request,) = play(Auto(), asked(DEFAULT, running, workers=4), offer((0.7, 0.4)))
+    assert "Give the next 3 configurations" in told(request)
+    assert 'Being evaluated now, with results not known yet:\n{"x": 0.55, "y": 0.42}' in told(request)
+
+
+def test_the_last_evaluation_is_for_exploiting() -> None:
+    _, (request,) = play(Auto(), asked(DEFAULT, task=Task(budget=2)), offer((0.7, 0.4)))
+    assert "This is the last evaluation" in told(request)
+
+
+def test_a_stored_candidate_of_another_space_is_left_out() -> None:
+    offered = (Candidate(configuration={"x": 9.0, "y": 1.0}), Candidate(configuration={"z": 1}))
+    trial = past(1, 0.7, 0.4, proposal=by("model", offered=offered))
+    proposal, requests = play(Auto(), asked(DEFAULT, trial), offer((0.8, 0.3)))
+    assert (proposal.configuration, len(requests)) == ({"x": 0.8, "y": 0.3}, 1)
+
+
+# Credit
+
+
+def test_credit_follows_outcomes() -> None:
+    fresh = read_credit(asked(DEFAULT))
+    assert read_credit(asked(DEFAULT, *GOOD)) > read_credit(asked(DEFAULT, *GOOD[:1])) > fresh
+    assert read_credit(asked(DEFAULT, *BAD)) < LEAST < read_credit(asked(DEFAULT, *BAD[:1])) < fresh
+    assert read_credit(asked(DEFAULT, past(1, 0.9))) == fresh, "the surrogate's trials alone say nothing"
+
+
+def test_credit_knows_the_direction() -> None:
+    def credit(*trials: TrialRecord) -> float:
+        return read_credit(asked(*trials, direction="maximize"))
+
+    assert credit(DEFAULT, *GOOD) < credit(DEFAULT) < credit(DEFAULT, *BAD)
+
+
+def test_an_objective_that_always_fails_costs_no_credit() -> None:
+    failed: dict[str, Any] = {"state": "failed", "value": None, "error": "no such file"}
+    trials = [past(i, i / 10, 0.3, proposal=by("model" if i else "default"), **failed) for i in range(6)]
+    assert read_credit(asked(*trials)) == read_credit(asked())
+    trials[3] = past(3, 0.3, 0.3)
+    assert read_credit(asked(*trials)) < read_credit(asked()), "what only the model's do counts"
+
+
+def test_a_candidate_that_never_ran_costs_nothing() -> None:
+    offered = tuple(Candidate(configuration={"x": x / 10, "y": 0.9}) for x in range(9))
+    trial = past(1, 0.7, 0.4, proposal=by("model", offered=offered))
+    assert read_credit(asked(DEFAULT, trial)) == read_credit(asked(DEFAULT, past(1, 0.7, 0.4, proposal=by("model"))))
+
+
+def test_silence_and_useless_replies_cost_credit() -> None:
+    silent = past(1, 0.7, 0.4, proposal=by("acquisition", call="no reply", failure="503"))
+    assert read_credit(asked(DEFAULT, silent)) < read_credit(asked(DEFAULT))
+
+
+def test_a_trial_hardly_off_the_default_says_that_there_is_no_idea() -> None:
+    near, far = (past(1, x, 0.5, value=0.0, proposal=by("model")) for x in (0.53, 0.7))
+    assert read_credit(asked(DEFAULT, near)) < read_credit(asked(DEFAULT)) < read_credit(asked(DEFAULT, far))
+
+
+def test_in_doubt_they_take_turns() -> None:
+    proposal, requests = play(Auto(), asked(DEFAULT, BAD[0]))
+    assert (proposal.source, requests) == ("acquisition", [])
+    proposal, _ = play(Auto(), asked(DEFAULT, BAD[0], past(2, 0.1, 0.8), trial=3), offer((0.7, 0.4)))
+    assert proposal.source == "model"
+
+
+def test_without_credit_nobody_asks_and_it_is_said_once() -> None:
+    last = past(3, 0.03, 0.9, proposal=by("model", credit=0.2))
+    proposal, requests = play(Auto(), asked(DEFAULT, *BAD[:2], last))
+    assert (proposal.source, requests) == ("acquisition", [])
+    assert proposal.note.startswith("The model's proposals have not paid")
+    later = past(4, 0.8, 0.3, proposal=proposal)
+    proposal, _ = play(Auto(), asked(DEFAULT, *BAD[:2], last, later))
+    assert not proposal.note
+
+
+def test_a_study_that_others_began_is_continued_by_the_model() -> None:
+    """Four random trials, then a capable model: it gets at least half of the next eight."""
+    for seed in range(3):
+        sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=4)
+        study = optuna.create_study(sampler=sampler)
+        study.optimize(lambda trial: bowl(SPACE.suggest(trial)), n_trials=4)
+        study.sampler = LLMSampler(expert(OPTIMUM, seed=seed), space=SPACE, task=Task(budget=12), seed=seed)
+        study.optimize(lambda trial: bowl(SPACE.suggest(trial)), n_trials=8)
+        assert sources(study)[4:].count("model") >= 4, seed
+
+
+# Studies
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_sources_are_true(name: str) -> None:
+    study = run(MODELS[name]())
+    assert sources(study)[0] == "default"
+    assert set(sources(study)) <= {"default", "model", "acquisition"}
+    for trial, proposal in zip(study.trials, proposals(study), strict=True):
+        offered = [c.configuration for p in proposals(study) for c in p.decision.offered]
+        assert (proposal.source == "model") == (trial.params in offered)
+
+
+def test_an_expert_is_heard_and_helps() -> None:
+    study = run(expert(OPTIMUM))
+    assert sources(study).count("model") >= 9
+    assert study.trials[1].value < run(None).trials[1].value  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("name", ["adversary", "repeater", "default_lover"])
+def test_a_bad_model_is_soon_left_alone(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "tunewise"):
+        study = run(MODELS[name](), trials=16)
+    assert sources(study).count("model") <= 4
+    assert study.best_value < 0.03
+
+
+def test_without_a_model_it_is_the_default_and_a_gaussian_process() -> None:
+    study = run(None, trials=6)
+    assert sources(study) == ["default"] + ["acquisition"] * 5
+    assert not any(p.fallback for p in proposals(study))
+    assert all(p.decision.credit is None for p in proposals(study))
+
+
+def test_a_model_that_says_nothing_changes_nothing() -> None:
+    nonsense = FunctionModel(lambda request: "Good morning.")
+    assert [t.params for t in run(nonsense, trials=5).trials] == [t.params for t in run(None, trials=5).trials]
+
+
+@pytest.mark.parametrize("name", ["expert", "rambler"])
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_a_study_goes_on_where_it_was(name: str, batch_size: int) -> None:
+    """In another process, with another sampler: the state is the history's."""
+    auto = Auto(AutoOptions(batch_size=batch_size))
+    whole = run(MODELS[name](), trials=8, proposer=auto)
+    storage = optuna.storages.InMemoryStorage()
+    for part in (3, 2, 3):
+        sampler = LLMSampler(MODELS[name](), space=SPACE, task=Task(metric="error", budget=8), proposer=auto, seed=0)
+        study = optuna.create_study(study_name="s", storage=storage, sampler=sampler, load_if_exists=True)
+        study.optimize(lambda trial: bowl(SPACE.suggest(trial)), n_trials=part)
+    assert proposals(study) == proposals(whole)
+
+
+def test_many_workers_do_not_collide() -> None:
+    sampler = LLMSampler(expert(OPTIMUM), space=SPACE, task=Task(budget=60), seed=0)
+    study = optuna.create_study(sampler=sampler)
+    seen = [SPACE.suggest(study.ask()) for _ in range(40)]
+    assert min(max(abs(a[n] - b[n]) for n in "xy") for i, a in enumerate(seen) for b in seen[:i]) > 1e-3
+
+
+def test_what_a_trial_really_had_counts_where_the_space_does_not_say_it() -> None:
+    """One hyperparameter or another, by the value of a third: 18 configurations, and no two trials alike for long."""
+    study = optuna.create_study(sampler=LLMSampler(None, seed=0))
+
+    def objective(trial: optuna.Trial) -> float:
+        kind = trial.suggest_categorical("m", ["a", "b", "c"])
+        return trial.suggest_int(f"{kind}.n", 1, 6) + {"a": 2, "b": 1, "c": 0}[kind]
+
+    study.optimize(objective, n_trials=18)
+    assert len({tuple(t.params.items()) for t in study.trials}) >= 14
+    assert study.best_value == 1
+
+
+def test_the_model_is_told_what_a_trial_really_had() -> None:
+    space = SearchSpace({"m": Categorical(["a", "b"]), "a.n": Int(1, 6), "b.n": Int(1, 6)})
+    trial = TrialRecord(0, "finished", {"m": "a", "a.n": 3}, 0.5)
+    again = '{"reason": "", "configuration": {"m": "a", "a.n": 3, "b.n": 5}}'
+    other = '{"reason": "", "configuration": {"m": "b", "a.n": 3, "b.n": 5}}'
+    proposal, (first, second) = play(Auto(), asked(trial, space=space), again, other)
+    assert '0 | unknown | "a" | 3 | - | 0.5' in told(first)
+    assert "It repeats trial 0" in told(second)
+    assert proposal.configuration["m"] == "b"
+
+
+def test_prefetching_costs_one_value_and_is_off_by_default() -> None:
+    assert not AutoOptions().prefetch
+    study = run(expert(OPTIMUM), trials=5, proposer=Auto(AutoOptions(prefetch=True)))
+    assert sources(study).count("model") == 4
+    calls = [p.decision.call for p in proposals(study)]
+    assert calls[-1] == "", "the last trial's call was made before it"
+
+
+def test_strange_trials_are_data() -> None:
+    trials = (
+        DEFAULT,
+        past(1, 0.9, 0.9, state="failed", value=None, error="diverged"),
+        past(2, 0.7, 0.2, value=math.inf),
+        past(3, 0.6, 0.3, state="pruned", value=0.9, curve=((1, 0.9),)),
+        past(4, 0.2, 0.9, state="running", value=None),
+    )
+    proposal, (request,) = play(Auto(), asked(*trials), offer((0.7, 0.4)))
+    assert SPACE.accepts(proposal.configuration)
+    for part in ("diverged", "stopped early", "Being evaluated now"):
+        assert part in told(request)
+
+
+def test_the_prompt_is_bounded() -> None:
+    trials = [past(i, (i % 97) / 97, (i % 89) / 89, proposal=by("model")) for i in range(1000)]
+    _, (request,) = play(Auto(), asked(*trials, task=TASK), offer((0.123456, 0.7)))
+    assert sum(estimate_tokens(m.content) for m in request.messages) <= MAX_PROMPT_TOKENS
+    assert told(request).count("| you |") > 40
+    assert History(tuple(trials)).best is not None

@@ -10,7 +10,7 @@ from typing import Any
 import optuna
 import pytest
 
-from tunewise import History
+from tunewise.history import History
 from tunewise.objectives import Objective, Scalarization
 from tunewise.record import Advice, Candidate, Decision, Expected, Proposal, Result
 from tunewise.study.storage import open_storage

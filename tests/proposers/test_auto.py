@@ -12,9 +12,11 @@ import pytest
 
 from support.bowl import BARE, DEFAULT, OPTIMUM, SPACE, TASK, WORST, asked, bowl, by, offer, past, proposals, sources
 from support.playing import play, told
-from tunewise import Categorical, FunctionModel, History, Int, LLMSampler, SearchSpace, Task, TrialRecord
+from tunewise import Categorical, Int, LLMSampler, SearchSpace, Task
 from tunewise.errors import ContextLimitExceeded, ModelUnavailable
+from tunewise.history import History, TrialRecord
 from tunewise.llm.base import ChatModel
+from tunewise.models import FunctionModel
 from tunewise.prompts.render import MAX_PROMPT_TOKENS
 from tunewise.proposers import Auto, AutoOptions
 from tunewise.proposers.credit import LEAST, read_credit
@@ -33,6 +35,8 @@ LOST = (
     past(3, 0.7),
     BAD[1].__class__(4, "finished", {"x": 0.0, "y": 1.0}, 2.0, proposal=by("model")),
 )
+BETTER = tuple(past(i, 0.5 + i / 50, 0.4) for i in range(4, 10))
+"""Six of the surrogate's that are better than these."""
 MODELS: dict[str, Callable[[], ChatModel]] = {
     "expert": lambda: expert(OPTIMUM),
     "stale": lambda: stale(OPTIMUM),
@@ -174,7 +178,8 @@ def test_a_stored_candidate_of_another_space_is_left_out() -> None:
 def test_credit_follows_outcomes() -> None:
     fresh = read_credit(asked(DEFAULT))
     assert read_credit(asked(DEFAULT, *GOOD)) > read_credit(asked(DEFAULT, *GOOD[:1])) > fresh
-    assert read_credit(asked(DEFAULT, *BAD)) < LEAST < read_credit(asked(DEFAULT, *BAD[:1])) < fresh
+    assert LEAST < read_credit(asked(DEFAULT, *BAD)) < read_credit(asked(DEFAULT, *BAD[:1])) < fresh
+    assert read_credit(asked(DEFAULT, *BAD, *BETTER)) < LEAST
     assert read_credit(asked(DEFAULT, past(1, 0.9))) == fresh, "the surrogate's trials alone say nothing"
 
 
@@ -210,19 +215,38 @@ def test_a_trial_hardly_off_the_default_says_that_there_is_no_idea() -> None:
 
 
 def test_in_doubt_they_take_turns() -> None:
-    proposal, requests = play(Auto(), asked(DEFAULT, BAD[0]))
+    proposal, requests = play(Auto(), asked(DEFAULT, *BAD[:2]))
     assert (proposal.source, requests) == ("acquisition", [])
-    proposal, _ = play(Auto(), asked(DEFAULT, BAD[0], past(2, 0.1, 0.8), trial=3), offer((0.7, 0.4)))
-    assert proposal.source == "model"
+    worse = past(3, 0.0, 1.0)
+    proposal, _ = play(Auto(), asked(DEFAULT, *BAD[:2], worse), offer((0.7, 0.4)))
+    assert proposal.source == "model", "the surrogate does no better"
+
+
+def test_losing_to_a_good_default_again_and_again_is_one_piece_of_evidence() -> None:
+    many = [past(i, 0.01 * i, 0.9, proposal=by("model")) for i in range(1, 20)]
+    assert read_credit(asked(DEFAULT, *many)) > 0.4
+
+
+def test_a_late_point_of_the_surrogate_is_compared_with_what_the_model_tried_then() -> None:
+    early = [past(i, 0.55, 0.4, proposal=by("model")) for i in range(1, 9)]
+    late = [past(i, 0.83, 0.21, proposal=by("model")) for i in range(9, 13)]
+    learned = past(13, 0.8, 0.25)
+    assert read_credit(asked(DEFAULT, *early, *late, learned)) > read_credit(asked(DEFAULT, *early, learned))
+
+
+def test_what_is_known_about_a_model_is_where_credit_begins() -> None:
+    assert read_credit(asked(DEFAULT), prior=0.3) == pytest.approx(0.3)
+    proposal, _ = play(Auto(), asked(DEFAULT, capable=0.3), offer((0.7, 0.4)))
+    assert (proposal.source, proposal.decision.credit) == ("model", 0.3), "every model is heard once"
 
 
 def test_without_credit_nobody_asks_and_it_is_said_once() -> None:
-    last = past(3, 0.03, 0.9, proposal=by("model", credit=0.2))
-    proposal, requests = play(Auto(), asked(DEFAULT, *BAD[:2], last))
+    last = past(9, 0.75, 0.3, proposal=by("acquisition", credit=0.2))
+    trials = (DEFAULT, *BAD, *BETTER[:-1], last)
+    proposal, requests = play(Auto(), asked(*trials))
     assert (proposal.source, requests) == ("acquisition", [])
     assert proposal.note.startswith("The model's proposals have not paid")
-    later = past(4, 0.8, 0.3, proposal=proposal)
-    proposal, _ = play(Auto(), asked(DEFAULT, *BAD[:2], last, later))
+    proposal, _ = play(Auto(), asked(*trials, past(10, 0.8, 0.3, proposal=proposal)))
     assert not proposal.note
 
 

@@ -43,6 +43,11 @@ class AdvisedView(CompressedView):
         return trial_table(self.shown, self.history, self.space, self.task) if self.shown else []
 
     @property
+    def process_ran(self) -> bool:
+        """Whether a trial shown is the surrogate's."""
+        return any(trial.source == "acquisition" for trial in self.shown)
+
+    @property
     def precision(self) -> list[str]:
         """How fine the metric can be told."""
         return say_precision(self.history)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 
 from tunewise.history import History, TrialRecord
 from tunewise.objectives import Objective
@@ -42,12 +41,10 @@ def line(trial: TrialRecord, history: History, space: SearchSpace, objectives: i
 
 def say_precision(history: History) -> list[str]:
     """How fine the metric can be told, as far as the trials show it, a sentence each."""
-    values = sorted(t.value for t in history.finished if t.value is not None and math.isfinite(t.value))
-    gaps = [after - before for before, after in pairwise(values)]
+    values = [t.value for t in history.finished if t.value is not None and math.isfinite(t.value)]
     said = []
-    if history.scalarization is None and 0.0 in gaps and any(gap > 0 for gap in gaps):
-        step = min(gap for gap in gaps if gap > 0)
-        said.append(f"Equal values are ties: the metric has steps, and the smallest difference seen is {step:.2g}.")
+    if history.scalarization is None and 1 < len({f"{value:.9g}" for value in values}) < len(values):
+        said.append("Equal values are ties: the metric has steps.")
     if noise := noise_of(history):
         said.append(f"Repeats of one configuration differed by up to {noise:.2g}: smaller differences mean nothing.")
     return said
@@ -60,4 +57,5 @@ def noise_of(history: History) -> float:
         if trial.value is not None and math.isfinite(trial.value):
             key = ", ".join(f"{name}={exactly(value)}" for name, value in sorted(trial.configuration.items()))
             groups.setdefault(key, []).append(trial.value)
-    return max((max(group) - min(group) for group in groups.values()), default=0.0)
+    differences = [max(group) - min(group) for group in groups.values() if f"{max(group):.9g}" != f"{min(group):.9g}"]
+    return max(differences, default=0.0)

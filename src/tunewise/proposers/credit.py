@@ -1,13 +1,16 @@
 """How much a model deserves to be heard: a pure function of how its trials turned out beside those of others.
 
-Credit is the probability that the model is a capable one. Each of its trials multiplies the odds by how much likelier
-its outcome is with a capable model than with a useless one. The ratios are from recorded studies of a capable reader on
-32 tabular tasks, and from random points there (`benchmarks/credit_numbers.py`).
+Credit is the probability that the model is a capable one. Its trials are compared with those that others proposed at
+about the same time; the odds are multiplied by how much likelier that outcome is with a capable model than with a
+useless one. The ratios are from recorded studies of a capable reader on 32 tabular tasks, and from random points there
+(`benchmarks/credit_numbers.py`).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from itertools import takewhile
 from typing import Final
 
 import numpy as np
@@ -20,18 +23,20 @@ from tunewise.proposers.base import PRIOR, ProposalContext
 __all__ = ["DOUBT", "LEAST", "fair_value", "read_credit", "stale_for"]
 
 RATIO: Final = 3.0
-"""Of the odds when a trial beats all others: a capable reader's first trial beats the default in 49 of 64 studies, a
-random point in a fifth of cases. When it beats none, the inverse; half of them, 1."""
+"""Of the odds for each comparison, where the model wins all of them: a capable reader's first trial beats the default
+in 49 of 64 studies, a random point in a fifth of cases. Where it loses all, the inverse; half of them, 1."""
+NEAREST: Final = 3
+"""Each trial of others is compared with so many of the model's that are nearest in time: who comes later knows more."""
 TIMID, TIMID_RATIO, FIRST = 0.1, 0.1, 3
 """A trial within this share of every range from the default, among the first so many, and its ratio: 6 of 192 of a
 capable reader's are, and nearly all of a model that has no idea of its own."""
 WASTED: Final = 0.5
-"""Ratio of a call that brought nothing usable."""
+"""Ratio of each of the latest calls in a row that brought nothing usable."""
 DOUBT: Final = 0.5
 """Below this credit the model's share of all trials is its credit, and the surrogate's the rest, which gives outcomes
 to compare with."""
 LEAST: Final = 0.1
-"""Below this credit the model is not asked any more: where it lost to all others three times."""
+"""Below this credit the model is not asked any more."""
 MOST: Final = 0.98
 """Credit that is never exceeded, so that a model that stops being of use is found out."""
 
@@ -39,35 +44,48 @@ MOST: Final = 0.98
 def read_credit(context: ProposalContext, *, prior: float = PRIOR) -> float:
     """The probability, in [0, 1], that the model is a capable one, as far as the trials tell.
 
-    Only what ran counts, and calls that brought nothing. Where all trials fail, nobody is the worse for it.
+    Only what ran counts, and calls that brought nothing. Where all trials fail, nobody is the worse for it. Trials that
+    lose to one good default again and again are one piece of evidence, not many: there are as many comparisons as the
+    two sides have trials (their harmonic mean).
     """
-    history, default = context.history, context.space.default
+    history = context.history
+    own = [t for t in history.told if t.by_model]
     others = [t for t in history.told if not t.by_model]
-    odds, limit, run = prior / (1 - prior), MOST / (1 - MOST), 0
-    for trial in history:
-        if trial.proposal.decision.failure:
-            odds *= WASTED
-        if trial.by_model and trial.state != "running":
-            run += 1
-            odds *= RATIO ** (2 * beaten(trial, beside(trial, others), history) - 1)
-            if run <= FIRST and default and context.distance(trial.configuration, default) < TIMID:
-                odds *= TIMID_RATIO
-            odds = min(odds, limit)
+    odds = prior / (1 - prior)
+    odds *= WASTED ** failed_calls(history)
+    odds *= TIMID_RATIO ** sum(is_timid(t, context) for t in own[:FIRST])
+    compared = [(other, nearest_to(other, own)) for other in others if own]
+    won = [share for other, near in compared for share in wins(near, other, history)]
+    if won:
+        sides = len(others), len({trial.number for _, near in compared for trial in near})
+        odds *= RATIO ** (2 * math.prod(sides) / sum(sides) * (2 * sum(won) / len(won) - 1))
+    odds = min(odds, MOST / (1 - MOST))
     return odds / (1 + odds)
 
 
-def beside(trial: TrialRecord, others: list[TrialRecord]) -> list[TrialRecord]:
-    """Those that a trial is compared with: all before it, and the next one; later ones have learned from it."""
-    before = [t for t in others if t.number < trial.number]
-    return [*before, *others[len(before) : len(before) + 1]]
+def failed_calls(history: History) -> int:
+    """How many of the latest calls in a row brought nothing."""
+    calls = [bool(t.proposal.decision.failure) for t in history if t.proposal.decision.call]
+    return len(list(takewhile(bool, reversed(calls))))
 
 
-def beaten(trial: TrialRecord, others: list[TrialRecord], history: History) -> float:
-    """Which share of others a trial beats, by what it was to make small; a tie is half a win; 0.5 without others."""
-    costs = costs_for(trial, [*others, trial], history)
-    if not others or costs is None:
-        return 0.5
-    return float((costs[:-1] > costs[-1]).mean() + (costs[:-1] == costs[-1]).mean() / 2)
+def is_timid(trial: TrialRecord, context: ProposalContext) -> bool:
+    """Whether a trial hardly differs from the default."""
+    default = context.space.default
+    return default is not None and context.distance(trial.configuration, default) < TIMID
+
+
+def nearest_to(other: TrialRecord, own: list[TrialRecord]) -> list[TrialRecord]:
+    """The model's trials that are nearest in time to another's."""
+    return sorted(own, key=lambda trial: abs(trial.number - other.number))[:NEAREST]
+
+
+def wins(trials: list[TrialRecord], other: TrialRecord, history: History) -> Iterator[float]:
+    """For each of some trials whether it beats another, by what it was to make small: 1, 0, or 0.5 where they tie."""
+    for trial in trials:
+        costs = costs_for(trial, [trial, other], history)
+        if costs is not None:
+            yield 0.5 if costs[0] == costs[1] else float(costs[0] < costs[1])
 
 
 def costs_for(trial: TrialRecord, trials: list[TrialRecord], history: History) -> NDArray[np.float64] | None:

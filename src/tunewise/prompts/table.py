@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from tunewise.history import History, TrialRecord
 from tunewise.objectives import Objective
 from tunewise.prompts.views import mark, show_value, violated
-from tunewise.space import SearchSpace
+from tunewise.space import SearchSpace, Value
 from tunewise.space.values import exactly
 from tunewise.task import Task
 
@@ -29,14 +29,19 @@ def line(trial: TrialRecord, history: History, space: SearchSpace, objectives: i
     """One trial. Hyperparameters that the space does not have any more are left out."""
     who = "you" if trial.by_model else "process" if trial.source == "acquisition" else trial.source
     known = trial.configuration
-    cells = [str(trial.number), who, *(show_value(known[name]) if name in known else ABSENT for name in space)]
+    cells = [str(trial.number), who, *(cell(known[name]) if name in known else ABSENT for name in space)]
     values = trial.values if objectives > 1 else (trial.value,)
     if trial.state == "pruned":
         at = f" after step {trial.curve[-1][0]}" if trial.curve else ""
-        cells.append(f"stopped early{at}" + (f", then {trial.value:.6g}" if trial.value is not None else ""))
+        cells.append(f"stopped early{at}" + (f", then {trial.value:.5g}" if trial.value is not None else ""))
     else:
-        cells += [f"{value:.6g}" if value is not None else "unknown" for value in values]
+        cells += [f"{value:.5g}" if value is not None else "unknown" for value in values]
     return " | ".join(cells) + (f" but violates {violated(trial)}" if trial.violations else "") + mark(trial, history)
+
+
+def cell(value: Value) -> str:
+    """A hyperparameter's value, with three significant digits: more would push other trials out of the table."""
+    return f"{value:.3g}" if isinstance(value, float) else show_value(value)
 
 
 def say_precision(history: History) -> list[str]:

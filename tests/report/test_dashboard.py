@@ -20,6 +20,7 @@ from optuna.trial import create_trial
 from support.waiting import PATIENCE_S, until, written
 from support.whole_paths import InProcess, assert_paragraph, start
 from tunewise import attributes
+from tunewise.record import Decision, Expected, Proposal
 from tunewise.study.storage import open_storage
 
 EVIL = "<img src=x onerror=alert(1)> [link](javascript:alert(2)) sk-abcdefghijklmnopqrstuvwx12"
@@ -93,6 +94,27 @@ def test_notes_and_report_are_served_and_nothing_is_written(journal: Path) -> No
         assert fetch(f"{root}/api/studies", Host="evil.example")[0] == 403
         assert fetch(f"{root}/api/studies", Host=f"localhost:{page.split(':')[2].split('/')[0]}")[0] == 200
     assert journal.read_bytes() == before
+
+
+def test_attributes_are_told_in_words_and_the_metric_by_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "study.journal"
+    study = optuna.create_study(storage=open_storage(file))
+    study.set_user_attr(attributes.STUDY, {"task": {"metric": "test error", "model": "SVC"}, "space": {}})
+    decision = Decision(credit=0.5, expected=Expected(mean=0.2, std=0.1))
+    proposal = Proposal(source="model", reason="because", decision=decision)
+    study.add_trial(create_trial(value=1.0, user_attrs={attributes.PROPOSAL: proposal.to_dict(), "mine": 3}))
+    with served(file) as page:
+        detail = json.loads(fetch(page.replace("/dashboard/", "/api/"))[1])
+    shown = {attr["key"]: attr["value"] for attr in detail["trials"][0]["user_attrs"]}
+    assert shown == {
+        "proposed by": "model",
+        "reason": "because",
+        "credit of the model": "50%",
+        "the surrogate expected here": "0.2 +/- 0.1",
+        "mine": "3",
+    }
+    assert detail["objective_names"] == ["test error"]
+    assert {attr["key"] for attr in detail["user_attrs"]} == {"task: metric", "task: model"}
 
 
 def test_a_trial_that_comes_later_has_its_note(journal: Path) -> None:

@@ -34,12 +34,16 @@ from tunewise.optuna_private import FrozenStudy, id_of, id_of_study, storage_of
 from tunewise.report import report
 from tunewise.report.markdown import Writer
 from tunewise.report.texts import Cleaner
-from tunewise.study.remarks import remarks_on
+from tunewise.study.remarks import details_of, remarks_on
 from tunewise.study.validated import readable
 
 __all__ = ["LOOPBACK", "ReadOnly", "serve"]
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+METRIC_NAMES = "study:metric_names"
+"""Where Optuna keeps the names of objectives, which the dashboard shows."""
+IN_WORDS = (attributes.PROPOSAL, attributes.RESULT)
+"""Attributes of a trial that are shown as lines and not as one line of JSON."""
 App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
@@ -97,7 +101,7 @@ class ReadOnly(BaseStorage):
 
     def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
         """Masked."""
-        return self._shown(self._storage.get_study_user_attrs(self._own(study_id)))
+        return self._about(self._storage.get_study_user_attrs(self._own(study_id)))
 
     def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
         """Masked, with notes and artifact where there are none."""
@@ -107,7 +111,7 @@ class ReadOnly(BaseStorage):
         """The one study."""
         (study,) = (copy.copy(s) for s in self._storage.get_all_studies() if id_of_study(s) == self._study)
         study.study_name = self._clean(study.study_name)
-        study.user_attrs = self._shown(study.user_attrs)
+        study.user_attrs = self._about(study.user_attrs)
         study.system_attrs = self._laid_over(self._shown(study.system_attrs))
         return [study]
 
@@ -149,17 +153,26 @@ class ReadOnly(BaseStorage):
         shown: dict[str, Any] = self._clean.data(kept)
         return shown
 
+    def _about(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Attributes of the study: of the task a line each, and nothing that is one long line; the report has that."""
+        about = attrs.get(attributes.STUDY)
+        task = about.get("task") if isinstance(about, dict) else None
+        facts = {f"task: {name}": fact for name, fact in task.items()} if isinstance(task, dict) else {}
+        return self._shown(facts | {key: value for key, value in attrs.items() if key != attributes.STUDY})
+
     def _see(self, trial: FrozenTrial) -> Seen:
         """A trial as it is shown; one that can change no more is read once."""
         key = (id_of(trial), trial.datetime_complete)
         if key not in self._seen or not trial.state.is_finished():
             record = TrialRecord.from_optuna(readable(trial, []))
-            self._seen[key] = Seen(self._masked(trial), record, note_of(record, self._write))
+            self._seen[key] = Seen(self._masked(trial, record), record, note_of(record, self._write))
         return self._seen[key]
 
-    def _masked(self, trial: FrozenTrial) -> FrozenTrial:
+    def _masked(self, trial: FrozenTrial, record: TrialRecord) -> FrozenTrial:
         known = copy.copy(trial)
-        known.user_attrs, known.system_attrs = self._shown(trial.user_attrs), self._shown(trial.system_attrs)
+        others = {key: value for key, value in trial.user_attrs.items() if key not in IN_WORDS}
+        known.user_attrs = self._shown(told(record) | others)
+        known.system_attrs = self._shown(trial.system_attrs)
         known.params = self._clean.data(trial.params)
         known.distributions = {self._clean(name): self._choices(name, d) for name, d in trial.distributions.items()}
         return known
@@ -169,10 +182,20 @@ class ReadOnly(BaseStorage):
             return distribution
         return CategoricalDistribution([self._clean.named(name, choice) for choice in distribution.choices])
 
+    def _metric(self) -> str:
+        """Name of the one metric, where the study tells it."""
+        about = self._storage.get_study_user_attrs(self._study).get(attributes.STUDY)
+        task = about.get("task") if isinstance(about, dict) else None
+        named = task.get("metric") if isinstance(task, dict) else None
+        single = len(self._storage.get_study_directions(self._study)) == 1
+        return self._clean(named) if single and isinstance(named, str) else ""
+
     def _laid_over(self, known: dict[str, Any]) -> dict[str, Any]:
         """A person's notes stay; the keys are those that optuna-dashboard's `save_note` and `upload_artifact` write."""
         file = {"artifact_id": self._artifact, "filename": "report.html", "mimetype": "text/html", "encoding": None}
         added: dict[str, Any] = {f"artifacts:{self._artifact}": json.dumps(file)}
+        if METRIC_NAMES not in known and (metric := self._metric()):
+            added[METRIC_NAMES] = [metric]
         if "dashboard:note_ver" not in known:
             link = f"[Report](/artifacts/{self._study}/{self._artifact}): who proposed what and why, and what it cost."
             added |= {"dashboard:note_ver": 1, "dashboard:note_str:0": link}
@@ -181,6 +204,13 @@ class ReadOnly(BaseStorage):
             if f"{prefix}:note_ver" not in known and (note := self._see(trial).note):
                 added |= {f"{prefix}:note_ver": 1, f"{prefix}:note_str:0": note}
         return {**known, **added}
+
+
+def told(trial: TrialRecord) -> dict[str, str]:
+    """What tunewise knows of a trial, a line each."""
+    source = {"proposed by": trial.source} if trial.source != "unknown" else {}
+    error = {"error": trial.error} if trial.state == "failed" else {}
+    return source | dict(remarks_on(trial)) | dict(details_of(trial)) | error
 
 
 def note_of(trial: TrialRecord, write: Writer) -> str:

@@ -23,7 +23,7 @@ from tunewise.report.texts import Cleaner, value
 from tunewise.study.effects import best_and_latest
 from tunewise.study.remarks import remarks_on
 from tunewise.study.stored import Exchange, StoredStudy
-from tunewise.text import fit, money
+from tunewise.text import clip, fit, money
 
 __all__ = ["page"]
 
@@ -35,6 +35,8 @@ MAX_COLUMNS = 8
 """Hyperparameters that get a column of their own."""
 ROW_TEXT = 150_000
 """Characters of reasons and errors in the whole table."""
+BRIEF = 120
+"""Characters of remarks that are shown unfolded."""
 MAX_PROMPT = 20_000
 """Characters of a single prompt or reply."""
 
@@ -49,6 +51,7 @@ class Row:
         values: Those of the hyperparameters that have columns; empty where the trial has none.
         others: Those that have none.
         why: Labelled remarks.
+        brief: The beginning of long ones; empty where they are short.
         cost: US dollars, as text.
     """
 
@@ -57,6 +60,7 @@ class Row:
     values: list[Any]
     others: str
     why: list[tuple[str, str]]
+    brief: str
     cost: str
 
 
@@ -140,6 +144,7 @@ def rows(stored: StoredStudy, clean: Cleaner) -> Iterator[Row]:
     for trial in trials:
         others = {k: v for k, v in trial.configuration.items() if k not in columns}
         why = [*remarks_on(trial), *([("error", trial.error)] if trial.error else [])]
+        told = "; ".join(text for _, text in why[::-1])
         cost = stored.cost_of(trial)
         has_calls = bool(stored.calls.get(trial.number))
         yield Row(
@@ -148,6 +153,7 @@ def rows(stored: StoredStudy, clean: Cleaner) -> Iterator[Row]:
             values=[trial.configuration.get(name, "") for name in columns],
             others=fit(clean(", ".join(f"{name} = {value(given)}" for name, given in others.items())), room),
             why=[(label, fit(clean(text), room)) for label, text in why],
+            brief=clip(clean(told), BRIEF) if len(told) > BRIEF else "",
             cost="" if not has_calls else "unknown" if cost is None else f"{cost:.3g}",
         )
 

@@ -33,7 +33,7 @@ MAX_ROWS = 600
 """Rows of the trial table; of more trials the best and the latest half each."""
 MAX_COLUMNS = 8
 """Hyperparameters that get a column of their own."""
-ROW_TEXT = 150_000
+ROW_TEXT = 80_000
 """Characters of reasons and errors in the whole table."""
 BRIEF = 120
 """Characters of remarks that are shown unfolded."""

@@ -17,6 +17,7 @@ from tunewise.cli import (
     dashboard,
     export,
     generate,
+    import_,
     init,
     mcp,
     models,
@@ -92,6 +93,7 @@ app.command("convert")(convert.convert)
 app.command("init")(init.init)
 app.command("tell")(tell.tell)
 app.command("schema")(schema.schema)
+app.command("import")(import_.import_)
 app.command("mcp")(mcp.mcp)
 app.add_typer(score.beside(models.models), name="models")
 app.add_typer(bench.app, name="bench")

@@ -1,0 +1,87 @@
+"""What was tried before becomes trials; what does not fit is told row by row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import optuna
+import pytest
+
+from support.whole_paths import InProcess, assert_paragraph, write_study
+from tunewise.history import History
+from tunewise.study.storage import open_study
+
+OBJECTIVE = "def objective(c): return c['C']"
+GOOD = [({"C": 0.5, "n": 3}, 0.25), ({"C": 2.0, "n": 7}, 0.75)]
+TABLES = {
+    "plain": "C,n,value\n0.5,3,0.25\n2.0,7,0.75\n",
+    "mark and semicolons": "\ufeffC;n;value\n0.5;3;0.25\n2.0;7;0.75\n",
+    "tabs": "C\tn\tvalue\n0.5\t3\t0.25\n2.0\t7\t0.75\n",
+    "MLflow": "run_id,params.C,params.n,metrics.value\na,0.5,3,0.25\nb,2.0,7,0.75\n",
+    "Optuna": "number,value,params_C,params_n,state\n0,0.25,0.5,3,COMPLETE\n1,0.75,2.0,7,COMPLETE\n",
+    "more than needed": 'Name,n,C,note,value\nx,3,0.5,"a, b",0.25\n\ny,7,2,,0.75\n',
+}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return write_study(tmp_path, objective=OBJECTIVE, proposer="random", n_trials=4)
+
+
+def kept(file: Path) -> list[tuple[object, object]]:
+    return [(t.configuration, t.value) for t in History.from_study(open_study(file.with_suffix(".journal")))]
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_tables_by_anybody(name: str, file: Path, tmp_path: Path, cli: InProcess) -> None:
+    (tmp_path / "t.csv").write_text(TABLES[name], "utf-8")
+    ran = cli("import", tmp_path / "t.csv", "--study", file)
+    assert ran.code == 0, ran
+    assert ran.out.startswith("2 trials were imported, 0 rows were not.")
+    assert kept(file) == GOOD
+    again = cli("import", tmp_path / "t.csv", "--study", file)
+    assert again.code == 1
+    assert "row 1: the study has it already." in again.out
+    assert kept(file) == GOOD
+    assert cli("tune", file, "-q").code == 0
+    assert len(kept(file)) == 4
+
+
+def test_what_does_not_fit_is_told_row_by_row(file: Path, tmp_path: Path, cli: InProcess) -> None:
+    rows = ["C,n,loss", "0.5,3,0.25", "x,3,1", "1e99,3,1", "0.5,3.5,1", "0.5,,1", "0.5,3,", "0.5,3,nan", "2.0,7,0.75"]
+    (tmp_path / "t.csv").write_text("\n".join(rows))
+    ran = cli("import", tmp_path / "t.csv", "--study", file, "--metric", "loss")
+    assert ran.code == 0, ran
+    assert ran.out.startswith("2 trials were imported, 6 rows were not.")
+    for k in range(2, 8):
+        assert f"\nrow {k}: " in ran.out
+    assert kept(file) == GOOD
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"", "has no rows"),
+        (b"C,n,value\n", "has no rows"),
+        (b"a,b,value\n1,2,3\n", "There is no column for C"),
+        (b"C,n,score\n1,2,3\n", "the metric"),
+        (b"\xff\xfe\x00", "is not text in UTF-8"),
+    ],
+)
+def test_tables_that_are_none(text: bytes, words: str, file: Path, tmp_path: Path, cli: InProcess) -> None:
+    (tmp_path / "t.csv").write_bytes(text)
+    assert_paragraph(cli("import", tmp_path / "t.csv", "--study", file), 2, words)
+    assert_paragraph(cli("import", tmp_path / "no.csv", "--study", file), 2, "cannot be read")
+
+
+def test_another_study(file: Path, tmp_path: Path, cli: InProcess) -> None:
+    study = optuna.create_study(storage=f"sqlite:///{tmp_path}/earlier.db")
+    for configuration, value in GOOD:
+        study.enqueue_trial(configuration)
+        trial = study.ask()
+        trial.suggest_float("C", 0.1, 10)
+        trial.suggest_int("n", 1, 100)
+        study.tell(trial, value)
+    ran = cli("import", f"sqlite:///{tmp_path}/earlier.db", "--study", file)
+    assert ran.code == 0, ran
+    assert kept(file) == GOOD

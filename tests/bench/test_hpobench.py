@@ -251,7 +251,7 @@ def test_a_file_that_is_no_data_set_is_refused_at_once(content: str | bytes, tmp
 
 
 def test_text_in_a_numeric_column_is_refused(folder: Path) -> None:
-    with pytest.raises(StudyError, match=r"made: a numeric column holds text .*Name it as nominal"):
+    with pytest.raises(StudyError, match=r"made: the numeric column level holds text\. Name it as nominal"):
         load_split(DataSet("made", nominal=()), folder)
     with pytest.raises(StudyError, match=r"no column of made.csv 'levl'. Did you mean level"):
         load_split(DataSet("made", nominal=("levl",)), folder)

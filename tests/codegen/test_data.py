@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tunewise.codegen.data import Dataset, Recipe, load_dataset, make_dataset
-from tunewise.codegen.encode import MOST_VALUES
 from tunewise.codegen.taxi import PICKUP, TARGET, load_taxi
+from tunewise.data.prepare import MOST_VALUES
 from tunewise.errors import StudyError
 
 START = datetime(2023, 1, 2)  # noqa: DTZ001 - a Monday, as tables have it

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tunewise.codegen.encode import Encoded, encode_column, numbers_of, quantiles
+from tunewise.codegen.about import about_column, quantiles, why_left_out
 from tunewise.codegen.score import TaskKind
-from tunewise.codegen.table import check_columns, read_table
+from tunewise.data.arrow import check_columns, column_of, numbers_of, read_table
+from tunewise.data.prepare import marked, prepare
 from tunewise.errors import StudyError
 from tunewise.task import DataCard
 from tunewise.text import shorten
@@ -174,31 +175,41 @@ def make_dataset(table: pa.Table, recipe: Recipe, *, name: str) -> Dataset:
     table, train, validation, test = split(table, recipe, name)
     y, classes, unit, told = encode_target(table[recipe.target], recipe, train)
     left = [column for column in table.column_names if column not in (recipe.target, *recipe.drop)]
-    encoded = {column: encode_column(column, table[column], train) for column in left}
-    inputs = {key: values for one in encoded.values() for key, values in one.inputs.items()}
+    x, inputs, about = encode({column: table[column] for column in left}, train)
     if not inputs:
         raise StudyError(f"{name} has no column beside {shorten(recipe.target)} to predict from. Give features.")
     if len(inputs) > MOST_INPUTS:
         raise StudyError(f"{name} has {len(inputs)} inputs; {MOST_INPUTS} are allowed. Leave columns out with --drop.")
-    x = np.column_stack(list(inputs.values()))
     return Dataset(
         name,
         recipe,
-        tuple(inputs),
+        inputs,
         train=Part(x[train], y[train]),
         validation=Part(x[validation], y[validation]),
         test=Part(x[test], y[test]),
         classes=classes,
         unit=unit,
-        about=(told, *lines(encoded)),
+        about=(told, *about),
     )
 
 
-def lines(encoded: Mapping[str, Encoded]) -> list[str]:
-    """What the card says about the columns."""
-    told = [" ".join(one.about.split())[:300] for one in encoded.values()]
+def encode(
+    given: Mapping[str, pa.ChunkedArray], train: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], tuple[str, ...], list[str]]:
+    """Inputs `n x d`, their names, and what the card says about the columns."""
+    blocks, told = [], []
+    for name, cells in given.items():
+        column = column_of(name, cells)
+        out = why_left_out(column, train) if column else f"{name}: empty; left out"
+        if column and not out:
+            blocks += marked(column, train)
+            out = about_column(column, train)
+        told.append(" ".join(out.split())[:300])
     more = [f"and {len(told) - MOST_TOLD} more columns"] if len(told) > MOST_TOLD else []
-    return told[:MOST_TOLD] + more
+    if not blocks:
+        return np.empty((len(train), 0), np.float32), (), []
+    x, names = prepare(blocks, train)
+    return x.astype(np.float32), names, told[:MOST_TOLD] + more
 
 
 def split(

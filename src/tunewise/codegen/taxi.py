@@ -21,7 +21,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tunewise.codegen.table import check_columns, read_table
+from tunewise.data.arrow import check_columns, read_table
 from tunewise.errors import StudyError
 
 if TYPE_CHECKING:

@@ -7,9 +7,6 @@ its values. That is all: whoever wants more does it in a pipeline of their own.
 
 from __future__ import annotations
 
-import csv
-import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tunewise.checks import check_sklearn
+from tunewise.data.cells import NOT_A_NUMBER, as_number, numbers, read_cells, texts
+from tunewise.data.columns import Column
+from tunewise.data.prepare import plain, prepare
 from tunewise.errors import StudyError
 from tunewise.text import did_you_mean, shorten
 
@@ -28,7 +28,6 @@ __all__ = ["Data", "load_data"]
 
 BUNDLED = ("breast_cancer", "diabetes", "digits", "iris", "wine")
 MOST_VALUES = 50  # of a text column: more is a name or free text, not a category
-MISSING = ("", "nan", "NaN", "NA")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,8 @@ def load_bundled(name: str) -> Data:
 
 def load_csv(path: Path, target: str, drop: Sequence[str]) -> Data:
     """A CSV file (or with semicolons or tabs) with a header line, in UTF-8."""
-    header, rows = read_table(path)
+    check_sklearn(f"data = {shorten(str(path))} needs")
+    header, rows = read_cells(path)
     for column in (target, *drop):
         if column not in header:
             hint = did_you_mean(column, header, f"There are: {', '.join(header[:20])}.")
@@ -93,68 +93,30 @@ def load_csv(path: Path, target: str, drop: Sequence[str]) -> Data:
     goal = cells.pop(target)
     if "" in goal:
         raise StudyError(f"{path.name}: {target} is empty in row {goal.index('') + 1}. Fill it or delete the row.")
-    features: dict[str, NDArray[np.float64]] = {}
-    for name, values in cells.items():
-        if name not in drop:
-            features |= encode_column(path, name, values)
-    if not features:
+    columns = [column_of(path, name, values) for name, values in cells.items() if name not in drop]
+    if not columns:
         raise StudyError(f"{path.name} has no column beside {target}. Give features.")
-    return Data(np.column_stack(list(features.values())), encode_target(goal), path.stem, tuple(features))
+    features, names = prepare([plain(column) for column in columns])
+    return Data(features, encode_target(goal), path.stem, names)
 
 
-def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
-    """Header and rows, which all have the length of the header."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            first = file.readline()
-            file.seek(0)
-            lines = [line for line in csv.reader(file, delimiter=max(",;\t", key=first.count)) if line]
-    except OSError as error:
-        raise StudyError(f"{path} cannot be opened: {error.strerror}. Correct the path.") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise StudyError(f"{path.name} is no CSV file in UTF-8: {error}. Save it as one.") from None
-    if len(lines) < 2:
-        raise StudyError(f"{path.name} has no rows. Give a header line and at least one row.")
-    header = [name.strip() for name in lines[0]]
-    name, count = Counter(header).most_common(1)[0]
-    if count > 1:
-        raise StudyError(f"{path.name} has {count} columns named {name!r}. Rename them.")
-    for number, line in enumerate(lines[1:], 1):
-        if len(line) != len(header):
-            raise StudyError(
-                f"{path.name}: row {number} has {len(line)} cells, the header {len(header)}. Mend the row."
-            )
-    return header, [[cell.strip() for cell in line] for line in lines[1:]]
-
-
-def encode_column(path: Path, name: str, cells: Sequence[str]) -> dict[str, NDArray[np.float64]]:
-    """A numeric column as it is, a text column as one indicator for each value."""
-    numbers = [math.nan if cell in MISSING else as_number(cell) for cell in cells]
-    if None not in numbers and not all(cell in MISSING for cell in cells):
-        return {name: np.array(numbers, dtype=float)}
-    values = sorted(set(cells))
-    if len(values) > MOST_VALUES:
+def column_of(path: Path, name: str, cells: Sequence[str]) -> Column:
+    """A column of numbers, or of few different texts."""
+    empty = all(cell in NOT_A_NUMBER for cell in cells)
+    column = None if empty else numbers(name, cells)
+    if not column and len(set(cells)) > MOST_VALUES:
         raise StudyError(
-            f"{path.name}: the text column {name} has {len(values)} different values, more than {MOST_VALUES}. "
+            f"{path.name}: the text column {name} has {len(set(cells))} different values, more than {MOST_VALUES}. "
             f"Leave it out with drop: [{name}], or encode it yourself."
         )
-    return {f"{name}={value}": np.array([float(cell == value) for cell in cells]) for value in values}
+    return column or texts(name, cells)
 
 
 def encode_target(cells: Sequence[str]) -> NDArray[Any]:
     """Whole numbers as integers, other numbers as floats, anything else as text."""
-    numbers = [as_number(cell) for cell in cells]
-    if None in numbers:
+    found = [as_number(cell) for cell in cells]
+    if None in found:
         return np.array(cells)
-    targets = np.array(numbers, dtype=float)
+    targets = np.array(found, dtype=float)
     whole = np.all(targets == np.round(targets)) and np.abs(targets).max() < 2**53
     return targets.astype(np.int64) if whole else targets
-
-
-def as_number(cell: str) -> float | None:
-    """A finite number, or None."""
-    try:
-        number = float(cell)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) and "_" not in cell else None

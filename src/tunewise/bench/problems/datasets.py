@@ -25,20 +25,18 @@ from numpy.typing import NDArray
 
 from tunewise.bench.problems.lookup import look_up
 from tunewise.checks import check_sklearn
+from tunewise.data.cells import NOT_A_NUMBER, numbers, read_cells, texts
+from tunewise.data.columns import Column
+from tunewise.data.prepare import imputed, prepare
 from tunewise.errors import StudyError
-from tunewise.evaluate.data import as_number, read_table
 from tunewise.evaluate.describe import balance
 from tunewise.task import DataCard
 
 __all__ = ["DATASETS", "DataSet", "Facts", "Part", "Split", "find_data_dir", "load_split"]
 
-MISSING: Final = (
-    "",
-    "?",
-    "nan",
-    "NaN",
-    "NA",
-)  # in numeric columns; in nominal ones only the first two: "NA" is a level
+MISSING_TEXT: Final = ("", "?")
+MISSING: Final = (*NOT_A_NUMBER, "?")
+"""How a missing cell is written; "NA" is a level of a nominal column."""
 
 Floats = NDArray[np.float64]
 
@@ -203,16 +201,17 @@ def load_split(data: str | DataSet, data_dir: Path | None = None) -> Split:
         y = np.random.default_rng(data.permuted).permutation(y)
     rest, test = next(iter(StratifiedKFold(10, shuffle=True, random_state=1).split(y, y)))
     train, valid = train_test_split(rest, test_size=0.33, random_state=1, stratify=y[rest])
-    texts, numbers = separate(data, columns)
-    x = np.hstack([one_hot(texts, train), scaled(numbers, train)])
-    made = Part(x[train], y[train]), Part(x[valid], y[valid]), Part(x[test], y[test])
-    counts = [tuple(np.bincount(part.y, minlength=len(labels)).tolist()) for part in made]
-    return Split(*made, Facts(data.name, texts.shape[1], numbers.shape[1], x.shape[1], *counts))
+    made = typed(data, columns)
+    x, _ = prepare(imputed(made), train)
+    parts = Part(x[train], y[train]), Part(x[valid], y[valid]), Part(x[test], y[test])
+    counts = [tuple(np.bincount(part.y, minlength=len(labels)).tolist()) for part in parts]
+    of_text = sum(column.kind == "text" for column in made)
+    return Split(*parts, Facts(data.name, of_text, len(made) - of_text, x.shape[1], *counts))
 
 
 def read_csv(data: DataSet, folder: Path) -> dict[str, list[str]]:
     """The cells of each column of `<name>.csv`, the target last; no text counts as missing here."""
-    header, rows = read_table(folder / f"{data.name}.csv")
+    header, rows = read_cells(folder / f"{data.name}.csv")
     target = data.target or header[-1]
     for name in (target, *data.drop, *(data.nominal or ())):
         look_up(name, dict.fromkeys(header), f"column of {data.name}.csv")
@@ -258,45 +257,12 @@ def as_text(cell: Any, levels: Sequence[str] | None) -> str:
     return repr(float(cell)) if levels is None else levels[int(cell)]
 
 
-def separate(data: DataSet, columns: Mapping[str, list[str]]) -> tuple[NDArray[np.object_], Floats]:
-    """Nominal columns as text and numeric ones as floats, both `n x ...`."""
-    nominal = [name for name in columns if (is_text(columns[name]) if data.nominal is None else name in data.nominal)]
-    numeric = [name for name in columns if name not in nominal]
-    rows = len(next(iter(columns.values()), []))
-    texts = np.array([["" if cell == "?" else cell for cell in columns[name]] for name in nominal], dtype=object)
-    try:
-        numbers = np.array([["nan" if c in MISSING else c for c in columns[name]] for name in numeric], dtype=float)
-    except ValueError as error:
-        raise StudyError(f"{data.name}: a numeric column holds text ({error}). Name it as nominal.") from None
-    return texts.reshape(len(nominal), rows).T, np.ascontiguousarray(numbers.reshape(len(numeric), rows).T)
-
-
-def is_text(cells: Sequence[str]) -> bool:
-    """Whether a cell is neither a number nor missing."""
-    return any(cell not in MISSING and as_number(cell) is None for cell in cells)
-
-
-def one_hot(texts: NDArray[np.object_], train: NDArray[np.intp]) -> Floats:
-    """Nominal columns as zeros and ones, fitted on the training rows."""
-    from sklearn.impute import SimpleImputer
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder
-
-    if not texts.shape[1]:
-        return np.empty((len(texts), 0))
-    imputer = SimpleImputer(missing_values="", strategy="most_frequent", keep_empty_features=True)
-    made = make_pipeline(imputer, OneHotEncoder(handle_unknown="ignore", sparse_output=False)).fit(texts[train])
-    return np.asarray(made.transform(texts), dtype=float)
-
-
-def scaled(numbers: Floats, train: NDArray[np.intp]) -> Floats:
-    """Numeric columns with mean 0 and deviation 1, fitted on the training rows."""
-    from sklearn.impute import SimpleImputer
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    if not numbers.shape[1]:
-        return numbers
-    imputer = SimpleImputer(strategy="median", keep_empty_features=True)
-    made = make_pipeline(imputer, StandardScaler()).fit(numbers[train])
-    return np.asarray(made.transform(numbers), dtype=float)
+def typed(data: DataSet, columns: Mapping[str, list[str]]) -> list[Column]:
+    """Nominal columns as text, all others as numbers."""
+    made = []
+    for name, cells in columns.items():
+        column = None if name in (data.nominal or ()) else numbers(name, cells, missing=MISSING)
+        if not column and data.nominal is not None and name not in data.nominal:
+            raise StudyError(f"{data.name}: the numeric column {name} holds text. Name it as nominal.")
+        made.append(column or texts(name, cells, missing=MISSING_TEXT))
+    return made

@@ -1,4 +1,4 @@
-"""Reading a table: a CSV or parquet file, or a folder of parquet files, with pyarrow."""
+"""A table with pyarrow: a CSV or parquet file, or a folder of parquet files; and its columns."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from tunewise.data.columns import Column
 from tunewise.errors import StudyError
 from tunewise.text import did_you_mean, shorten
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from numpy.typing import NDArray
 
-__all__ = ["check_columns", "read_table"]
+__all__ = ["check_columns", "column_of", "numbers_of", "read_table"]
 
 
 def read_table(path: Path) -> pa.Table:
@@ -70,3 +74,39 @@ def check_columns(table: pa.Table, wanted: Iterable[str], name: str) -> None:
         if column not in table.column_names:
             hint = did_you_mean(column, table.column_names, f"There are: {', '.join(table.column_names[:20])}.")
             raise StudyError(f"{name} has no column {shorten(column)}. {hint}")
+
+
+def column_of(name: str, column: pa.ChunkedArray) -> Column | None:
+    """A column of a table; None where its type says that all cells are missing.
+
+    Raises:
+        StudyError: It is of a type that cannot be encoded.
+    """
+    import pyarrow as pa
+    import pyarrow.types as kinds
+
+    kind = column.type
+    if kinds.is_dictionary(kind):
+        column, kind = column.cast(kind.value_type), kind.value_type
+    if kinds.is_integer(kind) or kinds.is_floating(kind) or kinds.is_decimal(kind) or kinds.is_boolean(kind):
+        return Column(name, "number", numbers_of(column), str(kind))
+    if kinds.is_timestamp(kind) or kinds.is_date(kind):
+        instants = column.cast(pa.timestamp("us")).to_numpy(zero_copy_only=False).astype("datetime64[us]")
+        return Column(name, "time", instants, str(kind))
+    if kinds.is_string(kind) or kinds.is_large_string(kind):
+        return Column(name, "text", np.array(column.to_pylist(), dtype=object), str(kind))
+    if kinds.is_null(kind):
+        return None
+    raise StudyError(f"The column {shorten(name)} has type {kind}, which cannot be encoded. Leave it out with --drop.")
+
+
+def numbers_of(column: pa.ChunkedArray) -> NDArray[np.float64]:
+    """Numbers with NaN where a cell is missing or infinite."""
+    import pyarrow as pa
+    import pyarrow.types as kinds
+
+    if kinds.is_boolean(column.type):
+        column = column.cast(pa.int8())
+    numbers = np.array(column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), dtype=np.float64)
+    numbers[~np.isfinite(numbers)] = np.nan
+    return numbers

@@ -1,0 +1,66 @@
+"""What the card says of a column, from its training rows alone, and why one is left out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tunewise.data.columns import Column
+from tunewise.data.prepare import MOST_VALUES, times
+from tunewise.text import shorten
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["about_column", "quantiles", "why_left_out"]
+
+KINDS = {"text": "text", "time": "date and time"}
+
+
+def why_left_out(column: Column, train: NDArray[np.bool_]) -> str:
+    """Why a column is no input; empty where it is."""
+    known = column.known(train)
+    if not known.size:
+        kind = KINDS.get(column.kind, column.type)
+        return f"{column.name}: {kind}, always missing in the training rows; left out"
+    if column.kind == "text":
+        values = len(set(known))
+        if values > MOST_VALUES and values > 0.5 * train.sum():
+            return f"{column.name}: text, nearly every value different; left out"
+    return ""
+
+
+def about_column(column: Column, train: NDArray[np.bool_]) -> str:
+    """What a column is like in the training rows."""
+    about = {"number": about_numbers, "text": about_texts, "time": about_times}[column.kind]
+    missing = column.missing[train]
+    share = f", {missing.mean():.1%} missing" if missing.any() else ""
+    return f"{column.name}: {about(column, train)}{share}"
+
+
+def about_numbers(column: Column, train: NDArray[np.bool_]) -> str:
+    """A column of numbers."""
+    return f"{column.type}, {quantiles(column.known(train))}"
+
+
+def about_times(column: Column, train: NDArray[np.bool_]) -> str:
+    """A column of dates and times."""
+    known, parts = column.known(train), times(column, train)
+    first, last = str(known.min())[:16], str(known.max())[:16]
+    return f"date and time from {first} to {last}, as {', '.join(parts) or 'nothing'}"
+
+
+def about_texts(column: Column, train: NDArray[np.bool_]) -> str:
+    """A column of texts."""
+    values, counts = column.commonest(train)
+    kept = f", the {MOST_VALUES} commonest of them as inputs" if len(values) > MOST_VALUES else ""
+    told = zip(values[:6], counts, strict=False)
+    common = ", ".join(f"{shorten(value, 30)} ({count / train.sum():.1%})" for value, count in told)
+    return f"category with {len(values)} values{kept}; commonest {common}"
+
+
+def quantiles(numbers: NDArray[np.float64]) -> str:
+    """A distribution in five numbers."""
+    low, quarter, middle, three, high = np.quantile(numbers, [0, 0.25, 0.5, 0.75, 1])
+    return f"from {low:.4g} to {high:.4g}, quartiles {quarter:.4g}, {middle:.4g}, {three:.4g}"

@@ -52,7 +52,7 @@ def test_study_files(name: str, server: FaultServer, tmp_path: Path) -> None:
 
 
 def test_a_network_that_is_pruned(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
+    pytest.importorskip("torch", reason="the network is trained with torch")
     command = [sys.executable, "-m", "tunewise", "tune", "examples/digits_cnn.yaml", "--proposer", "random"]
     command += ["--n-trials", "4", "--storage", str(tmp_path / "study.journal")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

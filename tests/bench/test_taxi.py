@@ -28,6 +28,8 @@ from tunewise.bench.suites import Terms
 from tunewise.errors import StudyError, UsageError
 from tunewise.llm import ChatReply, ChatRequest, FunctionModel, ToolCall
 
+pytest.importorskip("torch", reason="the network on the trips is trained with torch")
+
 PROGRAM = f"The fixed program.\n```python{BASELINE}```"
 BROKEN = PROGRAM.replace("import torch\n", "import torch, pandas\n", 1)
 

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from codegen.test_generate import RIDGE
-from support.programs import TREES_REGRESSOR, fenced
+from support.programs import RIDGE, TREES_REGRESSOR, fenced
 from support.whole_paths import InProcess, Ran, assert_paragraph
 from tunewise.errors import SandboxUnavailable
 from tunewise.sandbox.base import Sandbox

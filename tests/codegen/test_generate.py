@@ -11,7 +11,7 @@ from typing import Any
 import optuna
 import pytest
 
-from support.programs import TREES_REGRESSOR, fenced
+from support.programs import RIDGE, TREES_REGRESSOR, fenced
 from tunewise import attributes
 from tunewise.codegen.contract import read_space
 from tunewise.codegen.data import Dataset
@@ -29,12 +29,6 @@ from tunewise.study.storage import open_study
 from tunewise.study.stored import StoredStudy
 
 QUICK = Limits(wall_s=30, cpu_s=30)
-RIDGE = """
-from sklearn.linear_model import Ridge
-
-def make_estimator(alpha: Annotated[float, Range(1e-3, 1e3, log=True)] = 10.0):
-    return Ridge(alpha=alpha)
-"""
 FAILING = RIDGE.replace("Ridge(alpha=alpha)", "Ridge(alpha=alpha if N_ROWS < 0 else 'x')")
 NAME = "make_estimator"
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.programs import MLP, TREES_REGRESSOR, fenced
-from tunewise.codegen.contract import CONTRACTS, contract_named, read_space
+from tunewise.codegen.contract import CONTRACTS, contract_named, installed_contract, read_space
 from tunewise.codegen.reply import find_program
 from tunewise.errors import InvalidReply, StudyError
 from tunewise.llm import ChatReply
@@ -105,6 +105,13 @@ def test_reading_raises_its_own_error_only(text: str) -> None:
             read_space(made, SKLEARN)
     with contextlib.suppress(InvalidReply):
         find_program(ChatReply(text=text, model="m"), "make_estimator")
+
+
+@pytest.mark.parametrize("name", ["torch", "sklearn"])
+def test_a_contract_whose_library_is_missing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tunewise.codegen.contract.find_spec", lambda _: None)
+    with pytest.raises(StudyError, match=rf"Run pip install 'tunewise\[{name}\]'"):
+        installed_contract(name)
 
 
 def test_an_unknown_contract() -> None:

@@ -35,6 +35,13 @@ def make_estimator(
 TREES_REGRESSOR = TREES.format(kind="Regressor")
 TREES_CLASSIFIER = TREES.format(kind="Classifier")
 
+RIDGE = """
+from sklearn.linear_model import Ridge
+
+def make_estimator(alpha: Annotated[float, Range(1e-3, 1e3, log=True)] = 10.0):
+    return Ridge(alpha=alpha)
+"""
+
 HEAD = "import torch\nfrom torch import nn\n"
 SIGNATURE = "def make_model_and_optimizer(lr: Annotated[float, Range(1e-4, 1e-1, log=True)] = 1e-2):\n"
 LINEAR = """    model = nn.Linear(N_INPUTS, N_OUTPUTS)

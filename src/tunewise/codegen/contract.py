@@ -110,7 +110,7 @@ def installed_contract(name: str) -> Contract:
     """
     contract = contract_named(name)
     if find_spec(name) is None:  # contracts are named after what programs import
-        raise StudyError(f"Programs of contract {name} need {contract.library}. Run pip install {contract.library}.")
+        raise StudyError(f"Programs of contract {name} need {contract.library}. Run pip install 'tunewise[{name}]'.")
     return contract
 
 

@@ -142,7 +142,8 @@ class Method:
             try:
                 version(package)
             except PackageNotFoundError:
+                extra = "torch" if package == "torch" else "bench"
                 raise UsageError(
                     f"The method {self.name} needs {package}, which is not installed. Run pip install "
-                    "'tunewise[bench]', or leave the method out."
+                    f"'tunewise[{extra}]', or leave the method out."
                 ) from None

@@ -1,4 +1,4 @@
-"""Studies with several objectives and with constraints: what a proposal tradeoff at, and what comes of it."""
+"""Studies with several objectives and with constraints: what a proposal aims at, and what comes of it."""
 
 from __future__ import annotations
 

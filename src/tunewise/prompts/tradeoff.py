@@ -1,4 +1,4 @@
-"""What a proposal tradeoff at, in words: the trade-off between several objectives, and the constraints."""
+"""What a proposal aims at, in words: the trade-off between several objectives, and the constraints."""
 
 from __future__ import annotations
 

@@ -365,6 +365,7 @@ class LLMSampler(Portable, BaseSampler):
             fixed=fixed,
             context_tokens=self.model.context_tokens,
             workers=self.workers,
+            inferred=self.space is None,
             **self._style,
         )
 

@@ -339,7 +339,7 @@ def test_the_model_is_told_what_a_trial_really_had() -> None:
     trial = TrialRecord(0, "finished", {"m": "a", "a.n": 3}, 0.5)
     again = '{"reason": "", "configuration": {"m": "a", "a.n": 3, "b.n": 5}}'
     other = '{"reason": "", "configuration": {"m": "b", "a.n": 3, "b.n": 5}}'
-    proposal, (first, second) = play(Auto(), asked(trial, space=space), again, other)
+    proposal, (first, second) = play(Auto(), asked(trial, space=space, inferred=True), again, other)
     assert '0 | unknown | "a" | 3 | - | 0.5' in told(first)
     assert "It repeats trial 0" in told(second)
     assert proposal.configuration["m"] == "b"

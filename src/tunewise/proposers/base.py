@@ -66,6 +66,7 @@ class ProposalContext:
         temperature: Of the first request for a trial [Zhang: 0]; those after a refusal are warmer.
         has_model: Whether there is a model to ask.
         workers: How many trials are evaluated at a time.
+        inferred: Whether the space is what past trials happened to have, so that what one lacks did not exist in it.
         capable: Probability that the model is a capable one, before its trials here say more.
     """
 
@@ -82,6 +83,7 @@ class ProposalContext:
     temperature: float = 0.0
     has_model: bool = True
     workers: int = 1
+    inferred: bool = False
     capable: float = PRIOR
 
     @property
@@ -115,13 +117,13 @@ class ProposalContext:
     def duplicate(self, configuration: Mapping[str, Value]) -> TrialRecord | None:
         """The earlier trial that a configuration repeats, if it does and something else is left to try.
 
-        What counts is what a trial really had: a study whose objective asks for one hyperparameter or another, without
-        saying so in the space, would run the same again with other values of what does not exist in it.
+        Where the space is inferred, what counts is what a trial really had: an objective that asks for one
+        hyperparameter or another would run the same again with other values of what did not exist.
         """
         if self.fixed or not self.tried or self.exhausted:
             return None
         apart = np.abs(self._tried_points - self._place([configuration]))
-        told = np.array([[t.state != "running"] for t in self.tried])
+        told = np.array([[self.inferred and t.state != "running"] for t in self.tried])
         distances = np.where(told & (self._tried_points == ABSENT), 0.0, apart).max(axis=1)
         nearest = int(distances.argmin())
         return self.tried[nearest] if distances[nearest] < NEAR else None

@@ -56,6 +56,9 @@ def generate(
     n_trials: Annotated[int, typer.Option(min=1, help="Evaluations in all, earlier runs included.")] = 5,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training rows, for torch.")] = 10,
     time: Annotated[str | None, typer.Option(help="Column by which rows are split: the latest are held out.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="A scorer of scikit-learn, such as neg_mean_absolute_error or f1_macro.")
+    ] = None,
     drop: Annotated[list[str] | None, typer.Option(help="Column that nobody may use; may be repeated.")] = None,
     rows: Annotated[int | None, typer.Option(min=50, help="Use so many rows at most, drawn at random.")] = None,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds that one evaluation may take.")] = 300.0,
@@ -110,7 +113,14 @@ def generate(
     quiet_optuna()
     chat_model = taped(lambda: connect(model, base_url, api_key_env), record=record, replay=replay)
     recipe = Recipe(
-        path=str(data), target=target, task=task.value, time=time, drop=tuple(drop or ()), rows=rows, seed=seed
+        path=str(data),
+        target=target,
+        task=task.value,
+        time=time,
+        drop=tuple(drop or ()),
+        rows=rows,
+        seed=seed,
+        metric=metric,
     )
     address = storage or f"{data.stem}.journal"
     dataset = load_dataset(recipe)

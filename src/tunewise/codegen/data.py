@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tunewise.codegen.about import about_column, quantiles, why_left_out
-from tunewise.codegen.score import TaskKind
+from tunewise.codegen.metric import check_metric, metric_loss, metric_name
+from tunewise.codegen.score import TaskKind, score
 from tunewise.data.arrow import check_columns, column_of, numbers_of, read_table
 from tunewise.data.prepare import marked, prepare
 from tunewise.errors import StudyError
@@ -50,6 +51,7 @@ class Recipe:
         drop: Names of columns that nobody may use.
         rows: So many rows at most, drawn at random; None: all.
         seed: Of the drawing and the shuffling.
+        metric: Name of a scorer of scikit-learn; None: squared error of the standardized target, or wrong classes.
     """
 
     path: str
@@ -59,6 +61,7 @@ class Recipe:
     drop: tuple[str, ...] = ()
     rows: int | None = None
     seed: int = 0
+    metric: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
@@ -94,6 +97,7 @@ class Dataset:
         test: Scores the winner; likewise.
         classes: Names of the classes; empty for regression.
         unit: Standard deviation of the target in the training rows, 1 for classification.
+        centre: Mean of the same, 0 for classification.
         about: Lines of the card.
     """
 
@@ -105,6 +109,7 @@ class Dataset:
     test: Part
     classes: tuple[str, ...] = ()
     unit: float = 1.0
+    centre: float = 0.0
     about: tuple[str, ...] = field(default=(), repr=False)
 
     @property
@@ -120,7 +125,23 @@ class Dataset:
     @property
     def metric(self) -> str:
         """What a trial's value is called."""
+        if self.recipe.metric:
+            return f"validation {metric_name(self.recipe.metric)}"
         return "validation loss" if self.task == "regression" else "validation error"
+
+    def loss(self, predictions: NDArray[np.float64], truth: NDArray[Any]) -> float:
+        """The loss of predictions, `n`, by the metric of the recipe.
+
+        Raises:
+            TrialFailed: There is none, or it is not finite.
+        """
+        if not self.recipe.metric:
+            return score(self.task, predictions, truth)
+        return metric_loss(self.recipe.metric, self.task, self.original(predictions), self.original(truth))
+
+    def original(self, targets: NDArray[Any]) -> NDArray[Any]:
+        """Targets in their own unit; classes stay numbers."""
+        return targets * self.unit + self.centre if self.task == "regression" else targets
 
     @property
     def card(self) -> DataCard:
@@ -173,14 +194,14 @@ def make_dataset(table: pa.Table, recipe: Recipe, *, name: str) -> Dataset:
     check_columns(table, [recipe.target, *([recipe.time] if recipe.time else []), *recipe.drop], name)
     table = table.filter(pc.is_valid(table[recipe.target]))
     table, train, validation, test = split(table, recipe, name)
-    y, classes, unit, told = encode_target(table[recipe.target], recipe, train)
+    y, classes, unit, centre, told = encode_target(table[recipe.target], recipe, train)
     left = [column for column in table.column_names if column not in (recipe.target, *recipe.drop)]
     x, inputs, about = encode({column: table[column] for column in left}, train)
     if not inputs:
         raise StudyError(f"{name} has no column beside {shorten(recipe.target)} to predict from. Give features.")
     if len(inputs) > MOST_INPUTS:
         raise StudyError(f"{name} has {len(inputs)} inputs; {MOST_INPUTS} are allowed. Leave columns out with --drop.")
-    return Dataset(
+    made = Dataset(
         name,
         recipe,
         inputs,
@@ -189,8 +210,12 @@ def make_dataset(table: pa.Table, recipe: Recipe, *, name: str) -> Dataset:
         test=Part(x[test], y[test]),
         classes=classes,
         unit=unit,
+        centre=centre,
         about=(told, *about),
     )
+    if recipe.metric:
+        check_metric(recipe.metric, recipe.task, made.original(made.train.y))
+    return made
 
 
 def encode(
@@ -237,8 +262,8 @@ def split(
 
 def encode_target(
     column: pa.ChunkedArray, recipe: Recipe, train: NDArray[np.bool_]
-) -> tuple[NDArray[Any], tuple[str, ...], float, str]:
-    """Targets, names of the classes, unit, and what the card says.
+) -> tuple[NDArray[Any], tuple[str, ...], float, float, str]:
+    """Targets, names of the classes, unit and centre, and what the card says.
 
     A class that the training rows do not have becomes -1; `score` counts every prediction there as wrong.
     """
@@ -255,7 +280,7 @@ def encode_target(
             f"{shorten(c, 30)} {k / train.sum():.1%}" for c, k in zip(classes[:10], counts, strict=False)
         )
         told = f"target {recipe.target}: {len(classes)} classes: {shares}"
-        return np.array([number.get(c, -1) for c in cells], np.int64), tuple(map(str, classes)), 1.0, told
+        return np.array([number.get(c, -1) for c in cells], np.int64), tuple(map(str, classes)), 1.0, 0.0, told
     try:
         numbers = numbers_of(column)
     except (ValueError, NotImplementedError):  # pyarrow's own errors are of these kinds
@@ -269,4 +294,4 @@ def encode_target(
     if not std > 0:
         raise StudyError(f"The target {shorten(recipe.target)} is constant in the training rows. Choose another.")
     told = f"target {recipe.target}: {quantiles(numbers[train])}, mean {mean:.4g}, standard deviation {std:.4g}"
-    return (numbers - mean) / std, (), std, told
+    return (numbers - mean) / std, (), std, mean, told

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tunewise.codegen.contract import Contract, read_space
 from tunewise.codegen.data import Dataset
-from tunewise.codegen.score import read_predictions, score
+from tunewise.codegen.score import read_predictions
 from tunewise.errors import InvalidReply, TrialFailed
 from tunewise.evaluate import Evaluation
 from tunewise.sandbox.base import Limits, Outcome, Sandbox
@@ -170,10 +170,10 @@ def judge(dataset: Dataset, answer: Mapping[str, Any]) -> Evaluation:
     """
     rows = len(dataset.validation)
     predictions = read_predictions(answer.get("predictions"), rows + len(dataset.test))
-    value = score(dataset.task, predictions[:rows], dataset.validation.y)
-    test = score(dataset.task, predictions[rows:], dataset.test.y)
+    value = dataset.loss(predictions[:rows], dataset.validation.y)
+    test = dataset.loss(predictions[rows:], dataset.test.y)
     extra = {"test_loss": test}
-    if dataset.task == "regression":
+    if dataset.task == "regression" and not dataset.recipe.metric:
         extra["validation_rmse"] = math.sqrt(value) * dataset.unit
     if type(parameters := answer.get("parameters")) is int and 0 <= parameters < 2**53:
         extra["parameters"] = float(parameters)

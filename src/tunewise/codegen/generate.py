@@ -137,6 +137,7 @@ class Generation:
             "contract": runner.contract.name,
             "data": runner.dataset.recipe.to_dict(),
             "fingerprint": runner.dataset.fingerprint,
+            "metric": runner.dataset.recipe.metric,
             "epochs": runner.epochs,
             "seed": runner.seed,
             "max_parameters": runner.max_parameters,
@@ -155,7 +156,7 @@ class Generation:
             raise StudyError(
                 f"The study {study.study_name!r} is not one of programs. Use another storage or --study-name."
             )
-        for key in ("contract", "fingerprint", "epochs", "seed"):
+        for key in ("contract", "fingerprint", "epochs", "seed", "metric"):
             if before is not None and before.get(key) != about[key]:
                 what = "other data" if key == "fingerprint" else f"{key} {before.get(key)}, not {about[key]}"
                 raise StudyError(

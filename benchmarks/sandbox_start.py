@@ -19,7 +19,7 @@ import time
 
 from tunewise.sandbox.base import Sandbox
 from tunewise.sandbox.landlock import LandlockSandbox
-from tunewise.sandbox.zygote import SKLEARN_STEP, TORCH_STEP, Zygote
+from tunewise.sandbox.warm import SKLEARN_STEP, TORCH_STEP, WarmSandbox
 
 MOST_MS, MOST_RATIO = 60.0, 0.05
 
@@ -42,13 +42,13 @@ def main() -> None:
     given = parser.parse_args()
     library, step = ("torch", TORCH_STEP) if importlib.util.find_spec("torch") else ("sklearn", SKLEARN_STEP)
     cold_sandbox = LandlockSandbox()
-    with Zygote([library], warm_up=step) as zygote:
-        for sandbox in (zygote, cold_sandbox):
+    with WarmSandbox([library], warm_up=step) as warm_sandbox:
+        for sandbox in (warm_sandbox, cold_sandbox):
             start(sandbox, step)  # the first of a kind pays for what the disk has not in memory
         warm, cold = [], []
         for _ in range(given.cold):
             cold.append(start(cold_sandbox, step)[1])
-            warm += [start(zygote, step) for _ in range(given.warm // given.cold)]
+            warm += [start(warm_sandbox, step) for _ in range(given.warm // given.cold)]
     first = statistics.median(start for start, _ in warm) * 1e3
     whole = statistics.median(whole for _, whole in warm) * 1e3
     slow = statistics.median(cold) * 1e3

@@ -25,7 +25,7 @@ from tunewise.sandbox.base import Limits, Sandbox
 from tunewise.sandbox.bubblewrap import BubblewrapSandbox
 from tunewise.sandbox.landlock import LandlockSandbox
 from tunewise.sandbox.unsafe import UnsafeSandbox
-from tunewise.sandbox.zygote import Zygote
+from tunewise.sandbox.warm import WarmSandbox
 
 FIT = """
 import numpy
@@ -74,7 +74,7 @@ def test_files_can_be_imported(sandbox: Sandbox) -> None:
     assert outcome.result == 7
 
 
-@pytest.mark.parametrize("backend", sorted({*BACKENDS} - {"zygote"}))
+@pytest.mark.parametrize("backend", sorted({*BACKENDS} - {"fork server"}))
 def test_a_model_is_fitted(backend: str) -> None:
     outcome = backends()[backend]().run(FIT)
     assert (outcome.error, outcome.stderr) == ("", "")
@@ -151,8 +151,8 @@ def test_the_probe_passes_what_holds_and_names_what_does_not() -> None:
 
 
 def test_a_warm_sandbox_is_tried_too() -> None:
-    with probe.warm_sandbox() as zygote:
-        assert zygote.run("respond(2)").result == 2
+    with probe.warm_sandbox() as warm:
+        assert warm.run("respond(2)").result == 2
 
 
 def test_without_any_backend_nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,7 +172,7 @@ def test_without_any_backend_nothing_runs(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_on_an_unknown_machine_there_is_no_backend(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.machine", lambda: "riscv64")
-    for backend in (LandlockSandbox, BubblewrapSandbox, Zygote):
+    for backend in (LandlockSandbox, BubblewrapSandbox, WarmSandbox):
         with pytest.raises(SandboxUnavailable, match="x86_64 and aarch64"):
             backend()
 
@@ -183,43 +183,45 @@ def test_no_sandbox_is_loud(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_a_warm_process_that_dies_is_replaced() -> None:
-    with Zygote(["json"]) as zygote:
-        (first,) = nurseries()
+    with WarmSandbox(["json"]) as warm:
+        (first,) = fork_servers()
         os.kill(first, signal.SIGKILL)
-        assert zygote.run("respond(1)").result == 1
-        (second,) = nurseries()
+        assert warm.run("respond(1)").result == 1
+        (second,) = fork_servers()
         threading.Timer(0.3, os.kill, (second, signal.SIGKILL)).start()
-        outcome = zygote.run("import time\ntime.sleep(600)")
+        outcome = warm.run("import time\ntime.sleep(600)")
         assert outcome.error == "The warm process ended in the middle of the run."
-        assert zygote.run("respond(2)").result == 2
-    assert nurseries() == []
+        assert warm.run("respond(2)").result == 2
+    assert fork_servers() == []
 
 
-def nurseries() -> list[int]:
+def fork_servers() -> list[int]:
     """Warm processes that are children of this one, without those of other tests."""
     found = []
     for pid in map(int, Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split()):
         with suppress(OSError):
             line = Path(f"/proc/{pid}/cmdline").read_bytes()
-            if b"tunewise.sandbox.nursery" in line and b"State:\tZ" not in Path(f"/proc/{pid}/status").read_bytes():
+            if b"tunewise.sandbox.fork_server" in line and b"State:\tZ" not in Path(f"/proc/{pid}/status").read_bytes():
                 found.append(pid)
     return found
 
 
 def test_a_warm_up_that_fails_is_told() -> None:
     with pytest.raises(SandboxUnavailable, match="ModuleNotFoundError: No module named 'not_there'"):
-        Zygote(["not_there"])
+        WarmSandbox(["not_there"])
     with pytest.raises(SandboxUnavailable, match="ZeroDivisionError"):
-        Zygote(warm_up="1 / 0")
+        WarmSandbox(warm_up="1 / 0")
     with pytest.raises(SandboxUnavailable, match="1 threads are still running"):
-        Zygote(warm_up="import threading, time\nthreading.Thread(target=time.sleep, args=(9,), daemon=True).start()")
+        WarmSandbox(
+            warm_up="import threading, time\nthreading.Thread(target=time.sleep, args=(9,), daemon=True).start()"
+        )
 
 
 def test_warm_children_share_what_was_imported_and_nothing_else() -> None:
-    with Zygote(["fractions"], warm_up="import builtins\nbuiltins.seen = []") as zygote:
+    with WarmSandbox(["fractions"], warm_up="import builtins\nbuiltins.seen = []") as warm:
         program = "import sys\nrespond(['fractions' in sys.modules, list(seen)])\nseen.append(arguments)"
-        assert zygote.run(program, arguments="secret").result == [True, []]
-        assert zygote.run(program).result == [True, []]
+        assert warm.run(program, arguments="secret").result == [True, []]
+        assert warm.run(program).result == [True, []]
 
 
 OWNER = """

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from support import hostile_witness
+from support import hostile_files, hostile_witness
 from support.backends import BACKENDS
 from support.hostile_programs import ENDS, PROGRAMS
 from support.hostile_witness import ENVIRONMENT_SECRET, WITHOUT_WALLS
@@ -51,9 +51,9 @@ def place() -> Iterator[Path]:
         yield Path(folder)
 
 
-def run(backend: str, user: str, place: Path) -> dict[str, Any]:
+def run(backend: str, user: str, place: Path, *names: str) -> dict[str, Any]:
     """What the runner tells, run with a secret in its environment, as root or as somebody else."""
-    command = [sys.executable, hostile_witness.__file__, backend]
+    command = [sys.executable, hostile_witness.__file__, backend, *names]
     if ROOT and user == "ordinary":
         places = [*readable(), str(PACKAGE.parent), str(TESTS), str(place)]
         command = [sys.executable, "-c", BECOME, json.dumps([spare_user(), places, command])]
@@ -89,6 +89,17 @@ def test_nothing_escapes(backend: str, user: str, place: Path) -> None:
     assert max(end["kept"] for end in told["programs"].values()) <= 2 * 16 * 1024  # of endless output
 
 
+@pytest.mark.parametrize("user", USERS)
+def test_where_nothing_can_be_mounted_the_disk_is_bounded_by_looking(user: str, place: Path) -> None:
+    names = [name for name in PROGRAMS if name in hostile_files.NAMES or "file" in name]
+    told = run("landlock on disk", user, place, *names)
+
+    assert told["programs"].keys() == set(names)
+    assert {name: end["escapes"] for name, end in told["programs"].items() if end["escapes"]} == {}
+    assert {name: end["error"] for name, end in told["programs"].items() if not end["clear"]} == {}
+    assert told["leftovers"] == []
+
+
 def test_the_witness_notices_what_escapes_without_a_sandbox(place: Path) -> None:
     told = run("unsafe", USERS[0], place)
 
@@ -97,7 +108,7 @@ def test_the_witness_notices_what_escapes_without_a_sandbox(place: Path) -> None
 
 
 def test_there_are_enough_of_them() -> None:
-    assert len(PROGRAMS) >= 150
+    assert len(PROGRAMS) >= 186
     assert ENDS.keys() <= PROGRAMS.keys()
     assert PROGRAMS.keys() >= WITHOUT_WALLS
 

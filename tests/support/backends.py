@@ -12,4 +12,4 @@ def bubblewrap_works() -> bool:
     return bool(shutil.which("bwrap")) and subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-BACKENDS = ["landlock", "zygote", *(["bubblewrap"] if bubblewrap_works() else [])]
+BACKENDS = ["landlock", "fork server", *(["bubblewrap"] if bubblewrap_works() else [])]

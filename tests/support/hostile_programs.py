@@ -9,6 +9,8 @@ Where `ENDS` has an entry, the run must end in an error that holds these words.
 
 from __future__ import annotations
 
+from support import hostile_files
+
 PRELUDE = """
 import ctypes, errno, os, signal, socket, struct, sys, threading, time
 libc = ctypes.CDLL(None, use_errno=True)
@@ -380,7 +382,7 @@ time.sleep(0.5)
 ### deep_folders
 for i in range(100_000):
     os.mkdir("d"); os.chdir("d")
-    if i > 400 and i % 10 == 0: time.sleep(0.01)  # or removing them takes longer than all the rest
+    if 400 < i < 1500 and i % 10 == 0: time.sleep(0.01)  # or removing them takes longer than all the rest
 ### barred_folders
 os.mkdir("d", 0o300); os.chdir("d")
 for i in range(1000):
@@ -565,11 +567,11 @@ call("inotify_init1", 0); escaped()
 call("mlockall", 1); escaped()
 """
 
-PROGRAMS = {
-    name: source for name, _, source in (part.partition("\n") for part in _TEXT.removeprefix("\n### ").split("\n### "))
-}
+_PARTS = (_TEXT.rstrip() + hostile_files.TEXT).strip("\n").removeprefix("### ").split("\n### ")
+PROGRAMS = {name: source for name, _, source in (part.partition("\n") for part in _PARTS)}
 
 ENDS = {
+    **hostile_files.ENDS,
     "tcp": "PermissionError",
     "fork_bomb": "PermissionError",
     "daemon": "PermissionError",
@@ -587,11 +589,11 @@ ENDS = {
     "huge_output": "limit of",
     "huge_errors": "limit of",
     "huge_file": "File too large",
-    "many_files": "MiB of files",
-    "many_large_files": "MiB of files",
-    "files_without_names": "MiB of files",
-    "deep_folders": "MiB of files|can be measured",
-    "barred_folders": "MiB of files|can be measured",
+    "many_files": hostile_files.FULL,
+    "many_large_files": hostile_files.FULL,
+    "files_without_names": hostile_files.FULL,
+    "deep_folders": f"{hostile_files.FULL}|can be measured|limit of",
+    "barred_folders": f"{hostile_files.FULL}|can be measured",
     "thread_bomb": "threads|start new thread",
     "ptrace_canary": "only an attack",
     "process_vm_readv": "only an attack",

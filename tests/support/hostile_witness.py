@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -44,6 +44,7 @@ WITHOUT_WALLS = {"tcp", "udp", "unix_socket", "abstract_socket", "read_secret", 
     *("environment_of_parent", "environment_of_canary", "command_lines", "kill_canary", "signal_parent", "server"),
     *("limits_of_canary", "priority_of_canary", "fork_bomb", "daemon", "shell", "shell_by_subprocess"),
     *("signal_by_owner_of_pipe", "temporary_folder", "import_hook", "multiprocessing", "program_from_memory"),
+    *("reserve_beyond_the_end", "target_of_a_link", "lock_the_interpreter", "files_in_memory", "large_pipes"),
 }
 """What surely succeeds without a sandbox: what the witness must notice."""
 
@@ -68,6 +69,7 @@ class Witness:
         home = self.folder / "home"
         home.mkdir()
         (home / ".netrc").write_text(self.secret)
+        (self.folder / "link").symlink_to(f"/nowhere/{self.secret}")
         name = secrets.token_hex(8)
         places: list[tuple[int, int, Any]] = [
             (socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", 0)),
@@ -94,6 +96,7 @@ class Witness:
             "unix_datagram": str(self.folder / "datagram"),
             "abstract": name,
             "secret": str(self.file),
+            "link": str(self.folder / "link"),
             "home": str(home),
             "canary": self.canary.pid,
             "parent": os.getpid(),
@@ -179,12 +182,19 @@ def backends() -> dict[str, Callable[[], Any]]:
     from tunewise.sandbox.bubblewrap import BubblewrapSandbox
     from tunewise.sandbox.landlock import LandlockSandbox
     from tunewise.sandbox.unsafe import UnsafeSandbox
-    from tunewise.sandbox.zygote import Zygote
+    from tunewise.sandbox.warm import WarmSandbox
+
+    class OnDisk(LandlockSandbox):
+        """As where the kernel does not let us mount anything."""
+
+        def locks(self) -> Mapping[str, Any]:
+            return {**super().locks(), "in_memory": False}
 
     return {
+        "landlock on disk": OnDisk,
         "landlock": LandlockSandbox,
         "bubblewrap": BubblewrapSandbox,
-        "zygote": lambda: Zygote(["numpy"]),
+        "fork server": lambda: WarmSandbox(["numpy"]),
         "unsafe": UnsafeSandbox,
     }
 
@@ -199,7 +209,7 @@ def main(backend: str, *names: str) -> None:
         sandbox = backends()[backend]()
         if hasattr(sandbox, "close"):
             stack.callback(sandbox.close)
-        tempfile.tempdir = ours if backend == "zygote" else runs
+        tempfile.tempdir = ours if backend == "fork server" else runs
         pool = stack.enter_context(ThreadPoolExecutor(4))
         chosen = names or (sorted(WITHOUT_WALLS) if backend == "unsafe" else tuple(PROGRAMS))
         told = dict(zip(chosen, pool.map(lambda name: attack(sandbox, name), chosen), strict=True))

@@ -41,7 +41,7 @@ def sandbox_for(contract: str, *, unsafe: bool = False) -> Iterator[Sandbox]:
         SandboxUnavailable: Nothing here holds a hostile program.
     """
     from tunewise.sandbox.probe import find_sandbox, warm_sandbox
-    from tunewise.sandbox.zygote import SKLEARN_STEP, TORCH_STEP
+    from tunewise.sandbox.warm import SKLEARN_STEP, TORCH_STEP
 
     if unsafe:
         yield find_sandbox(unsafe=True)

@@ -23,9 +23,9 @@ class Limits:
         cpu_s: Seconds of processor time, summed over the processes.
         memory_mb: Address space, MiB.
         file_mb: Largest file, MiB.
-        disk_mb: All files and folders together, MiB, each file counted with 4 KiB at least and each folder with
-            68. Looked after by the parent, about twenty times a second, so what is written between two looks comes on
-            top.
+        disk_mb: All files together, MiB beyond those that are sent along, and 256 files and folders for each MiB. The
+            folder lies in memory, beside `memory_mb`. Where the kernel lets us mount nothing it lies on the disk and
+            the parent looks about twenty times a second; what is written between two looks comes on top.
         processes: Threads at the same time. No program may start a process.
         output_kb: What is kept of stdout and of stderr, KiB each, the end of it.
         result_kb: Largest answer, KiB of JSON.

@@ -21,8 +21,8 @@ WALLS = [
     *("--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
     *("--die-with-parent", "--new-session", "--hostname", "sandbox"),
 ]
-FOR_ROOT = ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_SETPCAP"]
-FOR_OTHERS = ["--unshare-user"]
+CAPABILITIES = ["CAP_SYS_ADMIN"]  # for the work folder in memory
+FOR_ROOT = [*CAPABILITIES, "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_DAC_OVERRIDE"]
 
 
 class BubblewrapSandbox(ColdSandbox):
@@ -65,9 +65,12 @@ def walls(folder: str) -> list[str]:
     shown = outermost([*SYSTEM, *launch.readable(), str(launch.PACKAGE)])
     above = sorted({str(parent) for path in (*shown, folder) for parent in Path(path).parents} - {"/"})
     passages = [place for place in above if place not in shown and not within(place, shown)]
+    root = os.geteuid() == 0
     return [
         *WALLS,
-        *(FOR_ROOT if os.geteuid() == 0 else FOR_OTHERS),
+        *([] if root else ["--unshare-user"]),
+        *("--cap-drop", "ALL"),
+        *(word for name in (FOR_ROOT if root else CAPABILITIES) for word in ("--cap-add", name)),
         *(word for place in passages for word in ("--perms", "0755", "--dir", place)),
         *(word for place in shown for word in (how(place), place, place)),
         *("--dev-bind", "/dev/null", "/dev/null"),

@@ -77,9 +77,18 @@ def _blocks(entry: os.DirEntry[str]) -> int:
     return 0
 
 
-def hidden_bytes(pid: int) -> int:
-    """What a process keeps in files that have no name any more, as far as we may look."""
-    total = 0
+def hidden_bytes(pid: int, folder: str, largest: int) -> int:
+    """What a process keeps in files that have no name any more, as far as we may look.
+
+    Of a file that is kept by a mapping alone the size cannot be seen; it counts with the largest that there can be.
+    """
+    kept = set()
+    with suppress(OSError), Path(f"/proc/{pid}/maps").open("rb") as lines:
+        for line in lines:
+            *_, device, inode, path = line.split(maxsplit=5) if line.count(b" ") > 5 else (b"", b"", b"")
+            if path.startswith(os.fsencode(folder) + b"/") and path.rstrip().endswith(b" (deleted)"):
+                kept.add((device, inode))
+    total = len(kept) * largest
     with suppress(OSError):
         for descriptor in Path(f"/proc/{pid}/fd").iterdir():
             with suppress(OSError):

@@ -19,6 +19,7 @@ __all__ = [
     "gain_nothing",
     "landlock_abi",
     "mount_tmpfs",
+    "own_mounts",
     "private_mounts",
     "restrict",
     "seal_tmpfs",
@@ -26,7 +27,7 @@ __all__ = [
 
 LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT = 444, 445, 446  # the same on every machine
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 2, 4, 32, 4096, 16384, 1 << 18
-CLONE_NEWNS = 0x00020000
+CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
 PR_SET_PDEATHSIG, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP = 1, 24, 38, 22
 SIGKILL = 9
 
@@ -136,9 +137,18 @@ def private_mounts() -> None:
     _mount(b"none", "/", None, MS_REC | MS_PRIVATE)
 
 
-def mount_tmpfs(path: str) -> None:
-    """An empty folder over a folder, in which everybody may look for names they know."""
-    _mount(b"tmpfs", path, b"tmpfs", MS_NOSUID | MS_NODEV, b"mode=711,size=1m")
+def own_mounts() -> None:
+    """The same for a user without that capability: a user namespace first, in which they are who they are."""
+    uid, gid = os.getuid(), os.getgid()
+    _checked(_library().unshare(ctypes.c_int(CLONE_NEWNS | CLONE_NEWUSER)), "user namespace")
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+        Path("/proc/self", name).write_text(text)
+    _mount(b"none", "/", None, MS_REC | MS_PRIVATE)
+
+
+def mount_tmpfs(path: str, options: str = "mode=711,size=1m") -> None:
+    """An empty folder over a folder, in which everybody may look for names they know, unless other options say."""
+    _mount(b"tmpfs", path, b"tmpfs", MS_NOSUID | MS_NODEV, options.encode())
 
 
 def seal_tmpfs(path: str) -> None:

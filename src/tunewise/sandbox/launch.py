@@ -54,6 +54,7 @@ def run(
     *,
     landlock: bool = True,
     seccomp: bool = True,
+    in_memory: bool = True,
     unprivileged: bool = True,
     cover: bool = False,
     parent: int = 0,
@@ -69,6 +70,7 @@ def run(
         limits: What it may use.
         landlock: Whether the process locks itself with Landlock.
         seccomp: Whether it filters its system calls.
+        in_memory: Whether its work folder is in memory of that size, where the kernel lets us.
         unprivileged: Whether it becomes another user when this one is root.
         cover: Whether it makes its Python reachable for that user, see `lockdown.reach`.
         parent: Its parent, whose end is its own; 0 if something else sees to that.
@@ -90,6 +92,7 @@ def run(
             landlock=landlock,
             seccomp=seccomp,
             cover=cover,
+            disk_mb=limits.disk_mb if in_memory else 0,
             parent=parent,
         )
         job = {"program": program, "arguments": arguments, "sys_path": module_path(lock.readable), "lock": asdict(lock)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,6 +43,8 @@ class Lock:
         landlock: Whether Landlock guards the files.
         seccomp: Whether system calls are filtered.
         cover: Whether to make what is readable reachable for that user first, see `reach`.
+        disk_mb: What the work folder may hold, MiB: it is moved into memory of that size, where the kernel lets us;
+            0 to leave it on the disk.
         parent: The process whose end is ours too, 0 if something else sees to that.
     """
 
@@ -52,17 +55,22 @@ class Lock:
     landlock: bool = True
     seccomp: bool = True
     cover: bool = False
+    disk_mb: int = 0
     parent: int = 0
 
 
-def lock_down(lock: Lock) -> None:
+def lock_down(lock: Lock) -> bool:
     """Lock this process, which must have one thread.
+
+    Returns:
+        Whether the kernel bounds the work folder; if not, whoever watches must.
 
     Raises:
         OSError: The kernel does not do one of the steps; the process must not run anything then.
     """
     if lock.cover and lock.uid is not None:
         reach([*lock.readable, lock.folder])
+    bounded = bool(lock.disk_mb) and move_into_memory(lock)
     rules = None
     if lock.landlock:
         readable = dict.fromkeys((*SYSTEM, *lock.readable), kernel.READ)
@@ -71,6 +79,9 @@ def lock_down(lock: Lock) -> None:
         limit(getattr(resource, f"RLIMIT_{name}", None), most)
     if lock.uid is not None:
         become(lock.uid)
+    elif lock.disk_mb:  # a namespace gives capabilities in it
+        kernel.empty_bounding_set()
+        kernel.drop_capabilities()
     os.umask(0o077)
     os.chdir(lock.folder)
     if lock.landlock or lock.seccomp:
@@ -80,7 +91,50 @@ def lock_down(lock: Lock) -> None:
     if rules is not None:
         kernel.enforce(rules)
     if lock.seccomp:
-        kernel.filter_calls(assemble(known_machine(), os.getpid()))
+        kernel.filter_calls(assemble(known_machine(), os.getpid(), links=not lock.landlock))
+    return bounded
+
+
+def move_into_memory(lock: Lock) -> bool:
+    """Cover the work folder with one in memory that holds the same files and has a size; whether that is possible.
+
+    It is seen by this process only and goes with it. Whatever way a program finds to write, there is no more room:
+    files without a name, pages that are mapped, space that is reserved.
+    """
+    uid = os.getuid() if lock.uid is None else lock.uid
+    size = (lock.disk_mb << 20) + sum(path.stat().st_size for path in Path(lock.folder).iterdir())
+    below = os.open(lock.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    room = f"mode=700,uid={uid},gid={uid if lock.uid else os.getgid()},size={size},nr_inodes={lock.disk_mb << 8}"
+    try:
+        try:
+            new_mounts(lock)
+            kernel.mount_tmpfs(lock.folder, room)
+        except OSError:
+            return False
+        for name in os.listdir(below):  # noqa: PTH208 - its path leads elsewhere by now
+            with (
+                os.fdopen(os.open(name, os.O_RDONLY, dir_fd=below), "rb") as file,
+                Path(lock.folder, name).open("wb") as copy,
+            ):
+                shutil.copyfileobj(file, copy)
+                os.fchmod(copy.fileno(), 0o644)
+    finally:
+        os.close(below)
+    return True
+
+
+def new_mounts(lock: Lock) -> None:
+    """Leave for mounts of our own.
+
+    Raises:
+        OSError: This user, or this machine, may not have any.
+    """
+    try:
+        kernel.private_mounts()
+    except PermissionError:
+        if lock.uid is not None:  # in a user namespace there would be no other user to become
+            raise
+        kernel.own_mounts()
 
 
 def limit(which: int | None, most: int) -> None:

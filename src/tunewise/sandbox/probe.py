@@ -22,13 +22,23 @@ from tunewise.sandbox.bubblewrap import BubblewrapSandbox
 from tunewise.sandbox.hostile import PROGRAM
 from tunewise.sandbox.landlock import LandlockSandbox
 from tunewise.sandbox.unsafe import UnsafeSandbox
-from tunewise.sandbox.zygote import Zygote
+from tunewise.sandbox.warm import WarmSandbox
 
 __all__ = ["BACKENDS", "find_sandbox", "probe", "verdict", "warm_sandbox"]
 
 BACKENDS: tuple[Callable[[], Sandbox], ...] = (BubblewrapSandbox, LandlockSandbox)
 """In the order of preference."""
 
+NAMELESS = """
+import os, time
+kept = [open(f"f{i}", "wb", buffering=0) for i in range(8)]
+for i, file in enumerate(kept):
+    os.unlink(f"f{i}")
+    file.write(bytes(4 << 20))
+time.sleep(2)
+respond(1)
+"""
+"""Keeps 32 MiB in files without a name, long enough for whoever looks."""
 QUICK = Limits(wall_s=20, cpu_s=10, memory_mb=1024)
 
 
@@ -55,7 +65,7 @@ def find_sandbox(*, unsafe: bool = False) -> Sandbox:
     )
 
 
-def warm_sandbox(modules: Sequence[str] = (), *, warm_up: str = "") -> Zygote:
+def warm_sandbox(modules: Sequence[str] = (), *, warm_up: str = "") -> WarmSandbox:
     """A warm parent process that has been tried like the other backends; to be closed.
 
     Args:
@@ -67,16 +77,16 @@ def warm_sandbox(modules: Sequence[str] = (), *, warm_up: str = "") -> Zygote:
     """
     if reason := verdict(LandlockSandbox):
         raise SandboxUnavailable(reason)
-    zygote = Zygote(modules, warm_up=warm_up)
+    warm = WarmSandbox(modules, warm_up=warm_up)
     try:
-        escaped = probe(zygote)
+        escaped = probe(warm)
     except BaseException:
-        zygote.close()
+        warm.close()
         raise
     if escaped:
-        zygote.close()
-        raise SandboxUnavailable(f"{zygote.name} does not hold here: {escaped}.")
-    return zygote
+        warm.close()
+        raise SandboxUnavailable(f"{warm.name} does not hold here: {escaped}.")
+    return warm
 
 
 @cache
@@ -134,5 +144,11 @@ def limits_hold(sandbox: Sandbox) -> str:
     endless = sandbox.run("respond(1)\nwhile True: pass", limits=Limits(wall_s=1, cpu_s=5))
     if not endless.error or endless.seconds > 10:
         return "a program could run longer than its limit"
+    nameless = sandbox.run(NAMELESS, limits=Limits(wall_s=20, disk_mb=8, file_mb=4))
+    if nameless.result is not None:
+        return (
+            "a program could keep more in files without a name than its limit. Where this runs as root in a "
+            "container, run as an ordinary user, or allow CAP_SYS_PTRACE"
+        )
     large = sandbox.run("open('f', 'wb').write(bytes(3 << 20))\nrespond(1)", limits=Limits(wall_s=20, file_mb=2))
     return "a program could write a larger file than its limit" if large.result is not None else ""

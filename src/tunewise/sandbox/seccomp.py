@@ -21,12 +21,18 @@ Instruction = tuple[int, int, int, int]
 LOAD, AND, EQUAL, AT_LEAST, RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
 NUMBER, MACHINE = 0, 4  # offsets in `struct seccomp_data`
 ALLOW, KILL, ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
+EPERM = ERRNO | errno.EPERM
 AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 X32 = 0x40000000  # numbers from here on are x86_64's second table
 
 CLONE_THREAD = 0x00010000
 CLONE_NEW = 0x7E020080  # any new namespace: time, mount, cgroup, uts, ipc, user, pid, net
-FCNTL_REFUSED = [8, 10, 15, 1024, 1026]  # F_SETOWN, F_SETSIG, F_SETOWN_EX, F_SETLEASE, F_NOTIFY send signals
+FCNTL_REFUSED = [
+    *(8, 10, 15, 1024, 1026),  # F_SETOWN, F_SETSIG, F_SETOWN_EX, F_SETLEASE, F_NOTIFY send signals
+    *(5, 6, 7, 36, 37, 38),  # locks on files, of the interpreter's too, which others would wait for
+    1031,  # F_SETPIPE_SZ: memory of the kernel
+]
+TMPFILE = 0o20000000  # the part of O_TMPFILE that is no O_DIRECTORY: a file without a name
 IOCTL_ALLOWED = [0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451]  # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIO(N)CLEX
 PRCTL_ALLOWED = [3, 15, 16, 23, 39]  # GET_DUMPABLE, SET_NAME, GET_NAME, CAPBSET_READ, GET_NO_NEW_PRIVS
 
@@ -36,18 +42,23 @@ def known_machine() -> str:
     return platform.machine() if platform.machine() in syscalls.MACHINES else ""
 
 
-def assemble(machine: str, pid: int) -> bytes:
+def assemble(machine: str, pid: int, *, links: bool = True) -> bytes:
     """The filter, as an array of `struct sock_filter`.
 
     Args:
         machine: One of `syscalls.MACHINES`.
         pid: Of the process that will be filtered, as it sees itself: it may send signals to this one only.
+        links: Whether it may read where symbolic links lead; no rule on files covers that.
     """
     table = {name: entry for part in (syscalls.ALLOWED, syscalls.FILTERED) for name, entry in part.items()}
 
-    def number(name: str) -> int:
-        (found,) = syscalls.numbers({name: table[name]}, machine)
-        return found
+    def judged(name: str, rules: Iterable[Instruction] = (), *, otherwise: int = EPERM) -> list[Instruction]:
+        rules = list(rules)
+        return [
+            instruction
+            for call in syscalls.numbers({name: table[name]}, machine)  # none where the machine has no such call
+            for instruction in ((EQUAL, 0, len(rules) + 1, call), *rules, (RETURN, 0, 0, otherwise))
+        ]
 
     program: list[Instruction] = [
         (LOAD, 0, 0, MACHINE),
@@ -58,24 +69,23 @@ def assemble(machine: str, pid: int) -> bytes:
     ]
     for call in syscalls.numbers(syscalls.ALLOWED, machine):
         program += [(EQUAL, 0, 1, call), (RETURN, 0, 0, ALLOW)]
-    program += judged(number("clone"), when(0, mask=CLONE_THREAD | CLONE_NEW, equal=[CLONE_THREAD]))
-    program += judged(number("kill"), when(0, equal=[pid]))
-    program += judged(number("tgkill"), when(0, equal=[pid]))
-    program += judged(number("prctl"), when(0, equal=PRCTL_ALLOWED))
-    program += judged(number("ioctl"), when(1, equal=IOCTL_ALLOWED), otherwise=ERRNO | errno.ENOTTY)
-    program += judged(number("fcntl"), when(1, equal=FCNTL_REFUSED, verdict=ERRNO | errno.EPERM), otherwise=ALLOW)
-    program += judged(number("prlimit64"), [*unless(0, [0, pid]), *unless(2, [0], high=True), *when(2, equal=[0])])
-    for verdict, part in ((ERRNO | errno.EPERM, syscalls.REFUSED), (KILL, syscalls.KILLED)):
+    program += judged("clone", when(0, mask=CLONE_THREAD | CLONE_NEW, equal=[CLONE_THREAD]))
+    program += judged("kill", when(0, equal=[pid]))
+    program += judged("tgkill", when(0, equal=[pid]))
+    program += judged("prctl", when(0, equal=PRCTL_ALLOWED))
+    program += judged("ioctl", when(1, equal=IOCTL_ALLOWED), otherwise=ERRNO | errno.ENOTTY)
+    program += judged("fcntl", when(1, equal=FCNTL_REFUSED, verdict=EPERM), otherwise=ALLOW)
+    program += judged("prlimit64", [*unless(0, [0, pid]), *unless(2, [0], high=True), *when(2, equal=[0])])
+    for name, flags in (("open", 1), ("openat", 2)):
+        program += judged(name, when(flags, mask=TMPFILE, equal=[0]), otherwise=ERRNO | errno.EOPNOTSUPP)
+    program += judged("fallocate", otherwise=ERRNO | errno.EOPNOTSUPP)  # the C library writes zeros then
+    for name in ("readlink", "readlinkat"):
+        program += judged(name, otherwise=ALLOW if links else EPERM)
+    for verdict, part in ((EPERM, syscalls.REFUSED), (KILL, syscalls.KILLED)):
         for call in syscalls.numbers(part, machine):
             program += [(EQUAL, 0, 1, call), (RETURN, 0, 0, verdict)]
     program += [(RETURN, 0, 0, ERRNO | errno.ENOSYS)]
     return b"".join(struct.pack("HBBI", *instruction) for instruction in program)
-
-
-def judged(call: int, rules: Iterable[Instruction], *, otherwise: int = ERRNO | errno.EPERM) -> list[Instruction]:
-    """One call that is judged by its arguments; any other call goes on with its number still loaded."""
-    rules = list(rules)
-    return [(EQUAL, 0, len(rules) + 1, call), *rules, (RETURN, 0, 0, otherwise)]
 
 
 def when(argument: int, *, equal: Sequence[int], mask: int = 0xFFFFFFFF, verdict: int = ALLOW) -> Iterator[Instruction]:
@@ -92,4 +102,4 @@ def unless(argument: int, equal: Sequence[int], *, high: bool = False) -> Iterat
     yield (LOAD, 0, 0, 16 + 8 * argument + (4 if high else 0))
     for i, value in enumerate(equal):
         yield (EQUAL, len(equal) - i, 0, value)
-    yield (RETURN, 0, 0, ERRNO | errno.EPERM)
+    yield (RETURN, 0, 0, EPERM)

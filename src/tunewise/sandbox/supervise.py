@@ -63,7 +63,7 @@ class Tail:
 
 @dataclass(slots=True)
 class Answers:
-    """The lines of the answer's pipe: of each kind the last whole one."""
+    """The lines of the answer's pipe: of each kind the last whole one; of `l` the first, which is ours."""
 
     most: int
     last: dict[bytes, bytes] = field(default_factory=dict)
@@ -76,8 +76,9 @@ class Answers:
             *whole, self.rest = self.rest.split(b"\n")
             for line in whole:
                 self.too_long |= len(line) > self.most + 1
-                if bytes(line[:1]) in {b"l", b"r", b"e"}:
-                    self.last[bytes(line[:1])] = bytes(line[1:])
+                kind = bytes(line[:1])
+                if kind in {b"r", b"e"} or (kind == b"l" and kind not in self.last):
+                    self.last[kind] = bytes(line[1:])
         self.too_long |= len(self.rest) > self.most + 1
 
 
@@ -111,7 +112,7 @@ def supervise(child: Child, streams: tuple[int, int, int], *, folder: str, limit
                 elif answers.too_long:
                     breach = f"the largest answer, {limits.result_kb} KiB"
                 elif now > look_at:
-                    breach = usage_breach(child, folder, limits)
+                    breach = usage_breach(child, folder, limits, bounded=answers.last.get(b"l") == b"true")
                     cost = time.monotonic() - now
                     look_at = now + cost + min(max(LOOK_S, 4 * cost), SELDOM_S)
         finally:
@@ -149,11 +150,12 @@ def drain(selector: selectors.BaseSelector, timeout_s: float) -> bool:
     return bool(ready)
 
 
-def usage_breach(child: Child, folder: str, limits: Limits) -> str:
-    """Which limit that no kernel looks after is exceeded, or ""."""
+def usage_breach(child: Child, folder: str, limits: Limits, *, bounded: bool) -> str:
+    """Which limit that no kernel looks after is exceeded, or ""; it looks after the files where they are bounded."""
     pids, most = child.pids(), limits.disk_mb << 20
     try:
-        if used_bytes(folder, most) + sum(map(hidden_bytes, pids)) > most:
+        hidden = 0 if bounded else sum(hidden_bytes(pid, folder, limits.file_mb << 20) for pid in pids)
+        if used_bytes(folder, most) + hidden > most:
             return f"{limits.disk_mb} MiB of files"
     except OSError:
         return "what can be measured, with folders that are too deep or barred,"

@@ -30,4 +30,4 @@ class UnsafeSandbox(ColdSandbox):
 
     def locks(self) -> Mapping[str, Any]:
         """None."""
-        return {"landlock": False, "seccomp": False, "unprivileged": False}
+        return {"landlock": False, "seccomp": False, "in_memory": False, "unprivileged": False}

@@ -1,4 +1,4 @@
-"""The warm process behind `Zygote`: it imports, then forks a child for each job and tells how the child ended.
+"""The warm process behind `WarmSandbox`: it imports, then forks a child for each job and tells how the child ended.
 
 It runs nothing but what its owner told it at the start. A job's content goes past it: it hands the descriptors to the
 child, which reads them after the fork, so nothing of one job is in the memory of the next. When its owner is gone, it
@@ -49,7 +49,7 @@ def main() -> None:
     gc.collect()
     gc.freeze()  # what is here already is never looked at again, and so not copied in the children
     control.send(b"ready")
-    Nursery(control).serve()
+    ForkServer(control).serve()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Spare:
     post: socket.socket
 
 
-class Nursery:
+class ForkServer:
     """Children by the socket on which their fate is told."""
 
     def __init__(self, control: socket.socket) -> None:

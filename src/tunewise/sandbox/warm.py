@@ -26,7 +26,7 @@ from tunewise.sandbox.base import USUAL, Limits, Outcome
 from tunewise.sandbox.folder import clear_away
 from tunewise.sandbox.landlock import require_landlock
 
-__all__ = ["SKLEARN_STEP", "TORCH_STEP", "Zygote"]
+__all__ = ["SKLEARN_STEP", "TORCH_STEP", "WarmSandbox"]
 
 TORCH_STEP = """
 import torch
@@ -49,7 +49,7 @@ WARM_UP_S = 120.0
 LAST_WORDS_S = 5.0
 
 
-class Zygote:
+class WarmSandbox:
     """A `Sandbox` whose runs start in some hundredths of a second. To be closed, or used as a context manager.
 
     Several threads may run programs at the same time. A warm process that has died is replaced at the next run.
@@ -62,13 +62,13 @@ class Zygote:
         SandboxUnavailable: This machine has no Landlock of the needed kind, or the warm-up fails.
     """
 
-    name = "zygote, landlock+seccomp"
+    name = "fork server, landlock+seccomp"
 
     def __init__(self, modules: Sequence[str] = (), *, warm_up: str = "") -> None:
         require_landlock()
         self._modules, self._warm_up = list(modules), warm_up
         self._lock = threading.Lock()
-        self._base = os.path.realpath(tempfile.mkdtemp(prefix="tunewise-zygote-"))
+        self._base = os.path.realpath(tempfile.mkdtemp(prefix="tunewise-warm-"))
         Path(self._base).chmod(0o711)
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -142,7 +142,7 @@ class Zygote:
         places = launch.readable()
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
-                launch.interpreter("tunewise.sandbox.nursery", theirs.fileno()),
+                launch.interpreter("tunewise.sandbox.fork_server", theirs.fileno()),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

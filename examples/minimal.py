@@ -73,15 +73,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--base-url", required=True)
     parser.add_argument("--model", required=True)
-    parser.add_argument("--trials", type=int, default=10)
+    parser.add_argument("--n-trials", type=int, default=10)
     options = parser.parse_args()
     tried: list[tuple[dict[str, float], float]] = []
-    for trial in range(options.trials):
+    for trial in range(options.n_trials):
         configuration = DEFAULT
         if trial > 0:
             history = "\n".join(f"{i}. {json.dumps(c)} -> error {e:.4e}" for i, (c, e) in enumerate(tried))
-            last = " This is the last try." if trial == options.trials - 1 else ""
-            prompt = PROBLEM.format(trials=options.trials, history=history, last=last)
+            last = " This is the last try." if trial == options.n_trials - 1 else ""
+            prompt = PROBLEM.format(trials=options.n_trials, history=history, last=last)
             try:
                 configuration = read(ask(prompt, base_url=options.base_url, model=options.model))
             except (ValueError, KeyError, TypeError) as problem:

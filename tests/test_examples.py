@@ -48,7 +48,8 @@ def test_study_files(name: str, server: FaultServer, tmp_path: Path) -> None:
     command += ["--model", "any", "--base-url", server.base_url, "--storage", str(tmp_path / "study.journal")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert len(re.findall(r"^ +\d +(?:default|model)", done.stdout, re.MULTILINE)) == 4, done.stdout
+    assert len(re.findall(r"^ +\d +(?:default|model)", done.stderr, re.MULTILINE)) == 4, done.stderr
+    assert "4 trials: 4 finished, proposed by model 3, default 1" in done.stdout
 
 
 def test_a_network_that_is_pruned(tmp_path: Path) -> None:

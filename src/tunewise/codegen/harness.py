@@ -176,7 +176,8 @@ def predict(model: Any, x: Any, arguments: Mapping[str, Any]) -> list[float]:
     if not bool(torch.isfinite(output).all()):
         raise Problem("The model predicts numbers that are not finite.")
     found = output.double() if arguments["task"] == "regression" else output.argmax(dim=1)
-    return found.tolist()
+    numbers: list[float] = found.tolist()
+    return numbers
 
 
 def run_sklearn(arguments: Mapping[str, Any], arrays: Mapping[str, Any]) -> dict[str, Any]:

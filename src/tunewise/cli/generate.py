@@ -98,6 +98,7 @@ def generate(
     from tunewise.cli.export import write
     from tunewise.cli.options import quiet_optuna
     from tunewise.cli.running import Screen, running, taped
+    from tunewise.cli.signals import terminate_as_interrupt
     from tunewise.codegen.baseline import baselines, best_of
     from tunewise.codegen.data import Recipe, load_dataset
     from tunewise.codegen.generate import Generation
@@ -132,7 +133,11 @@ def generate(
         tuner=proposer.value if proposer else "auto", patience=patience, reasoning=bool(reasoning), seed=seed
     )
 
-    with sandbox_for(contract.value, unsafe=unsafe_no_sandbox) as sandbox, closing(chat_model):
+    with (
+        terminate_as_interrupt(),
+        sandbox_for(contract.value, unsafe=unsafe_no_sandbox) as sandbox,
+        closing(chat_model),
+    ):
         generation = Generation(
             dataset,
             sandbox=sandbox,

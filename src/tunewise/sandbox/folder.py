@@ -3,26 +3,85 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import logging
 import os
 import stat
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tunewise.errors import UsageError
 
-__all__ = ["clear_away", "hidden_bytes", "remove", "used_bytes", "work_folder"]
+__all__ = ["claimed_folder", "clear_away", "clear_leftovers", "hidden_bytes", "remove", "used_bytes", "work_folder"]
 
 logger = logging.getLogger("tunewise")
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+SPARE_USERS = range(61184, 65520)
+"""Users that systemd keeps for passing services; no file is theirs, but what root's programs write."""
 SMALLEST = 4096
 """What a file or a link is counted with at least, bytes."""
 SMALLEST_FOLDER = 65536
 """The same of a folder, which some file systems take milliseconds to remove."""
+
+
+PREFIX = "tunewise-sandbox-"
+
+
+@contextmanager
+def claimed_folder(within: str | None = None) -> Iterator[str]:
+    """A new folder that is gone afterwards: by us, or by `clear_leftovers` of a later process if we are killed.
+
+    It is locked while this lasts. The kernel takes the lock away from a process that ends, however it ends.
+    """
+    while True:
+        folder = os.path.realpath(tempfile.mkdtemp(prefix=PREFIX, dir=within))
+        claim = claimed(folder)
+        if claim is not None:
+            break
+    try:
+        yield folder
+    finally:
+        if Path(folder).exists():
+            clear_away(folder)
+        os.close(claim)
+
+
+def claimed(folder: str) -> int | None:
+    """The descriptor that locks a folder; None if another process has it, or has removed it already."""
+    try:
+        claim = os.open(folder, FOLDER | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(claim), os.lstat(folder)):
+            return claim
+    except OSError:
+        pass
+    os.close(claim)
+    return None
+
+
+def clear_leftovers() -> None:
+    """Remove the folders of our own user's processes that were killed before they could."""
+    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with suppress(OSError):
+            if path.lstat().st_uid not in owners() or (claim := claimed(str(path))) is None:
+                continue
+            try:
+                remove(os.path.realpath(path))
+            finally:
+                os.close(claim)
+
+
+def owners() -> Container[int]:
+    """Whose folders are ours: this user's, and root's programs'."""
+    uid = os.geteuid()
+    return {uid, *SPARE_USERS} if uid == 0 else {uid}
 
 
 @contextmanager
@@ -32,8 +91,7 @@ def work_folder(files: Mapping[str, bytes], *, uid: int | None, within: str | No
     Raises:
         UsageError: A name is not a plain file name.
     """
-    folder = os.path.realpath(tempfile.mkdtemp(prefix="tunewise-", dir=within))
-    try:
+    with claimed_folder(within) as folder:
         for name, content in files.items():
             if name in {"", ".", ".."} or {"/", "\0"} & set(name):
                 raise UsageError(f"{name!r} cannot lie in a work folder. Give a plain file name, without a folder.")
@@ -44,8 +102,6 @@ def work_folder(files: Mapping[str, bytes], *, uid: int | None, within: str | No
         if uid is not None:
             os.chown(folder, uid, uid)
         yield folder
-    finally:
-        clear_away(folder)
 
 
 def used_bytes(folder: str, most: int) -> int:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tunewise.sandbox.base import Limits, Outcome
-from tunewise.sandbox.folder import work_folder
+from tunewise.sandbox.folder import SPARE_USERS, work_folder
 from tunewise.sandbox.guest import BOOT
 from tunewise.sandbox.lockdown import Lock
 from tunewise.sandbox.supervise import Child, supervise
@@ -28,8 +28,6 @@ from tunewise.sandbox.supervise import Child, supervise
 __all__ = ["Channel", "environment", "interpreter", "process", "readable", "run", "spare_user"]
 
 PACKAGE = Path(__file__).parents[1]
-SPARE_USERS = range(61184, 65520)
-"""Users that systemd keeps for passing services; no file is theirs."""
 OPEN_FILES = 256
 LAST_MOMENTS_S = 5.0
 SLACK = 64  # threads that others of the same user may start meanwhile

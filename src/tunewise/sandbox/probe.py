@@ -19,6 +19,7 @@ from pathlib import Path
 from tunewise.errors import SandboxUnavailable
 from tunewise.sandbox.base import Limits, Sandbox
 from tunewise.sandbox.bubblewrap import BubblewrapSandbox
+from tunewise.sandbox.folder import clear_leftovers
 from tunewise.sandbox.hostile import PROGRAM
 from tunewise.sandbox.landlock import LandlockSandbox
 from tunewise.sandbox.unsafe import UnsafeSandbox
@@ -51,6 +52,7 @@ def find_sandbox(*, unsafe: bool = False) -> Sandbox:
     Raises:
         SandboxUnavailable: None holds. The message says of each what is missing.
     """
+    clear_leftovers()
     if unsafe:
         return UnsafeSandbox()
     reasons = []
@@ -75,6 +77,7 @@ def warm_sandbox(modules: Sequence[str] = (), *, warm_up: str = "") -> WarmSandb
     Raises:
         SandboxUnavailable: This machine cannot have one. `find_sandbox` may still find a cold one.
     """
+    clear_leftovers()
     if reason := verdict(LandlockSandbox):
         raise SandboxUnavailable(reason)
     warm = WarmSandbox(modules, warm_up=warm_up)

@@ -12,7 +12,6 @@ import os
 import signal
 import socket
 import subprocess
-import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -23,7 +22,7 @@ from typing import Any, Self
 from tunewise.errors import SandboxUnavailable
 from tunewise.sandbox import launch
 from tunewise.sandbox.base import USUAL, Limits, Outcome
-from tunewise.sandbox.folder import clear_away
+from tunewise.sandbox.folder import claimed_folder
 from tunewise.sandbox.landlock import require_landlock
 
 __all__ = ["SKLEARN_STEP", "TORCH_STEP", "WarmSandbox"]
@@ -68,7 +67,8 @@ class WarmSandbox:
         require_landlock()
         self._modules, self._warm_up = list(modules), warm_up
         self._lock = threading.Lock()
-        self._base = os.path.realpath(tempfile.mkdtemp(prefix="tunewise-warm-"))
+        self._folder = ExitStack()
+        self._base = self._folder.enter_context(claimed_folder())
         Path(self._base).chmod(0o711)
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -104,8 +104,7 @@ class WarmSandbox:
         """End the warm process and whatever it has forked."""
         with self._lock:
             self._stop()
-        if Path(self._base).exists():  # close may be called again
-            clear_away(self._base)
+        self._folder.close()
 
     def __enter__(self) -> Self:
         return self

@@ -1,21 +1,47 @@
-"""What the card says of a column, from its training rows alone, and why one is left out."""
+"""Columns as inputs, and what the card says of each, from the training rows alone."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tunewise.data.arrow import column_of
 from tunewise.data.columns import Column
-from tunewise.data.prepare import MOST_VALUES, times
+from tunewise.data.prepare import MOST_VALUES, Block, marked, prepare, times
 from tunewise.text import shorten
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["about_column", "quantiles", "why_left_out"]
+__all__ = ["encode", "quantiles"]
+
+MOST_TOLD = 40
+"""Columns that the card describes."""
 
 KINDS = {"text": "text", "time": "date and time"}
+
+
+def encode(
+    given: Mapping[str, pa.ChunkedArray], train: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], tuple[str, ...], list[str]]:
+    """Inputs `n x d`, their names, and what the card says about the columns."""
+    blocks: list[Block] = []
+    told = []
+    for name, cells in given.items():
+        column = column_of(name, cells)
+        out = why_left_out(column, train) if column else f"{name}: empty; left out"
+        if column and not out:
+            blocks += marked(column, train)
+            out = about_column(column, train)
+        told.append(" ".join(out.split())[:300])
+    more = [f"and {len(told) - MOST_TOLD} more columns"] if len(told) > MOST_TOLD else []
+    if not blocks:
+        return np.empty((len(train), 0), np.float32), (), []
+    x, names = prepare(blocks, train)
+    return x.astype(np.float32), names, told[:MOST_TOLD] + more
 
 
 def why_left_out(column: Column, train: NDArray[np.bool_]) -> str:

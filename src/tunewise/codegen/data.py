@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tunewise.codegen.about import about_column, quantiles, why_left_out
+from tunewise.codegen.about import encode, quantiles
 from tunewise.codegen.metric import check_metric, metric_loss, metric_name
 from tunewise.codegen.score import TaskKind, score
-from tunewise.data.arrow import check_columns, column_of, numbers_of, read_table
-from tunewise.data.prepare import marked, prepare
+from tunewise.data.arrow import check_columns, numbers_of, read_table
 from tunewise.errors import StudyError
 from tunewise.task import DataCard
 from tunewise.text import shorten
@@ -35,8 +34,6 @@ SHARES = (0.6, 0.2, 0.2)
 LEAST_ROWS = 50
 MOST_INPUTS = 2_000
 MOST_CLASSES = 100
-MOST_TOLD = 40
-"""Columns that the card describes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,25 +213,6 @@ def make_dataset(table: pa.Table, recipe: Recipe, *, name: str) -> Dataset:
     if recipe.metric:
         check_metric(recipe.metric, recipe.task, made.original(made.train.y))
     return made
-
-
-def encode(
-    given: Mapping[str, pa.ChunkedArray], train: NDArray[np.bool_]
-) -> tuple[NDArray[np.float32], tuple[str, ...], list[str]]:
-    """Inputs `n x d`, their names, and what the card says about the columns."""
-    blocks, told = [], []
-    for name, cells in given.items():
-        column = column_of(name, cells)
-        out = why_left_out(column, train) if column else f"{name}: empty; left out"
-        if column and not out:
-            blocks += marked(column, train)
-            out = about_column(column, train)
-        told.append(" ".join(out.split())[:300])
-    more = [f"and {len(told) - MOST_TOLD} more columns"] if len(told) > MOST_TOLD else []
-    if not blocks:
-        return np.empty((len(train), 0), np.float32), (), []
-    x, names = prepare(blocks, train)
-    return x.astype(np.float32), names, told[:MOST_TOLD] + more
 
 
 def split(

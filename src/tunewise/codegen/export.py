@@ -6,6 +6,8 @@ import ast
 import io
 import json
 import pprint
+import re
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,12 +28,31 @@ if TYPE_CHECKING:
 __all__ = ["ThisProcess", "export_program", "reproduce"]
 
 TOLERANCE = 1e-6
+QUOTES = "'''"
+PARTS = (
+    "secrets",
+    "errors",
+    "text",
+    "data.columns",
+    "data.arrow",
+    "data.prepare",
+    "codegen.about",
+    "codegen.harness",
+    "codegen.standalone",
+)
+"""Modules that an exported file takes along, in the order of import."""
 HEADER = '''"""{title}
 
 Written by a language model ({model}), tuned and scored by tunewise: {scores}.
-Running this file trains it again on the same data, without a sandbox, and compares: read it before you do.
+It runs here without a sandbox: read it before you do.
+
+    python {file} predict TRAIN NEW --out submission.csv
+
+trains on all rows of one table and predicts another; tunewise is not needed.
 
     python {file} [DATA]
+
+trains again on the rows that it was scored on and compares; that needs tunewise.
 """
 
 from __future__ import annotations
@@ -45,7 +66,44 @@ HYPERPARAMETERS = {hyperparameters}
 SCORES = {scores}
 TRAINING = {training}
 
+# What `predict` needs: parts of tunewise, as they were when this file was written.
+PARTS = {{
+{parts}}}
+
+
+# Predictions for the rows of one pyarrow table, by the program trained on all rows of another.
+def fit_predict(rows, new):
+    return standalone().fit_predict(rows, new, code=source(), hyperparameters=HYPERPARAMETERS, training=TRAINING)
+
+
+# The last of the parts, as a module; each finds those before it.
+def standalone():
+    import sys
+    import types
+
+    for name, text in PARTS.items():
+        if name not in sys.modules:
+            module = sys.modules[name] = types.ModuleType(name)
+            module.__path__ = []
+            exec(compile(text, name, "exec"), vars(module))
+            parent, _, own = name.rpartition(".")
+            if parent:
+                setattr(sys.modules[parent], own, module)
+    return sys.modules[name]
+
+
+# The program: the text of this file up to its hyperparameters.
+def source():
+    from pathlib import Path
+
+    return Path(__file__).read_text("utf-8").rpartition("\\nHYPERPARAMETERS = ")[0]
+
+
 if __name__ == "__main__":
+    import sys
+
+    if sys.argv[1:2] == ["predict"]:
+        raise SystemExit(standalone().main(source(), hyperparameters=HYPERPARAMETERS, training=TRAINING))
     from tunewise.codegen.export import reproduce
 
     raise SystemExit(reproduce(__file__, hyperparameters=HYPERPARAMETERS, scores=SCORES, training=TRAINING))
@@ -84,9 +142,23 @@ def export_program(study: optuna.Study, *, trial: int | None = None, file: str =
     )
     training = {key: about[key] for key in ("contract", "data", "fingerprint", "epochs", "seed", "max_parameters")}
     footer = FOOTER.format(
-        hyperparameters=pretty(own_names(chosen.configuration)), scores=pretty(scores), training=pretty(training)
+        hyperparameters=pretty(own_names(chosen.configuration)),
+        scores=pretty(scores),
+        training=pretty(training),
+        parts=travelling(),
     )
     return header + without_future(program.code).strip("\n") + "\n" + footer
+
+
+def travelling() -> str:
+    """The parts of this package that an exported file needs, as the items of a dictionary, in the order of import."""
+    root = files("tunewise")
+    texts = dict.fromkeys(("winner", "winner.data", "winner.codegen"), "")
+    for name in PARTS:
+        text = root.joinpath(*name.split(".")).with_suffix(".py").read_text("utf-8")  # type: ignore[attr-defined]
+        texts[f"winner.{name}"] = re.sub(r"^(\s*from) tunewise\b", r"\1 winner", text, flags=re.MULTILINE)
+    assert not any(QUOTES in text for text in texts.values()), "the quotes that they stand in"
+    return "".join(f'    "{name}": r{QUOTES}{text}{QUOTES},\n' for name, text in texts.items())
 
 
 def pretty(value: object) -> str:

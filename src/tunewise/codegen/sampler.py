@@ -24,7 +24,7 @@ from tunewise.codegen.tools import answered_by_calls, tool_of
 from tunewise.codegen.tree import Program, Tree, joined_name, split_name
 from tunewise.codegen.write import NoProgram, write_program
 from tunewise.errors import ModelUnavailable, StudyError
-from tunewise.history import HistoryReader, TrialRecord
+from tunewise.history import History, HistoryReader, TrialRecord
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest
 from tunewise.llm.ledger import Ledger, Totals
 from tunewise.optuna_private import id_of, storage_of, stored_trial
@@ -161,7 +161,7 @@ class ProgramSampler(BaseSampler):
         )
 
     def _tune(self, study: Study, trial: FrozenTrial, tree: Tree, program: Program) -> Proposal:
-        history = tree.history_of(program)
+        history = tuning_of(tree.history_of(program))
         entropy = [self._options.seed, trial.number, zlib.crc32(program.code.encode())]
         context = ProposalContext(
             task=replace(self.task, direction=history.direction, model="the program above"),
@@ -201,6 +201,17 @@ def untuned(program: Program) -> Proposal:
         method="program",
         model=program.model,
     )
+
+
+def tuning_of(history: History) -> History:
+    """The trials of a program as its proposer sees them: its defaults are the defaults, and not a proposal to judge."""
+    trials = [
+        replace(trial, proposal=replace(trial.proposal, source="default"))
+        if trial.proposal.method == "program"
+        else trial
+        for trial in history.trials
+    ]
+    return History(tuple(trials), history.direction)
 
 
 def with_program(program: Program, configuration: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,87 @@
+"""What a capable reader played, as records of the benchmark, so that one report compares it with every method.
+
+    python -m tunewise.bench.played auto-30-b compressed-30 -o played.jsonl
+    tunewise bench report played.jsonl baselines.jsonl -o report
+
+One run a task was played. Each run's method is the one whose prompts were answered; its model is called
+"capable-reader". Tokens of the prompts are not known any more, so they are left unknown.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from tunewise.bench.recorded import RecordedRun, load_recordings
+from tunewise.bench.records import Run, RunKey, Step
+from tunewise.bench.suites import Terms
+from tunewise.errors import UsageError
+from tunewise.text import did_you_mean
+
+__all__ = ["READER", "as_records"]
+
+READER: Final = "capable-reader"
+"""What the model is called in records."""
+VERSIONS: Final = "answered by a capable reader, one run a task"
+
+
+def as_records(series: Iterable[str]) -> Iterator[Run]:
+    """Recorded runs as the benchmark keeps its own.
+
+    Args:
+        series: Names of series of runs, for example "auto-30-b".
+
+    Raises:
+        UsageError: There is no such series.
+    """
+    runs = load_recordings()
+    known = sorted({run.run for run in runs})
+    for name in series:
+        if name not in known:
+            raise UsageError(f"There is no series {name!r}. {did_you_mean(name, known)}")
+        yield from (as_record(run) for run in runs if run.run == name)
+
+
+def as_record(run: RecordedRun) -> Run:
+    """One run; each of the reader's replies counts as the call of the trial that it was for."""
+    problem = Terms().find(run.problem)
+    key = RunKey(
+        problem=run.problem,
+        protocol=problem.protocol,
+        method=run.method,
+        model=READER,
+        variant="",
+        budget=run.budget,
+        seed=0,
+    )
+    steps = tuple(
+        Step(
+            configuration=dict(step.configuration),
+            source=step.source,
+            value=step.value,
+            error="" if step.value is not None else "failed",
+            calls=int(step.source in ("model", "repair")),
+            input_tokens=None,
+            output_tokens=None,
+            cost_usd=None,
+        )
+        for step in run.steps
+    )
+    return Run(key=key, steps=steps, best_known=problem.best, versions=VERSIONS)
+
+
+def main() -> None:
+    """Write series of played runs as records."""
+    parser = argparse.ArgumentParser(description="Played runs as records of the benchmark.")
+    parser.add_argument("series", nargs="+", help="names of series")
+    parser.add_argument("-o", "--output", type=Path, default=Path("played.jsonl"))
+    asked = parser.parse_args()
+    runs = list(as_records(asked.series))
+    asked.output.write_text("".join(run.lines() for run in runs))
+    print(len(runs), "runs")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

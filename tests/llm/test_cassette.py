@@ -142,3 +142,18 @@ def test_the_request_stands_in_the_cassette_for_the_reader(tape: Path) -> None:
     first = json.loads(tape.read_text().splitlines()[1])
     assert first["request"]["messages"][1] == {"role": "user", "content": "Propose C."}
     assert (first["key"], first["repeat"]) == (ASK.key, 0)
+
+
+def test_a_loose_replay_answers_where_numbers_alone_differ(tmp_path: Path) -> None:
+    path = tmp_path / "run.cassette"
+    recording = RecordingModel(ScriptedModel(['{"C": 1}', '{"C": 2}']), path)
+    first, second = (ChatRequest(messages=(Message("user", text),)) for text in ("error 0.12345", "error 1.5e-03 now"))
+    for request in (first, second):
+        recording.complete(request)
+    other = ChatRequest(messages=(Message("user", "error 0.12346"),))
+    with pytest.raises(ReplayMiss):
+        ReplayingModel(path).complete(other)
+    loose = ReplayingModel(path, loose=True)
+    assert loose.complete(other).text == '{"C": 1}'
+    with pytest.raises(ReplayMiss):
+        loose.complete(ChatRequest(messages=(Message("user", "error 1.5e-03 then"),)))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound="ChatModel | None")
 
 
-def taped(connect: Callable[[], M], *, record: Path | None, replay: Path | None) -> M | ChatModel:
+def taped(connect: Callable[[], M], *, record: Path | None, replay: Path | None, loose: bool = False) -> M | ChatModel:
     """The model of a command; recorded, or replayed without connecting, where that was asked for.
 
     Raises:
@@ -38,7 +38,7 @@ def taped(connect: Callable[[], M], *, record: Path | None, replay: Path | None)
     if record and replay:
         raise UsageError("--record and --replay exclude each other: what is replayed has been recorded.")
     if replay:
-        return ReplayingModel(replay)
+        return ReplayingModel(replay, loose=loose)
     model = connect()
     return model if model is None or record is None else RecordingModel(model, record)
 

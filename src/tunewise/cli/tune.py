@@ -45,6 +45,9 @@ def tune(
     max_usd: MaxUsdOption = None,
     record: RecordOption = None,
     replay: ReplayOption = None,
+    loose: Annotated[
+        bool, typer.Option("--loose", help="With --replay: requests may differ in numbers, as on another machine.")
+    ] = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
     plain: PlainOption = False,
@@ -89,7 +92,7 @@ def tune(
     spec = replace(spec, caps=caps, stop=replace(spec.stop, **given))
     address = storage or spec.storage_address
     task, space, evaluator = spec.build()
-    chat_model = taped(spec.connect, record=record, replay=replay)
+    chat_model = taped(spec.connect, record=record, replay=replay, loose=loose)
     sampler = spec.sampler(chat_model, task, space)
     screen = running(
         Screen(quiet=quiet, plain=plain, verbose=verbose),

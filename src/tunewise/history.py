@@ -37,14 +37,14 @@ __all__ = [
     "TrialRecord",
 ]
 
-State = Literal["finished", "pruned", "failed", "running"]
+State = Literal["finished", "pruned", "failed", "running", "waiting"]
 
 STATES: dict[TrialState, State] = {
     TrialState.COMPLETE: "finished",
     TrialState.PRUNED: "pruned",
     TrialState.FAIL: "failed",
     TrialState.RUNNING: "running",
-    TrialState.WAITING: "running",  # queued: its configuration is as good as running
+    TrialState.WAITING: "waiting",
 }
 
 
@@ -54,7 +54,7 @@ class TrialRecord:
 
     Attributes:
         number: From 0, in order of creation.
-        state: "running" counts what is queued too.
+        state: "waiting" is in the queue, also after an interruption.
         configuration: The hyperparameters that exist in it.
         value: The metric when finished; the last intermediate value when pruned; else None. Of several objectives the
             first.
@@ -80,6 +80,11 @@ class TrialRecord:
     values: tuple[float, ...] = ()
     constraints: dict[str, float] = field(default_factory=dict)
     damaged: tuple[str, ...] = ()
+
+    @property
+    def ended(self) -> bool:
+        """Whether its outcome is known."""
+        return self.state not in ("running", "waiting")
 
     @property
     def violations(self) -> dict[str, float]:
@@ -178,12 +183,12 @@ class History(Sequence[TrialRecord]):
     @cached_property
     def running(self) -> tuple[TrialRecord, ...]:
         """Trials that are being evaluated or are queued."""
-        return tuple(t for t in self.trials if t.state == "running" and t.configuration)
+        return tuple(t for t in self.trials if not t.ended and t.configuration)
 
     @cached_property
     def told(self) -> tuple[TrialRecord, ...]:
         """Trials whose outcome is known: finished, pruned, failed."""
-        return tuple(t for t in self.trials if t.state != "running")
+        return tuple(t for t in self.trials if t.ended)
 
     @cached_property
     def ranked(self) -> tuple[TrialRecord, ...]:

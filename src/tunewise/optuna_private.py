@@ -5,6 +5,7 @@ Whoever needs another one of them adds it here, so that a new version of Optuna 
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, cast
 
 from optuna.distributions import check_distribution_compatibility
@@ -12,6 +13,7 @@ from optuna.samplers._base import _process_constraints_after_trial as process_co
 from optuna.storages.journal._file import BaseJournalFileLock, get_lock_file
 from optuna.storages.journal._storage import JournalOperation
 from optuna.study._frozen import FrozenStudy
+from optuna.study._optimize import _run_trial
 
 if TYPE_CHECKING:
     import optuna
@@ -28,6 +30,7 @@ __all__ = [
     "get_lock_file",
     "id_of",
     "id_of_study",
+    "is_interrupted",
     "process_constraints",
     "storage_of",
     "stored_trial",
@@ -58,3 +61,13 @@ def engine_of(storage: BaseStorage) -> Engine | None:
     """What keeps the connections of a storage that is a database."""
     found = getattr(getattr(storage, "_backend", storage), "engine", None)
     return cast("Engine | None", found)
+
+
+def is_interrupted() -> bool:
+    """Whether `study.optimize` ends a trial because of Ctrl-C in its objective, which it does not tell the sampler."""
+    frame = sys._getframe()
+    while frame.f_code is not _run_trial.__code__:
+        if frame.f_back is None:
+            return False
+        frame = frame.f_back
+    return isinstance(frame.f_locals.get("func_err"), KeyboardInterrupt)

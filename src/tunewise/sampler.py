@@ -10,7 +10,6 @@ import logging
 import threading
 import zlib
 from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
@@ -32,6 +31,7 @@ from tunewise.objectives import draw_weights, find_scalarization, objectives_of
 from tunewise.optuna_private import id_of, process_constraints, storage_of, stored_trial
 from tunewise.pickling import Portable
 from tunewise.plain import PlainDict
+from tunewise.prefetches import Prefetches
 from tunewise.prompts.render import template_hash
 from tunewise.proposers import Auto, DefaultFirst, ProposalContext, Proposer, as_stored, find_proposer
 from tunewise.proposers.base import PRIOR, Prefetching, Proposing
@@ -113,7 +113,7 @@ class LLMSampler(Portable, BaseSampler):
         UsageError: An argument breaks a rule.
     """
 
-    of_process: ClassVar = {"_lock": threading.RLock, "_calling": dict}
+    of_process: ClassVar = {"_lock": threading.RLock}
 
     def __init__(
         self,
@@ -158,7 +158,7 @@ class LLMSampler(Portable, BaseSampler):
         }
         self.workers = 1
         self.prefetches = self.model.name != "manual"  # a person is not to be asked behind the progress display
-        self._calling: dict[tuple[str, int], Future[None]] = {}  # study and trial: the calls that run beside it
+        self._beside = Prefetches(self.ledger)
         self._seed = seed
         self._entropy = [int(word) for word in np.random.SeedSequence(seed).generate_state(4)]
         self._max_fallbacks = max_fallbacks
@@ -268,8 +268,7 @@ class LLMSampler(Portable, BaseSampler):
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
         """Store constraints, wait for what is asked beside the trial; end `study.optimize` without a useful model."""
         del values
-        if calling := self._calling.get((study.study_name, trial.number)):
-            wait([calling])
+        self._beside.wait(study.study_name, trial.number)
         if self._constraints_func:
             process_constraints(self._constraints_func, study, trial, state)
         if self._max_fallbacks is not None and len(self._fallbacks) >= self._max_fallbacks:
@@ -281,6 +280,10 @@ class LLMSampler(Portable, BaseSampler):
                 self.check_fallbacks()
             except ModelUnusable as error:
                 logger.warning("The study stops. %s", error)
+
+    def give_up(self) -> None:
+        """End the calls that are made beside trials, at once, as for Ctrl-C; they are recorded."""
+        self._beside.give_up()
 
     def _sample(
         self,
@@ -296,7 +299,7 @@ class LLMSampler(Portable, BaseSampler):
             if space.accepts(planned.configuration):  # proposed before an interruption
                 return {name: planned.configuration[name] for name in space if name in planned.configuration}
             self.restore(study)
-            self._raise_late(study)
+            self._beside.raise_late(study.study_name)
             if (study.study_name, trial.number) not in self._fallbacks:  # never halfway through a trial
                 self.check_fallbacks()
             proposal = self._find(study, trial, space, fixed=fixed)
@@ -311,14 +314,11 @@ class LLMSampler(Portable, BaseSampler):
         """Make the next trial's call in a thread; what it brings is stored with this trial, which is still running."""
         if not (self.prefetches and isinstance(self.proposer, Auto) and self.proposer.options.prefetch):
             return
-        if trial.number + 1 == self.task.budget or not all(calling.done() for calling in self._calling.values()):
+        if trial.number + 1 == self.task.budget or self._beside.busy:
             return
         prefetching = self.proposer.prefetch(self._context(study, trial.number + 1, space, fixed={}))
-        if prefetching is None:
-            return
-        executor = ThreadPoolExecutor(1, "tunewise-prefetch")
-        self._calling[study.study_name, trial.number] = executor.submit(self._fetch, study, trial, prefetching)
-        executor.shutdown(wait=False)
+        if prefetching is not None:
+            self._beside.begin(study.study_name, trial.number, lambda: self._fetch(study, trial, prefetching))
 
     def _fetch(self, study: Study, trial: FrozenTrial, prefetching: Prefetching) -> None:
         learned = drive(prefetching, lambda request: self._account.complete(study, trial, request))
@@ -331,14 +331,6 @@ class LLMSampler(Portable, BaseSampler):
         )
         with suppress(UpdateFinishedTrialError):  # told by another process: what was offered is lost, no more
             self._store(study, trial, replace(stored, decision=decision))
-
-    def _raise_late(self, study: Study) -> None:
-        """What ended the calls beside an earlier trial, if anything did, ends this one."""
-        for key, calling in list(self._calling.items()):
-            if key[0] == study.study_name and calling.done():
-                del self._calling[key]
-                if error := calling.exception():
-                    raise error
 
     def _find(self, study: Study, trial: FrozenTrial, space: SearchSpace, *, fixed: Mapping[str, Value]) -> Proposal:
         """Ask the proposer; once more where a worker in another process has meanwhile proposed the same."""

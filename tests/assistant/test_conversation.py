@@ -163,7 +163,7 @@ def test_a_proposal_is_shown_as_a_difference_and_queued_after_a_yes(tools: bool)
     assert plan.difference == ("- C: 12", "+ C: 30", "- gamma: 0.01", "+ gamma: 0.02", "  cache: 200")
     assert plan.cost == "It costs 1 trial (about number 6). 6 of 10 planned trials have been run."
     queued = History.from_study(about).trials[6]
-    assert (queued.state, queued.configuration, queued.source) == ("running", NEXT, "enqueued")
+    assert (queued.state, queued.configuration, queued.source) == ("waiting", NEXT, "enqueued")
     assert queued.proposal.reason == "between trial 1 and trial 4"
     told = tool_results(model) if tools else [e.text for e in seen if isinstance(e, Notice)]
     assert told[0].startswith('The user said yes. Queued: {"C": 30')

@@ -200,7 +200,7 @@ def test_a_model_that_cannot_be_used_ends_the_command_with_4(
         assert_paragraph(ended, 4, *words)
         assert "Best: loss" in ended.out
         kept = History.from_study(open_study(tmp_path / "study.journal"))
-        assert [t.state for t in kept] == ["finished", "running"]
+        assert [t.state for t in kept] == ["finished", "waiting"]
         assert cli("tune", file, "-q").code == 0
     trials = History.from_study(open_study(tmp_path / "study.journal")).trials
     assert [(t.number, t.state, t.source) for t in trials] == [(k, "finished", "model") for k in range(3)]

@@ -201,7 +201,7 @@ def test_an_interrupted_trial_goes_back_to_the_queue(
 
         before = kept(tmp_path)
         assert [before[k].state for k in range(2)] == ["finished"] * 2
-        assert (before[2].state, before[2].configuration["n"]) == ("running", 3)
+        assert (before[2].state, before[2].configuration["n"]) == ("waiting", 3)
         states = [t.state for t in open_study(tmp_path / "study.journal").trials[2:]]
         assert set(states) <= {optuna.trial.TrialState.WAITING, optuna.trial.TrialState.COMPLETE}
         monkeypatch.setenv("PAUSE", "0")

@@ -242,7 +242,7 @@ def test_running_trials_are_finished_before_a_cap_ends_the_study(tmp_path: Path)
             options=TuneOptions(caps=Caps(max_calls=2)),
         )
     kept = History.from_study(optuna.load_study(study_name="tunewise", storage=storage))
-    assert [t.state for t in kept] == ["finished", "finished", "running"]
+    assert [t.state for t in kept] == ["finished", "finished", "waiting"]
 
 
 def test_the_command_ends_with_3_at_a_cap(tmp_path: Path, cli: InProcess) -> None:

@@ -62,7 +62,7 @@ def values(stored: StoredStudy, trial: TrialRecord) -> str:
 
 def counted(stored: StoredStudy) -> str:
     """How many trials, by state."""
-    states = ("finished", "failed", "pruned", "running")
+    states = ("finished", "failed", "pruned", "running", "waiting")
     counts = {state: sum(t.state == state for t in stored.history) for state in states}
     return f"{len(stored.history)} trials: " + ", ".join(f"{n} {state}" for state, n in counts.items() if n)
 

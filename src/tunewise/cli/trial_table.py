@@ -114,9 +114,8 @@ class Columns:
 
     def _outcome(self, trial: TrialRecord, history: History, *, starred: bool) -> Text:
         if trial.state != "finished" or trial.value is None:
-            queued = trial.state == "running" and not trial.configuration
             room = len(self.objectives) * (VALUE + len(GAP)) - len(GAP)
-            return Text(("waiting" if queued else trial.state).rjust(room), "red" if trial.state == "failed" else "dim")
+            return Text(trial.state.rjust(room), "red" if trial.state == "failed" else "dim")
         values = trial.values if len(self.objectives) > 1 else (trial.value,)
         shown = GAP.join(f"{value:.5g}".rjust(VALUE) for value in values[: len(self.objectives)])
         if starred:

@@ -276,6 +276,11 @@ class Ledger(Portable):
         if callable(close):
             close()
 
+    def reopen(self) -> None:
+        """Make calls again after `cancel`."""
+        with self._lock:
+            self._cancelled = False
+
     @contextmanager
     def _booked(self, request: ChatRequest, record: Callable[[Call], None]) -> Iterator[Outcome]:
         """Reserve what a call may take, and record what became of it."""

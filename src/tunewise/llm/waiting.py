@@ -12,9 +12,28 @@ from typing import Any, TypeVar
 
 from tunewise.errors import Cancelled, ModelUnavailable
 
-__all__ = ["Waiting"]
+__all__ = ["Waiting", "in_thread"]
 
 Result = TypeVar("Result")
+
+
+def in_thread(function: Callable[[], Result], *, name: str) -> Future[Result]:
+    """What a function will return or raise. The end of the process does not wait for its thread."""
+    future: Future[Result] = Future()
+
+    def work() -> None:
+        try:
+            result = function()
+        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+            with suppress(InvalidStateError):
+                future.set_exception(error)
+        else:
+            with suppress(InvalidStateError):
+                future.set_result(result)
+
+    context = contextvars.copy_context()
+    threading.Thread(target=lambda: context.run(work), daemon=True, name=name).start()
+    return future
 
 
 class Waiting:
@@ -37,22 +56,9 @@ class Waiting:
             Cancelled: `cancel` was called.
             KeyboardInterrupt: At once, as the waiting can be interrupted.
         """
-        future: Future[Result] = Future()
-
-        def work() -> None:
-            try:
-                result = function()
-            except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
-                with suppress(InvalidStateError):
-                    future.set_exception(error)
-            else:
-                with suppress(InvalidStateError):
-                    future.set_result(result)
-
+        future = in_thread(function, name="tunewise-call")
         with self._lock:
             self._pending.add(future)
-        context = contextvars.copy_context()
-        threading.Thread(target=lambda: context.run(work), daemon=True, name="tunewise-call").start()
         try:
             return future.result(seconds)
         except Late:

@@ -226,7 +226,9 @@ def object_to(parsed: ParsedReply, context: ProposalContext) -> str:
 
 def repetition_of(trial: TrialRecord) -> str:
     """Which trial is repeated."""
-    known = "is being evaluated now" if trial.state == "running" else "has been evaluated"
+    known = {"running": "is being evaluated now", "waiting": "waits to be evaluated"}.get(
+        trial.state, "has been evaluated"
+    )
     return f"It repeats trial {trial.number}, which {known}"
 
 

@@ -121,13 +121,13 @@ class Assessment:
 
     @cached_property
     def sorted_trials(self) -> tuple[list[tuple[TrialRecord, float]], list[Configuration], list[Configuration]]:
-        """Trials with a score (a fair one where they were pruned), failed ones, and running ones."""
+        """Trials with a score (a fair one where they were pruned), failed ones, and those that have not ended."""
         observed: list[tuple[TrialRecord, float]] = []
         failed, pending = [], []
         history = self.context.history
         for trial in self.context.tried:
             score = fair_value(trial, history) if trial.state == "pruned" else history.score(trial)
-            if trial.state == "running":
+            if not trial.ended:
                 pending.append(trial.configuration)
             elif score is not None and math.isfinite(score) and trial.state != "failed":
                 observed.append((trial, score))

@@ -217,6 +217,8 @@ class Driver:
 
     def _abandon(self) -> None:
         """After an interruption: what was running goes back to the queue, with its configuration."""
+        if isinstance(self._study.sampler, LLMSampler):
+            self._study.sampler.give_up()
         for future, running in self._running.items():
             future.cancel()
             with suppress(Exception):  # that of the interruption is told

@@ -96,7 +96,7 @@ def test_credit_and_uplift_are_told(study: optuna.Study) -> None:
     made = page(study)
     credit = made.plots["credit"]["data"]
     assert credit[0]["x"] == [
-        t.number for t in study.trials if "credit" in t.user_attrs.get(attributes.PROPOSAL, {}).get("policy", {})
+        t.number for t in study.trials if "credit" in t.user_attrs.get(attributes.PROPOSAL, {}).get("decision", {})
     ]
     asked = [trace for trace in credit if trace["name"].startswith("asked")]
     assert sum(len(trace["x"]) for trace in asked) >= 2

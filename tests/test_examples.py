@@ -52,6 +52,16 @@ def test_study_files(name: str, server: FaultServer, tmp_path: Path) -> None:
     assert "4 trials: 4 finished, proposed by model 3, default 1" in done.stdout
 
 
+def test_the_replay_of_the_demo_fits_the_prompts_of_today(tmp_path: Path) -> None:
+    """Where this fails, words of the prompts have changed: have examples/svc.yaml answered and recorded again."""
+    command = [sys.executable, "-m", "tunewise", "tune", "examples/svc.yaml", "--no-reasoning", "--loose"]
+    command += ["--replay", "examples/svc.cassette", "--storage", str(tmp_path / "study.journal")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "proposed by model 9, default 1" in done.stdout
+    assert "better" in done.stdout
+
+
 def test_a_network_that_is_pruned(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="the network is trained with torch")
     command = [sys.executable, "-m", "tunewise", "tune", "examples/digits_cnn.yaml", "--proposer", "random"]

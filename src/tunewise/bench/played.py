@@ -69,7 +69,13 @@ def as_record(run: RecordedRun) -> Run:
         )
         for step in run.steps
     )
-    return Run(key=key, steps=steps, best_known=problem.best, versions=VERSIONS)
+    return Run(
+        key=key,
+        steps=steps,
+        best_known=problem.best,
+        versions=VERSIONS,
+        command=f"python -m tunewise.bench.played {run.run} -o played.jsonl",
+    )
 
 
 def main() -> None:

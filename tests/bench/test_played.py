@@ -1,0 +1,32 @@
+"""What a capable reader played, as records of the benchmark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tunewise.bench.played import READER, as_records
+from tunewise.bench.recorded import load_recordings
+from tunewise.bench.records import read_runs
+from tunewise.errors import UsageError
+
+
+def test_a_series_is_one_run_a_task(tmp_path: Path) -> None:
+    runs = list(as_records(["auto-0.2-30"]))
+    assert len({run.key.problem for run in runs}) == len(runs) == 32
+    assert {(run.key.method, run.key.model, run.key.budget) for run in runs} == {("auto", READER, 30)}
+    path = tmp_path / "played.jsonl"
+    path.write_text("".join(run.lines() for run in runs))
+    assert list(read_runs([path])) == [run.key for run in runs]
+
+
+def test_calls_are_those_of_the_model() -> None:
+    (run, *_) = as_records(["compressed-30"])
+    kept = next(r for r in load_recordings() if (r.run, r.problem) == ("compressed-30", run.key.problem))
+    assert sum(step.calls for step in run.steps) == sum(s.source in ("model", "repair") for s in kept.steps) > 20
+
+
+def test_an_unknown_series_is_said() -> None:
+    with pytest.raises(UsageError, match=r"no series 'auto-0\.2-3'.*auto-0\.2-30"):
+        list(as_records(["auto-0.2-3"]))

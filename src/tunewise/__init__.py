@@ -92,6 +92,7 @@ def _publish(found: Any) -> None:
     if is_dataclass(found):  # its annotations are texts, which could not be read in this module any more
         with suppress(NameError):  # nor in its own
             hints = get_type_hints(found, include_extras=True)
+            found.__annotations__ = {name: hints[name] for name in found.__annotations__}
             for field in fields(found):
                 field.type = hints[field.name]
     found.__module__ = __name__

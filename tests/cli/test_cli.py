@@ -415,7 +415,7 @@ def test_tune_leaves_alone_what_was_asked_for(plain: Path, cli: InProcess) -> No
 def test_an_ask_that_fails_is_asked_again(tmp_path: Path, cli: InProcess) -> None:
     from tunewise.testing.server import status
 
-    with FaultServer([status(404)], then=answering()) as server:
+    with FaultServer([status(404)] * 3, then=answering()) as server:  # the first is asked again, without a schema
         file = write_study(tmp_path, objective=OBJECTIVE, model={"name": "asked", "base_url": server.base_url})
         assert_paragraph(cli("ask", file), 4, "HTTP 404")
         waiting = cli("show", file).out

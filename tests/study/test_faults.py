@@ -48,6 +48,7 @@ from tunewise.testing.server import (
     status,
     wrong_shape,
 )
+from tunewise.tokens import estimate_tokens
 
 Plan = tuple[list[Behaviour], str, str]
 """What is played for one trial, the source that it must have, and a word of the fallback's or the last objection."""
@@ -134,7 +135,9 @@ def test_thirty_trials_with_every_fault_are_thirty_honest_trials(caplog: pytest.
     proper, refusals = say.sent, 1
     assert totals == sampler.totals
     assert totals.input_tokens == 40 * (len(proper) + refusals)
-    assert totals.output_tokens == sum(len(text) // 4 for text in proper)
+    # the server says that its refusal took no token, which is not believed: our estimate stands
+    of_refusal = estimate_tokens("I cannot help with that.")
+    assert totals.output_tokens == of_refusal + sum(len(text) // 4 for text in proper)
     assert totals.calls - totals.failed_calls == len(proper) + refusals
     assert totals.failed_calls == totals.uncounted_calls == sum(s == "random" for _, s, _ in planned) - 2
     assert totals.cost_usd is None  # nobody said what this model costs
@@ -311,11 +314,11 @@ def test_a_program_that_tells_no_metric_is_told_to_the_model(tmp_path: Path, cli
 
 def test_an_objective_that_always_fails_ends_with_its_reason(tmp_path: Path, cli: InProcess) -> None:
     storage = optuna.storages.InMemoryStorage()
-    with pytest.raises(ObjectiveFailed, match=r"None of the 3 trials.*positive definite"):
+    with pytest.raises(ObjectiveFailed, match=r"The first 2 trials failed.*positive definite"):
         tune(broken, space(), proposer="random", n_trials=3, storage=storage)
-    assert len(optuna.load_study(study_name="tunewise", storage=storage).trials) == 3
+    assert len(optuna.load_study(study_name="tunewise", storage=storage).trials) == 2
     file = write_study(tmp_path, objective="def objective(c): raise OSError('disk on fire')", proposer="random")
-    assert_paragraph(cli("tune", file, "-q", "--n-trials", "2"), 5, "None of the 2 trials", "disk on fire")
+    assert_paragraph(cli("tune", file, "-q", "--n-trials", "2"), 5, "The first 2 trials failed", "disk on fire")
     shown = cli("show", file)
     assert shown.code == 0
     assert "disk on fire" in " ".join(shown.out.split())

@@ -59,7 +59,7 @@ def tool_results(model: ScriptedModel) -> list[str]:
         ("trial", '{"number": 99}', ["error: there is no trial 99; the numbers go up to 5"]),
         ("best", "{}", ["best: trial 1", "default: trial 0", "50.0% better"]),
         ("best", "null", ["best: trial 1"]),
-        ("effects", "{}", ["C: ", "gamma: "]),
+        ("effects", "{}", ["The trials do not tell."]),  # three values support no claim
         ("failures", "", ["trial 2, 5: MemoryError"]),
         ("curve", '{"number": 1}', ["0: 0.425, 1: 0.275"]),
         ("curve", '{"number": 2}', ["no intermediate values"]),

@@ -82,7 +82,7 @@ def test_ten_trials_of_six_hyperparameters_fit(width: int) -> None:
         Console(file=out, width=width, highlight=False, force_terminal=True, no_color=True), StoredStudy.read(study)
     )
     lines = re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue()).splitlines()
-    assert len(lines) <= 30
+    assert len(lines) <= (30 if width >= 80 else 33)  # the closing lines wrap where it is narrow
     assert max(map(len, lines)) <= width
     assert [int(line.split()[0]) for line in lines if re.match(r" +\d+  model", line)] == [
         t.number for t in sorted(study.trials, key=lambda t: t.value or 0.0)

@@ -228,6 +228,8 @@ NESTED: Mapping[str, type] = {
     "scalarization": Scalarization,
 }
 """Parts that are read part by part themselves."""
+SEVERAL = ("advice", "offered")
+"""Those of them that are lists."""
 
 
 def read(cls: type[Record], data: object, name: str) -> tuple[Record, tuple[str, ...]]:
@@ -250,7 +252,7 @@ def read(cls: type[Record], data: object, name: str) -> tuple[Record, tuple[str,
 
 def read_part(cls: type, name: str, stored: object) -> tuple[object, tuple[str, ...]]:
     """The value of a field, None where it is damaged; and what is damaged in it, empty where that is all of it."""
-    if name in NESTED and isinstance(stored, list | tuple):
+    if name in SEVERAL and isinstance(stored, list | tuple):
         several = [read_nested(NESTED[name], each, name) for each in stored]
         return tuple(v for v, _ in several if v is not None), tuple(w for _, wrong in several for w in wrong)
     if name in NESTED:

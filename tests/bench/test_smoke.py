@@ -64,7 +64,7 @@ def test_the_report_is_whole(records: Path) -> None:
     assert len([name for name in figures if name.startswith("task-")]) == len(suites()["smoke"])
     task = (folder / "tasks/svm-credit-g.md").read_text()
     assert "what it said" in task
-    assert "rambler" in task  # the model's reason
+    assert "where the surrogate expects" in task  # a reason
     page = (folder / "index.html").read_text()
     assert "<script" not in page
     assert not re.findall(r"(?:src|href)=\"(?!data:|#)", page)
@@ -105,7 +105,7 @@ def test_what_a_report_cannot_be_made_of_is_said(records: Path, tmp_path: Path, 
 def test_a_reason_cannot_break_the_page(records: Path, tmp_path: Path) -> None:
     hostile = "<img src=x onerror=alert(1)> | [a](b) `c`\\u0007"
     one = [line for line in records.read_text().splitlines() if '"problem":"svm:credit-g"' in line]
-    text = "\n".join(one).replace('"reason":"rambler"', f'"reason":"{hostile}"')
+    text = re.sub(r'"reason":"[^"]*"', lambda _: f'"reason":"{hostile}"', "\n".join(one))
     (tmp_path / "h.jsonl").write_text(text + "\n")
     write_report([tmp_path / "h.jsonl"], tmp_path / "r")
     page = (tmp_path / "r/index.html").read_text()

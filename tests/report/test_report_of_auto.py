@@ -121,7 +121,8 @@ def test_a_study_of_another_proposer_says_why_there_is_no_uplift() -> None:
         ({"credit": "much"}, True),
         (["x"], True),
         ({"credit": 0.5, "offered": 3}, True),
-        ({"credit": 0.5, "bar": math.nan, "alternative": EVIL}, False),
+        ({"credit": 0.5, "bar": math.nan, "alternative": EVIL}, True),
+        ({"credit": 0.5, "bar": math.nan}, False),
     ],
 )
 def test_a_damaged_policy_is_left_out(policy: Any, damaged: bool) -> None:
@@ -130,7 +131,7 @@ def test_a_damaged_policy_is_left_out(policy: Any, damaged: bool) -> None:
     trial.suggest_float("x", 0, 10)
     trial.set_user_attr(attributes.PROPOSAL, {"source": "model", "policy": policy})
     study.tell(trial, 1.0)
-    assert ("What policy says about trial 6 is damaged" in page(study).text) == damaged
+    assert ("says about trial 6 is damaged" in page(study).text) == damaged
 
 
 def two(names: list[str] | None, *values: tuple[float, float]) -> optuna.Study:
@@ -199,7 +200,7 @@ def test_a_trial_that_violates_a_constraint_is_never_the_best() -> None:
     assert "memory in MB by 12.5" in markdown
     assert "Best (minimize)&#58; value 2 in trial 2" in markdown
     assert made.plots["contour"]["data"][1]["text"] == ["0", "2", "3", "4"]
-    assert " ".join(made.text.split("Best configuration")[1].split()).startswith(f"x = {study.trials[2].params['x']}")
+    assert f"'x': {study.trials[2].params['x']}" in made.text.split("Best configuration")[1]
 
 
 def test_the_old_form_of_constraints_counts_too() -> None:

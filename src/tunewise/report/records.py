@@ -88,15 +88,22 @@ def commands(stored: StoredStudy, address: str) -> list[str]:
     if file is None:
         return lines
     last: Mapping[str, Any] = next(reversed(stored.about.get("sessions", ())), {})
-    options = {"--proposer": last.get("proposer"), "--seed": last.get("seed"), "--replay": last.get("cassette")}
+    options = {"--proposer": proposer_of(last), "--seed": last.get("seed"), "--replay": last.get("cassette")}
     given = [str(word) for option, chosen in options.items() if chosen is not None for word in (option, chosen)]
     return [shlex.join(["tunewise", "tune", file, *given]), *lines]
+
+
+def proposer_of(session: Mapping[str, Any]) -> str | None:
+    """The name of a session's proposer; version 0.1 stored the name alone."""
+    proposer = session.get("proposer")
+    named = proposer.get("name") if isinstance(proposer, Mapping) else proposer
+    return None if named is None else str(named)
 
 
 def sessions(stored: StoredStudy) -> Iterator[tuple[int, str, str]]:
     """How trials came to be: from which trial on, who proposed and how, and under which versions."""
     for session in stored.about.get("sessions", ()):
-        who = str(session.get("proposer", session.get("sampler", "unknown")))
+        who = proposer_of(session) or str(session.get("sampler", "unknown"))
         how = [f"{key} {session[key]}" for key in ("seed", "model", "cassette") if session.get(key) is not None]
         how += [f"temperature {session['temperature']}"] if session.get("temperature") else []
         how += ["with reasoning"] if session.get("reasoning") else []

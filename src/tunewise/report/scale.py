@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -86,8 +87,9 @@ def scale_of(values: Sequence[float], *, minimize: bool) -> Scale:
     low, high = min(kept), max(kept)
     limit = (high if minimize else low) if len(kept) < len(values) else None
     if log:
-        room = (high / low) ** ROOM
-        return Scale(low / room, high * room, log=True, limit=limit, minimize=minimize)
+        room = 10 ** (ROOM * (math.log10(high) - math.log10(low)))
+        ends = max(low / room, sys.float_info.min * sys.float_info.epsilon), min(high * room, sys.float_info.max)
+        return Scale(*ends, log=True, limit=limit, minimize=minimize)
     room = ROOM * (high - low) or ROOM * abs(high) or 1.0
     return Scale(low - room, high + room, limit=limit, minimize=minimize)
 

@@ -30,7 +30,9 @@ def answering(answer: Answer, proposer: str = "compressed") -> Callable[[], LLMS
             assert request.schema is not None
             properties = request.schema["properties"]
             if "candidates" in properties:
-                properties = properties["candidates"]["items"]["properties"]["configuration"]["properties"]
+                properties = properties["candidates"]["items"]["properties"]
+            if "configuration" in properties:
+                properties = properties["configuration"]["properties"]
             turn = next(calls)
             return json.dumps({name: answer(schema, turn) for name, schema in properties.items()})
 

@@ -86,7 +86,7 @@ def test_forty_trials_survive_a_kill_in_the_middle(kind: str, tmp_path: Path, re
     address = address or str(request.getfixturevalue("postgresql"))
     (tmp_path / "wait").touch()
     file = write_study(
-        tmp_path, objective=OBJECTIVE, proposer="random", trials=40, storage=address, name="forty", seed=1
+        tmp_path, objective=OBJECTIVE, proposer="random", n_trials=40, storage=address, study_name="forty", seed=1
     )
     process = start("tune", file, "-q")
     until(lambda: any(int(line.split()[0]) % 5 == 0 for line in lines(tmp_path)))

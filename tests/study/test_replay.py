@@ -114,7 +114,7 @@ def test_an_interrupted_replay_goes_on(offline: Path, cli: InProcess) -> None:
     ("part", "value", "word"),
     [
         ("task", {"metric": "cubed C"}, "cubed C"),
-        ("trials", 9, "There are 9"),
+        ("n_trials", 9, "There are 9"),
         ("seed", 4, "seed was 0 when it was recorded, and is 4"),
         ("proposer", "chat", "messages was 2 long"),
         ("reasoning", True, "was"),

@@ -77,7 +77,8 @@ class RecordingModel(Portable):
         else:
             price = asdict(self.price) if self.price else None
             facts = {"model": self.name, "context_tokens": self.context_tokens, "price": price}
-            self._write({"tunewise_cassette": FORMAT, **facts, "calls_tools": self.calls_tools})
+            more = {"calls_tools": self.calls_tools, "max_output_tokens": self.max_output_tokens}
+            self._write({"tunewise_cassette": FORMAT, **facts, **more})
 
     def complete(self, request: ChatRequest) -> ChatReply:
         """Ask, record, and return or raise what came."""
@@ -166,6 +167,7 @@ class ReplayingModel(Portable):
         self.context_tokens: int | None = header["context_tokens"]
         self.price = Price(**header["price"]) if header["price"] else None
         self.calls_tools: bool = header.get("calls_tools") is True
+        self.max_output_tokens: int | None = header.get("max_output_tokens")  # not in older cassettes
         self._asked: Counter[str] = Counter()
         self._lock = threading.Lock()
 

@@ -26,7 +26,8 @@ from tunewise.bench.runner import run
 from tunewise.bench.suites import Terms
 from tunewise.cli.options import quiet_optuna
 from tunewise.codegen.taxi import load_taxi
-from tunewise.llm import ChatReply, ChatRequest, FunctionModel, ToolCall
+from tunewise.llm.base import ChatReply, ChatRequest, ToolCall
+from tunewise.llm.scripted import FunctionModel
 from tunewise.testing.server import FaultServer, answers
 
 BUDGETS = (5, 10)

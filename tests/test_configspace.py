@@ -32,6 +32,7 @@ def test_nothing_is_lost_on_the_way_there_and_back(space: SearchSpace) -> None:
 def test_samples_and_conditions_mean_the_same(space: SearchSpace) -> None:
     for hyperparameter in space.values():  # 0 and 0.0 cannot be told apart in a reply either
         assume(len({spelling(v) for v in hyperparameter.grid(0)}) == len(hyperparameter.grid(0)))
+        assume(not any(str(v).endswith("\0") for v in hyperparameter.grid(0)))  # NumPy's texts lose it
     there = to_configspace(space)
     there.seed(0)
     for sample in there.sample_configuration(5):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from importlib.util import find_spec
 from typing import Final
 
@@ -39,3 +40,11 @@ def check_sklearn(what: str) -> None:
     """
     if find_spec("sklearn") is None:
         raise StudyError(f"{what} scikit-learn, which is not installed. Run pip install 'tunewise[sklearn]'.")
+
+
+def is_finite(number: float) -> bool:
+    """Whether a float can hold a number, which may be an integer beyond every float, and it is no NaN or infinity."""
+    try:
+        return math.isfinite(number)
+    except OverflowError:
+        return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -64,7 +65,6 @@ def test_the_report_is_whole(records: Path) -> None:
     assert len([name for name in figures if name.startswith("task-")]) == len(suites()["smoke"])
     task = (folder / "tasks/svm-credit-g.md").read_text()
     assert "what it said" in task
-    assert "where the surrogate expects" in task  # a reason
     page = (folder / "index.html").read_text()
     assert "<script" not in page
     assert not re.findall(r"(?:src|href)=\"(?!data:|#)", page)
@@ -103,10 +103,10 @@ def test_what_a_report_cannot_be_made_of_is_said(records: Path, tmp_path: Path, 
 
 
 def test_a_reason_cannot_break_the_page(records: Path, tmp_path: Path) -> None:
-    hostile = "<img src=x onerror=alert(1)> | [a](b) `c`\\u0007"
-    one = [line for line in records.read_text().splitlines() if '"problem":"svm:credit-g"' in line]
-    text = re.sub(r'"reason":"[^"]*"', lambda _: f'"reason":"{hostile}"', "\n".join(one))
-    (tmp_path / "h.jsonl").write_text(text + "\n")
+    hostile = {"reason": "<img src=x onerror=alert(1)> | [a](b) `c`\u0007"}
+    steps = [json.loads(line) for line in records.read_text().splitlines()]
+    one = [json.dumps(step | hostile) for step in steps if step["problem"] == "svm:credit-g"]
+    (tmp_path / "h.jsonl").write_text("\n".join(one) + "\n")
     write_report([tmp_path / "h.jsonl"], tmp_path / "r")
     page = (tmp_path / "r/index.html").read_text()
     assert "<img src=x" not in page

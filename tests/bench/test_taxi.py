@@ -26,7 +26,8 @@ from tunewise.bench.results import Results
 from tunewise.bench.runner import run
 from tunewise.bench.suites import Terms
 from tunewise.errors import StudyError, UsageError
-from tunewise.llm import ChatReply, ChatRequest, FunctionModel, ToolCall
+from tunewise.llm.base import ChatReply, ChatRequest, ToolCall
+from tunewise.llm.scripted import FunctionModel
 
 pytest.importorskip("torch", reason="the network on the trips is trained with torch")
 

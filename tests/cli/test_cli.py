@@ -29,7 +29,7 @@ from support.whole_paths import (
     write_study,
 )
 from tunewise.errors import BudgetReached, ModelUnusable, ObjectiveFailed
-from tunewise.llm import ScriptedModel
+from tunewise.llm.scripted import ScriptedModel
 from tunewise.study.storage import open_storage
 from tunewise.study.tune import tune
 from tunewise.task import Task

@@ -23,7 +23,9 @@ from tunewise.codegen.tree import Tree
 from tunewise.codegen.write import MAX_ATTEMPTS
 from tunewise.errors import BudgetReached, ModelUnavailable, ModelUnusable, ObjectiveFailed, StudyError, UsageError
 from tunewise.history import History
-from tunewise.llm import Caps, ChatReply, ChatRequest, FunctionModel, ScriptedModel, ToolCall
+from tunewise.llm.base import ChatReply, ChatRequest, ToolCall
+from tunewise.llm.ledger import Caps
+from tunewise.llm.scripted import FunctionModel, ScriptedModel
 from tunewise.sandbox.base import Limits, Sandbox
 from tunewise.study.storage import open_study
 from tunewise.study.stored import StoredStudy

@@ -12,7 +12,7 @@ from support.programs import MLP, TREES_REGRESSOR, fenced
 from tunewise.codegen.contract import CONTRACTS, contract_named, installed_contract, read_space
 from tunewise.codegen.reply import find_program
 from tunewise.errors import InvalidReply, StudyError
-from tunewise.llm import ChatReply
+from tunewise.llm.base import ChatReply
 from tunewise.space import Categorical, Float, Int
 
 TORCH, SKLEARN = CONTRACTS["torch"], CONTRACTS["sklearn"]

@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 
-from tunewise import llm
+from tunewise import models
 from tunewise.errors import ModelUnusable, UsageError
-from tunewise.llm import EmbeddedModel, ManualModel, OpenAIModel, ScriptedModel, closing, describe, resolve_model
-from tunewise.llm.embedded import find_weights
+from tunewise.llm.embedded import EmbeddedModel, find_weights
+from tunewise.llm.manual import ManualModel
+from tunewise.llm.openai import OpenAIModel
+from tunewise.llm.resolve import closing, describe, resolve_model
+from tunewise.llm.scripted import ScriptedModel
 
 
 def test_names_become_models() -> None:
@@ -91,10 +94,13 @@ def test_closing_closes_what_can_be_closed() -> None:
 
 
 def test_importing_the_package_imports_no_sdk() -> None:
-    script = "import sys, tunewise.llm; print({'openai', 'xllamacpp', 'genai_prices', 'httpx2'} & sys.modules.keys())"
+    script = (
+        "import sys, tunewise.models, tunewise.llm.ledger; "
+        "print({'openai', 'xllamacpp', 'genai_prices', 'httpx2'} & sys.modules.keys())"
+    )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 
 
 def test_every_public_name_is_there() -> None:
-    assert all(hasattr(llm, name) for name in llm.__all__)
+    assert all(hasattr(models, name) for name in models.__all__)

@@ -28,7 +28,7 @@ from support.whole_paths import (
 from tunewise import attributes
 from tunewise.errors import ContextLimitExceeded, ModelUnusable, ObjectiveFailed
 from tunewise.history import History
-from tunewise.llm import OpenAIModel
+from tunewise.llm.openai import OpenAIModel
 from tunewise.sampler import LLMSampler
 from tunewise.study.options import TuneOptions
 from tunewise.study.storage import open_study

@@ -17,7 +17,8 @@ from support.waiting import PATIENCE_S, until
 from support.whole_paths import OBJECTIVE, InProcess, Ran, answering, nth, space, start, write_study
 from tunewise import attributes
 from tunewise.history import History
-from tunewise.llm import OpenAIModel, ScriptedModel
+from tunewise.llm.openai import OpenAIModel
+from tunewise.llm.scripted import ScriptedModel
 from tunewise.proposers import Auto, AutoOptions
 from tunewise.sampler import LLMSampler
 from tunewise.study.options import TuneOptions

@@ -11,8 +11,8 @@ from typing import Any
 import optuna
 
 from tunewise import attributes
-from tunewise.llm import ScriptedModel
 from tunewise.llm.cassette import RecordingModel, ReplayingModel
+from tunewise.llm.scripted import ScriptedModel
 from tunewise.sampler import LLMSampler
 from tunewise.space import Float, SearchSpace
 from tunewise.study.storage import open_storage

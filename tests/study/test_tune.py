@@ -25,10 +25,11 @@ from support.whole_paths import (
 )
 from tunewise.errors import BudgetReached, ModelUnusable, StudyError
 from tunewise.history import History, TrialRecord
-from tunewise.llm import FunctionModel, OpenAIModel, ScriptedModel
 from tunewise.llm.base import ChatReply, ChatRequest
 from tunewise.llm.ledger import Caps
+from tunewise.llm.openai import OpenAIModel
 from tunewise.llm.prices import Price
+from tunewise.llm.scripted import FunctionModel, ScriptedModel
 from tunewise.sampler import LLMSampler
 from tunewise.space import Configuration, SearchSpace
 from tunewise.study.options import TuneOptions

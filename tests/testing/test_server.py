@@ -7,7 +7,9 @@ import pytest
 
 from support.waiting import PATIENCE_S
 from tunewise.errors import ContextLimitExceeded, ModelError, ModelUnavailable, ModelUnusable
-from tunewise.llm import Call, ChatRequest, Ledger, Message, OpenAIModel
+from tunewise.llm.base import ChatRequest, Message
+from tunewise.llm.ledger import Call, Ledger
+from tunewise.llm.openai import OpenAIModel
 from tunewise.testing.server import (
     Behaviour,
     FaultServer,

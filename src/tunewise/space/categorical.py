@@ -8,7 +8,6 @@ tell it from the others, else a text. The objective is handed the choice.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Self
 import numpy as np
 from optuna.distributions import CategoricalDistribution
 
+from tunewise.checks import is_finite
 from tunewise.errors import InvalidReply, SpaceError
 from tunewise.plain import Plain
 from tunewise.space.hyperparameter import NO_DEFAULT, Condition, Hyperparameter, NoDefault
@@ -249,10 +249,7 @@ def automatic_names(choices: Sequence[object]) -> tuple[Value, ...]:
 
 def is_storable(value: Value) -> bool:
     """Whether every storage holds it: NaN, infinity and endless integers are not JSON."""
-    try:
-        return not isinstance(value, int | float) or math.isfinite(value)
-    except OverflowError:
-        return False
+    return not isinstance(value, int | float) or is_finite(value)
 
 
 def text_of(choice: object) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Self
 import numpy as np
 from optuna.distributions import FloatDistribution, IntDistribution
 
+from tunewise.checks import is_finite
 from tunewise.errors import InvalidReply, SpaceError
 from tunewise.plain import Plain
 from tunewise.space.hyperparameter import NO_DEFAULT, Condition, Hyperparameter, NoDefault
@@ -304,11 +305,7 @@ def checked_number(value: object, name: str) -> float:
     value = unwrapped(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise SpaceError(f"{name} = {shorten(value)} is not a number. Give a finite number.")
-    try:
-        finite = math.isfinite(value)
-    except OverflowError:  # an integer beyond every float
-        finite = False
-    if not finite:
+    if not is_finite(value):
         raise SpaceError(f"{name} = {shorten(value)} is not finite. Give the widest value that still makes sense.")
     return value
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import re
 
 import numpy as np
 
+from tunewise.checks import is_finite
 from tunewise.errors import InvalidReply
 from tunewise.text import shorten
 
@@ -32,11 +32,7 @@ def as_number(given: object) -> float:
             given = float(given.strip().replace("_", "x"))  # float("1_0") is 10; a reply that says so is a mistake
     if isinstance(given, bool) or not isinstance(given, int | float):
         raise InvalidReply(f"must be a number, not {shorten(given)}")
-    try:
-        finite = math.isfinite(given)
-    except OverflowError:  # an integer beyond every float
-        finite = False
-    if not finite:
+    if not is_finite(given):
         raise InvalidReply(f"must be a finite number, not {shorten(given)}")
     return given
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ import optuna
 from optuna.trial import TrialState
 
 from tunewise import attributes
+from tunewise.checks import is_finite
 from tunewise.errors import InvalidReply, StudyError
 from tunewise.history import History, TrialRecord
 from tunewise.optuna_private import id_of, id_of_study, storage_of, stored_trial
@@ -89,14 +89,6 @@ def begin(storage: Storage, name: str, sampler: LLMSampler, space: SearchSpace) 
     return study
 
 
-def is_finite(value: object) -> bool:
-    """Whether it is a number that a float can hold."""
-    try:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    except OverflowError:
-        return False
-
-
 def tell_one(study: optuna.Study, report: object) -> dict[str, Any]:
     """Report a result.
 
@@ -133,7 +125,7 @@ def tell_one(study: optuna.Study, report: object) -> dict[str, Any]:
         study.tell(number, state=TrialState.FAIL)
     else:
         value = report["value"]
-        if not is_finite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not is_finite(value):
             raise StudyError(
                 f"value = {shorten(value)} is not a finite number. If the trial failed, give error instead."
             )

@@ -21,9 +21,10 @@ from tunewise import Float, History, LLMSampler, SearchSpace, Task, TrialRecord,
 from tunewise.errors import StudyError
 from tunewise.models import ChatRequest, FunctionModel
 from tunewise.objectives import Objective, Scalarization, draw_weights, find_scalarization, non_dominated, objectives_of
+from tunewise.prompts.findings import stale_for
 from tunewise.prompts.tradeoff import describe_front, describe_tradeoff
 from tunewise.proposers import ProposalContext
-from tunewise.proposers.credit import read_credit, stale_for
+from tunewise.proposers.credit import read_credit
 from tunewise.proposers.uplift import measure_uplift
 from tunewise.record import Proposal
 from tunewise.study.storage import open_storage

@@ -220,6 +220,11 @@ class History(Sequence[TrialRecord]):
         """Whether a trial may be the best: it meets the constraints, unless that itself is the goal."""
         return trial.feasible or (self.scalarization is not None and self.scalarization.feasibility)
 
+    def ties(self, trial: TrialRecord, other: TrialRecord) -> bool:
+        """Whether two finished trials have the same score and may be the best."""
+        both = trial.state == other.state == "finished" and self.counts(trial) and self.counts(other)
+        return both and self.score(trial) == self.score(other)
+
     def limiting(self, trial: TrialRecord) -> dict[str, float]:
         """The constraints of a trial beside its value; none where to meet them is all that its score is about."""
         return {} if self.scalarization and self.scalarization.feasibility else trial.constraints

@@ -12,7 +12,7 @@ import pytest
 
 from tunewise import Categorical, DataCard, Float, History, Int, SearchSpace, Task, TrialRecord
 from tunewise.objectives import Objective, Scalarization
-from tunewise.prompts.advised import AdvisedView
+from tunewise.prompts.advised import AdvisedView, Nearest
 from tunewise.prompts.program import ProgramTuningView, ProgramView
 from tunewise.prompts.render import MAX_PROMPT_TOKENS, environment, render, template_hash
 from tunewise.prompts.schema import batch_schema, reply_schema
@@ -119,6 +119,14 @@ REPEATED = History(
         for i, (x, value) in enumerate([(1, 0.5), (1, 0.25), (2, 0.25)])
     )
 )
+STUCK = History(
+    tuple(
+        trial(i, value, configuration={"x": x, "y": 1.5})
+        for i, (x, value) in enumerate([(1, 0.5), (2, 0.25), (3, 0.25), (4, 0.25), (5, 0.75), (0, 0.7), (-1, 0.8)])
+    )
+)
+AT = Advice(configuration={"x": 3.5, "y": 0.0}, expected=Expected(mean=0.3, std=0.1))
+POINT = Advice(configuration={"x": 2.5, "y": 1.5}, expected=Expected(mean=0.25, std=0.01))
 CONSTRAINED = History((trial(0, 0.25), replace(REFUSED, values=(0.0625,))))
 
 PROGRAM: dict[str, Any] = {
@@ -143,6 +151,12 @@ VIEWS: dict[str, View] = {
     "auto-first": advised(FULL, History(HISTORY.trials[:1]), advice=()),
     "auto-no-default": advised(SVC, History(), advice=()),
     "auto-repeated": advised(PLAIN, REPEATED, advice=()),
+    "auto-grid": advised(
+        PLAIN, STUCK, left=3, advice=(AT,), near=Nearest(cells=25, tried=7, around=8, untried=2, best=POINT)
+    ),
+    "auto-grid-tried": advised(
+        PLAIN, STUCK, advice=(), near=Nearest(cells=25, tried=7, around=8, untried=0, best=None)
+    ),
     "auto-batch": advised(FULL, HISTORY, batch=3),
     "auto-last": advised(SVC, HISTORY, left=1),
     "auto-objectives": advised(FULL, FRONT, left=None),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import optuna
@@ -77,10 +79,57 @@ def test_from_three_values_on_the_surrogate_advises_and_the_model_still_decides(
     proposal, (request,) = play(Auto(), asked(DEFAULT, *GOOD[:2]), offer((0.9, 0.1)))
     assert proposal.source == "model"
     assert len(proposal.decision.advice) == 3
-    for advice in proposal.decision.advice:
-        assert advice.expected
-        assert f"expects {advice.expected.mean:.4g} ± {advice.expected.std:.2g}" in told(request)
+    assert "too few different values to expect anything" in told(request)
+    assert "±" not in told(request)
     assert proposal.decision.expected
+
+
+def test_advice_is_told_with_figures_from_four_different_values_on_and_not_where_it_is_worse_than_the_middle() -> None:
+    trials = (DEFAULT, *GOOD, *BAD)
+    trials = tuple(replace(trial, number=i) for i, trial in enumerate(trials))
+    proposal, (request,) = play(Auto(), asked(*trials), offer((0.9, 0.1)))
+    values = sorted(trial.value for trial in trials if trial.value is not None)
+    lines = re.findall(r"^([\d.]+) ([\d.]+): expects ([\d.e-]+) ± ([\d.e-]+)$", told(request), re.MULTILINE)
+    good = [a for a in proposal.decision.advice if a.expected and a.expected.mean <= values[3]]
+    assert len(lines) == len(good) > 0
+    for x, y, mean, std in lines:
+        assert float(mean) <= values[3]
+        assert float(std) <= values[-1] - values[0]
+        assert (float(x), float(y)) not in {(t.configuration["x"], t.configuration["y"]) for t in trials}
+
+
+GRID = SearchSpace({"x": Int(0, 4, default=2), "y": Int(0, 4, default=2)})
+
+
+def on_grid(*cells: tuple[int, int, float]) -> tuple[TrialRecord, ...]:
+    """Trials of a small grid."""
+    return tuple(TrialRecord(i, "finished", {"x": x, "y": y}, value) for i, (x, y, value) in enumerate(cells))
+
+
+def test_a_small_grid_is_counted_and_what_is_untried_next_to_the_best_is_named() -> None:
+    trials = on_grid((2, 2, 0.5), (0, 0, 0.9), (4, 4, 0.8), (3, 2, 0.4))
+    _, (request,) = play(Auto(), asked(*trials, space=GRID), offer((1, 1)))
+    assert "4 of the 25 configurations of the grid were tried. Of the 8 next to the best, 7 are untried: " in told(
+        request
+    )
+    named = re.search(r"it would take (\d) (\d)", told(request))
+    assert named
+    x, y = map(int, named.groups())
+    assert max(abs(x - 3), abs(y - 2)) == 1
+    assert (x, y) != (2, 2)
+
+
+def test_a_neighbourhood_that_was_tried_is_said() -> None:
+    around = on_grid((0, 0, 0.1), (0, 1, 0.2), (1, 0, 0.3), (1, 1, 0.4), (4, 4, 0.9))
+    _, (request,) = play(Auto(), asked(*around, space=GRID), offer((2, 2)))
+    assert "5 of the 25 configurations of the grid were tried, all 3 next to the best among them." in told(request)
+
+
+def test_all_of_trials_that_tie_for_the_best_are_looked_around() -> None:
+    trials = on_grid((0, 0, 0.1), (4, 4, 0.1), (2, 2, 0.2), (0, 4, 0.3), (4, 0, 0.4))
+    _, (request,) = play(Auto(), asked(*trials, space=GRID), offer((1, 1)))
+    assert "Of the 6 next to the best, 6 are untried" in told(request)
+    assert told(request).count("(best)") == 2
 
 
 @pytest.mark.parametrize("space", [SPACE, BARE])
@@ -340,7 +389,7 @@ def test_the_model_is_told_what_a_trial_really_had() -> None:
     again = '{"reason": "", "configuration": {"m": "a", "a.n": 3, "b.n": 5}}'
     other = '{"reason": "", "configuration": {"m": "b", "a.n": 3, "b.n": 5}}'
     proposal, (first, second) = play(Auto(), asked(trial, space=space, inferred=True), again, other)
-    assert '0 | unknown | "a" | 3 | - | 0.5' in told(first)
+    assert '0 unknown "a" 3 -: 0.5' in told(first)
     assert "It repeats trial 0" in told(second)
     assert proposal.configuration["m"] == "b"
 

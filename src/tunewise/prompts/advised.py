@@ -5,17 +5,39 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tunewise.prompts.table import say_precision, trial_table
+from tunewise.prompts.findings import say_equal_settings, say_precision, say_progress
+from tunewise.prompts.table import row, trial_table
 from tunewise.prompts.tradeoff import describe_tradeoff
-from tunewise.prompts.views import CompressedView, RequestView, show
+from tunewise.prompts.views import CompressedView, RequestView
 from tunewise.record import Advice
-from tunewise.space import Configuration, SearchSpace, Value
+from tunewise.space import SearchSpace
 from tunewise.text import clip
 
 __all__ = ["AdvisedView"]
 
 MAX_UNHEARD = 3
 MAX_OBJECTION = 200
+FEW = 3
+"""So many evaluations are the last ones."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nearest:
+    """The grid around the best trial.
+
+    Attributes:
+        cells: How many configurations the space has.
+        tried: How many of them were tried.
+        around: How many lie next to the best trial, or to one that ties with it.
+        untried: How many of these were not tried.
+        best: Of which of these the surrogate expects most; None where it expects nothing good.
+    """
+
+    cells: int
+    tried: int
+    around: int
+    untried: int
+    best: Advice | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +48,8 @@ class AdvisedView(CompressedView):
         space: The search space.
         batch: How many configurations are asked for.
         left: How many evaluations are left; None when nobody knows.
-        advice: Where the surrogate would go next.
+        advice: Where the surrogate would go next; without figures where it knows too little to expect anything.
+        near: What is still untried around the best trial, where the space is a grid.
     """
 
     template: ClassVar[str] = "advised.jinja"
@@ -36,6 +59,7 @@ class AdvisedView(CompressedView):
     batch: int = 1
     left: int | None = None
     advice: tuple[Advice, ...] = ()
+    near: Nearest | None = None
 
     @property
     def table(self) -> list[str]:
@@ -48,9 +72,10 @@ class AdvisedView(CompressedView):
         return any(trial.source == "acquisition" for trial in self.shown)
 
     @property
-    def precision(self) -> list[str]:
-        """How fine the metric can be told."""
-        return say_precision(self.history)
+    def findings(self) -> list[str]:
+        """What the trials show, a sentence each."""
+        history, space = self.history, self.space
+        return say_precision(history) + say_equal_settings(history, space) + say_progress(history, space)
 
     @property
     def last(self) -> bool:
@@ -58,13 +83,41 @@ class AdvisedView(CompressedView):
         return self.left == 1
 
     @property
+    def few(self) -> bool:
+        """Whether it ends soon."""
+        return self.left is not None and self.left <= FEW
+
+    @property
     def advised(self) -> list[str]:
         """A line for each point of the surrogate, with what it expects there."""
-        return [
-            show(rounded(advice.configuration))
-            + (f": expects {advice.expected.mean:.4g} ± {advice.expected.std:.2g}" if advice.expected else "")
-            for advice in self.advice
-        ]
+        return list(map(self.say_advice, self.advice))
+
+    def say_advice(self, advice: Advice) -> str:
+        """A point in the columns of the table, with what is expected there."""
+        expected = f": expects {advice.expected.mean:.4g} ± {advice.expected.std:.2g}" if advice.expected else ""
+        return row(advice.configuration, self.space) + expected
+
+    @property
+    def expecting(self) -> bool:
+        """Whether the surrogate knows enough to expect something."""
+        return any(advice.expected for advice in self.advice)
+
+    @property
+    def pointed(self) -> bool:
+        """Whether the surrogate would take any point at all."""
+        return bool(self.advice or (self.near and self.near.best))
+
+    @property
+    def neighbours(self) -> str:
+        """What is untried around the best trial, and what the surrogate expects most of; empty without a grid."""
+        near = self.near
+        if near is None:
+            return ""
+        said = f"{near.tried} of the {near.cells} configurations of the grid were tried"
+        if not near.untried:
+            return f"{said}, all {near.around} next to the best among them."
+        promise = f"it would take {self.say_advice(near.best)}" if near.best else "it expects nothing good of these."
+        return f"{said}. Of the {near.around} next to the best, {near.untried} are untried: {promise}"
 
     @property
     def unheard(self) -> list[str]:
@@ -82,8 +135,3 @@ class AdvisedView(CompressedView):
     def tradeoff(self) -> list[str]:
         """What the next configuration should be good at, where that is not the one metric alone."""
         return describe_tradeoff(self.history)
-
-
-def rounded(configuration: Configuration) -> dict[str, Value]:
-    """Floats with three significant digits: a surrogate knows no more."""
-    return {n: float(f"{v:.3g}") if isinstance(v, float) else v for n, v in configuration.items()}

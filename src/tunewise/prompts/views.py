@@ -221,7 +221,7 @@ def mark(trial: TrialRecord, history: History) -> str:
     if history.scalarization:
         return " (on the front)" if trial.number in history.front else ""
     best = history.best
-    return " (best)" if best and trial.number == best.number and len(history.finished) > 1 else ""
+    return " (best)" if best and history.ties(trial, best) and len(history.finished) > 1 else ""
 
 
 def outcome(trial: TrialRecord, metric: str, objectives: Sequence[Objective] = ()) -> str:

@@ -10,20 +10,24 @@ The whole state stands in the history: what was offered, advised and wasted. Any
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tunewise.history import TrialRecord
 from tunewise.llm.base import ChatReply, ChatRequest, Message
-from tunewise.prompts.advised import AdvisedView
+from tunewise.prompts.advised import AdvisedView, Nearest
 from tunewise.prompts.render import render
 from tunewise.prompts.views import ProblemView
 from tunewise.proposers.asking import Answer, Batch, ask_for_batch, kept
 from tunewise.proposers.base import Prefetching, ProposalContext, Proposing, draw
 from tunewise.proposers.compressed import one_message
 from tunewise.proposers.credit import DOUBT, LEAST, fair_value, read_credit
+from tunewise.proposers.neighbours import find_nearest
 from tunewise.proposers.options import AutoOptions
 from tunewise.proposers.simple import nothing
 from tunewise.record import Advice, Candidate, Decision, Expected, Proposal
@@ -36,6 +40,8 @@ __all__ = ["Auto"]
 
 ADVISED = 3
 """So many of its next points the surrogate advises, and only from so many values on: before, it knows nothing."""
+DIFFERENT = 4
+"""With fewer different values nothing can be expected of a point: its figures are not told."""
 MOST = 16
 """So many configurations a reply can give."""
 RETRIED = 8
@@ -180,10 +186,54 @@ class Assessment:
 
     def expected(self, configuration: Configuration) -> Expected | None:
         """What the surrogate expects of a configuration; None before there is a value."""
-        if not self.values:
-            return None
-        mean, std = self.surrogate.predict([configuration])
-        return Expected(mean=self.sign * float(mean[0]), std=float(std[0]))
+        return self.expect([configuration])[0] if self.values else None
+
+    def expect(self, configurations: Sequence[Configuration]) -> list[Expected]:
+        """The same of several, once there are values."""
+        mean, std = self.surrogate.predict(configurations)
+        return [Expected(mean=self.sign * float(m), std=float(s)) for m, s in zip(mean, std, strict=True)]
+
+    @cached_property
+    def told_advice(self) -> tuple[Advice, ...]:
+        """What of the advice is worth the model's while: nothing that is expected to be worse than the middle trial."""
+        if self.values < ADVISED:
+            return ()
+        near = self.near.best.configuration if self.near and self.near.best else None
+        wanted = (a for a in self.advice if a.configuration != near and self.promising(a))
+        return tuple(map(self.told, wanted))
+
+    @cached_property
+    def near(self) -> Nearest | None:
+        """The grid around the best trial, where there is one."""
+        found = find_nearest(self.context, self.expect) if self.values >= ADVISED else None
+        if found is None or found.best is None:
+            return found
+        return replace(found, best=self.told(found.best) if self.promising(found.best) else None)
+
+    def promising(self, advice: Advice) -> bool:
+        """Whether a point is not expected to be worse than the middle trial, as far as anything can be expected."""
+        known = advice.expected if self.knows else None
+        return known is None or self.sign * known.mean <= float(np.median(self.costs))
+
+    def told(self, advice: Advice) -> Advice:
+        """As it is told: an expectation that too few values support is left out, an uncertainty ends with their range.
+
+        More than the range of all values is no knowledge, only noise in a prompt.
+        """
+        expected = advice.expected
+        if expected is None or not self.knows:
+            return replace(advice, expected=None)
+        return replace(advice, expected=replace(expected, std=min(expected.std, float(np.ptp(self.costs)))))
+
+    @cached_property
+    def costs(self) -> NDArray[np.float64]:
+        """All values, as something to minimize."""
+        return self.sign * np.array([score for _, score in self.sorted_trials[0]])
+
+    @property
+    def knows(self) -> bool:
+        """Whether there are enough different values to expect anything."""
+        return len(np.unique(self.costs)) >= DIFFERENT
 
 
 def plausible(context: ProposalContext) -> list[Configuration]:
@@ -270,6 +320,7 @@ def advised_messages(state: Assessment, count: int) -> tuple[Message, ...]:
         space=context.space,
         batch=count,
         left=context.left,
-        advice=state.advice if state.values >= ADVISED else (),
+        advice=state.told_advice,
+        near=state.near,
     )
     return one_message(context, view)

@@ -20,7 +20,7 @@ from tunewise.history import History, TrialRecord
 from tunewise.objectives import norm
 from tunewise.proposers.base import PRIOR, ProposalContext
 
-__all__ = ["DOUBT", "LEAST", "fair_value", "read_credit", "stale_for"]
+__all__ = ["DOUBT", "LEAST", "fair_value", "read_credit"]
 
 RATIO: Final = 3.0
 """Of the odds for each comparison, where the model wins all of them: a capable reader's first trial beats the default
@@ -107,14 +107,6 @@ def costs_for(trial: TrialRecord, trials: list[TrialRecord], history: History) -
         worth = [fair_value(t, history) if t.state == "pruned" else history.score(t) for t in trials]
         costs = np.array([math.inf if w is None or not math.isfinite(w) else sign * w for w in worth])
     return np.where([t.feasible for t in trials], costs, math.inf)
-
-
-def stale_for(history: History) -> int:
-    """How many trials have ended since the best one, or since the front moved."""
-    if not history.best:
-        return 0
-    newest = max(history.front, default=history.best.number)
-    return sum(t.number > newest for t in history.told)
 
 
 def fair_value(trial: TrialRecord, history: History) -> float | None:

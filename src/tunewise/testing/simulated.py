@@ -28,7 +28,10 @@ from tunewise.space import Categorical, Configuration, Float, Int, SearchSpace, 
 __all__ = ["Seen", "Simulated", "adversary", "default_lover", "expert", "rambler", "read_prompt", "repeater", "stale"]
 
 JSON = json.JSONDecoder()
-SPACE_LINE = re.compile(r"^- (.+?): (one of|uniform float from|uniform integer from) (.*)$", re.MULTILINE)
+KINDS = "one of|uniform (?:float|integer) from|(?:float|integer), one of(?: \\d+ values from)?"
+SPACE_LINE = re.compile(rf"^- (.+?): ({KINDS}) (.*)$", re.MULTILINE)
+NO_VALUES = ("default ", "exists only ", "logarithmic ")
+TABLE_LINE = re.compile(r"^\d+ [a-z]+ (.*)$", re.MULTILINE)
 TRIAL_LINE = re.compile(r"^(\d+)\. (\{.*\}|the default) -> (.*)$", re.MULTILINE)
 OTHERS_LINE = re.compile(r"^Trial (\d+) was not proposed by you \(.*?\): (\{.*\})$", re.MULTILINE)
 RESULT_LINE = re.compile(r"^Trial (\d+): (.*)$", re.MULTILINE)
@@ -191,13 +194,20 @@ def read_prompt(request: ChatRequest) -> Seen:
 
 
 def read_table(text: str, space: SearchSpace) -> list[tuple[Configuration, float | None]]:
-    """The lines of the table: number, who proposed it, a cell for each hyperparameter, the first result."""
+    """The lines of the table: number, who proposed it, a cell for each hyperparameter, after a colon the results."""
+    _, began, table = text.partition("\ntrial by ")
     trials: list[tuple[Configuration, float | None]] = []
-    for line in re.findall(r"^\d+ \| [^|\n]+ \| (.*)$", text, re.MULTILINE):
-        *cells, result = line.split(" | ")[: len(space) + 1]
-        configuration = {n: json.loads(cell) for n, cell in zip(space, cells, strict=True) if cell != "-"}
-        value = re.match(r"-?[\d.]+(e[+-]?\d+)?(?= \(|$)", result)
-        trials.append((configuration, float(value[0]) if value else None))
+    for match in TABLE_LINE.finditer(table.partition("\n\n")[0]) if began else ():
+        configuration: Configuration = {}
+        at = match.start(1)
+        for name in space:
+            if table.startswith("-", at) and table[at + 1] in " :":
+                at += len("- ")
+                continue
+            configuration[name], at = JSON.raw_decode(table, at)
+            at += len(" ")
+        value = re.match(r" ?(-?[\d.]+(e[+-]?\d+)?)(?= \(|,|$)", table[at : match.end()])
+        trials.append((configuration, float(value[1]) if value else None))
     return trials
 
 
@@ -237,10 +247,21 @@ def value_in(outcome: str) -> float | None:
 
 
 def read_hyperparameter(kind: str, facts: str) -> Any:
-    """A line of the search space."""
+    """A line of the search space; a grid as the range that it spans."""
     more: dict[str, Any] = {}
-    if kind == "one of":
+    log, whole = False, "integer" in kind
+    step: float | None = None
+    low: Any
+    high: Any
+    if kind.endswith("one of"):
         choices, facts = read_values(facts, ", ")
+        low, high = choices[0], choices[-1]
+        log, facts = skipped(", logarithmic scale", facts)
+    elif kind.endswith("values from"):
+        low, at = JSON.raw_decode(facts)
+        high, end = JSON.raw_decode(facts, at + len(" to "))
+        log = " times the one before" in facts
+        facts = re.sub(r"^, (each \S+ times the one before|\S+ apart)", "", facts[end:])
     else:
         low, at = JSON.raw_decode(facts)
         high, end = JSON.raw_decode(facts, at + len(" to "))
@@ -255,13 +276,11 @@ def read_hyperparameter(kind: str, facts: str) -> Any:
     more["when"] = {}
     while match := re.match(r", exists only when (.+?) is (?=[\"\d\-tfn])", facts):
         more["when"][match[1]], facts = read_values(facts[match.end() :], " or ")
-    match kind:
-        case "one of":
-            return Categorical(choices, **more)
-        case "uniform integer from":
-            return Int(low, high, log=log, step=step or 1, **more)
-        case _:
-            return Float(low, high, log=log, step=step, **more)
+    if kind == "one of":
+        return Categorical(choices, **more)
+    if whole:
+        return Int(low, high, log=log, step=int(step or 1), **more)
+    return Float(low, high, log=log, step=step, **more)
 
 
 def skipped(start: str, text: str) -> tuple[bool, str]:
@@ -275,6 +294,6 @@ def read_values(text: str, between: str) -> tuple[list[Value], str]:
     while True:
         value, at = JSON.raw_decode(text, at)
         values.append(value)
-        if not text.startswith(between, at) or text.startswith(("default ", "exists only "), at + len(between)):
+        if not text.startswith(between, at) or text.startswith(NO_VALUES, at + len(between)):
             return values, text[at:]
         at += len(between)

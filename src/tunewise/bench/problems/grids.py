@@ -17,8 +17,14 @@ from numpy.typing import NDArray
 
 from tunewise.space import Configuration, Float, Hyperparameter, Int, SearchSpace, Value
 from tunewise.space.numbers import Number
+from tunewise.space.values import exactly
 
 __all__ = ["FACT", "GRIDS", "Grid", "OnGrid"]
+
+
+LISTED: Final = 10
+SHORT: Final = 4
+"""Up to so many values are listed, if none takes more characters."""
 
 
 @dataclass(frozen=True, init=False)
@@ -52,8 +58,14 @@ class OnGrid(Number):
         return self.levels[int(np.argmin(np.abs(at[1:] - at[0]).round(12)))], rule
 
     def describe(self) -> str:
-        """With how many values there are."""
-        return f"{super().describe()}, moved to the nearest of {len(self.levels)} values evenly spread between these"
+        """All values where they are few and short, else how one follows from the other."""
+        shown = [exactly(value) for value in self.levels]
+        if len(shown) <= LISTED and all(len(value) <= SHORT for value in shown):
+            return f"{self.word}, one of {', '.join(shown)}{', logarithmic scale' if self.log else ''}"
+        logs = np.log(self.levels) if self.log else np.array(self.levels)
+        step = float(np.diff(logs).mean())
+        rule = f"each {np.exp(step):.4g} times the one before" if self.log else f"{step:.4g} apart"
+        return f"{self.word}, one of {len(shown)} values from {shown[0]} to {shown[-1]}, {rule}"
 
 
 @dataclass(frozen=True, init=False)
@@ -88,8 +100,8 @@ class Grid:
 
 
 FACT: Final = (
-    "Each value is moved to the nearest one of a grid before it is evaluated, and results are listed with the values "
-    "that were evaluated. Configurations that are moved to the same values are the same."
+    "Other values than those of the search space are moved to the nearest of them; trials are listed with the values "
+    "that were evaluated."
 )
 """What whoever proposes must know about a grid."""
 

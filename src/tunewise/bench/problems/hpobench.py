@@ -191,12 +191,22 @@ class TabularTask:
         return evaluation(*errors)
 
 
-def describe(model: Model, facts: Facts, metric: str = "validation error", *, grid: bool = False) -> Task:
-    """What a language model is told."""
+def describe(
+    model: Model, facts: Facts, metric: str = "validation error", *, measured: str = "", grid: bool = False
+) -> Task:
+    """What a language model is told.
+
+    Args:
+        model: What is trained.
+        facts: Of the data set.
+        metric: What is measured.
+        measured: How; empty: as the share of wrong answers on the validation rows.
+        grid: Whether the space is a grid.
+    """
     rows = sum(facts.valid)
-    measured = (
-        f"The {metric} is measured on {rows} validation rows, so that it can tell steps of {1 / rows:.2g}; equal "
-        "values are ties."
+    counted = (
+        f"The {metric} is the share of wrong answers on {rows} validation rows, so that it can tell steps of "
+        f"{1 / rows:.2g}; equal values are ties."
     )
     return Task(
         model=model.description,
@@ -204,5 +214,5 @@ def describe(model: Model, facts: Facts, metric: str = "validation error", *, gr
         data=facts.card,
         metric=metric,
         direction="minimize",
-        facts=(*model.facts, *([] if metric.startswith("balanced") else [measured]), *([FACT] if grid else [])),
+        facts=(*model.facts, measured or counted, *([FACT] if grid else [])),
     )

@@ -152,7 +152,9 @@ class PublishedTask:
     @property
     def task(self) -> Task:
         """Model, training part, metric, grid."""
-        return describe(NN, load_facts()[self.data], "balanced validation error", grid=True)
+        runs = f"the mean of {SEEDS} training runs" if self.seed is None else "of one training run"
+        measured = f"The balanced validation error is the mean of the classes' shares of wrong answers, {runs}."
+        return describe(NN, load_facts()[self.data], "balanced validation error", measured=measured, grid=True)
 
     @cached_property
     def best(self) -> float:

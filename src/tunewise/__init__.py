@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tunewise import errors, evaluators, models, proposers, testing
+    from tunewise import errors, evaluators, executors, models, proposers, testing
     from tunewise.codegen.generate import generate
     from tunewise.configspace import from_configspace, to_configspace
     from tunewise.history import History, TrialRecord
@@ -42,6 +42,7 @@ __all__ = [
     "TuneOptions",
     "errors",
     "evaluators",
+    "executors",
     "from_configspace",
     "generate",
     "models",

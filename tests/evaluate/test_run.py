@@ -191,7 +191,7 @@ def test_a_half_written_line_waits_for_its_end(tmp_path: Path) -> None:
     mailbox = Mailbox(keeper)
     there = pickle.loads(pickle.dumps(mailbox))
     with (there._folder / "reports").open("a") as file:
-        file.write("[0.5, 1]\n[0.2")
+        file.write('["a", 0.5, 1]\n["a", 0.2')
         file.flush()
         while not keeper.got:
             pass

@@ -32,6 +32,7 @@ def tune(
     reasoning: ReasoningOption = None,
     n_trials: Annotated[int | None, typer.Option(min=1, help="Evaluations in all, earlier runs included.")] = None,
     n_jobs: Annotated[int | None, typer.Option(min=1, help="How many trials run at a time.")] = None,
+    executor: Annotated[str | None, typer.Option(help="Cluster: dask://host:port, ray://host:port, ray.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of everything random.")] = None,
     storage: Annotated[str | None, typer.Option(help="Journal file or database URL.")] = None,
     pruner: Annotated[
@@ -83,6 +84,7 @@ def tune(
         reasoning=reasoning,
         n_trials=n_trials,
         n_jobs=n_jobs,
+        executor=executor,
         seed=seed,
         pruner=pruner,
     )

@@ -200,6 +200,7 @@ class PipeChannel:
     """What an objective says, on its way to the parent. Threads that outlive their trial are not heard any more."""
 
     heard = False  # the parent asks its own channel
+    late = ()
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe

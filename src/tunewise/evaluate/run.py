@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -23,6 +23,11 @@ class Channel(Protocol):
         """Whether the evaluation knows that it should stop."""
         ...
 
+    @property
+    def late(self) -> Sequence[tuple[float, int | None]]:
+        """What could not be handed over, oldest first, as (value, step)."""
+        ...
+
     def send(self, value: float, step: int | None) -> None:
         """Hand over an intermediate value; step None is the one after the last."""
         ...
@@ -36,6 +41,7 @@ class Silent:
     """The channel of an evaluation that nobody listens to."""
 
     heard = False
+    late = ()
 
     def send(self, value: float, step: int | None) -> None:
         """Forget it."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import logging
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import suppress
@@ -18,14 +17,14 @@ from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
 from tunewise import attributes
-from tunewise.errors import BudgetReached, ModelError, StudyError, TrialFailed, TrialStopped
+from tunewise.errors import BudgetReached, ModelError, StudyError, TrialFailed
 from tunewise.evaluate import Evaluator
-from tunewise.evaluate.mailbox import FolderChannel, Mailbox, Report
+from tunewise.evaluate.mailbox import Mailbox, Wired
+from tunewise.evaluate.outcome import Outcome, evaluated
 from tunewise.evaluate.run import Run, takes_run
 from tunewise.history import HistoryReader, TrialRecord
 from tunewise.llm.ledger import Totals
 from tunewise.optuna_private import id_of, storage_of, stored_trial
-from tunewise.plain import PlainDict
 from tunewise.sampler import LLMSampler
 from tunewise.secrets import mask
 from tunewise.space import Value
@@ -58,19 +57,6 @@ class Inline(Executor):
         except Exception as error:  # noqa: BLE001 - an executor hands over every error
             future.set_exception(error)
         return future
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of an evaluation, on its way back from the executor.
-
-    Attributes:
-        result: As it is stored: `value` (and `extra`), `error` or `pruned`; and `seconds`.
-        late: What it reported where the driver could not hear it, oldest first.
-    """
-
-    result: PlainDict
-    late: list[Report] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -176,7 +162,15 @@ class Driver:
     def _begin(self, trial: optuna.Trial) -> Running:
         busy = {running.worker for running in self._running.values()}
         worker = next(k for k in range(self._n_jobs) if k not in busy)
-        running = Running(trial, worker, Mailbox(lambda value, step: self._received(running, value, step)))
+        running = Running(
+            trial,
+            worker,
+            Mailbox(
+                lambda value, step: self._received(running, value, step),
+                wire=self._executor.wire if isinstance(self._executor, Wired) else None,
+                again=lambda: setattr(running, "curve", Curve()),
+            ),
+        )
         return running
 
     def _received(self, running: Running, value: float, step: int | None) -> bool:
@@ -233,24 +227,6 @@ def totals_of(sampler: BaseSampler) -> Totals | None:
     return sampler.totals if isinstance(sampler, LLMSampler) else None
 
 
-def evaluated(evaluator: Evaluator, takes: bool, configuration: Mapping[str, Value], run: Run) -> Outcome:
-    """Evaluate, and say what came of it in plain data. Runs in the executor, wherever that is."""
-    evaluate: Callable[..., Any] = evaluator.evaluate
-    began = time.monotonic()
-    result: PlainDict
-    try:
-        evaluation = evaluate(configuration, run) if takes else evaluate(configuration)
-        result = {"value": evaluation.value} | ({"extra": dict(evaluation.extra)} if evaluation.extra else {})
-    except TrialFailed as error:
-        result = {"error": mask(str(error) or "no reason was given")}
-    except TrialStopped as stopped:
-        result = {"pruned": mask(str(stopped))}
-    if run.channel.heard:  # it knew that it should stop, however it did
-        result = {"pruned": ""}
-    late = run.channel.late if isinstance(run.channel, FolderChannel) else []
-    return Outcome(result | {"seconds": time.monotonic() - began}, late)
-
-
 def fetched(future: Future[Outcome]) -> Outcome:
     """The outcome of an evaluation, or of its executor's failure.
 
@@ -261,6 +237,8 @@ def fetched(future: Future[Outcome]) -> Outcome:
         return future.result()
     except StudyError:
         raise
+    except TrialFailed as failure:
+        return Outcome({"error": mask(str(failure))})
     except Exception as error:  # noqa: BLE001 - a lost worker, a broken pool: recorded as the reason
         return Outcome({"error": mask(f"{type(error).__name__}: {error}")})
 

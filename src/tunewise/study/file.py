@@ -77,6 +77,7 @@ class StudyFile:
     pruner: str | dict[str, Any] | None = None
     stop: StopRules = field(default_factory=StopRules)
     devices: list[int | str] = field(default_factory=list)
+    executor: str | None = None
 
     @property
     def folder(self) -> Path:
@@ -100,7 +101,8 @@ class StudyFile:
         Raises:
             UsageError: A part is wrong.
         """
-        place = Place(folder=self.folder, seed=self.seed, isolate=self.n_jobs > 1 or bool(self.devices))
+        isolate = (self.n_jobs > 1 and self.executor is None) or bool(self.devices)
+        place = Place(folder=self.folder, seed=self.seed, isolate=isolate)
         made = self.evaluate.make(place, self.task, SearchSpace.from_dict(self.space))
         return made.task, made.space, made.evaluator
 
@@ -133,7 +135,12 @@ class StudyFile:
 def options_of(file: StudyFile, callbacks: Sequence[Callback] = ()) -> TuneOptions:
     """What a study file says beside what is tuned and who proposes, as an argument of `tune`."""
     return TuneOptions(
-        study_name=file.study_name, callbacks=callbacks, pruner=file.pruner, stop=file.stop, devices=file.devices
+        study_name=file.study_name,
+        callbacks=callbacks,
+        executor=file.executor,
+        pruner=file.pruner,
+        stop=file.stop,
+        devices=file.devices,
     )
 
 

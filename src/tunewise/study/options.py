@@ -22,7 +22,8 @@ class TuneOptions:
         study_name: Of the study in the storage.
         seed: Of everything random; None is 0, or that of a sampler that was given.
         caps: What the model's calls may cost.
-        executor: Runs the evaluations elsewhere (Dask, Ray, ...); `n_jobs` then says how many at a time.
+        executor: Runs the evaluations elsewhere; `n_jobs` then says how many at a time. Any executor, or the address
+            of one: `dask://host:port`, `ray://host:port`, `ray` (see `tunewise.executors`).
         timeout_s: Limit of one evaluation in seconds; it then runs in a process that can be killed.
         callbacks: Told of what happens, in this process.
         pruner: Decides from intermediate values which trials are given up: a name of Optuna's ("hyperband",
@@ -34,7 +35,7 @@ class TuneOptions:
     study_name: str = "tunewise"
     seed: int | None = None
     caps: Caps | None = None
-    executor: Executor | None = None
+    executor: Executor | str | None = None
     timeout_s: float | None = None
     callbacks: Sequence[Callback] = ()
     pruner: PrunerSpec = None

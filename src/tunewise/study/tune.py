@@ -17,6 +17,7 @@ from tunewise.checks import check_whole
 from tunewise.errors import ObjectiveFailed, StudyError
 from tunewise.evaluate import Evaluator, FunctionEvaluator
 from tunewise.evaluate.objective import Objective
+from tunewise.executors import open_executor
 from tunewise.history import TrialRecord, direction_of
 from tunewise.llm.base import ChatModel
 from tunewise.llm.resolve import check
@@ -118,6 +119,8 @@ def tune(
         )
         check_same_study(study, space, task)
         executor = options.executor
+        if isinstance(executor, str):
+            executor = stack.enter_context(open_executor(executor))
         if not isinstance(objective, Evaluator):
             isolate = (n_jobs > 1 and executor is None) or bool(options.devices)
             objective = FunctionEvaluator(objective, timeout_s=options.timeout_s, isolate=isolate)

@@ -1,0 +1,178 @@
+"""Dask for real: workers and schedulers that die, and what a study makes of it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.clusters import kill, run_forty, started, stops_when_told, telling
+from support.waiting import until
+from support.whole_paths import SRC, InProcess, space, write_study
+from tunewise import TuneOptions, tune
+from tunewise.errors import StudyError
+
+distributed = pytest.importorskip("distributed", reason="Dask is missing: pip install 'tunewise[dask]'")
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # Dask warns of what the tests do to it
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """Four processes."""
+    import dask
+
+    os.environ["PYTHONPATH"] = f"{SRC}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 50, "distributed.admin.tick.limit": "1h"}),
+        distributed.LocalCluster(
+            n_workers=4, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+        ) as made,
+    ):
+        yield made
+
+
+def address(cluster: Any) -> str:
+    return str(cluster.scheduler_address).replace("tcp://", "dask://")
+
+
+def test_forty_trials_survive_a_worker_s_death(cluster: Any, tmp_path: Path) -> None:
+    run_forty(address(cluster), tmp_path, interfere=kill)
+
+
+def test_what_is_given_up_stops(cluster: Any) -> None:
+    stops_when_told(address(cluster))
+
+
+def test_a_study_file_and_the_command_line_name_a_cluster(cluster: Any, tmp_path: Path, cli: InProcess) -> None:
+    file = write_study(
+        tmp_path, objective="def objective(c):\n    return c['C']\n", proposer="random", n_trials=3, n_jobs=2
+    )
+    done = cli("tune", file, "-q", "--executor", address(cluster))
+    assert done.code == 0, done
+    assert "3 finished" in done.out
+
+
+def test_any_executor_of_dask_s_own_will_do(cluster: Any, tmp_path: Path) -> None:
+    with distributed.Client(cluster, set_as_default=False) as client:
+        study = tune(
+            telling(tmp_path),
+            space(),
+            proposer="random",
+            n_trials=3,
+            n_jobs=2,
+            options=TuneOptions(executor=client.get_executor(pure=False)),
+        )
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 3
+    assert len(study.trials[0].intermediate_values) == 2
+
+
+def test_a_worker_that_kills_itself_fails_its_trial(cluster: Any) -> None:
+    def deadly(configuration: dict[str, Any]) -> float:
+        if configuration["n"] > 30:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return 1.0
+
+    cluster.scheduler.allowed_failures = 0
+    try:
+        study = tune(
+            deadly, space(), proposer="random", n_trials=4, options=TuneOptions(executor=address(cluster), seed=1)
+        )
+    finally:
+        cluster.scheduler.allowed_failures = 50
+    large = [trial.params["n"] > 30 for trial in study.trials]
+    assert 0 < sum(large) < 4
+    assert [trial.state.name == "FAIL" for trial in study.trials] == large
+    failed = next(trial for trial in study.trials if trial.state.name == "FAIL")
+    assert failed.user_attrs["tunewise:result"]["error"].startswith("Every worker that ran it died")
+
+
+class Outside:
+    """A scheduler and a worker as processes, which may end."""
+
+    def __init__(self) -> None:
+        with socket.socket() as held:
+            held.bind(("127.0.0.1", 0))
+            self.port = held.getsockname()[1]
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self.start()
+
+    def start(self) -> None:
+        place = f"127.0.0.1:{self.port}"
+        scheduler = ["dask_scheduler", "--host", "127.0.0.1", "--port", str(self.port), "--no-dashboard"]
+        worker = ["dask_worker", place, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
+        self.processes = [self.begun(*scheduler), self.begun(*worker)]
+
+    def begun(self, program: str, *words: str) -> subprocess.Popen[bytes]:
+        env = os.environ | {"PYTHONPATH": str(SRC)}
+        command = [sys.executable, "-m", f"distributed.cli.{program}", *words]
+        return subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def end(self) -> None:
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def outside() -> Iterator[Outside]:
+    made = Outside()
+    yield made
+    made.end()
+
+
+def test_a_scheduler_that_restarts_is_waited_for(outside: Outside, tmp_path: Path) -> None:
+    def restart(_: int) -> None:
+        outside.end()
+        outside.start()
+
+    def reachable() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", outside.port)) == 0
+
+    until(reachable)
+    run_forty(f"dask://127.0.0.1:{outside.port}", tmp_path, interfere=restart, n_trials=24)
+
+
+def test_a_scheduler_that_is_gone_ends_the_run_and_loses_nothing(outside: Outside, tmp_path: Path) -> None:
+    from tunewise.executors import DaskExecutor
+    from tunewise.history import History
+    from tunewise.study.storage import open_study
+
+    (tmp_path / "wait").touch()
+
+    def end() -> None:
+        until(lambda: any(trial == 20 for trial, _ in started(tmp_path)))
+        outside.end()
+
+    thread = threading.Thread(target=end)
+    thread.start()
+    storage = tmp_path / "s.journal"
+    with DaskExecutor(f"127.0.0.1:{outside.port}", patience_s=0.5) as executor, pytest.raises(StudyError, match="gone"):
+        tune(
+            telling(tmp_path),
+            space(),
+            proposer="random",
+            n_trials=40,
+            storage=storage,
+            options=TuneOptions(executor=executor),
+        )
+    thread.join()
+    states = [trial.state for trial in History.from_study(open_study(storage, "tunewise"))]
+    assert states == ["finished"] * 20 + ["waiting"]
+
+
+@pytest.mark.parametrize("wrong", ["dask://", "slurm://x", "dask", "ray:/", "dask://127.0.0.1:1"])
+def test_what_is_no_address_or_silent_is_said(wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tunewise.executors.dask.ANSWER_S", 0.5)
+    with pytest.raises(StudyError, match=r"is no address of an executor|No Dask scheduler answers"):
+        tune(lambda c: 1.0, space(), proposer="random", n_trials=1, options=TuneOptions(executor=wrong))

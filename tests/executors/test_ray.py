@@ -1,0 +1,44 @@
+"""Ray for real: a local cluster, and a worker that is killed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.clusters import kill, run_forty, stops_when_told
+from support.whole_paths import SRC, InProcess, write_study
+
+ray = pytest.importorskip("ray", reason="Ray is missing: pip install 'tunewise[ray]'")
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # Ray leaves sockets and files to the garbage collector
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster() -> Iterator[None]:
+    """Four workers on this machine; nothing is told to anybody."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ["PYTHONPATH"] = f"{SRC}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, object_store_memory=100 * 2**20)
+    yield
+    ray.shutdown()
+
+
+def test_forty_trials_survive_a_worker_s_death(tmp_path: Path) -> None:
+    run_forty("ray", tmp_path, interfere=kill)
+
+
+def test_what_is_given_up_stops() -> None:
+    stops_when_told("ray")
+
+
+def test_a_study_file_names_it(tmp_path: Path, cli: InProcess) -> None:
+    file = write_study(
+        tmp_path, objective="def objective(c):\n    return c['C']\n", proposer="random", n_trials=3, executor="ray"
+    )
+    done = cli("tune", file, "-q")
+    assert done.code == 0, done
+    assert "3 finished" in done.out
+    assert ray.is_initialized()  # it was there before, and stays

@@ -103,10 +103,10 @@ class DaskExecutor(Executor):
 
     def _heard(self, event: tuple[float, tuple[str, str, float, int | None]]) -> None:
         """In Dask's thread, which must not wait."""
-        _, (name, *report) = event
+        _, (name, attempt, value, step) = event
         if take := self._takes.get(name):
             with suppress(RuntimeError):  # shut down
-                self._reader.submit(take, *report)
+                self._reader.submit(take, attempt, value, step)
 
     def _hand_in(self, future: Future[R], call: Callable[[], R]) -> None:
         task = self._client.submit(call, key=f"tunewise-{uuid.uuid4().hex}", pure=False)

@@ -36,7 +36,7 @@ from tunewise.prompts.render import template_hash
 from tunewise.proposers import Auto, DefaultFirst, ProposalContext, Proposer, as_stored, find_proposer
 from tunewise.proposers.base import PRIOR, Prefetching, Proposing
 from tunewise.record import MODEL_SOURCES, Proposal
-from tunewise.space import SearchSpace, Value
+from tunewise.space import Configuration, SearchSpace, Value
 from tunewise.task import Task
 from tunewise.text import shorten
 from tunewise.worth import known_worth
@@ -248,7 +248,7 @@ class LLMSampler(Portable, BaseSampler):
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
+    ) -> Configuration:
         """Ask for all parameters at once."""
         fixed = fixed_in(trial)
         wanted = {
@@ -260,7 +260,7 @@ class LLMSampler(Portable, BaseSampler):
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
+    ) -> Value:
         """Ask for one parameter that no earlier trial had."""
         fixed = {name: value for name, value in fixed_in(trial).items() if name != param_name}
         return self._sample(study, trial, {param_name: param_distribution}, fixed=fixed)[param_name]
@@ -292,7 +292,7 @@ class LLMSampler(Portable, BaseSampler):
         distributions: Mapping[str, BaseDistribution],
         *,
         fixed: Mapping[str, Value],
-    ) -> dict[str, Any]:
+    ) -> Configuration:
         space = self.space.restricted(distributions) if self.space else SearchSpace.from_distributions(distributions)
         with self._lock:
             planned = TrialRecord.from_optuna(stored_trial(study, trial))
@@ -397,7 +397,7 @@ class LLMSampler(Portable, BaseSampler):
         storage_of(study).set_trial_user_attr(id_of(trial), attributes.PROPOSAL, proposal.to_dict())
 
 
-def fixed_in(trial: FrozenTrial) -> dict[str, Any]:
+def fixed_in(trial: FrozenTrial) -> Configuration:
     """What a trial has been given, by a person or before an interruption."""
     return {**trial.system_attrs.get("fixed_params", {}), **trial.params}
 

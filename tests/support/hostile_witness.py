@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -181,13 +181,14 @@ def backends() -> dict[str, Callable[[], Any]]:
     """All backends by name, made as a user makes them."""
     from tunewise.sandbox.bubblewrap import BubblewrapSandbox
     from tunewise.sandbox.landlock import LandlockSandbox
+    from tunewise.sandbox.launch import Locks
     from tunewise.sandbox.unsafe import UnsafeSandbox
     from tunewise.sandbox.warm import WarmSandbox
 
     class OnDisk(LandlockSandbox):
         """As where the kernel does not let us mount anything."""
 
-        def locks(self) -> Mapping[str, Any]:
+        def locks(self) -> Locks:
             return {**super().locks(), "in_memory": False}
 
     return {

@@ -7,13 +7,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tunewise.codegen.contract import Contract, read_space
 from tunewise.codegen.data import Dataset
 from tunewise.codegen.score import read_predictions
 from tunewise.errors import InvalidReply, TrialFailed
 from tunewise.evaluate import Evaluation
+from tunewise.plain import PlainDict
 from tunewise.sandbox.base import Limits, Outcome, Sandbox
 from tunewise.space import SearchSpace, Value
 
@@ -119,7 +120,7 @@ class Runner:
         rows = len(self.dataset.validation)
         return read_predictions(answer.get("predictions"), rows + len(self.dataset.test))[rows:]
 
-    def arguments(self, code: str, configuration: Mapping[str, Value], *, mode: str) -> dict[str, Any]:
+    def arguments(self, code: str, configuration: Mapping[str, Value], *, mode: str) -> PlainDict:
         """What the harness is given, as plain data."""
         return {
             "mode": mode,
@@ -146,7 +147,7 @@ class Runner:
         return self.sandbox.run(harness_program(), arguments=arguments, files=self.dataset.files, limits=limits)
 
 
-def problem_of(outcome: Outcome, answer: Mapping[str, Any]) -> str:
+def problem_of(outcome: Outcome, answer: Mapping[str, object]) -> str:
     """Why a run is no good, in words fit for the model; empty when it may be good."""
     said = answer.get("problem") or outcome.error
     if not said and not answer:
@@ -154,7 +155,7 @@ def problem_of(outcome: Outcome, answer: Mapping[str, Any]) -> str:
     return " ".join(str(said).split())[:MAX_WORDS] if said else ""
 
 
-def seconds_of(answer: Mapping[str, Any]) -> float:
+def seconds_of(answer: Mapping[str, object]) -> float:
     """How long an epoch takes by a check's own words; 0 where it says nothing that can be used."""
     seconds = answer.get("seconds")
     if not isinstance(seconds, int | float) or not seconds >= 0:
@@ -162,7 +163,7 @@ def seconds_of(answer: Mapping[str, Any]) -> float:
     return float(min(seconds, LONGEST))
 
 
-def judge(dataset: Dataset, answer: Mapping[str, Any]) -> Evaluation:
+def judge(dataset: Dataset, answer: Mapping[str, object]) -> Evaluation:
     """Score an answer of the harness against labels that it never saw.
 
     Raises:

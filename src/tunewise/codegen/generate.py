@@ -26,6 +26,7 @@ from tunewise.llm.base import ChatModel
 from tunewise.llm.ledger import Caps, Ledger
 from tunewise.llm.prices import Price
 from tunewise.llm.resolve import check
+from tunewise.plain import PlainDict
 from tunewise.sandbox.base import Limits, Sandbox
 from tunewise.space import Value
 from tunewise.study.driver import Driver, Inline, requeue_running
@@ -130,7 +131,7 @@ class Generation:
             )
         return study
 
-    def about(self) -> dict[str, Any]:
+    def about(self) -> PlainDict:
         """What is stored with the study, so that it can be continued and its winner exported."""
         runner = self.runner
         return {

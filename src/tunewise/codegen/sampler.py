@@ -10,7 +10,7 @@ import logging
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from optuna.samplers import BaseSampler
@@ -32,7 +32,7 @@ from tunewise.prompts.render import template_hash
 from tunewise.proposers import PROPOSERS, ProposalContext, find_proposer
 from tunewise.record import Proposal
 from tunewise.sampler import drive
-from tunewise.space import SearchSpace
+from tunewise.space import Configuration, SearchSpace, Value
 from tunewise.task import Task
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 __all__ = ["Options", "ProgramSampler", "ProgramSpaces"]
+
+Part = TypeVar("Part")
 
 logger = logging.getLogger("tunewise")
 
@@ -115,13 +117,13 @@ class ProgramSampler(BaseSampler):
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
+    ) -> Configuration:
         """The configuration that was proposed for it."""
         return {name: value for name, value in planned(study, trial).items() if name in search_space}
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
+    ) -> Value:
         """There are no other parameters."""
         del study, param_distribution
         raise StudyError(f"{param_name} is no hyperparameter of the program of trial {trial.number}. Leave it out.")
@@ -214,12 +216,12 @@ def tuning_of(history: History) -> History:
     return History(tuple(trials), history.direction)
 
 
-def with_program(program: Program, configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration as the study knows it."""
+def with_program(program: Program, configuration: Mapping[str, Part]) -> dict[str, Part]:
+    """A configuration or a space as the study knows it."""
     return {joined_name(program, name): value for name, value in configuration.items()}
 
 
-def planned(study: Study, trial: FrozenTrial) -> dict[str, Any]:
+def planned(study: Study, trial: FrozenTrial) -> Configuration:
     """What was proposed for a trial, perhaps before an interruption."""
     return TrialRecord.from_optuna(stored_trial(study, trial)).configuration
 
@@ -234,7 +236,7 @@ def space_of(study: Study, trial: FrozenTrial) -> SearchSpace:
 class ProgramSpaces:
     """Stands in the place of a search space where each trial has its own."""
 
-    def suggest(self, trial: optuna.Trial) -> Mapping[str, Any]:
+    def suggest(self, trial: optuna.Trial) -> Configuration:
         """Ask a trial for the hyperparameters of its program."""
         assert trial.relative_params, "asking for them makes the sampler choose a program"
         record = stored_trial(trial.study, trial)

@@ -11,6 +11,8 @@ from collections.abc import Generator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from tunewise.plain import PlainDict
+
 __all__ = [
     "ChatModel",
     "ChatReply",
@@ -73,7 +75,7 @@ class Message:
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str = ""
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> PlainDict:
         """Plain JSON. What only tools need is left out where there are none."""
         return {name: value for name, value in asdict(self).items() if value or name in ("role", "content")}
 
@@ -109,7 +111,7 @@ class ChatRequest:
     max_output_tokens: int | None = None
     tools: tuple[Tool, ...] = ()
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> PlainDict:
         """Plain JSON. Without tools it is what it was before there were any, and so is the key."""
         parts = {field.name: getattr(self, field.name) for field in fields(self)}  # asdict would copy the schema
         parts["messages"] = [message.to_dict() for message in self.messages]
@@ -151,7 +153,7 @@ class ChatReply:
     seconds: float = 0.0
     tool_calls: tuple[ToolCall, ...] = ()
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> PlainDict:
         """Plain JSON, without tool calls where there are none."""
         parts = asdict(self)
         return parts if self.tool_calls else {name: part for name, part in parts.items() if name != "tool_calls"}

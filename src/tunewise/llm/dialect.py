@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
 from tunewise.llm.base import ChatRequest, Message, ToolCall
+from tunewise.plain import PlainDict
 from tunewise.text import encodable
 
 __all__ = ["Dialect", "recall", "remember"]
 
+Limit = Literal["max_tokens", "max_completion_tokens"]
 Structure = Literal["json_schema", "json_object", "text"]
 weaker_structure: dict[Structure, Structure] = {"json_schema": "json_object", "json_object": "text"}
 
@@ -56,7 +58,7 @@ class Dialect:
         stream_options: Whether a stream is asked to end with the count of its tokens.
     """
 
-    limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    limit: Limit = "max_tokens"
     renamed: bool = False
     room: int = ROOM
     structure: Structure = "json_schema"
@@ -114,7 +116,7 @@ class Dialect:
         if blamed == "stream":
             return replace(self, stream=True)
         if blamed == self.limit and not self.renamed:
-            other: Any = "max_tokens" if self.limit == "max_completion_tokens" else "max_completion_tokens"
+            other: Limit = "max_tokens" if self.limit == "max_completion_tokens" else "max_completion_tokens"
             return replace(self, limit=other, renamed=True)
         return None
 
@@ -153,9 +155,9 @@ class Dialect:
         return replace(self, room=min(MOST_ROOM, 4 * self.room))
 
 
-def on_the_wire(message: Message) -> dict[str, Any]:
+def on_the_wire(message: Message) -> PlainDict:
     """A message as the protocol has it."""
-    wire: dict[str, Any] = {"role": message.role, "content": encodable(message.content)}
+    wire: PlainDict = {"role": message.role, "content": encodable(message.content)}
     if message.tool_calls:
         wire["tool_calls"] = [
             {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": an_object(call)}}

@@ -11,12 +11,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tunewise.history import History, TrialRecord
+from tunewise.plain import PlainDict
 from tunewise.space import Configuration, SearchSpace
 
 __all__ = ["Uplift", "alternative_of", "measure_uplift"]
@@ -44,7 +44,7 @@ class Uplift:
     added: tuple[float, float, float]
     probability: float
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> PlainDict:
         """Plain data."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 

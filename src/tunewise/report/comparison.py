@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
-from tunewise.report.figures import Figure, best_line, layout
+from tunewise.report.figures import best_steps
 from tunewise.report.html import Template
 from tunewise.report.markdown import Writer
 from tunewise.report.measures import title_of
+from tunewise.report.plots import Figure, Trace, layout
 from tunewise.report.scale import scale_of
 from tunewise.report.texts import Cleaner, number, value
 from tunewise.study.stored import StoredStudy
@@ -85,18 +85,28 @@ def progress(studies: Sequence[StoredStudy], names: Sequence[str]) -> Figure:
     title = "Best value so far"
     if not measures_the_same(studies):
         return Figure("progress", title, "There is no common axis.")
-    lines: list[dict[str, Any]] = [best_line(one.history, None) for one in studies]
-    values = [y for line in lines for y in line["y"]]
+    known = [best_steps(one.history) for one in studies]
+    values = [y for _, ys in known for y in ys]
     if not values:
         return Figure("progress", title, "No trial has finished yet.")
     scale = scale_of(values, minimize=studies[0].history.direction == "minimize")
-    for k, (line, name) in enumerate(zip(lines, names, strict=True)):
-        look = {"shape": "hv", "width": 2.5, "color": COLOURS[k % len(COLOURS)], "dash": DASHES[k % len(DASHES)]}
-        line |= {"name": name, "line": look, "hoverinfo": "x+y+name", "y": [scale.place(y) for y in line["y"]]}
+    lines: list[Trace] = [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": name,
+            "x": xs,
+            "y": [scale.place(y) for y in ys],
+            "line": {"shape": "hv", "width": 2.5, "color": COLOURS[k % len(COLOURS)], "dash": DASHES[k % len(DASHES)]},
+            "hoverinfo": "x+y+name",
+        }
+        for k, ((xs, ys), name) in enumerate(zip(known, names, strict=True))
+        if xs
+    ]
     axes = layout("trial", studies[0].metric)
     axes["yaxis"] |= scale.axis()
     caption = f"{studies[0].metric}, {studies[0].history.direction}d." + scale.in_words(0)
-    return Figure("progress", title, caption, {"data": [line for line in lines if line["x"]], "layout": axes}, 420)
+    return Figure("progress", title, caption, {"data": lines, "layout": axes}, 420)
 
 
 def reached(studies: Sequence[StoredStudy]) -> list[tuple[str, list[str]]]:

@@ -13,13 +13,14 @@ import io
 import json
 import threading
 import warnings
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from socketserver import ThreadingMixIn
-from typing import Any, BinaryIO
+from typing import BinaryIO, Never
 from uuid import uuid4
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
@@ -31,9 +32,12 @@ from tunewise import attributes
 from tunewise.errors import StudyError, UsageError
 from tunewise.history import History, TrialRecord
 from tunewise.optuna_private import FrozenStudy, id_of, id_of_study, storage_of
+from tunewise.plain import Plain, PlainDict
 from tunewise.report import report
 from tunewise.report.markdown import Writer
 from tunewise.report.texts import Cleaner
+from tunewise.secrets import mask_named
+from tunewise.space import Value
 from tunewise.study.remarks import details_of, remarks_on
 from tunewise.study.validated import readable
 
@@ -44,15 +48,11 @@ METRIC_NAMES = "study:metric_names"
 """Where Optuna keeps the names of objectives, which the dashboard shows."""
 IN_WORDS = (attributes.PROPOSAL, attributes.RESULT)
 """Attributes of a trial that are shown as lines and not as one line of JSON."""
-App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
-def refuse(*_: Any, **__: Any) -> Any:
+def refuse(*_: object, **__: object) -> Never:
     """What stands in the place of everything that would write."""
     raise StudyError("The dashboard of tunewise only reads. Change the study with tunewise or Optuna.")
-
-
-writing: Any = refuse
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +73,9 @@ class ReadOnly(BaseStorage):
         artifact: Id of the report.
     """
 
-    create_new_study = delete_study = set_study_user_attr = set_study_system_attr = writing
-    create_new_trial = set_trial_param = set_trial_state_values = set_trial_intermediate_value = writing
-    set_trial_user_attr = set_trial_system_attr = writing
+    create_new_study = delete_study = set_study_user_attr = set_study_system_attr = refuse
+    create_new_trial = set_trial_param = set_trial_state_values = set_trial_intermediate_value = refuse
+    set_trial_user_attr = set_trial_system_attr = refuse
 
     def __init__(self, storage: BaseStorage, study: int, artifact: str) -> None:
         self._storage = storage
@@ -99,11 +99,11 @@ class ReadOnly(BaseStorage):
         """As the storage has them."""
         return self._storage.get_study_directions(self._own(study_id))
 
-    def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
+    def get_study_user_attrs(self, study_id: int) -> PlainDict:
         """Masked."""
         return self._about(self._storage.get_study_user_attrs(self._own(study_id)))
 
-    def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
+    def get_study_system_attrs(self, study_id: int) -> PlainDict:
         """Masked, with notes and artifact where there are none."""
         return self._laid_over(self._shown(self._storage.get_study_system_attrs(self._own(study_id))))
 
@@ -143,17 +143,16 @@ class ReadOnly(BaseStorage):
             raise KeyError("No such study.")
         return study_id
 
-    def _shown(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def _shown(self, attrs: Mapping[str, Plain]) -> PlainDict:
         """Attributes without secrets, and without those that hold prompts, replies and conversations."""
         kept = {
             key: value
             for key, value in attrs.items()
             if not key.startswith((attributes.CALL, attributes.CHAT, attributes.CHAT_CALL))
         }
-        shown: dict[str, Any] = self._clean.data(kept)
-        return shown
+        return self._clean.entries(kept)
 
-    def _about(self, attrs: dict[str, Any]) -> dict[str, Any]:
+    def _about(self, attrs: Mapping[str, Plain]) -> PlainDict:
         """Attributes of the study: of the task a line each, and nothing that is one long line; the report has that."""
         about = attrs.get(attributes.STUDY)
         task = about.get("task") if isinstance(about, dict) else None
@@ -173,14 +172,17 @@ class ReadOnly(BaseStorage):
         others = {key: value for key, value in trial.user_attrs.items() if key not in IN_WORDS}
         known.user_attrs = self._shown(told(record) | others)
         known.system_attrs = self._shown(trial.system_attrs)
-        known.params = self._clean.data(trial.params)
+        known.params = self._clean.entries(trial.params)
         known.distributions = {self._clean(name): self._choices(name, d) for name, d in trial.distributions.items()}
         return known
 
     def _choices(self, name: str, distribution: BaseDistribution) -> BaseDistribution:
         if not isinstance(distribution, CategoricalDistribution):
             return distribution
-        return CategoricalDistribution([self._clean.named(name, choice) for choice in distribution.choices])
+        return CategoricalDistribution([self._choice(name, choice) for choice in distribution.choices])
+
+    def _choice(self, name: str, choice: Value) -> Value:
+        return self._clean(mask_named(name, choice)) if isinstance(choice, str) else choice
 
     def _metric(self) -> str:
         """Name of the one metric, where the study tells it."""
@@ -190,10 +192,10 @@ class ReadOnly(BaseStorage):
         single = len(self._storage.get_study_directions(self._study)) == 1
         return self._clean(named) if single and isinstance(named, str) else ""
 
-    def _laid_over(self, known: dict[str, Any]) -> dict[str, Any]:
+    def _laid_over(self, known: Mapping[str, Plain]) -> PlainDict:
         """A person's notes stay; the keys are those that optuna-dashboard's `save_note` and `upload_artifact` write."""
         file = {"artifact_id": self._artifact, "filename": "report.html", "mimetype": "text/html", "encoding": None}
-        added: dict[str, Any] = {f"artifacts:{self._artifact}": json.dumps(file)}
+        added: PlainDict = {f"artifacts:{self._artifact}": json.dumps(file)}
         if METRIC_NAMES not in known and (metric := self._metric()):
             added[METRIC_NAMES] = [metric]
         if "dashboard:note_ver" not in known:
@@ -251,18 +253,18 @@ class Server(ThreadingMixIn, WSGIServer):
 
     daemon_threads = True
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(self, request: object, client_address: object) -> None:
         """A browser that went away is no event."""
 
 
 class Quiet(WSGIRequestHandler):
     """Writes no line for each request."""
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its parent's name for it
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its parent's name for it
         """Nothing."""
 
 
-def reading_only(app: App, hosts: Sequence[str] | None) -> App:
+def reading_only(app: WSGIApplication, hosts: Sequence[str] | None) -> WSGIApplication:
     """Refuses what is not reading, and requests under other names: a page elsewhere may have made one mean this place.
 
     Args:
@@ -270,7 +272,7 @@ def reading_only(app: App, hosts: Sequence[str] | None) -> App:
         hosts: Names that it may be asked under; None: any.
     """
 
-    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         name = str(environ.get("HTTP_HOST", "")).rpartition(":")[0].strip("[]") or str(environ.get("HTTP_HOST", ""))
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD") or (hosts is not None and name not in hosts):
             start_response("403 Forbidden", [("Content-Type", "application/json")])

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import accumulate, groupby
-from typing import Any
 
 from tunewise.history import History, TrialRecord
+from tunewise.plain import PlainDict
 from tunewise.proposers.credit import LEAST
+from tunewise.report.plots import NEUTRAL, STYLES, Figure, Trace, layout, style
 from tunewise.report.records import uplift_in_words
 from tunewise.report.scale import Scale, scale_of
 from tunewise.report.texts import number, value
 from tunewise.study.effects import best_and_latest
 from tunewise.study.stored import StoredStudy
 
-__all__ = ["Figure", "added", "credit", "curves", "metric_scale", "progress", "spending", "style"]
+__all__ = ["added", "best_steps", "credit", "curves", "metric_scale", "progress", "spending"]
 
 MAX_CURVES = 60
 """Learning curves in one figure."""
@@ -26,63 +26,6 @@ MAX_POINTS = 2_000
 """Points in one figure; of more trials the best and the latest half each."""
 MAX_TOLD = 200
 """Trials up to which a point tells its configuration too."""
-NEUTRAL = "#888888"
-
-
-@dataclass(frozen=True, slots=True)
-class Style:
-    """How a source looks: never by colour alone."""
-
-    colour: str
-    symbol: str
-    glyph: str
-
-
-STYLES = {
-    "default": Style("#009E73", "star", "\N{BLACK STAR}"),
-    "model": Style("#0072B2", "circle", "\N{BLACK CIRCLE}"),
-    "repair": Style("#E69F00", "diamond", "\N{BLACK DIAMOND}"),
-    "random": Style("#D55E00", "x", "\N{HEAVY MULTIPLICATION X}"),
-    "acquisition": Style("#56B4E9", "square", "\N{BLACK SQUARE}"),
-    "enqueued": Style("#CC79A7", "triangle-up", "\N{BLACK UP-POINTING TRIANGLE}"),
-}
-"""The palette of Okabe and Ito, which colour-blind readers can tell apart."""
-OTHER = Style("#999999", "hexagon", "\N{BLACK HEXAGON}")
-
-
-def style(source: str) -> Style:
-    """The style of a source; of one that nobody knows, too."""
-    return STYLES.get(source, OTHER)
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure, or why there is none.
-
-    Attributes:
-        name: Its id in the page.
-        title: What it shows.
-        caption: How to read it, in a sentence or two.
-        plot: Data and layout for plotly.js; None when there is nothing to show.
-        height: In pixels.
-    """
-
-    name: str
-    title: str
-    caption: str
-    plot: dict[str, Any] | None = None
-    height: int = 380
-
-
-def layout(x: str, y: str, **more: Any) -> dict[str, Any]:
-    """What our figures have in common."""
-    return {
-        "xaxis": {"title": {"text": x}, "zeroline": False},
-        "yaxis": {"title": {"text": y}, "zeroline": False},
-        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        "hovermode": "closest",
-        **more,
-    }
 
 
 def hover(trial: TrialRecord, *, short: bool) -> str:
@@ -93,7 +36,7 @@ def hover(trial: TrialRecord, *, short: bool) -> str:
     return f"trial {trial.number} ({trial.source})<br>{number(trial.value)}<br>{values}"
 
 
-def points(trials: Sequence[TrialRecord], source: str, scale: Scale, *, short: bool) -> dict[str, Any]:
+def points(trials: Sequence[TrialRecord], source: str, scale: Scale, *, short: bool) -> Trace:
     """The finished trials of a source; those that are far off point out of the figure at its rim."""
     look = style(source)
     symbols = scale.symbols([t.value or 0.0 for t in trials], look.symbol)
@@ -124,7 +67,8 @@ def progress(stored: StoredStudy) -> Figure:
     data = [best_line(history, scale), *default_line(stored, scale)]
     data += [points(ts, source, scale, short=short) for source, ts in groups]
     violating = points([t for t in shown if not history.counts(t)], "violates constraints", scale, short=short)
-    data.append(violating | {"marker": {"color": NEUTRAL, "symbol": "circle-open", "size": 10}})
+    violating["marker"] = {"color": NEUTRAL, "symbol": "circle-open", "size": 10}
+    data.append(violating)
     data += [on_axis(stored, state) for state in ("failed", "pruned")]
     axes = layout("trial", stored.metric)
     axes["yaxis2"] = {"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True}
@@ -137,19 +81,30 @@ def progress(stored: StoredStudy) -> Figure:
     return Figure("progress", title, caption, {"data": [d for d in data if d["x"]], "layout": axes}, 440)
 
 
-def best_line(history: History, scale: Scale | None) -> dict[str, Any]:
-    """The best value so far, a step for each that was better than all before; of trials that may be the best."""
+def best_steps(history: History) -> tuple[list[int], list[float]]:
+    """Where the best value so far improved, and to what; the last step reaches to the last trial.
+
+    Returns:
+        Numbers of trials, and as many values. Trials that may not be the best do not count.
+    """
     better = min if history.direction == "minimize" else max
     counted = [t for t in history.finished if history.counts(t)]
-    records = list(zip(counted, accumulate((t.value or 0.0 for t in counted), better), strict=True))
-    steps = [pair for before, pair in zip([(None, None), *records], records, strict=False) if before[1] != pair[1]]
-    values = [*(value for _, value in steps), *([steps[-1][1]] if steps else [])]
+    bests = list(accumulate((t.value or 0.0 for t in counted), better))
+    steps = [(t, best) for t, best, before in zip(counted, bests, [None, *bests], strict=False) if best != before]
+    if not steps:
+        return [], []
+    return [*(t.number for t, _ in steps), history[-1].number], [*(value for _, value in steps), steps[-1][1]]
+
+
+def best_line(history: History, scale: Scale) -> Trace:
+    """The best value so far, as a staircase."""
+    numbers, values = best_steps(history)
     return {
         "type": "scatter",
         "mode": "lines",
         "name": "best so far",
-        "x": [*(t.number for t, _ in steps), *([history[-1].number] if steps else [])],
-        "y": [scale.place(value) if scale else value for value in values],
+        "x": numbers,
+        "y": [scale.place(value) for value in values],
         "line": {"shape": "hv", "width": 2, "color": NEUTRAL},
         "hoverinfo": "skip",
     }
@@ -161,19 +116,26 @@ def metric_scale(stored: StoredStudy) -> Scale:
     return scale_of(values, minimize=stored.history.direction == "minimize")
 
 
-def default_line(stored: StoredStudy, scale: Scale) -> list[dict[str, Any]]:
+def default_line(stored: StoredStudy, scale: Scale) -> list[Trace]:
     """What nobody's tuning would give, as a line through the figure."""
     default = stored.default
     if default is None or default.value is None:
         return []
-    look = {"dash": "dash", "width": 1.5, "color": style("default").colour}
     ends = [stored.history[0].number, max(1, stored.history[-1].number)]
-    line = {"type": "scatter", "mode": "lines", "name": "default configuration", "x": ends}
-    line["y"] = [scale.place(default.value)] * 2
-    return [line | {"line": look, "hovertemplate": f"default: {number(default.value)}<extra></extra>"}]
+    return [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": "default configuration",
+            "x": ends,
+            "y": [scale.place(default.value)] * 2,
+            "line": {"dash": "dash", "width": 1.5, "color": style("default").colour},
+            "hovertemplate": f"default: {number(default.value)}<extra></extra>",
+        }
+    ]
 
 
-def on_axis(stored: StoredStudy, state: str) -> dict[str, Any]:
+def on_axis(stored: StoredStudy, state: str) -> Trace:
     """Trials without a value."""
     trials = [t for t in stored.history if t.state == state][-MAX_POINTS:]
     symbol = "x-thin-open" if state == "failed" else "line-ns-open"
@@ -201,7 +163,8 @@ def curves(stored: StoredStudy) -> Figure:
     data = [curve(t, best=t is stored.history.best) for t in reversed(shown)]
     left = f" The best {MAX_CURVES} of {len(having)} are shown." if len(having) > MAX_CURVES else ""
     caption = f"Solid: finished. Dotted: pruned, failed or running. Thick: the best trial.{left}"
-    axes = layout("step", stored.metric, showlegend=False)
+    axes = layout("step", stored.metric)
+    axes["showlegend"] = False
     values = [value for t in shown for _, value in t.curve[:: math.ceil(len(t.curve) / MAX_STEPS)]]
     scale = scale_of([v for v in values if math.isfinite(v)], minimize=stored.history.direction == "minimize")
     axes["yaxis"] |= scale.axis()
@@ -209,7 +172,7 @@ def curves(stored: StoredStudy) -> Figure:
     return Figure("curves", title, caption, {"data": data, "layout": axes})
 
 
-def curve(trial: TrialRecord, *, best: bool) -> dict[str, Any]:
+def curve(trial: TrialRecord, *, best: bool) -> Trace:
     """One learning curve, thinned where it is long."""
     every = math.ceil(len(trial.curve) / MAX_STEPS)
     steps = [(step, y if math.isfinite(y) else None) for step, y in trial.curve[::every]]
@@ -236,7 +199,7 @@ def added(stored: StoredStudy) -> Figure:
         ("the surrogate's own points", uplift.surrogate, "#56B4E9"),
         ("the model's trials", (uplift.model,) * 3, "#E69F00"),
     ]
-    marks = {
+    marks: Trace = {
         "type": "scatter",
         "mode": "markers",
         "x": [middle for _, (middle, _, _), _ in rows],
@@ -252,7 +215,8 @@ def added(stored: StoredStudy) -> Figure:
         "hovertemplate": "%{y}: %{text}<extra></extra>",
         "marker": {"size": 12, "color": [colour for _, _, colour in rows]},
     }
-    axes = layout("improvement", "", showlegend=False)
+    axes = layout("improvement", "")
+    axes["showlegend"] = False
     axes["yaxis"] |= {"automargin": True, "type": "category"}
     axes["xaxis"] |= {"rangemode": "tozero", "zeroline": True}
     caption = f"{uplift_in_words(stored)} The bars are 90 % intervals."
@@ -274,12 +238,10 @@ def credit(stored: StoredStudy) -> Figure:
         return Figure("credit", title, "Only the proposer auto with a model keeps one.")
     told = told[-MAX_POINTS:]
     numbers = [t.number for t, _ in told]
-    steps = {"mode": "lines", "hoverinfo": "skip", "type": "scatter"}
-    data: list[dict[str, Any]] = [
-        {**steps, "name": "credit", "x": numbers, "y": [d.credit for _, d in told], "line": {"color": "#0072B2"}},
-        {**steps, "name": "not asked below", "x": [numbers[0], numbers[-1]], "y": [LEAST] * 2}
-        | {"line": {"color": NEUTRAL, "dash": "dash", "width": 1.5}},
-    ]
+    bound: Trace = {"name": "not asked below", "x": [numbers[0], numbers[-1]], "y": [LEAST] * 2}
+    bound["line"] = {"color": NEUTRAL, "dash": "dash", "width": 1.5}
+    kept: Trace = {"name": "credit", "x": numbers, "y": [d.credit for _, d in told], "line": {"color": "#0072B2"}}
+    data: list[Trace] = [one | {"mode": "lines", "hoverinfo": "skip", "type": "scatter"} for one in (kept, bound)]
     for call, (name, symbol) in CALLS.items():
         own = [(t, d) for t, d in told if d.call == call]
         data.append(
@@ -323,7 +285,8 @@ def spending(stored: StoredStudy) -> Figure:
         line("tokens read", thin(numbers), thin(read), "#0072B2", "solid"),
         line("written", thin(numbers), thin(written), "#D55E00", "dash"),
     ]
-    axes = layout("trial", "tokens in all", margin={"r": 70})
+    axes = layout("trial", "tokens in all")
+    axes["margin"] = {"r": 70}
     if dollars[-1]:
         data.append(line("US dollars (right)", thin(numbers), thin(dollars), "#009E73", "dot") | {"yaxis": "y2"})
         axes["yaxis2"] = {"overlaying": "y", "side": "right", "title": {"text": "US dollars"}, "showgrid": False}
@@ -336,7 +299,7 @@ def spending(stored: StoredStudy) -> Figure:
     return Figure("spending", title, f"Added up over the trials.{unknown}", {"data": data, "layout": axes}, 320)
 
 
-def line(name: str, x: Sequence[float], y: Sequence[float], colour: str, dash: str) -> dict[str, Any]:
+def line(name: str, x: Sequence[float], y: Sequence[float], colour: str, dash: str) -> Trace:
     """A line that can be told from others without its colour."""
-    look = {"color": colour, "dash": dash, "width": 2, "shape": "hv"}
+    look: PlainDict = {"color": colour, "dash": dash, "width": 2, "shape": "hv"}
     return {"type": "scatter", "mode": "lines+markers", "name": name, "x": list(x), "y": list(y), "line": look}

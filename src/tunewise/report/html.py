@@ -9,13 +9,12 @@ import math
 import re
 from collections.abc import Sequence
 from importlib.resources import files
-from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
-from tunewise.report import figures, landscape
-from tunewise.report.figures import Figure
+from tunewise.report import landscape
+from tunewise.report.plots import Figure, style
 from tunewise.report.texts import Cleaner, number, took, value
 from tunewise.text import fit
 
@@ -46,7 +45,7 @@ class Template:
         )
         environment.filters |= {"number": number, "took": took, "value": value, "short": lambda given: f"{given:.4g}"}
         environment.filters["fit"] = lambda text, room: fit(clean(text), room)  # half a secret is not recognized
-        environment.globals |= {"style": figures.style}
+        environment.globals |= {"style": style}
         self._template = environment.from_string(asset(name))
         scripts = [library(), asset("page.js")]
         plots = {figure.name: {**(figure.plot or {}), "height": figure.height} for figure in drawn}
@@ -57,12 +56,12 @@ class Template:
             "plots": in_script({name: labels(plot, clean) for name, plot in plots.items()}),
         }
 
-    def render(self, **values: Any) -> str:
+    def render(self, **values: object) -> str:
         """The page with these values in it."""
         return self._template.render(**self._shared, **values)
 
 
-def labels(data: Any, clean: Cleaner, room: int = MAX_HOVER) -> Any:
+def labels(data: object, clean: Cleaner, room: int = MAX_HOVER) -> object:
     """A figure whose texts are only texts: plotly.js would read tags and links in them; numbers with six digits."""
     match data:
         case str():
@@ -87,7 +86,7 @@ def escape_tags(text: str) -> str:
     return safe.replace("&lt;br>", "<br>").replace("&lt;extra>&lt;/extra>", "<extra></extra>")
 
 
-def in_script(data: Any) -> Markup:
+def in_script(data: object) -> Markup:
     """JSON that cannot end the script element that it stands in."""
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     for character in "<>&\u2028\u2029":

@@ -8,14 +8,17 @@ import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from types import ModuleType
+from typing import cast
 
 import numpy as np
 import optuna
 
 from tunewise.errors import UsageError
 from tunewise.history import TrialRecord
-from tunewise.report.figures import Figure, metric_scale, style
+from tunewise.plain import PlainDict
+from tunewise.report.figures import metric_scale
+from tunewise.report.plots import Figure, Layout, Plot, Trace, style
 from tunewise.report.scale import Scale
 from tunewise.study.stored import StoredStudy
 
@@ -33,7 +36,7 @@ MAX_CELLS = 80
 """Trials behind a contour, whose grid grows with the square of their number."""
 
 
-def visualization() -> Any:
+def visualization() -> ModuleType:
     """Optuna's figures.
 
     Raises:
@@ -68,20 +71,19 @@ def guarded_list(figures: Callable[[], list[Figure]], name: str, title: str) -> 
         return [Figure(name, title, f"It cannot be drawn for this study: {error}")]
 
 
-def plain(figure: Any) -> dict[str, Any]:
-    """A plotly figure as plain data, without the looks that the page gives it."""
-    plot: dict[str, Any] = unpacked(json.loads(figure.to_json()))
-    for key in ("template", "title", "plot_bgcolor"):
-        plot["layout"].pop(key, None)
-    return plot
+def plain(figure: str) -> Plot:
+    """A plotly figure in JSON as plain data, without the looks that the page gives it."""
+    drawn = json.loads(figure)
+    kept = {key: part for key, part in drawn["layout"].items() if key not in ("template", "title", "plot_bgcolor")}
+    return cast("Plot", unpacked({"data": drawn["data"], "layout": kept}))
 
 
-def unpacked(data: Any) -> Any:
-    """The same with lists in place of packed arrays."""
+def unpacked(data: object) -> object:
+    """Plain data with lists in place of packed arrays."""
     match data:
-        case {"dtype": str(kind), "bdata": str(packed)}:
+        case {"dtype": str(kind), "bdata": str(packed), **more}:
             array = np.frombuffer(base64.b64decode(packed), dtype=np.dtype(kind))
-            shape = [int(side) for side in str(data.get("shape", array.size)).split(",")]
+            shape = [int(side) for side in str(more.get("shape", array.size)).split(",")]
             return array.reshape(shape).tolist()
         case dict():
             return {key: unpacked(value) for key, value in data.items()}
@@ -119,7 +121,7 @@ def effects(shares: Mapping[str, float]) -> Figure:
     caption = (
         "Share of each hyperparameter in what the surrogate expects to change. A rough guess while trials are few."
     )
-    bar = {
+    bar: Trace = {
         "type": "bar",
         "orientation": "h",
         "x": [share for _, share in shown],
@@ -129,7 +131,7 @@ def effects(shares: Mapping[str, float]) -> Figure:
         "marker": {"color": "#0072B2"},
         "hoverinfo": "skip",
     }
-    axes = {"xaxis": {"title": {"text": "share"}}, "yaxis": {"automargin": True, "type": "category"}}
+    axes: Layout = {"xaxis": {"title": {"text": "share"}}, "yaxis": {"automargin": True, "type": "category"}}
     return Figure("effects", title, caption, {"data": [bar], "layout": axes}, 120 + 32 * len(shown))
 
 
@@ -142,10 +144,13 @@ def parallel(stored: StoredStudy, order: Sequence[str]) -> Figure:
     if len(trials) < 2 or not names:
         return Figure("parallel", title, "Two finished trials are needed.")
     part, best = part_of(stored, trials), stored.history.best
-    plot = plain(visualization().plot_parallel_coordinate(part, params=names, target_name=stored.metric))
+    plot = plain(visualization().plot_parallel_coordinate(part, params=names, target_name=stored.metric).to_json())
     # Optuna sorts the lines; the same figure of the trials' numbers says which line is whose
-    numbered = plain(visualization().plot_parallel_coordinate(part, params=names, target=lambda trial: trial.number))
-    owners = [trials[round(trace["y"][0] * (len(trials) - 1))] for trace in lines_of(numbered)]
+    numbered = plain(
+        visualization().plot_parallel_coordinate(part, params=names, target=lambda trial: trial.number).to_json()
+    )
+    places = [cast("float", trace["y"][0]) for trace in lines_of(numbered)]  # in [0, 1], of the first axis
+    owners = [trials[round(place * (len(trials) - 1))] for place in places]
     lines = list(zip(lines_of(plot), owners, strict=True))
     for trace, trial in lines:
         trace["line"] = {"color": style(trial.source).colour, "width": 5 if trial is best else 1.5}
@@ -159,7 +164,7 @@ def parallel(stored: StoredStudy, order: Sequence[str]) -> Figure:
     return Figure("parallel", title, caption, plot, 440)
 
 
-def lines_of(plot: dict[str, Any]) -> list[dict[str, Any]]:
+def lines_of(plot: Plot) -> list[Trace]:
     """The trials in parallel coordinates; the rest are keys."""
     return [trace for trace in plot["data"] if "customdata" in trace]
 
@@ -171,7 +176,7 @@ def slices(stored: StoredStudy, order: Sequence[str]) -> list[Figure]:
     of_many = f"The best {MAX_POINTS} trials." if len(stored.history.finished) > MAX_POINTS else ""
 
     def one(index: int, name: str) -> Figure:
-        plot = plain(visualization().plot_slice(part, params=[name], target_name=stored.metric))
+        plot = plain(visualization().plot_slice(part, params=[name], target_name=stored.metric).to_json())
         plot["data"] = [points for trace in plot["data"] for points in by_source(trace, trials, scale)]
         plot["layout"]["yaxis"] |= scale.axis()
         return Figure(f"slice-{index}", name, of_many, plot, 300)
@@ -180,16 +185,22 @@ def slices(stored: StoredStudy, order: Sequence[str]) -> list[Figure]:
     return [guarded(partial(one, k, name), f"slice-{k}", name) for k, name in enumerate(tried[:MAX_SLICES])]
 
 
-def by_source(trace: dict[str, Any], trials: Sequence[TrialRecord], scale: Scale) -> list[dict[str, Any]]:
+def by_source(trace: Trace, trials: Sequence[TrialRecord], scale: Scale) -> list[Trace]:
     """A trace for each source, in its style; Optuna's own colours are the places of the trials."""
-    points = list(zip(trace["x"], trace["y"], (trials[n].source for n in trace["marker"]["color"]), strict=True))
-    parts = []
+    values, numbers = cast("Sequence[float]", trace["y"]), cast("Sequence[int]", trace["marker"]["color"])
+    points = list(zip(trace["x"], values, (trials[n].source for n in numbers), strict=True))
+    parts: list[Trace] = []
     for source in dict.fromkeys(source for _, _, source in points):
         own = [(x, y) for x, y, known in points if known == source]
         symbols = scale.symbols([y for _, y in own], style(source).symbol)
-        look = {"color": style(source).colour, "symbol": symbols, "size": 9}
-        places = {"x": [x for x, _ in own], "y": [scale.place(y) for _, y in own], "name": source, "showlegend": False}
-        parts.append(trace | places | {"marker": look | {"line": {"width": 1, "color": "#ffffff"}}})
+        look: PlainDict = {"color": style(source).colour, "symbol": symbols, "size": 9}
+        places: Trace = {"x": [x for x, _ in own], "y": [scale.place(y) for _, y in own]}
+        outlined: Trace = {
+            "name": source,
+            "showlegend": False,
+            "marker": look | {"line": {"width": 1, "color": "#ffffff"}},
+        }
+        parts.append(trace | places | outlined)
     return parts
 
 
@@ -201,8 +212,8 @@ def contour(stored: StoredStudy, pair: tuple[str, str]) -> Figure:
     if min(across, default=0) < 2:
         return Figure("contour", title, "Two finished trials that differ in both hyperparameters are needed.")
     drawn = visualization().plot_contour(part_of(stored, trials), params=list(pair), target_name=stored.metric)
-    plot = plain(drawn)
-    x, y = (plot["layout"][axis]["title"]["text"] for axis in ("xaxis", "yaxis"))
+    plot = plain(drawn.to_json())
+    x, y = (str(axis["title"]["text"]) for axis in (drawn.layout.xaxis, drawn.layout.yaxis))
     plot["data"] = [trace | {"colorscale": "Cividis"} for trace in plot["data"] if trace["type"] == "contour"]
     plot["data"].append(
         {

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from tunewise.history import History
-from tunewise.report.figures import MAX_POINTS, MAX_TOLD, NEUTRAL, Figure, hover, layout, progress, style
+from tunewise.plain import PlainDict
+from tunewise.report.figures import MAX_POINTS, MAX_TOLD, hover, progress
+from tunewise.report.plots import NEUTRAL, Figure, Trace, layout, style
 from tunewise.report.scale import scale_of
 from tunewise.study.effects import best_and_latest
 from tunewise.study.stored import StoredStudy
+from tunewise.study.validated import About, StoredTask
 
 __all__ = ["each_objective", "front"]
 
@@ -28,10 +30,13 @@ def front(stored: StoredStudy) -> Figure | None:
         scale_of([values[k] for values in known.values.values()], minimize=one.direction == "minimize")
         for k, one in enumerate(known.objectives[:2])
     ]
-    data: list[dict[str, Any]] = []
+    data: list[Trace] = []
     for name, chosen in (("on the front", True), ("beaten", False)):
         own = sorted((t for t in trials if (t.number in known.best) == chosen), key=lambda t: known.values[t.number])
-        look = {"color": [style(t.source).colour for t in own], "symbol": [style(t.source).symbol for t in own]}
+        look: PlainDict = {
+            "color": [style(t.source).colour for t in own],
+            "symbol": [style(t.source).symbol for t in own],
+        }
         data.append(
             {
                 "type": "scatter",
@@ -50,8 +55,8 @@ def front(stored: StoredStudy) -> Figure | None:
     if len(known.objectives) > 2:
         caption += f" Of {len(known.objectives)} objectives the first two are drawn."
     axes = layout(first, second)
-    for axis, scale in zip(("xaxis", "yaxis"), scales, strict=True):
-        axes[axis] |= scale.axis()
+    for axis, scale in zip((axes["xaxis"], axes["yaxis"]), scales, strict=True):
+        axis.update(scale.axis())
     rim = sum(any(s.is_beyond(v) for s, v in zip(scales, known.values[t.number], strict=False)) for t in trials)
     caption += f" At the rim: {rim} that an axis does not reach." if rim else ""
     return Figure("front", title, caption, {"data": [d for d in data if d["x"]], "layout": axes}, 420)
@@ -72,5 +77,5 @@ def of_objective(stored: StoredStudy, k: int) -> StoredStudy:
     kept = tuple(replace(t, state="failed") if t.state == "finished" and t.value is None else t for t in trials)
     one = stored.objectives[k]
     return replace(
-        stored, objectives=(one,), about={"task": {"metric": one.name}}, history=History(kept, one.direction)
+        stored, objectives=(one,), about=About(task=StoredTask(metric=one.name)), history=History(kept, one.direction)
     )

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from importlib.metadata import version
-from typing import Any
 
 from markupsafe import escape
 from threadpoolctl import threadpool_limits
@@ -15,11 +14,12 @@ from threadpoolctl import threadpool_limits
 from tunewise.history import TrialRecord
 from tunewise.report import figures, landscape, objectives_figures, surrogate_views
 from tunewise.report.conversations import latest
-from tunewise.report.figures import Figure
 from tunewise.report.html import Template
 from tunewise.report.measures import MAX_MEASURES, best_values, measured, measures, title_of, winner
+from tunewise.report.plots import Figure
 from tunewise.report.records import commands, front_rows, notes_of, pair_of, programs_of, sessions
 from tunewise.report.texts import Cleaner, value
+from tunewise.space import Value
 from tunewise.study.effects import best_and_latest
 from tunewise.study.remarks import remarks_on
 from tunewise.study.stored import Exchange, StoredStudy
@@ -57,7 +57,7 @@ class Row:
 
     trial: TrialRecord
     measured: list[float | None]
-    values: list[Any]
+    values: list[Value]
     others: str
     why: list[tuple[str, str]]
     brief: str
@@ -67,7 +67,7 @@ class Row:
 def page(stored: StoredStudy, clean: Cleaner, address: str) -> str:
     """The whole page."""
     made = draw(stored)
-    template = Template("page.html.jinja", clean, [figure for figure in every(made) if figure.plot])
+    template = Template("page.html.jinja", clean, [figure for figure in made.every() if figure.plot])
     conversations, unheard = latest(stored.conversations, clean)
     render = partial(
         template.render,
@@ -96,44 +96,78 @@ def page(stored: StoredStudy, clean: Cleaner, address: str) -> str:
     return render(talk=shown, left_out=left_out)
 
 
-def draw(stored: StoredStudy) -> dict[str, Any]:
-    """Every figure, by name; slices and the surrogate's views are lists."""
+@dataclass(frozen=True)
+class Figures:
+    """All figures of a page.
+
+    Attributes:
+        progress: The best value so far.
+        curves: Learning curves.
+        spending: Tokens and money.
+        effects: Which hyperparameters decide.
+        parallel: Parallel coordinates.
+        added: What the model added over the surrogate.
+        credit: The model's credit.
+        contour: Of a space of two numbers.
+        front: Of several objectives.
+        each: The best value so far of each further objective.
+        views: The surrogate's, of the most important pairs.
+        slices: Of the most important hyperparameters.
+        more_slices: Names of hyperparameters that have no slice.
+    """
+
+    progress: Figure
+    curves: Figure
+    spending: Figure
+    effects: Figure
+    parallel: Figure
+    added: Figure
+    credit: Figure
+    contour: Figure | None
+    front: Figure | None
+    each: Sequence[Figure]
+    views: Sequence[Figure]
+    slices: Sequence[Figure]
+    more_slices: Sequence[str]
+
+    def every(self) -> Iterator[Figure]:
+        """One after the other."""
+        named = (getattr(self, field.name) for field in fields(self))
+        yield from (figure for figure in named if isinstance(figure, Figure))
+        yield from (*self.slices, *self.views, *self.each)
+
+
+def draw(stored: StoredStudy) -> Figures:
+    """Every figure of a study."""
     with threadpool_limits(1):  # small matrices: on a busy machine two threads were ten times slower than one
         return drawn(stored)
 
 
-def drawn(stored: StoredStudy) -> dict[str, Any]:
-    """The same, with as many threads as there are."""
+def drawn(stored: StoredStudy) -> Figures:
+    """Every figure of a study, with as many threads as there are."""
     shares = stored.effects.shares
     order = [*shares, *(name for name in stored.names if name not in shares)]
     pair = pair_of(stored)
     parallel = partial(landscape.parallel, stored, order)
     contour = partial(landscape.contour, stored, pair) if pair else None
     slices = landscape.slices(stored, order)
-    return {
-        "progress": figures.progress(stored),
-        "curves": figures.curves(stored),
-        "spending": figures.spending(stored),
-        "effects": landscape.effects(shares),
-        "parallel": landscape.guarded(parallel, "parallel", "Parallel coordinates"),
-        "contour": landscape.guarded(contour, "contour", "Contour and trajectory") if contour else None,
-        "views": landscape.guarded_list(
+    return Figures(
+        progress=figures.progress(stored),
+        curves=figures.curves(stored),
+        spending=figures.spending(stored),
+        effects=landscape.effects(shares),
+        parallel=landscape.guarded(parallel, "parallel", "Parallel coordinates"),
+        contour=landscape.guarded(contour, "contour", "Contour and trajectory") if contour else None,
+        views=landscape.guarded_list(
             partial(surrogate_views.surrogate_views, stored, order), "surrogate", surrogate_views.TITLE
         ),
-        "added": figures.added(stored),
-        "credit": figures.credit(stored),
-        "front": objectives_figures.front(stored),
-        "each": objectives_figures.each_objective(stored),
-        "slices": slices,
-        "more_slices": order[landscape.MAX_SLICES :] if len(slices) == landscape.MAX_SLICES else [],
-    }
-
-
-def every(made: dict[str, Any]) -> Iterator[Figure]:
-    """The figures one after the other."""
-    for figure in [*made.values(), *made["slices"], *made["views"], *made["each"]]:
-        if isinstance(figure, Figure):
-            yield figure
+        added=figures.added(stored),
+        credit=figures.credit(stored),
+        front=objectives_figures.front(stored),
+        each=objectives_figures.each_objective(stored),
+        slices=slices,
+        more_slices=order[landscape.MAX_SLICES :] if len(slices) == landscape.MAX_SLICES else [],
+    )
 
 
 def rows(stored: StoredStudy, clean: Cleaner) -> Iterator[Row]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tunewise.history import TrialRecord
+from tunewise.plain import PlainDict
 from tunewise.study.stored import StoredStudy, finite
+from tunewise.study.validated import Session
 
 if TYPE_CHECKING:
     from tunewise.codegen.tree import Tree
@@ -47,8 +49,18 @@ def tree_of(stored: StoredStudy) -> Tree:
     """The programs of a study of programs, each after its parent."""
     from tunewise.codegen.tree import Program, Tree
 
-    programs = sorted((Program(**one) for one in stored.programs), key=lambda program: program.number)
-    return Tree(tuple(programs), stored.history)
+    programs = (
+        Program(
+            number=one.number,
+            kind=one.kind,
+            parent=one.parent,
+            code=one.code,
+            reason=one.reason,
+            objection=one.objection,
+        )
+        for one in stored.programs
+    )
+    return Tree(tuple(sorted(programs, key=lambda program: program.number)), stored.history)
 
 
 def programs_of(stored: StoredStudy) -> list[tuple[str, str]]:
@@ -63,16 +75,16 @@ def pair_of(stored: StoredStudy) -> tuple[str, str] | None:
     return (numeric[0], numeric[1]) if len(stored.space) == len(numeric) == 2 else None
 
 
-def to_dict(stored: StoredStudy) -> dict[str, Any]:
+def to_dict(stored: StoredStudy) -> PlainDict:
     """Everything as strict JSON."""
     calls = [{"trial": e.trial, "prompt": e.prompt, **asdict(e.call)} for e in stored.exchanges]
     curves = {str(t.number): t.curve for t in stored.history if t.curve}
-    more: dict[str, Any] = {"curves": curves, "space": stored.space, "exchanges": calls, "notes": notes_of(stored)}
+    more: PlainDict = {"curves": curves, "space": finite(stored.space), "exchanges": calls, "notes": notes_of(stored)}
     programs = programs_of(stored)
     more |= {"programs": [{"about": line, "code": code} for line, code in programs]} if programs else {}
     talks = [talk.to_dict() for talk in stored.conversations]
     more |= {"conversations": talks} if talks else {}
-    more["sessions"] = list(stored.about.get("sessions", ()))
+    more["sessions"] = [session.to_dict() for session in stored.about.sessions]
     return stored.to_dict() | {key: finite(value) for key, value in more.items()}
 
 
@@ -87,29 +99,24 @@ def commands(stored: StoredStudy, address: str) -> list[str]:
     file = next((word for word in shlex.split(address) if word.endswith((".yaml", ".yml"))), None)
     if file is None:
         return lines
-    last: Mapping[str, Any] = next(reversed(stored.about.get("sessions", ())), {})
-    options = {"--proposer": proposer_of(last), "--seed": last.get("seed"), "--replay": last.get("cassette")}
+    last = stored.about.sessions[-1] if stored.about.sessions else Session()
+    seed, cassette = last.settings.get("seed"), last.settings.get("cassette")
+    options = {"--proposer": last.proposer, "--seed": seed, "--replay": cassette}
     given = [str(word) for option, chosen in options.items() if chosen is not None for word in (option, chosen)]
     return [shlex.join(["tunewise", "tune", file, *given]), *lines]
 
 
-def proposer_of(session: Mapping[str, Any]) -> str | None:
-    """The name of a session's proposer; version 0.1 stored the name alone."""
-    proposer = session.get("proposer")
-    named = proposer.get("name") if isinstance(proposer, Mapping) else proposer
-    return None if named is None else str(named)
-
-
 def sessions(stored: StoredStudy) -> Iterator[tuple[int, str, str]]:
     """How trials came to be: from which trial on, who proposed and how, and under which versions."""
-    for session in stored.about.get("sessions", ()):
-        who = proposer_of(session) or str(session.get("sampler", "unknown"))
-        how = [f"{key} {session[key]}" for key in ("seed", "model", "cassette") if session.get(key) is not None]
-        how += [f"temperature {session['temperature']}"] if session.get("temperature") else []
-        how += ["with reasoning"] if session.get("reasoning") else []
-        how += ["without the default configuration"] if session.get("default") is False else []
-        versions = ", ".join(f"{name} {number}" for name, number in session.get("versions", {}).items())
-        yield session.get("first", 0), ", ".join([who, *how]), versions
+    for session in stored.about.sessions:
+        settings = session.settings
+        who = session.proposer or session.sampler or "unknown"
+        how = [f"{key} {settings[key]}" for key in ("seed", "model", "cassette") if settings.get(key) is not None]
+        how += [f"temperature {settings['temperature']}"] if settings.get("temperature") else []
+        how += ["with reasoning"] if settings.get("reasoning") else []
+        how += ["without the default configuration"] if settings.get("default") is False else []
+        versions = ", ".join(f"{name} {number}" for name, number in session.versions.items())
+        yield session.first, ", ".join([who, *how]), versions
 
 
 def front_rows(stored: StoredStudy) -> Iterator[tuple[TrialRecord, list[float]]]:

@@ -6,9 +6,10 @@ import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+
+from tunewise.report.plots import Axis
 
 __all__ = ["Scale", "scale_of"]
 
@@ -53,13 +54,13 @@ class Scale:
         rim = "triangle-up-open" if self.minimize else "triangle-down-open"
         return [rim if self.is_beyond(value) else usual for value in values]
 
-    def axis(self) -> dict[str, Any]:
+    def axis(self) -> Axis:
         """For plotly; empty where it finds an axis by itself."""
         if not self.log and self.limit is None:
             return {}
         ends = [math.log10(self.low), math.log10(self.high)] if self.log else [self.low, self.high]
         # a form of our own, else plotly writes 5 in place of 0.05
-        ticks = {"dtick": "D2" if self.high < 1000 * self.low else 1, "tickformat": "~g"} if self.log else {}
+        ticks: Axis = {"dtick": "D2" if self.high < 1000 * self.low else 1, "tickformat": "~g"} if self.log else {}
         return {"type": "log" if self.log else "linear", "range": ends, "autorange": False, **ticks}
 
     def in_words(self, beyond: int) -> str:

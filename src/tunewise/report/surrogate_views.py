@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import combinations, product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tunewise.errors import SpaceError
 from tunewise.history import TrialRecord
-from tunewise.report.figures import Figure, style
+from tunewise.plain import Plain
+from tunewise.report.plots import Axis, Figure, Layout, Plot, Trace, style
 from tunewise.report.texts import number, value
 from tunewise.space import SearchSpace, Value
 from tunewise.study.effects import is_number
@@ -31,7 +32,7 @@ MAX_POINTS = 100
 """Trials that are drawn over a view."""
 MIN_DECADES = 1.8
 """On a logarithmic axis of so many, powers of ten are marks enough."""
-BLUES = [[0, "#eef5fb"], [0.5, "#6baed6"], [1, "#08306b"]]
+BLUES: Plain = [[0, "#eef5fb"], [0.5, "#6baed6"], [1, "#08306b"]]
 """Light where much is known, dark where little is."""
 NAME = "surrogate"
 TITLE = "The surrogate's view"
@@ -79,22 +80,21 @@ def look(
     shape = len(stops[0]), len(stops[1])
     others = f" Everything else is as in trial {base.number}." if len(space) > 2 else ""
     expected, doubt = (np.where(there, z, math.nan).reshape(shape).T for z in (stored.effects.sign * mean, std))
-    places_of = {axis: [shown(given) for given in along] for axis, along in zip("xy", stops, strict=True)}
-    yellow = {"colorscale": "Cividis", "reversescale": stored.history.direction == "minimize"}
+    heat: Trace = {"colorscale": "Cividis", "reversescale": stored.history.direction == "minimize"}
     both = f"{pair[0]} and {pair[1]}"
     return [
         Figure(
             name,
             f"Expected {stored.metric}: {both}",
             f"Yellow is better.{others}",
-            view(stored, pair, {**places_of, **yellow, "z": expected}, finished),
+            view(stored, pair, stops, expected, heat, finished),
             320,
         ),
         Figure(
             f"{name}-doubt",
             f"Uncertainty: {both}",
             "One standard deviation; dark is least known.",
-            view(stored, pair, {**places_of, "colorscale": BLUES, "z": doubt}, finished),
+            view(stored, pair, stops, doubt, {"colorscale": BLUES}, finished),
             320,
         ),
     ]
@@ -116,45 +116,55 @@ def moved(space: SearchSpace, point: NDArray[np.float64], to: Mapping[str, Value
 
 
 def view(
-    stored: StoredStudy, pair: tuple[str, str], heat: dict[str, Any], finished: Sequence[TrialRecord]
-) -> dict[str, Any]:
-    """The plot of a matrix over a pair, with the trials over it."""
-    z = heat["z"]
+    stored: StoredStudy,
+    pair: tuple[str, str],
+    stops: Sequence[Sequence[Value]],
+    z: NDArray[np.float64],
+    colours: Trace,
+    finished: Sequence[TrialRecord],
+) -> Plot:
+    """The plot of a matrix over the stops of a pair, with the trials over it."""
     low, high = np.nanquantile(z, [0.02, 0.98])
-    heat = {
+    x, y = ([shown(given) for given in along] for along in stops)
+    heat: Trace = {
+        **colours,
         "type": "heatmap",
-        **heat,
+        "x": x,
+        "y": y,
         "z": [[float(cell) if math.isfinite(cell) else None for cell in row] for row in z],
         "zmin": float(low),
         "zmax": float(high) if high > low else float(low) + 1,
         "colorbar": {"thickness": 10, "outlinewidth": 0},
         "hovertemplate": "%{x}<br>%{y}<br>%{z:.4g}<extra></extra>",
     }
-    axes = {
-        f"{axis}axis": {"title": {"text": one}, **scale(stored, one, heat[axis])}
-        for axis, one in zip("xy", pair, strict=True)
+    axes: Layout = {
+        "xaxis": {"title": {"text": pair[0]}, **scale(stored, pair[0], x)},
+        "yaxis": {"title": {"text": pair[1]}, **scale(stored, pair[1], y)},
+        "margin": {"r": 5},
+        "showlegend": False,
     }
-    return {"data": [heat, points(finished, pair)], "layout": {**axes, "margin": {"r": 5}, "showlegend": False}}
+    return {"data": [heat, points(finished, pair)], "layout": axes}
 
 
-def shown(given: Value) -> Any:
+def shown(given: Value) -> Value:
     """A place on an axis."""
     return given if is_number(given) else value(given)
 
 
-def scale(stored: StoredStudy, name: str, along: Sequence[Any]) -> dict[str, Any]:
+def scale(stored: StoredStudy, name: str, along: Sequence[Value]) -> Axis:
     """The axis that a hyperparameter needs; of a number it ends where the view ends."""
     form = stored.space[name]
     if "choices" in form:
         return {"type": "category"}
     log = form.get("log") is True
-    low, high = (math.log10(end) if log else end for end in (along[0], along[-1]))
+    ends = [given for given in (along[0], along[-1]) if is_number(given)]
+    low, high = map(math.log10, ends) if log else ends
     room = (high - low) / max(1, len(along) - 1) / 2
-    ticks = {"dtick": 1} if log and high - low >= MIN_DECADES else {}
+    ticks: Axis = {"dtick": 1} if log and high - low >= MIN_DECADES else {}
     return {"type": "log" if log else "linear", "range": [low - room, high + room], **ticks}
 
 
-def points(finished: Sequence[TrialRecord], pair: tuple[str, str]) -> dict[str, Any]:
+def points(finished: Sequence[TrialRecord], pair: tuple[str, str]) -> Trace:
     """The latest trials over a view."""
     own = [t for t in finished if set(pair) <= t.configuration.keys()][-MAX_POINTS:]
     return {

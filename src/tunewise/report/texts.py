@@ -6,8 +6,8 @@ import json
 import math
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
 
+from tunewise.plain import Plain, PlainDict
 from tunewise.secrets import mask, mask_named
 from tunewise.text import duration, printable
 
@@ -28,18 +28,22 @@ class Cleaner:
         given = str(text)
         return self._remembered(given) if len(given) <= SHORT else cleaned(given)
 
-    def data(self, data: Any) -> Any:
+    def data(self, data: Plain) -> Plain:
         """Plain data with every text in it cleaned, keys too."""
         match data:
             case str():
                 return self(data)
             case Mapping():
-                return {self(key): self.named(str(key), value) for key, value in data.items()}
+                return self.entries({str(key): value for key, value in data.items()})
             case list() | tuple():
                 return [self.data(value) for value in data]
         return data
 
-    def named(self, name: str, data: Any) -> Any:
+    def entries(self, data: Mapping[str, Plain]) -> PlainDict:
+        """A mapping with every text in it cleaned, keys too; what a name says is a secret is masked."""
+        return {self(key): self.named(key, value) for key, value in data.items()}
+
+    def named(self, name: str, data: Plain) -> Plain:
         """Plain data under a name, which may say that it is a secret."""
         return self(mask_named(name, data)) if isinstance(data, str) else self.data(data)
 
@@ -59,7 +63,7 @@ def took(seconds: float | None) -> str:
     return duration(seconds) if seconds is not None and math.isfinite(seconds) else ""
 
 
-def value(given: Any) -> str:
+def value(given: object) -> str:
     """A hyperparameter's value for people."""
     match given:
         case str():

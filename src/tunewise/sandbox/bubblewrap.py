@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from tunewise.errors import SandboxUnavailable
 from tunewise.sandbox import launch
@@ -55,7 +54,7 @@ class BubblewrapSandbox(ColdSandbox):
         """bubblewrap, with what can be seen inside."""
         return [self._bwrap, *walls(folder), "--"]
 
-    def locks(self) -> Mapping[str, Any]:
+    def locks(self) -> launch.Locks:
         """Mounts guard the files."""
         return {"landlock": False}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from tunewise.sandbox import launch
 from tunewise.sandbox.base import USUAL, Limits, Outcome
@@ -25,7 +24,7 @@ class ColdSandbox:
         del folder
         return ()
 
-    def locks(self) -> Mapping[str, Any]:
+    def locks(self) -> launch.Locks:
         """What of `launch.run` is other than usual."""
         return {}
 
@@ -33,7 +32,7 @@ class ColdSandbox:
         self,
         program: str,
         *,
-        arguments: Any = None,
+        arguments: object = None,
         files: Mapping[str, bytes] | None = None,
         limits: Limits = USUAL,
     ) -> Outcome:

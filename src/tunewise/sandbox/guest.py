@@ -16,7 +16,7 @@ import sys
 import traceback
 import types
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from tunewise.sandbox.lockdown import Lock, lock_down
 
@@ -88,7 +88,7 @@ def abspath(path: str, *, strict: bool = False) -> str:
     return os.path.abspath(path)  # noqa: PTH100 - nothing is resolved
 
 
-def execute(program: str, arguments: Any) -> int:
+def execute(program: str, arguments: object) -> int:
     """Run a program as `__main__` and return its exit code."""
     linecache.cache["program.py"] = (len(program), None, program.splitlines(keepends=True), "program.py")
     module = types.ModuleType("__main__")
@@ -109,7 +109,7 @@ def execute(program: str, arguments: Any) -> int:
     return 0
 
 
-def respond(value: Any) -> None:
+def respond(value: object) -> None:
     """Hand a JSON value back; the last one counts.
 
     Raises:
@@ -124,7 +124,7 @@ def tell(error: BaseException) -> None:
     send("e", "".join(traceback.format_exception_only(error)).strip().splitlines()[-1])
 
 
-def send(kind: str, value: Any) -> None:
+def send(kind: str, value: object) -> None:
     """Write one line to the answer's pipe."""
     line = memoryview(f"{kind}{json.dumps(value, allow_nan=False)}\n".encode())
     while line:

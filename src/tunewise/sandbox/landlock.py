@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
-from typing import Any
 
 from tunewise.errors import SandboxUnavailable
-from tunewise.sandbox import kernel
+from tunewise.sandbox import kernel, launch
 from tunewise.sandbox.cold import ColdSandbox
 from tunewise.sandbox.seccomp import known_machine
 
@@ -30,7 +28,7 @@ class LandlockSandbox(ColdSandbox):
     def __init__(self) -> None:
         require_landlock()
 
-    def locks(self) -> Mapping[str, Any]:
+    def locks(self) -> launch.Locks:
         """The Python makes itself reachable for another user, and ends with this process."""
         return {"cover": True, "parent": os.getpid()}
 

@@ -17,7 +17,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from tunewise.sandbox.base import Limits, Outcome
 from tunewise.sandbox.folder import SPARE_USERS, work_folder
@@ -43,10 +43,21 @@ class Channel:
     stderr: int
 
 
+class Locks(TypedDict, total=False):
+    """What of `run` is other than usual; see there."""
+
+    landlock: bool
+    seccomp: bool
+    in_memory: bool
+    unprivileged: bool
+    cover: bool
+    parent: int
+
+
 def run(
     start: Callable[[str, Channel], Child],
     program: str,
-    arguments: Any,
+    arguments: object,
     files: Mapping[str, bytes],
     limits: Limits,
     *,

@@ -198,7 +198,7 @@ def one_line(text: str) -> str:
     return on_one_line(text)[-LONGEST_ERROR:]
 
 
-def deeper(value: Any, levels: int) -> bool:
+def deeper(value: object, levels: int) -> bool:
     """Whether containers are nested deeper than this."""
     layer = [value]
     for _ in range(levels):

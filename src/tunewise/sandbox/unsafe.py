@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from typing import Any
 
+from tunewise.sandbox import launch
 from tunewise.sandbox.cold import ColdSandbox
 
 __all__ = ["UnsafeSandbox"]
@@ -28,6 +27,6 @@ class UnsafeSandbox(ColdSandbox):
             "network and delete what you can delete. Leave out --unsafe-no-sandbox to have them locked in."
         )
 
-    def locks(self) -> Mapping[str, Any]:
+    def locks(self) -> launch.Locks:
         """None."""
         return {"landlock": False, "seccomp": False, "in_memory": False, "unprivileged": False}

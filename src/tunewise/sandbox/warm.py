@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from tunewise.errors import SandboxUnavailable
 from tunewise.sandbox import launch
@@ -82,7 +82,7 @@ class WarmSandbox:
         self,
         program: str,
         *,
-        arguments: Any = None,
+        arguments: object = None,
         files: Mapping[str, bytes] | None = None,
         limits: Limits = USUAL,
     ) -> Outcome:
@@ -113,7 +113,7 @@ class WarmSandbox:
         self.close()
 
     def _run(
-        self, children: list[Forked], program: str, arguments: Any, files: Mapping[str, bytes], limits: Limits
+        self, children: list[Forked], program: str, arguments: object, files: Mapping[str, bytes], limits: Limits
     ) -> Outcome:
         with self._lock:
             if self._process is None or self._process.poll() is not None:

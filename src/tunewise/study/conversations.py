@@ -11,13 +11,14 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tunewise import attributes
 from tunewise.errors import UsageError
 from tunewise.llm.base import Message
 from tunewise.llm.ledger import Call
 from tunewise.optuna_private import id_of_study, storage_of
+from tunewise.plain import PlainDict
 
 if TYPE_CHECKING:
     import optuna
@@ -92,14 +93,15 @@ class Conversations:
                 found.setdefault(conversation, {})[int(number)] = turn
         return found
 
-    def calls(self) -> dict[str, list[tuple[int, Any]]]:
+    def calls(self) -> dict[str, list[tuple[int, object]]]:
         """The calls of each conversation as stored, each with the number of the turn that asked, oldest first."""
         attrs = self._attrs()
-        found: dict[str, list[tuple[int, Any]]] = {}
+        found: dict[str, list[tuple[int, object]]] = {}
         for key in sorted(key for key in attrs if key.startswith(attributes.CHAT_CALL)):
             conversation = key.removeprefix(attributes.CHAT_CALL).rpartition(":")[0]
-            asked = attrs[key].get("question") if isinstance(attrs[key], dict) else None
-            found.setdefault(conversation, []).append((asked if isinstance(asked, int) else -1, attrs[key]))
+            call = attrs[key]
+            asked = call.get("question") if isinstance(call, dict) else None
+            found.setdefault(conversation, []).append((asked if isinstance(asked, int) else -1, call))
         return found
 
     def turns(self, conversation: str) -> list[Turn]:
@@ -121,16 +123,18 @@ class Conversations:
             raise UsageError(f"The study has no conversation {conversation!r}. Leave the id out for the latest one.")
         return turns
 
-    def _attrs(self) -> Mapping[str, Any]:
+    def _attrs(self) -> Mapping[str, object]:
         return {} if self._study is None else storage_of(self._study).get_study_system_attrs(id_of_study(self._study))
 
-    def _write(self, key: str, value: Any) -> None:
+    def _write(self, key: str, value: PlainDict) -> None:
         if self._study is not None:
             storage_of(self._study).set_study_system_attr(id_of_study(self._study), key, value)
 
 
-def read_turn(entry: Any) -> Turn | None:
+def read_turn(entry: object) -> Turn | None:
     """A stored turn, if it is one: a study file is anybody's."""
+    if not isinstance(entry, Mapping):
+        return None
     try:
         message = Message.from_dict(entry["message"])
         texts = (message.content, entry["at"], *(c.arguments + c.name + c.id for c in message.tool_calls))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -102,7 +102,7 @@ def has_place(space: SearchSpace, trial: TrialRecord) -> bool:
     )
 
 
-def is_number(given: object) -> bool:
+def is_number(given: object) -> TypeGuard[float]:
     """Whether it is a finite number."""
     return isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import optuna
 from optuna.trial import TrialState
@@ -13,6 +12,7 @@ from tunewise.checks import is_finite
 from tunewise.errors import InvalidReply, StudyError
 from tunewise.history import History, TrialRecord
 from tunewise.optuna_private import id_of, id_of_study, storage_of, stored_trial
+from tunewise.plain import PlainDict
 from tunewise.record import Proposal, Result
 from tunewise.sampler import LLMSampler
 from tunewise.secrets import mask
@@ -25,7 +25,7 @@ from tunewise.text import shorten
 __all__ = ["ask_one", "propose_one", "tell_one"]
 
 
-def ask_one(storage: Storage, name: str, sampler: LLMSampler, space: SearchSpace) -> dict[str, Any]:
+def ask_one(storage: Storage, name: str, sampler: LLMSampler, space: SearchSpace) -> PlainDict:
     """Ask for a configuration; the trial runs until it is told, whatever process comes and goes."""
     study = begin(storage, name, sampler, space)
     sampler.prefetches = False  # nothing is trained in this process while it could wait for an answer
@@ -38,7 +38,7 @@ def ask_one(storage: Storage, name: str, sampler: LLMSampler, space: SearchSpace
     trial.set_user_attr(attributes.ASKED, True)
     record = TrialRecord.from_optuna(stored_trial(study, trial))
     proposal = record.proposal
-    asked: dict[str, Any] = {"trial": trial.number, "configuration": configuration, "source": record.source}
+    asked: PlainDict = {"trial": trial.number, "configuration": configuration, "source": record.source}
     told = {"reason": proposal.reason, "fallback": proposal.fallback, "repairs": list(proposal.repairs)}
     return asked | {key: value for key, value in told.items() if value}
 
@@ -51,7 +51,7 @@ def propose_one(
     configuration: Mapping[str, object],
     *,
     reason: str = "",
-) -> dict[str, Any]:
+) -> PlainDict:
     """Begin a trial with a configuration of one's own; it runs until it is told.
 
     Raises:
@@ -89,7 +89,7 @@ def begin(storage: Storage, name: str, sampler: LLMSampler, space: SearchSpace) 
     return study
 
 
-def tell_one(study: optuna.Study, report: object) -> dict[str, Any]:
+def tell_one(study: optuna.Study, report: object) -> PlainDict:
     """Report a result.
 
     Args:

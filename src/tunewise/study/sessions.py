@@ -5,17 +5,17 @@ from __future__ import annotations
 import platform
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Any
 
 from optuna.samplers import BaseSampler
 
 from tunewise.llm.cassette import RecordingModel, ReplayingModel
+from tunewise.plain import PlainDict
 from tunewise.sampler import LLMSampler
 
 __all__ = ["extended"]
 
 
-def extended(sessions: Sequence[dict[str, Any]], sampler: BaseSampler, *, first: int) -> list[dict[str, Any]]:
+def extended(sessions: Sequence[PlainDict], sampler: BaseSampler, *, first: int) -> list[PlainDict]:
     """The sessions of a study, and one more where something is another than it was.
 
     Args:
@@ -31,6 +31,6 @@ def extended(sessions: Sequence[dict[str, Any]], sampler: BaseSampler, *, first:
     if isinstance(sampler, LLMSampler) and isinstance(sampler.model, RecordingModel | ReplayingModel):
         settings["cassette"] = str(sampler.model.path)
     versions = {name: version(name) for name in ("tunewise", "optuna", "numpy")} | {"python": platform.python_version()}
-    now = {"first": first, "sampler": type(sampler).__name__, **settings, "versions": versions}
-    before = [session for session in sessions if session.get("first", 0) < first]
+    now: PlainDict = {"first": first, "sampler": type(sampler).__name__, **settings, "versions": versions}
+    before = [session for session in sessions if isinstance(begun := session.get("first", 0), int) and begun < first]
     return before if before and before[-1] | {"first": first} == now else [*before, now]

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial
@@ -17,13 +16,14 @@ from tunewise.errors import SpaceError, TaskError
 from tunewise.history import History, TrialRecord
 from tunewise.llm.ledger import Call, Totals
 from tunewise.objectives import Objective
+from tunewise.plain import Plain, PlainDict
 from tunewise.proposers.uplift import Uplift, measure_uplift
 from tunewise.space import SearchSpace
 from tunewise.space.plain import from_distribution
 from tunewise.study.effects import EffectsOfStudy
 from tunewise.study.front import Front, find_front
 from tunewise.study.talks import Talk, talks
-from tunewise.study.validated import calls_of, validate
+from tunewise.study.validated import About, StoredProgram, calls_of, validate
 from tunewise.task import Task
 
 __all__ = ["Exchange", "StoredStudy"]
@@ -53,10 +53,10 @@ class StoredStudy:
         objectives: At least one. What names one value (best, default, figures) is about the first.
         history: The trials.
         frozen: The same as Optuna has them, with validated attributes, for figures.
-        about: Space, task and sessions as plain data, where tunewise stored them.
+        about: Space, task and sessions, where tunewise stored them.
         exchanges: Every call that was made for a trial, oldest first.
         chat_calls: Calls that were made for conversations about the study.
-        programs: That a model wrote, as plain data.
+        programs: That a model wrote.
         conversations: About the study, the latest last.
         damage: What could not be read, a sentence each.
     """
@@ -65,10 +65,10 @@ class StoredStudy:
     objectives: tuple[Objective, ...]
     history: History
     frozen: tuple[FrozenTrial, ...]
-    about: Mapping[str, Any]
+    about: About
     exchanges: tuple[Exchange, ...] = ()
     chat_calls: tuple[Call, ...] = ()
-    programs: tuple[dict[str, Any], ...] = ()
+    programs: tuple[StoredProgram, ...] = ()
     conversations: tuple[Talk, ...] = ()
     damage: tuple[str, ...] = ()
 
@@ -96,30 +96,29 @@ class StoredStudy:
     @cached_property
     def metric(self) -> str:
         """Name of what the objective returns; of several the first."""
-        named = self.about.get("task", {}).get("metric", "value")
-        return self.objectives[0].name if len(self.objectives) > 1 else named
+        return self.objectives[0].name if len(self.objectives) > 1 else self.about.task.metric
 
     @cached_property
     def task(self) -> Task:
         """What is tuned, as far as the study tells."""
         direction = self.history.direction
         try:
-            return replace(Task.from_dict(self.about.get("task", {})), metric=self.metric, direction=direction)
+            return replace(Task.from_dict(self.about.task.to_dict()), metric=self.metric, direction=direction)
         except (TaskError, TypeError, AttributeError):
             return Task(metric=self.metric or "value", direction=direction)
 
     @cached_property
-    def space(self) -> Mapping[str, dict[str, Any]]:
+    def space(self) -> Mapping[str, Mapping[str, object]]:
         """Each hyperparameter's plain description; of another's study as far as its distributions tell."""
-        inferred: dict[str, dict[str, Any]] = {}
+        inferred: dict[str, Mapping[str, object]] = {}
         for trial in self.frozen:
             inferred |= {name: from_distribution(d).to_plain() for name, d in trial.distributions.items()}
-        return inferred | dict(self.about.get("space", {}))
+        return inferred | self.about.space
 
     @cached_property
     def names(self) -> list[str]:
         """Hyperparameters: as the space has them, then whatever else trials have."""
-        found = dict.fromkeys(self.about.get("space", {}))
+        found = dict.fromkeys(self.about.space)
         for trial in self.history:
             found |= dict.fromkeys(trial.configuration)
         return list(found)
@@ -243,10 +242,10 @@ class StoredStudy:
             "One study, one seed: a hint."
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> PlainDict:
         """Plain data, for programs: strict JSON, in which a number that is not finite is null."""
         best = self.history.best
-        data: dict[str, Any] = {
+        data: PlainDict = {
             "study": self.name,
             "metric": self.metric,
             "direction": self.history.direction,
@@ -268,7 +267,7 @@ class StoredStudy:
         return {key: finite(value) for key, value in data.items()}
 
 
-def plain_trial(trial: TrialRecord) -> dict[str, Any]:
+def plain_trial(trial: TrialRecord) -> PlainDict:
     """A trial as plain data."""
     return {
         "trial": trial.number,
@@ -287,16 +286,18 @@ def plain_trial(trial: TrialRecord) -> dict[str, Any]:
     }
 
 
-def finite(data: Any) -> Any:
-    """The same with None in place of numbers that JSON does not have."""
+def finite(data: object) -> Plain:
+    """Data as strict JSON has it: None in place of numbers that are not finite, text in place of what is no data."""
     match data:
         case float() if not math.isfinite(data):
             return None
+        case None | bool() | int() | float() | str():
+            return data
         case Mapping():
             return {key: finite(value) for key, value in data.items()}
         case list() | tuple():
             return [finite(value) for value in data]
-    return data
+    return str(data)
 
 
 def text_of(entry: object) -> str:

@@ -6,11 +6,11 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import optuna
 
 from tunewise.llm.ledger import Call, Totals
+from tunewise.plain import PlainDict
 from tunewise.study.conversations import PROGRAM, Conversations, Turn
 from tunewise.study.validated import validated_call
 from tunewise.text import money
@@ -86,7 +86,7 @@ class Asked:
         ]
         return [line for line in lines if line]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> PlainDict:
         """Plain data."""
         totals = Totals.of(self.calls)
         return {
@@ -119,7 +119,7 @@ class Talk:
         began = self.began.replace("+00:00", " UTC").replace("T", " ", 1)
         return f"{began}, {len(self.asked)} question{'s' * (len(self.asked) != 1)}{spent}"
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> PlainDict:
         """Plain data."""
         return {"id": self.id, "began": self.began, "turns": [asked.to_dict() for asked in self.asked]}
 

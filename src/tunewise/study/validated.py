@@ -6,7 +6,7 @@ import copy
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal, TypeVar
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -16,9 +16,20 @@ from tunewise import attributes
 from tunewise.llm.ledger import Call
 from tunewise.objectives import Objective, objectives_of
 from tunewise.optuna_private import id_of_study, storage_of
+from tunewise.plain import Plain, PlainDict
 from tunewise.record import Proposal, Result
 
-__all__ = ["Validated", "calls_of", "readable", "validate", "validated_call"]
+__all__ = [
+    "About",
+    "Session",
+    "StoredProgram",
+    "StoredTask",
+    "Validated",
+    "calls_of",
+    "readable",
+    "validate",
+    "validated_call",
+]
 
 
 LARGEST = 1e300
@@ -28,32 +39,54 @@ LARGEST = 1e300
 class Form(BaseModel):
     """What of a stored attribute has to be as it should; other keys are as they are."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    def to_dict(self) -> PlainDict:
+        """As it was stored."""
+        return self.model_dump(exclude_unset=True)
 
 
-class TaskForm(Form):
-    """A stored task."""
+class StoredTask(Form):
+    """A stored task; its other keys are read by `Task.from_dict`."""
 
     metric: str = "value"
 
 
-class SessionForm(Form):
-    """How trials came to be from one of them on; see `tunewise.study.sessions`."""
+class Session(Form):
+    """How trials came to be from one of them on; see `tunewise.study.sessions`.
+
+    Attributes:
+        first: Number of its first trial.
+        sampler: Name of its class.
+        versions: Of tunewise and of what it stands on.
+    """
 
     first: int = 0
     sampler: str = ""
     versions: dict[str, str] = {}
 
+    @property
+    def settings(self) -> Mapping[str, Plain]:
+        """Those of an `LLMSampler`."""
+        return self.model_extra or {}
 
-class AboutForm(Form):
-    """A study's own attribute."""
+    @property
+    def proposer(self) -> str | None:
+        """The name of the proposer; version 0.1 stored the name alone."""
+        proposer = self.settings.get("proposer")
+        named = proposer.get("name") if isinstance(proposer, Mapping) else proposer
+        return None if named is None else str(named)
 
-    space: dict[str, dict[str, Any]] = {}
-    task: TaskForm = TaskForm()
-    sessions: list[SessionForm] = []
+
+class About(Form):
+    """What tunewise stored with the study as a whole."""
+
+    space: dict[str, dict[str, object]] = {}
+    task: StoredTask = StoredTask()
+    sessions: tuple[Session, ...] = ()
 
 
-class ProgramForm(Form):
+class StoredProgram(Form):
     """A program that a model wrote, as far as it is shown."""
 
     number: int
@@ -64,9 +97,7 @@ class ProgramForm(Form):
     objection: str = ""
 
 
-class FixedForm(Form):
-    """What a person enqueued."""
-
+Known = TypeVar("Known", bound=Form)
 
 CALL: TypeAdapter[Call] = TypeAdapter(Call)
 
@@ -81,32 +112,31 @@ class Validated:
         trials: Copies with finite values and validated attributes, by number.
         about: Space, task and sessions, where tunewise stored them.
         chat_calls: Made for conversations about the study.
-        programs: That a model wrote, as stored.
+        programs: That a model wrote.
         notes: What could not be read, a sentence each.
     """
 
     name: str
     objectives: tuple[Objective, ...]
     trials: tuple[FrozenTrial, ...]
-    about: Mapping[str, Any]
+    about: About
     chat_calls: tuple[Call, ...]
-    programs: tuple[dict[str, Any], ...]
+    programs: tuple[StoredProgram, ...]
     notes: tuple[str, ...]
 
 
 def validate(study: optuna.Study) -> Validated:
     """Read a study by anybody, in any state, without changing it."""
     notes: list[str] = []
-    about = validated(study.user_attrs, attributes.STUDY, AboutForm, notes, "the study") or {}
-    task: Mapping[str, Any] = about.get("task", {})
-    objectives = objectives_of(study, task.get("metric", "value"))
+    about = validated(study.user_attrs, attributes.STUDY, About, notes, "the study") or About()
+    objectives = objectives_of(study, about.task.metric)
     trials = tuple(readable(trial, notes) for trial in study.get_trials(deepcopy=False))
     entries = storage_of(study).get_study_system_attrs(id_of_study(study))
     keys = sorted(key for key in entries if key.startswith(attributes.CHAT_CALL))
     chats = tuple(call for key in keys if (call := validated_call(entries[key], key, notes, "a conversation")))
     keys = [key for key in study.user_attrs if key.startswith(attributes.PROGRAM)]
-    programs = [validated(study.user_attrs, key, ProgramForm, notes, "the study") for key in keys]
-    known = tuple({name: one[name] for name in ProgramForm.model_fields if name in one} for one in programs if one)
+    programs = (validated(study.user_attrs, key, StoredProgram, notes, "the study") for key in keys)
+    known = tuple(program for program in programs if program)
     return Validated(study.study_name, objectives, trials, about, chats, known, tuple(notes))
 
 
@@ -127,7 +157,7 @@ def is_constraint(key: str) -> bool:
     return key == "constraints" or key.startswith("constraints:")
 
 
-def is_limit(key: str, entry: Any) -> bool:
+def is_limit(key: str, entry: object) -> bool:
     """Whether it is what Optuna keeps there: under a name a number, else a list of them."""
     if key != "constraints":
         return isinstance(entry, int | float) and abs(entry) <= LARGEST  # not NaN
@@ -149,8 +179,8 @@ def readable(trial: FrozenTrial, notes: list[str]) -> FrozenTrial:
     if attributes.RESULT in known.user_attrs and "seconds" not in known.user_attrs[attributes.RESULT]:
         known.user_attrs[attributes.RESULT] |= {"seconds": took(trial)}
     known.system_attrs = {key: entry for key, entry in trial.system_attrs.items() if is_constraint(key)}
-    if fixed := validated(trial.system_attrs, "fixed_params", FixedForm, notes, where):
-        known.system_attrs["fixed_params"] = fixed
+    if fixed := validated(trial.system_attrs, "fixed_params", Form, notes, where):
+        known.system_attrs["fixed_params"] = fixed.to_dict()
     for key, entry in calls_of(trial).items():
         if call := validated_call(entry, key, notes, where):
             known.system_attrs[key] = {**entry, **call.to_dict()}
@@ -164,20 +194,18 @@ def readable(trial: FrozenTrial, notes: list[str]) -> FrozenTrial:
     return known
 
 
-def validated(
-    attrs: Mapping[str, Any], key: str, form: type[Form], notes: list[str], where: str
-) -> dict[str, Any] | None:
+def validated(attrs: Mapping[str, object], key: str, form: type[Known], notes: list[str], where: str) -> Known | None:
     """An attribute that has its form; None when it is absent or damaged, which is noted."""
     if key not in attrs:
         return None
     try:
-        return form.model_validate(attrs[key]).model_dump(exclude_unset=True)
+        return form.model_validate(attrs[key])
     except ValidationError:
         note(notes, key, where)
         return None
 
 
-def validated_call(entry: Any, key: str, notes: list[str], where: str) -> Call | None:
+def validated_call(entry: object, key: str, notes: list[str], where: str) -> Call | None:
     """A call that has its form; None when it is damaged, which is noted."""
     try:
         call = CALL.validate_python(entry)
@@ -202,7 +230,7 @@ def finite_or_none(number: float | None) -> float | None:
     return number if number is not None and math.isfinite(number) else None
 
 
-def calls_of(trial: FrozenTrial) -> dict[str, Any]:
+def calls_of(trial: FrozenTrial) -> dict[str, PlainDict]:
     """The calls that were made for a trial, in their order."""
     keys = [key for key in trial.system_attrs if key.startswith(attributes.CALL)]
     return {key: trial.system_attrs[key] for key in sorted(keys, key=lambda key: (len(key), key))}

@@ -14,12 +14,12 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from tunewise.bench.problems.base import Problem
 from tunewise.errors import UsageError
 from tunewise.evaluate.base import Evaluator
 from tunewise.llm.base import ChatModel
+from tunewise.plain import Plain
 from tunewise.space import Configuration
 from tunewise.task import Task
 
@@ -75,7 +75,7 @@ class Offer:
     reason: str = ""
     fallback: str = ""
     refused: int = 0
-    programs: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    programs: Sequence[Mapping[str, Plain]] = field(default_factory=list)
     evaluator: Evaluator | None = None
     calls: int = 0
     input_tokens: int | None = 0

@@ -153,7 +153,7 @@ def space_writer(spec: StudyFile) -> Callable[[SearchSpace], str]:
 
         data = read_yaml_file(spec.path)
         assert isinstance(data, dict), "it has been read before"
-        storage = spec.storage or spec.path.with_suffix(".journal").name
+        storage = spec.storage or Path(spec.storage_address).name
         changed = {**data, "study_name": spec.study_name, "storage": storage, "space": space.to_dict()}
         for number in range(2, 1000):
             target = spec.path.with_name(f"{spec.path.stem}-{number}{spec.path.suffix}")

@@ -42,6 +42,7 @@ from typing import IO, Any, Self
 from tunewise.errors import StudyError, TrialFailed, TrialStopped
 from tunewise.evaluate.base import Evaluation, read_metric
 from tunewise.evaluate.function import checked_limit
+from tunewise.evaluate.identity import Identity, of_command
 from tunewise.evaluate.lines import ProgramReports, compile_pattern
 from tunewise.evaluate.processes import ProcessTree, describe_exit
 from tunewise.evaluate.run import SILENT, Run, device_variables
@@ -103,6 +104,11 @@ class CommandEvaluator:
         self._running: set[ProcessTree] = set()
         self._closings = 0  # a program may be started while the evaluator is closed
         self._lock = threading.Lock()
+
+    @property
+    def identity(self) -> Identity:
+        """Which program it runs."""
+        return of_command(self._words, self._cwd)
 
     def evaluate(self, configuration: Mapping[str, Value], run: Run = SILENT) -> Evaluation:
         """Run it; see `Evaluator`.

@@ -18,6 +18,7 @@ from tunewise.checks import check_sklearn
 from tunewise.errors import StudyError
 from tunewise.evaluate.base import Evaluation
 from tunewise.evaluate.function import FunctionEvaluator
+from tunewise.evaluate.identity import of_estimator
 from tunewise.evaluate.objective import describe
 from tunewise.evaluate.run import SILENT, Run
 from tunewise.space import Value
@@ -72,6 +73,7 @@ class EstimatorEvaluator:
         splits = split(estimator, X, y, cv, seed) if self._cross_validated else []
         score = Score(estimator, X, y, make_scorer(scoring), splits, validation, seed, error=scoring == "error")
         self._evaluator = FunctionEvaluator(score, timeout_s=timeout_s, isolate=isolate, env=env)
+        self.identity = of_estimator(estimator, X, self.metric_name)
 
     @property
     def direction(self) -> Direction:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tunewise.errors import StudyError
 from tunewise.evaluate.base import Evaluation
+from tunewise.evaluate.identity import Identity, of_callable
 from tunewise.evaluate.objective import Objective, call, describe
 from tunewise.evaluate.run import SILENT, Run, device_variables
 from tunewise.secrets import remember_environment
@@ -74,6 +75,11 @@ class FunctionEvaluator:
         self._forget_workers()
         if self._isolate:
             self._pack()
+
+    @property
+    def identity(self) -> Identity:
+        """Which function it calls."""
+        return of_callable(self._objective)
 
     def evaluate(self, configuration: Mapping[str, Value], run: Run = SILENT) -> Evaluation:
         """Run it; see `Evaluator`."""

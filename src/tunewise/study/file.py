@@ -88,7 +88,8 @@ class StudyFile:
     def storage_address(self) -> str:
         """The journal file beside the study file, when nothing else is said."""
         if self.storage is None:
-            return str(self.path.with_suffix(".journal"))
+            named = self.path.stem if self.path.suffix == ".yaml" else self.path.name  # c.yml beside it is another
+            return str(self.folder / f"{named}.journal")
         if "://" not in self.storage:
             return str(self.folder / Path(self.storage).expanduser())
         scheme, _, file = self.storage.partition(":///")  # sqlite:///x.db stands beside the study file, too

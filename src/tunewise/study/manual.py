@@ -18,8 +18,8 @@ from tunewise.sampler import LLMSampler
 from tunewise.secrets import mask
 from tunewise.space import SearchSpace
 from tunewise.study.driver import requeue
+from tunewise.study.same import check_same_study
 from tunewise.study.storage import Storage, open_storage
-from tunewise.study.tune import check_same_study
 from tunewise.text import shorten
 
 __all__ = ["ask_one", "propose_one", "tell_one"]

@@ -12,28 +12,27 @@ import optuna
 from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
-from tunewise import attributes
 from tunewise.checks import check_whole
 from tunewise.errors import ObjectiveFailed, StudyError
 from tunewise.evaluate import Evaluator, FunctionEvaluator
+from tunewise.evaluate.identity import identity_of
 from tunewise.evaluate.objective import Objective
 from tunewise.executors import open_executor
-from tunewise.history import TrialRecord, direction_of
+from tunewise.history import TrialRecord
 from tunewise.llm.base import ChatModel
 from tunewise.llm.resolve import check
 from tunewise.proposers import Proposer
 from tunewise.sampler import LLMSampler
 from tunewise.space import SearchSpace
-from tunewise.study.changes import check_changes
 from tunewise.study.driver import Driver, Inline, requeue_running
 from tunewise.study.options import TuneOptions
 from tunewise.study.pruners import find_pruner
-from tunewise.study.sessions import extended
+from tunewise.study.same import check_same_study
 from tunewise.study.stop import capped
 from tunewise.study.storage import Storage, only_driver, open_storage
 from tunewise.task import Task
 
-__all__ = ["check_same_study", "tune"]
+__all__ = ["tune"]
 
 USUAL = TuneOptions()
 
@@ -117,13 +116,13 @@ def tune(
             sampler=sampler,
             load_if_exists=True,
         )
-        check_same_study(study, space, task)
         executor = options.executor
         if isinstance(executor, str):
             executor = stack.enter_context(open_executor(executor))
         if not isinstance(objective, Evaluator):
             isolate = (n_jobs > 1 and executor is None) or bool(options.devices)
             objective = FunctionEvaluator(objective, timeout_s=options.timeout_s, isolate=isolate)
+        check_same_study(study, space, task, objective=identity_of(objective), n_trials=n_trials)
         if executor is None:
             executor = Inline() if n_jobs == 1 else stack.enter_context(ThreadPoolExecutor(n_jobs))
         if hasattr(objective, "close"):
@@ -179,28 +178,3 @@ def check_sampler(
         raise StudyError("The sampler was made for another task. Leave task out: tune takes the sampler's.")
     if sampler.space is not None and sampler.space.to_dict() != space.to_dict():
         raise StudyError("The sampler was made for another space. Give tune and the sampler the same one.")
-
-
-def check_same_study(study: optuna.Study, space: SearchSpace, task: Task) -> None:
-    """Store what the study is about and how it is run, or compare it with what was stored.
-
-    Raises:
-        StudyError: The stored study minimizes and this one maximizes, or a hyperparameter of its
-            trials has another type, scale or choices now. Nothing is stored then.
-    """
-    if len(study.directions) > 1:
-        raise StudyError(
-            f"The study {study.study_name!r} has {len(study.directions)} objectives, and tune knows one. Use another "
-            "storage or name, or go on in Python: study.optimize with an LLMSampler."
-        )
-    if task.direction not in (None, direction_of(study)):
-        raise StudyError(
-            f"The study {study.study_name!r} was begun with direction {direction_of(study)}, and the task says "
-            f"{task.direction}. Correct the task, or use another storage or name."
-        )
-    stored = study.user_attrs.get(attributes.STUDY, {})
-    check_changes(study, space)
-    sessions = extended(stored.get("sessions", ()), study.sampler, first=len(study.get_trials(deepcopy=False)))
-    about = {"space": space.to_dict(), "task": task.to_dict(), "sessions": sessions}
-    if stored != about:
-        study.set_user_attr(attributes.STUDY, about)

@@ -14,7 +14,7 @@ from tunewise.llm.prices import Price
 from tunewise.record import Result
 from tunewise.sampler import LLMSampler
 from tunewise.space import Categorical, Configuration, Float, Int, SearchSpace
-from tunewise.study.tune import check_same_study
+from tunewise.study.same import check_same_study
 from tunewise.task import DataCard, Task
 from tunewise.testing.simulated import Simulated, around
 from tunewise.tokens import estimate_tokens

@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 TORCH  := torch==$(shell sed -n 's/^torch==//p' constraints.txt)$(if $(filter Darwin,$(shell uname)),,+cpu)
 
-.PHONY: help setup torch demo test test-browser docs dist fuzz lint types imports unit golden coverage bench pins clean
+.PHONY: help setup torch demo test test-browser pictures docs dist fuzz lint types imports unit golden coverage bench pins clean
 
 help:            ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -70,6 +70,10 @@ test-browser: $(READY)  ## The report and the dashboard in a real browser; pictu
 	  echo 'The browser tests need the package playwright, and pip could not install it. Check that pip reaches its' \
 	    'index, then run make test-browser again.' >&2; exit 1; }
 	$(BIN)/python -m pytest -n 0 tests/browser --screenshots screenshots
+
+pictures: $(READY)  ## What a person sees, into docs/pictures; needs the browser that make test-browser installs
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[browser]'
+	$(BIN)/python docs/make_pictures.py
 
 docs: $(READY)   ## Build the site into ./site; a dead link or a warning is an error
 	$(BIN)/python docs/make_reference.py

@@ -192,7 +192,7 @@ def test_nothing_set_says_what_could_be(cli: InProcess) -> None:
     said = cli("models")
     assert said.code == 0
     assert "No provider is configured" in said.out
-    assert "anthropic (ANTHROPIC_API_KEY)" in said.out
+    assert "anthropic: ANTHROPIC_API_KEY" in said.out
 
 
 def test_a_capable_model_is_suggested_and_no_other_kind() -> None:

@@ -38,9 +38,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="""Tune hyperparameters with a language model that proposes and statistics that vet.
+    help="""Tune hyperparameters: a language model decides, a surrogate advises, the study says who did what.
 
-    Begin with a study file (see `examples/`), then:
+    Begin with a study file (`tunewise init` drafts one), then:
 
     - `tunewise prompt study.yaml`: what would be sent to the model; nothing is sent
 
@@ -54,9 +54,12 @@ app = typer.Typer(
 
     - `tunewise chat study.yaml`: ask about it
 
+    - `tunewise init train.py`: draft a study file for a script
+
     - `tunewise mcp study.yaml`: the study for agents, over the Model Context Protocol
 
     - `tunewise generate table.csv --target price --task regression --model gpt-5`: have the model written, too
+
     - `tunewise bench list`: problems and methods, which `tunewise bench run` compares
 
     Exit codes: 0 done, 2 wrong usage, 3 budget reached, 4 model unusable, 5 objective failed throughout,
@@ -88,17 +91,17 @@ app.command("report")(report.report)
 app.command("dashboard")(dashboard.dashboard)
 app.command("chat")(chat.chat)
 app.command("prompt")(prompt.prompt)
-app.command("ask")(ask.ask)
-app.command("convert")(convert.convert)
 app.command("init")(init.init)
-app.command("tell")(tell.tell)
-app.command("schema")(schema.schema)
+app.command("convert")(convert.convert)
 app.command("import")(import_.import_)
+app.command("schema")(schema.schema)
+app.command("ask")(ask.ask)
+app.command("tell")(tell.tell)
 app.command("mcp")(mcp.mcp)
-app.add_typer(score.beside(models.models), name="models")
-app.add_typer(bench.app, name="bench")
 app.command("generate")(generate.generate)
 app.command("export")(export.export)
+app.add_typer(score.beside(models.models), name="models")
+app.add_typer(bench.app, name="bench")
 
 
 def exit_code(error: TunewiseError) -> int:

@@ -53,11 +53,10 @@ def best_lines(stored: StoredStudy) -> Iterator[str]:
 
 
 def values(stored: StoredStudy, trial: TrialRecord) -> str:
-    """What a trial was measured at, named; numbers that were returned beside it, too."""
+    """What a trial was measured at, named."""
     measured = trial.values if len(stored.objectives) > 1 else (trial.value,)
     names = [one.name for one in stored.objectives] if len(stored.objectives) > 1 else [stored.metric]
-    named = [*zip(names, measured, strict=False), *list(trial.extra.items())[:3]]
-    return ", ".join(f"{name} {value:.6g}" for name, value in named if value is not None)
+    return ", ".join(f"{name} {value:.6g}" for name, value in zip(names, measured, strict=False) if value is not None)
 
 
 def counted(stored: StoredStudy) -> str:

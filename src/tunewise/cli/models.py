@@ -59,6 +59,10 @@ def models(
 
 def configured() -> None:
     """Ask every provider whose key or address is set what it offers, and say how to go on."""
+    from rich.columns import Columns
+    from rich.console import Console
+    from rich.padding import Padding
+
     from tunewise.errors import TunewiseError
     from tunewise.llm.providers import PROVIDERS, suggest
     from tunewise.text import printable
@@ -79,7 +83,9 @@ def configured() -> None:
     if not ready:
         typer.echo("No provider is configured. Set the key of one that you have:")
     others = [p for p in PROVIDERS.values() if p not in ready]
-    typer.echo("Not set: " + ", ".join(f"{p.name} ({(p.keys or (p.url_variable,))[0]})" for p in others) + ".")
+    listed = [f"{p.name}: {(p.keys or (p.url_variable,))[0]}" for p in others]
+    typer.echo("Not set:")
+    Console(highlight=False, markup=False).print(Padding(Columns(listed, padding=(0, 2)), (0, 0, 0, 4)))
     typer.echo("embedded and manual need no key. Any other server: --base-url.")
     if begin:
         typer.echo(f"\nTo begin: tunewise tune study.yaml --model {begin}")

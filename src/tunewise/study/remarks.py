@@ -27,13 +27,13 @@ def remarks_on(trial: TrialRecord) -> list[tuple[str, str]]:
 def details_of(trial: TrialRecord) -> list[tuple[str, str]]:
     """On what grounds `auto` chose a trial: pairs of a label and a text."""
     decision = trial.proposal.decision
-    advice = "; or ".join(in_words(one.configuration, one.expected) for one in decision.advice)
+    advice = [in_words(one.configuration, one.expected) for one in decision.advice]
     labelled = [
         ("credit of the model", "" if decision.credit is None else f"{decision.credit:.0%}"),
         ("asked for", decision.call),
         ("the call brought nothing", decision.failure),
         ("the surrogate expected here", expectation(decision.expected)),
-        ("the surrogate advised", advice),
+        *((f"the surrogate's point {k}", text) for k, text in enumerate(advice, start=1)),
         ("offered beside it", str(len(decision.offered) - 1) if len(decision.offered) > 1 else ""),
     ]
     return [(label, text) for label, text in labelled if text]

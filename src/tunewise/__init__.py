@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tunewise import errors, evaluators, executors, models, proposers, testing
+    from tunewise import errors, evaluators, executors, models, proposers, testing, trackers
     from tunewise.codegen.generate import generate
     from tunewise.configspace import from_configspace, to_configspace
     from tunewise.history import History, TrialRecord
@@ -49,6 +49,7 @@ __all__ = [
     "proposers",
     "testing",
     "to_configspace",
+    "trackers",
     "tune",
 ]
 

@@ -73,6 +73,7 @@ def tune(
     from tunewise.llm.resolve import closing
     from tunewise.study.file import options_of
     from tunewise.study.tune import tune as run
+    from tunewise.trackers import open_trackers
 
     quiet_optuna()
     spec = read(
@@ -96,6 +97,7 @@ def tune(
     task, space, evaluator = spec.build()
     chat_model = taped(spec.connect, record=record, replay=replay, loose=loose)
     sampler = spec.sampler(chat_model, task, space)
+    trackers = open_trackers(spec.track, study_name=spec.study_name, metric=task.metric)
     screen = running(
         Screen(quiet=quiet, plain=plain, verbose=verbose),
         address=address,
@@ -115,5 +117,5 @@ def tune(
             n_trials=spec.n_trials,
             n_jobs=spec.n_jobs,
             storage=address,
-            options=options_of(spec, [watch] if watch else ()),
+            options=options_of(spec, [*([watch] if watch else []), *trackers]),
         )

@@ -78,6 +78,7 @@ class StudyFile:
     stop: StopRules = field(default_factory=StopRules)
     devices: list[int | str] = field(default_factory=list)
     executor: str | None = None
+    track: str | dict[str, Any] | None = None
 
     @property
     def folder(self) -> Path:

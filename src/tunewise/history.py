@@ -260,7 +260,10 @@ class History(Sequence[TrialRecord]):
 
 
 class HistoryReader(Portable):
-    """Reads studies again and again; a finished trial, which can change no more, is read once."""
+    """Reads studies again and again; a trial that has not changed is read once.
+
+    Storages never change a trial that they have handed out, they put another one in its place.
+    """
 
     of_process: ClassVar = {"_seen": WeakKeyDictionary}
 
@@ -271,29 +274,36 @@ class HistoryReader(Portable):
         """All trials of a study, but for the one with the number `skip`."""
         known = self._seen.setdefault(storage_of(study), {}).setdefault(id_of_study(study), [])
         trials = study.get_trials(deepcopy=False)
-        if known and (len(known) > len(trials) or not known[-1].is_of(trials[len(known) - 1])):
-            known.clear()  # the study was deleted, and another one has its place
-        for trial in trials[len(known) :]:
-            if not trial.state.is_finished():
-                break
-            known.append(Known(id_of(trial), trial.datetime_complete, TrialRecord.from_optuna(trial)))
+        del known[len(trials) :]
+        known += [Known.of(trial) for trial in trials[len(known) :]]
+        for k, trial in enumerate(trials):
+            if not known[k].is_of(trial):
+                known[k] = Known.of(trial)
         records = [one.record for one in known]
-        records += map(TrialRecord.from_optuna, trials[len(known) :])
         if skip is not None and skip < len(records):
             del records[skip]  # trials stand in the order of their numbers
         return History(tuple(records), direction_of(study))
 
 
 class Known(NamedTuple):
-    """A finished trial as it was read."""
+    """A trial as it was read."""
 
-    id: int
-    completed: datetime | None
+    trial: FrozenTrial
     record: TrialRecord
 
+    @classmethod
+    def of(cls, trial: FrozenTrial) -> Known:
+        """Read it."""
+        return cls(trial, TrialRecord.from_optuna(trial))
+
     def is_of(self, trial: FrozenTrial) -> bool:
-        """Whether it is this trial."""
-        return (self.id, self.completed) == (id_of(trial), trial.datetime_complete)
+        """Whether it is this trial, as it is now; one that has finished changes no more."""
+        return trial is self.trial or (trial.state.is_finished() and identity_of(self.trial) == identity_of(trial))
+
+
+def identity_of(trial: FrozenTrial) -> tuple[int, datetime | None]:
+    """Tells a finished trial from others, and from its own past."""
+    return id_of(trial), trial.datetime_complete
 
 
 def direction_of(study: optuna.Study) -> Direction:

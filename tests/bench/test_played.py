@@ -21,6 +21,14 @@ def test_a_series_is_one_run_a_task(tmp_path: Path) -> None:
     assert list(read_runs([path])) == [run.key for run in runs]
 
 
+def test_the_first_trials_of_a_run_are_called_so() -> None:
+    whole, *_ = as_records(["auto-0.2-30"])
+    part, *_ = as_records(["auto-0.2-30"], first=10)
+    assert (part.key.budget, part.key.variant) == (10, "first 10 of 30")
+    assert part.steps == whole.steps[:10]
+    assert "--first 10" in part.command
+
+
 def test_calls_are_those_of_the_model() -> None:
     (run, *_) = as_records(["compressed-30"])
     kept = next(r for r in load_recordings() if (r.run, r.problem) == ("compressed-30", run.key.problem))

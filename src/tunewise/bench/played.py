@@ -3,6 +3,9 @@
     python -m tunewise.bench.played auto-30-b compressed-30 -o played.jsonl
     tunewise bench report played.jsonl baselines.jsonl -o report
 
+With `--first 10` the first ten trials of longer runs are read as runs of that budget, and called so: whoever played
+them planned for more.
+
 One run a task was played. Each run's method is the one whose prompts were answered; its model is called
 "capable-reader". Tokens of the prompts are not known any more, so they are left unknown.
 """
@@ -27,11 +30,12 @@ READER: Final = "capable-reader"
 VERSIONS: Final = "answered by a capable reader, one run a task"
 
 
-def as_records(series: Iterable[str]) -> Iterator[Run]:
+def as_records(series: Iterable[str], first: int | None = None) -> Iterator[Run]:
     """Recorded runs as the benchmark keeps its own.
 
     Args:
         series: Names of series of runs, for example "auto-30-b".
+        first: Of each run so many trials; None: all.
 
     Raises:
         UsageError: There is no such series.
@@ -41,19 +45,20 @@ def as_records(series: Iterable[str]) -> Iterator[Run]:
     for name in series:
         if name not in known:
             raise UsageError(f"There is no series {name!r}. {did_you_mean(name, known)}")
-        yield from (as_record(run) for run in runs if run.run == name)
+        yield from (as_record(run, first) for run in runs if run.run == name)
 
 
-def as_record(run: RecordedRun) -> Run:
+def as_record(run: RecordedRun, first: int | None = None) -> Run:
     """One run; each of the reader's replies counts as the call of the trial that it was for."""
     problem = Terms().find(run.problem)
+    cut = first is not None and first < run.budget
     key = RunKey(
         problem=run.problem,
         protocol=problem.protocol,
         method=run.method,
         model=READER,
-        variant="",
-        budget=run.budget,
+        variant=f"first {first} of {run.budget}" if cut else "",
+        budget=first if first is not None and cut else run.budget,
         seed=0,
     )
     steps = tuple(
@@ -67,14 +72,14 @@ def as_record(run: RecordedRun) -> Run:
             output_tokens=None,
             cost_usd=None,
         )
-        for step in run.steps
+        for step in run.steps[:first]
     )
     return Run(
         key=key,
         steps=steps,
         best_known=problem.best,
         versions=VERSIONS,
-        command=f"python -m tunewise.bench.played {run.run} -o played.jsonl",
+        command=f"python -m tunewise.bench.played {run.run}{f' --first {first}' if cut else ''} -o played.jsonl",
     )
 
 
@@ -82,9 +87,10 @@ def main() -> None:
     """Write series of played runs as records."""
     parser = argparse.ArgumentParser(description="Played runs as records of the benchmark.")
     parser.add_argument("series", nargs="+", help="names of series")
+    parser.add_argument("--first", type=int, help="of each run so many trials, as runs of that budget")
     parser.add_argument("-o", "--output", type=Path, default=Path("played.jsonl"))
     asked = parser.parse_args()
-    runs = list(as_records(asked.series))
+    runs = list(as_records(asked.series, asked.first))
     asked.output.write_text("".join(run.lines() for run in runs))
     print(len(runs), "runs")  # noqa: T201
 

@@ -29,6 +29,7 @@ class TuneOptions:
         pruner: Decides from intermediate values which trials are given up: a name of Optuna's ("hyperband",
             "successive_halving", "median", ...), a mapping of `name` and its options, or a pruner.
         stop: What ends the study before its trials are used up.
+        live: Whether the study is shown while it runs, in the output of a notebook's cell; None: in notebooks.
         devices: One for each worker in turn, as in `CUDA_VISIBLE_DEVICES`, which each worker's process has set.
     """
 
@@ -41,3 +42,4 @@ class TuneOptions:
     pruner: PrunerSpec = None
     stop: StopRules = field(default_factory=StopRules)
     devices: Sequence[int | str] = ()
+    live: bool | None = None

@@ -25,6 +25,7 @@ from tunewise.proposers import Proposer
 from tunewise.sampler import LLMSampler
 from tunewise.space import SearchSpace
 from tunewise.study.driver import Driver, Inline, requeue_running
+from tunewise.study.notebook import Live, Study, in_notebook
 from tunewise.study.options import TuneOptions
 from tunewise.study.pruners import find_pruner
 from tunewise.study.same import check_same_study
@@ -49,7 +50,7 @@ def tune(
     n_jobs: int = 1,
     storage: Storage = None,
     options: TuneOptions = USUAL,
-) -> optuna.Study:
+) -> Study:
     """Tune hyperparameters, or go on where an interrupted run of the same study ended.
 
     ```python
@@ -109,13 +110,14 @@ def tune(
         check(sampler.model)
     with ExitStack() as stack:
         orphaned = stack.enter_context(only_driver(storage, options.study_name))
-        study = optuna.create_study(
+        opened = open_storage(storage)
+        optuna.create_study(
             study_name=options.study_name,
-            storage=open_storage(storage),
+            storage=opened,
             direction=task.direction or "minimize",
-            sampler=sampler,
             load_if_exists=True,
         )
+        study = Study(options.study_name, opened, sampler=sampler)
         executor = options.executor
         if isinstance(executor, str):
             executor = stack.enter_context(open_executor(executor))
@@ -131,13 +133,14 @@ def tune(
             requeue_running(study)
         if isinstance(sampler, LLMSampler):
             sampler.workers = n_jobs
+        live = [Live(options.study_name, metric=task.metric, n_trials=n_trials)] if shows_live(options) else []
         Driver(
             study,
             space,
             objective,
             executor,
             n_jobs,
-            callbacks=options.callbacks,
+            callbacks=[*options.callbacks, *live],
             pruner=pruner,
             stop=options.stop,
             devices=[str(device) for device in options.devices],
@@ -150,6 +153,11 @@ def tune(
             f"{last.error} Run the objective by itself with the default configuration, fix it, and start a new study."
         )
     return study
+
+
+def shows_live(options: TuneOptions) -> bool:
+    """Whether the study is shown in a notebook's cell while it runs."""
+    return in_notebook() if options.live is None else options.live
 
 
 def check_sampler(

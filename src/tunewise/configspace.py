@@ -23,11 +23,13 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tunewise.errors import SpaceError
+from tunewise.plain import Plain
 from tunewise.space import NO_DEFAULT, Categorical, Float, Hyperparameter, Int, SearchSpace, Value
 from tunewise.space.hyperparameter import condition
 from tunewise.space.plain import from_plain
@@ -35,7 +37,7 @@ from tunewise.space.values import as_number
 from tunewise.text import shorten
 
 if TYPE_CHECKING:
-    from ConfigSpace import ConfigurationSpace
+    from ConfigSpace import CategoricalHyperparameter, ConfigurationSpace
 
 __all__ = ["from_configspace", "to_configspace"]
 
@@ -103,7 +105,7 @@ def from_configspace(cs: ConfigurationSpace) -> SearchSpace:
     )
 
 
-def library() -> Any:
+def library() -> ModuleType:
     """ConfigSpace, or what to do without it."""
     try:
         import ConfigSpace
@@ -112,10 +114,10 @@ def library() -> Any:
     return ConfigSpace
 
 
-def export(name: str, hyperparameter: Hyperparameter, meta: Mapping[str, Any]) -> Any:
+def export(name: str, hyperparameter: Hyperparameter, meta: Mapping[str, Plain]) -> Any:
     """One hyperparameter for ConfigSpace."""
     config_space = library()
-    more: dict[str, Any] = {"meta": meta}
+    more: dict[str, object] = {"meta": meta}
     if hyperparameter.default is not NO_DEFAULT:
         more["default_value"] = export_value(hyperparameter, hyperparameter.default)
     match hyperparameter:
@@ -193,7 +195,7 @@ def read(there: Any) -> Hyperparameter:
     )
 
 
-def read_categorical(there: Any, more: dict[str, Any]) -> Hyperparameter:
+def read_categorical(there: CategoricalHyperparameter, more: dict[str, Any]) -> Hyperparameter:
     """A categorical without weights."""
     if len(set(np.asarray(there.probabilities).tolist())) > 1:
         raise SpaceError("its choices have weights, which have no counterpart here. Leave the weights out.")
@@ -234,7 +236,7 @@ def parts_of(stated: Any) -> list[Any]:
     return [stated]
 
 
-def values_of(stated: Any) -> list[Value]:
+def values_of(stated: object) -> list[Value]:
     """The values of the parent at which a condition holds."""
     config_space = library()
     match stated:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, overload
 from weakref import WeakKeyDictionary
 
 from optuna.trial import TrialState
@@ -167,7 +167,13 @@ class History(Sequence[TrialRecord]):
     def __iter__(self) -> Iterator[TrialRecord]:
         return iter(self.trials)
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: int) -> TrialRecord: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[TrialRecord, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> TrialRecord | tuple[TrialRecord, ...]:
         return self.trials[index]
 
     @cached_property

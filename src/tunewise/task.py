@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from tunewise.checks import check_whole
 from tunewise.errors import TaskError
+from tunewise.plain import PlainDict
 from tunewise.text import did_you_mean
 
 __all__ = ["DataCard", "Direction", "Task"]
@@ -79,7 +80,7 @@ class Task:
         check_texts(**{f"facts[{i}]": fact for i, fact in enumerate(facts)})
         object.__setattr__(self, "facts", tuple(facts))
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> PlainDict:
         """Plain data, as written in a study file; what is unknown is left out."""
         return known(asdict(self))
 
@@ -98,9 +99,9 @@ class Task:
         return cls(**{**data, "data": DataCard(**card)})
 
 
-def known(data: Mapping[str, Any]) -> dict[str, Any]:
+def known(data: Mapping[str, Any]) -> PlainDict:
     """What is not empty, with lists for tuples, so that JSON and YAML give back the same."""
-    plain = {}
+    plain: PlainDict = {}
     for key, value in data.items():
         if value not in (None, "", ()):
             plain[key] = known(value) if isinstance(value, Mapping) else list(value) if key == "facts" else value

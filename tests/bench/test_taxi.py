@@ -140,7 +140,7 @@ def test_a_run_of_programs_tells_the_truth(data: Path, model: FunctionModel, rec
     first, second = runs["programs"]
     assert (first.source, first.refused, first.calls) == ("model", 1, 2)
     assert [(p["kind"], bool(p["objection"])) for p in first.programs] == [("draft", True), ("repair", False)]
-    assert first.programs[1]["code"].strip() == BASELINE.strip()
+    assert str(first.programs[1]["code"]).strip() == BASELINE.strip()
     assert not second.programs
     problem = get("taxi", data_dir=data)
     for step in (first, second):  # the fixed program scores as the problem does: the terms are the same

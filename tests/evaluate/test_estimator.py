@@ -207,9 +207,9 @@ def test_data_cards() -> None:
 
 
 def test_load_estimator() -> None:
-    assert load_estimator("sklearn.svm.SVC", {"C": 3.0}).C == 3.0
+    assert load_estimator("sklearn.svm.SVC", {"C": 3.0}).get_params()["C"] == 3.0
     pipeline = load_estimator(["sklearn.preprocessing.StandardScaler", "sklearn.svm.SVC"], {"svc__C": 2.0})
-    assert pipeline["svc"].C == 2.0
+    assert pipeline.get_params()["svc__C"] == 2.0
     cases: list[tuple[Any, dict[str, Any], str]] = [
         ("SVC", {}, "not the address"),
         ("sklearn.svm.SVCC", {}, "Did you mean SVC"),

@@ -135,7 +135,9 @@ def test_an_interrupted_trial_that_ends_earlier_keeps_nothing_of_the_first_run()
     drive(study, falling, 2, AtStep())
     again = History.from_study(study)[1]
     assert again.state == "pruned"
-    assert again.curve == curve_of(again.configuration["x"], 3)
+    x = again.configuration["x"]
+    assert isinstance(x, float)
+    assert again.curve == curve_of(x, 3)
     assert again.value == study.trials[1].value == again.curve[-1][1]
 
 

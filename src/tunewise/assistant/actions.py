@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import Field
 
@@ -35,14 +34,14 @@ block = re.compile(r"```propose\s*\n(.*?)(?:```|\Z)", re.DOTALL)
 class ProposeConfiguration(Arguments):
     """The next configuration to try."""
 
-    configuration: dict[str, Any]
+    configuration: dict[str, object]
     reason: str = Field(description="Why, in a sentence, with what it rests on.")
 
 
 class ProposeSpace(Arguments):
     """New bounds."""
 
-    space: dict[str, dict[str, Any]] = Field(
+    space: dict[str, dict[str, object]] = Field(
         description='Only what changes, for example {"lr": {"low": 1e-5, "high": 0.01}}.'
     )
     reason: str = Field(description="Why, in a sentence, with what it rests on.")
@@ -139,7 +138,7 @@ def plan_configuration(subject: Subject, asked: ProposeConfiguration) -> Plan:
 def plan_space(subject: Subject, asked: ProposeSpace, write_space: Callable[[SearchSpace], str] | None) -> Plan:
     """Other bounds; type and choices of a hyperparameter cannot change within a study."""
     space = space_of(subject)
-    plain = space.to_dict()
+    plain: dict[str, dict[str, object]] = {name: dict(known) for name, known in space.to_dict().items()}
     for name, changes in asked.space.items():
         if name not in plain:
             raise InvalidReply(f"There is no hyperparameter {clip(name, 60)}. There are {', '.join(plain)}.")

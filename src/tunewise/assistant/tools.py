@@ -14,7 +14,7 @@ from tunewise.errors import InvalidReply
 from tunewise.history import TrialRecord
 from tunewise.llm.base import Tool, ToolCall
 from tunewise.prompts.views import describe, outcome, show
-from tunewise.space import SearchSpace
+from tunewise.space import Configuration, SearchSpace
 from tunewise.text import clip
 
 __all__ = ["Arguments", "Lookup", "cut", "lookups", "read_arguments", "tool_for"]
@@ -52,7 +52,7 @@ class TrialArguments(Arguments):
 class NearArguments(Arguments):
     """A point of the space, perhaps in part."""
 
-    configuration: dict[str, Any]
+    configuration: dict[str, object]
     limit: int = Field(default=5, ge=1, le=MAX_TRIALS)
 
 
@@ -158,7 +158,7 @@ def space(subject: Subject, _: Nothing) -> str:
 def near(subject: Subject, asked: NearArguments) -> str:
     """What was tried around a point: distance is the greatest difference in the unit cube, over what is given."""
     known = space_of(subject)
-    given: dict[str, Any] = {}
+    given: Configuration = {}
     for name, value in asked.configuration.items():
         if name not in known:
             raise InvalidReply(f"there is no hyperparameter {clip(name, 40)}; there are {', '.join(known)}")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tunewise.errors import UsageError
+from tunewise.plain import Plain, PlainDict
 from tunewise.space import Configuration
 
 __all__ = ["FORMAT", "Records", "Run", "RunKey", "Step", "append", "exclusive", "read_runs"]
@@ -75,7 +76,7 @@ class Step:
     reason: str = ""
     fallback: str = ""
     refused: int = 0
-    programs: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    programs: Sequence[Mapping[str, Plain]] = field(default_factory=list)
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     evaluation_seconds: float = 0.0
@@ -126,7 +127,7 @@ START = f'{{"v":{FORMAT},'
 ALWAYS = ("configuration", "source", "value")
 
 
-def known(step: Step) -> dict[str, Any]:
+def known(step: Step) -> PlainDict:
     """What differs from nothing, in few digits where digits tell nothing."""
     row = {name: v for name, v in asdict(step).items() if name in ALWAYS or v != getattr(DEFAULTS, name)}
     return row | {name: round(row[name], 5) for name in TIMES if name in row}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -53,7 +53,12 @@ ReasoningOption = Annotated[
 
 
 def read(
-    path: Path, *, model: str | None = None, base_url: str | None = None, api_key_env: str | None = None, **changes: Any
+    path: Path,
+    *,
+    model: str | None = None,
+    base_url: str | None = None,
+    api_key_env: str | None = None,
+    **changes: object,
 ) -> StudyFile:
     """Read a study file, with what the command line says in its place."""
     from tunewise.study.file import read_study_file
@@ -66,10 +71,14 @@ def read(
     return read_study_file(path, **changes, model=part)
 
 
-def capped(planned: Caps, **caps: float | None) -> Caps:
+def capped(planned: Caps, *, max_calls: int | None, max_tokens: int | None, max_usd: float | None) -> Caps:
     """The caps of a study file, with what the command line says in their place."""
-    given: dict[str, Any] = {key: cap for key, cap in caps.items() if cap is not None}
-    return replace(planned, **given)
+    return replace(
+        planned,
+        max_calls=planned.max_calls if max_calls is None else max_calls,
+        max_tokens=planned.max_tokens if max_tokens is None else max_tokens,
+        max_usd=planned.max_usd if max_usd is None else max_usd,
+    )
 
 
 def find(study: str, name: str | None = None) -> optuna.Study:

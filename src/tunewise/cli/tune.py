@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -90,9 +90,13 @@ def tune(
         pruner=pruner,
     )
     caps = capped(spec.caps, max_calls=max_calls, max_tokens=max_tokens, max_usd=max_usd)
-    rules: dict[str, Any] = {"patience": patience, "hours": hours, "target": target}
-    given = {key: rule for key, rule in rules.items() if rule is not None}
-    spec = replace(spec, caps=caps, stop=replace(spec.stop, **given))
+    stop = replace(
+        spec.stop,
+        patience=spec.stop.patience if patience is None else patience,
+        hours=spec.stop.hours if hours is None else hours,
+        target=spec.stop.target if target is None else target,
+    )
+    spec = replace(spec, caps=caps, stop=stop)
     address = storage or spec.storage_address
     task, space, evaluator = spec.build()
     chat_model = taped(spec.connect, record=record, replay=replay, loose=loose)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from tunewise.checks import check_sklearn
 from tunewise.codegen.data import Dataset
 from tunewise.codegen.score import row_losses
 from tunewise.errors import TrialFailed
+from tunewise.evaluate.estimator import Predictor
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,14 +86,14 @@ def baselines(dataset: Dataset, *, seed: int = 0) -> tuple[Baseline, ...]:
     return tuple(found)
 
 
-def estimators(task: str, seed: int) -> list[tuple[str, Any]]:
+def estimators(task: str, seed: int) -> list[tuple[str, Predictor]]:
     """The usual models."""
     from sklearn.dummy import DummyClassifier, DummyRegressor
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
     from sklearn.linear_model import LogisticRegression, RidgeCV
 
     if task == "regression":
-        boosting: Any = HistGradientBoostingRegressor(random_state=seed)
+        boosting = HistGradientBoostingRegressor(random_state=seed)
         return [("the mean", DummyRegressor()), ("ridge regression", RidgeCV()), ("gradient boosting", boosting)]
     boosting = HistGradientBoostingClassifier(random_state=seed)
     linear = LogisticRegression(max_iter=1000)

@@ -18,9 +18,10 @@ import numpy as np
 
 from tunewise.codegen.about import encode, quantiles
 from tunewise.codegen.metric import check_metric, metric_loss, metric_name
-from tunewise.codegen.score import TaskKind, score
+from tunewise.codegen.score import Targets, TaskKind, score
 from tunewise.data.arrow import check_columns, numbers_of, read_table
 from tunewise.errors import StudyError
+from tunewise.plain import PlainDict
 from tunewise.task import DataCard
 from tunewise.text import shorten
 
@@ -60,7 +61,7 @@ class Recipe:
     seed: int = 0
     metric: str | None = None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> PlainDict:
         """Plain data."""
         return {**asdict(self), "drop": list(self.drop)}
 
@@ -75,7 +76,7 @@ class Part:
     """Rows for one purpose: inputs `n x d`, and targets `n` (standardized numbers, or classes from 0)."""
 
     x: NDArray[np.float32]
-    y: NDArray[Any]
+    y: Targets
 
     def __len__(self) -> int:
         return len(self.x)
@@ -126,7 +127,7 @@ class Dataset:
             return f"validation {metric_name(self.recipe.metric)}"
         return "validation loss" if self.task == "regression" else "validation error"
 
-    def loss(self, predictions: NDArray[np.float64], truth: NDArray[Any]) -> float:
+    def loss(self, predictions: NDArray[np.float64], truth: Targets) -> float:
         """The loss of predictions, `n`, by the metric of the recipe.
 
         Raises:
@@ -136,9 +137,11 @@ class Dataset:
             return score(self.task, predictions, truth)
         return metric_loss(self.recipe.metric, self.task, self.original(predictions), self.original(truth))
 
-    def original(self, targets: NDArray[Any]) -> NDArray[Any]:
+    def original(self, targets: Targets) -> Targets:
         """Targets in their own unit; classes stay numbers."""
-        return targets * self.unit + self.centre if self.task == "regression" else targets
+        if self.task != "regression":
+            return targets
+        return np.asarray(targets * self.unit + self.centre, dtype=np.float64)
 
     @property
     def card(self) -> DataCard:
@@ -163,7 +166,7 @@ class Dataset:
         return digest.hexdigest()[:12]
 
 
-def as_bytes(array: NDArray[Any]) -> bytes:
+def as_bytes(array: NDArray[np.generic]) -> bytes:
     """An array as a file of numpy's."""
     file = io.BytesIO()
     np.save(file, array, allow_pickle=False)
@@ -240,7 +243,7 @@ def split(
 
 def encode_target(
     column: pa.ChunkedArray, recipe: Recipe, train: NDArray[np.bool_]
-) -> tuple[NDArray[Any], tuple[str, ...], float, float, str]:
+) -> tuple[Targets, tuple[str, ...], float, float, str]:
     """Targets, names of the classes, unit and centre, and what the card says.
 
     A class that the training rows do not have becomes -1; `score` counts every prediction there as wrong.

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from tunewise.codegen.contract import Contract, read_space
 from tunewise.codegen.data import Dataset
+from tunewise.codegen.harness import Arguments
 from tunewise.codegen.score import read_predictions
 from tunewise.errors import InvalidReply, TrialFailed
 from tunewise.evaluate import Evaluation
-from tunewise.plain import PlainDict
 from tunewise.sandbox.base import Limits, Outcome, Sandbox
 from tunewise.space import SearchSpace, Value
 
@@ -120,7 +120,7 @@ class Runner:
         rows = len(self.dataset.validation)
         return read_predictions(answer.get("predictions"), rows + len(self.dataset.test))[rows:]
 
-    def arguments(self, code: str, configuration: Mapping[str, Value], *, mode: str) -> PlainDict:
+    def arguments(self, code: str, configuration: Mapping[str, Value], *, mode: str) -> Arguments:
         """What the harness is given, as plain data."""
         return {
             "mode": mode,

@@ -18,6 +18,7 @@ from tunewise.codegen.evaluate import CURVE, Runner
 from tunewise.codegen.tree import Tree, own_names, program_of
 from tunewise.errors import StudyError, TunewiseError
 from tunewise.sandbox.base import Limits, Outcome
+from tunewise.space import Value
 from tunewise.text import clip
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ def without_future(code: str) -> str:
 
 
 def reproduce(
-    file: str, *, hyperparameters: Mapping[str, Any], scores: Mapping[str, float], training: Mapping[str, Any]
+    file: str, *, hyperparameters: Mapping[str, Value], scores: Mapping[str, float], training: Mapping[str, Any]
 ) -> int:
     """Train an exported program again, here and without a sandbox, and compare its scores.
 

@@ -13,10 +13,16 @@ import sys
 import time
 import traceback
 import types
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+
+    Arrays = Mapping[str, NDArray[np.float64] | NDArray[np.int64]]
 
 BATCH = 256
 """Rows of a training batch, where the program does not say."""
@@ -25,22 +31,63 @@ SMALL = 512
 FUNCTIONS = {"torch": "make_model_and_optimizer", "sklearn": "make_estimator"}
 
 
+class Arguments(TypedDict):
+    """What is to be done: everything but the data.
+
+    Attributes:
+        mode: "check" or "train".
+        contract: "torch" or "sklearn".
+        code: The program.
+        hyperparameters: Of its function.
+        task: "regression" or "classification".
+        outputs: How many numbers a torch model gives for a row.
+        epochs: Passes over the training rows, for torch.
+        seed: Of everything random.
+        max_parameters: Of a torch model.
+    """
+
+    mode: str
+    contract: str
+    code: str
+    hyperparameters: Mapping[str, Any]
+    task: str
+    outputs: int
+    epochs: int
+    seed: int
+    max_parameters: int
+
+
+class Answer(TypedDict, total=False):
+    """What came of it: `problem` alone, or the rest.
+
+    Attributes:
+        problem: Why it failed, for the program's author.
+        predictions: A number or a class for each row to predict.
+        curve: The average training loss of every epoch.
+        parameters: How many; None where nobody can say.
+        seconds: Of a check: the time that one epoch may take.
+    """
+
+    problem: str
+    predictions: list[float]
+    curve: list[float]
+    parameters: int | None
+    seconds: float
+
+
 class Problem(Exception):
     """The program breaks the contract, or training failed; the message is for its author."""
 
 
-def run(arguments: Mapping[str, Any], arrays: Mapping[str, Any]) -> dict[str, Any]:
+def run(arguments: Arguments, arrays: Arrays) -> Answer:
     """Check or train one program.
 
     Args:
-        arguments: `mode` (check or train), `contract`, `code`, `hyperparameters`, `task` (regression or
-            classification), `outputs`, `epochs`, `seed`, `max_parameters`.
+        arguments: What is to be done.
         arrays: `train_x` (`n x d`), `train_y` (`n`), `eval_x` (`m x d`).
 
     Returns:
-        Either `problem`, or `predictions` (`m` numbers; classes for classification), `curve` (average training loss
-        of every epoch) and `parameters` (how many, None where nobody can say). A check has no predictions, but
-        `seconds`, the time that one epoch may take.
+        A problem, or what training gave; a check gives no predictions.
     """
     try:
         return (run_torch if arguments["contract"] == "torch" else run_sklearn)(arguments, arrays)
@@ -64,7 +111,7 @@ def is_program(frame: types.FrameType) -> bool:
     return frame.f_code.co_filename == "<program>"
 
 
-def load(arguments: Mapping[str, Any], arrays: Mapping[str, Any]) -> Callable[..., Any]:
+def load(arguments: Arguments, arrays: Arrays) -> Callable[..., object]:
     """Run the program's text as a module of its own and find its function; annotations are not evaluated."""
     rows, inputs = arrays["train_x"].shape
     module = types.ModuleType("program")
@@ -75,7 +122,7 @@ def load(arguments: Mapping[str, Any], arrays: Mapping[str, Any]) -> Callable[..
     return getattr(module, FUNCTIONS[arguments["contract"]])  # type: ignore[no-any-return]
 
 
-def run_torch(arguments: Mapping[str, Any], arrays: Mapping[str, Any]) -> dict[str, Any]:
+def run_torch(arguments: Arguments, arrays: Arrays) -> Answer:
     """The torch contract."""
     import torch
 
@@ -89,7 +136,7 @@ def run_torch(arguments: Mapping[str, Any], arrays: Mapping[str, Any]) -> dict[s
     model, optimizer, parameters = built(made(arguments, arrays), arguments["max_parameters"])
     size = max(2, int(arguments["hyperparameters"].get("batch_size", BATCH)))
 
-    def loss_of(chosen: Any) -> Any:
+    def loss_of(chosen: torch.Tensor) -> torch.Tensor:
         return compare(shaped(model(x[chosen]), len(chosen), arguments), y[chosen])
 
     predict(model, ahead[:2], arguments)  # a wrong shape is found out before training
@@ -107,14 +154,14 @@ def run_torch(arguments: Mapping[str, Any], arrays: Mapping[str, Any]) -> dict[s
     return {"predictions": predictions, "curve": curve, "parameters": parameters}
 
 
-def made(arguments: Mapping[str, Any], arrays: Mapping[str, Any]) -> Any:
+def made(arguments: Arguments, arrays: Arrays) -> Any:
     """What the program's function returns, after everything random has been seeded."""
     random.seed(arguments["seed"])
     np.random.seed(arguments["seed"])
     return load(arguments, arrays)(**arguments["hyperparameters"])
 
 
-def built(returned: Any, most: int) -> tuple[Any, Any, int]:
+def built(returned: object, most: int) -> tuple[torch.nn.Module, torch.optim.Optimizer, int]:
     """Model, optimizer and number of parameters."""
     import torch
 
@@ -133,26 +180,31 @@ def built(returned: Any, most: int) -> tuple[Any, Any, int]:
     return model, optimizer, parameters
 
 
-def train_epoch(optimizer: Any, loss_of: Callable[[Any], Any], batches: Any) -> float:
+def train_epoch(
+    optimizer: torch.optim.Optimizer,
+    loss_of: Callable[[torch.Tensor], torch.Tensor],
+    batches: Sequence[torch.Tensor],
+) -> float:
     """One pass over the training rows; returns the average loss of a row. A last batch of one row is left out."""
-    total = rows = 0.0
+    import torch
 
+    total = rows = 0.0
     for chosen in batches:
         if len(chosen) < 2:
             continue
 
-        def closure(chosen: Any = chosen) -> Any:
+        def closure(chosen: torch.Tensor = chosen) -> Any:
             optimizer.zero_grad()
             loss = loss_of(chosen)
-            loss.backward()
+            torch.autograd.backward(loss)
             return loss
 
-        total += optimizer.step(closure).item() * len(chosen)
+        total += float(optimizer.step(closure)) * len(chosen)
         rows += len(chosen)
     return total / rows
 
 
-def shaped(output: Any, rows: int, arguments: Mapping[str, Any]) -> Any:
+def shaped(output: object, rows: int, arguments: Arguments) -> torch.Tensor:
     """A batch's output, `rows` for regression and `rows x classes` for classification."""
     import torch
 
@@ -165,13 +217,13 @@ def shaped(output: Any, rows: int, arguments: Mapping[str, Any]) -> Any:
     return output.reshape(rows) if regression else output
 
 
-def predict(model: Any, x: Any, arguments: Mapping[str, Any]) -> list[float]:
+def predict(model: torch.nn.Module, x: torch.Tensor, arguments: Arguments) -> list[float]:
     """Numbers for regression, classes for classification."""
     import torch
 
     model.eval()
     with torch.no_grad():
-        parts = [shaped(model(rows), len(rows), arguments) for rows in x.split(4096)]
+        parts = [shaped(model(rows), len(rows), arguments) for rows in torch.split(x, 4096)]
     output = torch.cat(parts)
     if not bool(torch.isfinite(output).all()):
         raise Problem("The model predicts numbers that are not finite.")
@@ -180,7 +232,7 @@ def predict(model: Any, x: Any, arguments: Mapping[str, Any]) -> list[float]:
     return numbers
 
 
-def run_sklearn(arguments: Mapping[str, Any], arrays: Mapping[str, Any]) -> dict[str, Any]:
+def run_sklearn(arguments: Arguments, arrays: Arrays) -> Answer:
     """The scikit-learn contract."""
     checking, regression = arguments["mode"] == "check", arguments["task"] == "regression"
     rows = slice(SMALL if checking else None)
@@ -202,7 +254,7 @@ def run_sklearn(arguments: Mapping[str, Any], arrays: Mapping[str, Any]) -> dict
     return {"predictions": predictions, "curve": [float(np.mean(errors))], "parameters": None}
 
 
-def plain(predicted: Any, rows: int, regression: bool) -> list[float]:
+def plain(predicted: object, rows: int, regression: bool) -> list[float]:
     """Predictions as a list, checked."""
     output = np.asarray(predicted)
     if output.shape not in ((rows,), (rows, 1)):
@@ -213,7 +265,7 @@ def plain(predicted: Any, rows: int, regression: bool) -> list[float]:
     return (output.astype(float) if regression else output.astype(int)).tolist()
 
 
-def main(arguments: Mapping[str, Any], respond: Callable[[Any], None]) -> None:
+def main(arguments: Arguments, respond: Callable[[Answer], None]) -> None:
     """In the sandbox: the arrays lie in the work folder."""
     arrays = {name: np.load(f"{name}.npy", allow_pickle=False) for name in ("train_x", "train_y", "eval_x")}
     respond(run(arguments, arrays))

@@ -1,4 +1,4 @@
-"""Any metric of scikit-learn that is made of predictions, as a loss to minimize.
+"""A metric of scikit-learn that is made of predictions, as a loss to minimize.
 
 A metric is named as scikit-learn's scorers are. One that begins with `neg_` is taken without its sign, in the target's
 own unit; of any other, such as `f1_macro` or `r2`, the loss is 1 minus the score.
@@ -7,16 +7,17 @@ own unit; of any other, such as `f1_macro` or `r2`, the loss is 1 minus the scor
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tunewise.checks import check_sklearn
+from tunewise.codegen.score import Targets
 from tunewise.errors import StudyError, TrialFailed
 from tunewise.text import did_you_mean, shorten
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    pass
 
 __all__ = ["check_metric", "metric_loss", "metric_name"]
 
@@ -26,7 +27,7 @@ def metric_name(metric: str) -> str:
     return metric.removeprefix("neg_") if metric.startswith("neg_") else f"1 - {metric}"
 
 
-def check_metric(metric: str, task: str, truth: NDArray[Any]) -> None:
+def check_metric(metric: str, task: str, truth: Targets) -> None:
     """A metric must exist, fit the task, and need predictions alone.
 
     Args:
@@ -56,7 +57,7 @@ def check_metric(metric: str, task: str, truth: NDArray[Any]) -> None:
         ) from None
 
 
-def metric_loss(metric: str, task: str, predictions: NDArray[np.float64], truth: NDArray[Any]) -> float:
+def metric_loss(metric: str, task: str, predictions: Targets, truth: Targets) -> float:
     """The loss of predictions by a metric.
 
     Raises:
@@ -72,7 +73,7 @@ def metric_loss(metric: str, task: str, predictions: NDArray[np.float64], truth:
     return loss
 
 
-def score_of(metric: str, task: str, predictions: NDArray[np.float64], truth: NDArray[Any]) -> float:
+def score_of(metric: str, task: str, predictions: Targets, truth: Targets) -> float:
     """The score as scikit-learn has it, greater is better.
 
     A class below 0 is one that the training rows do not have. Nothing predicted there is right, so a prediction below 0
@@ -89,7 +90,7 @@ def score_of(metric: str, task: str, predictions: NDArray[np.float64], truth: ND
 
         classes_ = np.unique(truth)
 
-        def predict(self, X: object) -> NDArray[Any]:  # noqa: N803, ARG002 - scikit-learn's name
+        def predict(self, X: object) -> object:  # noqa: N803, ARG002 - scikit-learn's name
             """What was given."""
             return given
 

@@ -6,7 +6,7 @@ and anything else gets the score that it deserves.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
@@ -15,9 +15,11 @@ from tunewise.errors import TrialFailed
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["TaskKind", "read_predictions", "row_losses", "score"]
+__all__ = ["Targets", "TaskKind", "read_predictions", "row_losses", "score"]
 
 TaskKind = Literal["regression", "classification"]
+Targets: TypeAlias = "NDArray[np.float64] | NDArray[np.int64]"
+"""Of `n` rows: standardized numbers, or classes from 0."""
 
 
 def read_predictions(given: object, rows: int) -> NDArray[np.float64]:
@@ -41,7 +43,7 @@ def read_predictions(given: object, rows: int) -> NDArray[np.float64]:
     return predictions
 
 
-def row_losses(kind: TaskKind, predictions: NDArray[np.float64], truth: NDArray[Any]) -> NDArray[np.float64]:
+def row_losses(kind: TaskKind, predictions: NDArray[np.float64], truth: Targets) -> NDArray[np.float64]:
     """The loss of each row: 1 for a wrong class, else the squared error of the standardized target, maybe infinite.
 
     A class that the training rows do not have is a number below 0 in the truth. Whatever is predicted there is wrong:
@@ -53,7 +55,7 @@ def row_losses(kind: TaskKind, predictions: NDArray[np.float64], truth: NDArray[
         return np.asarray(np.square(predictions - truth), dtype=np.float64)
 
 
-def score(kind: TaskKind, predictions: NDArray[np.float64], truth: NDArray[Any]) -> float:
+def score(kind: TaskKind, predictions: NDArray[np.float64], truth: Targets) -> float:
     """Mean squared error of standardized targets for regression; share of wrong classes for classification.
 
     Raises:

@@ -28,8 +28,8 @@ __all__ = ["fit_predict", "main"]
 
 
 def fit_predict(
-    rows: pa.Table, new: pa.Table, *, code: str, hyperparameters: Mapping[str, Any], training: Mapping[str, Any]
-) -> list[Any]:
+    rows: pa.Table, new: pa.Table, *, code: str, hyperparameters: Mapping[str, object], training: Mapping[str, Any]
+) -> list[str] | list[float]:
     """Train a program on all rows that have a target, and predict new ones.
 
     Args:
@@ -61,7 +61,7 @@ def fit_predict(
     train = np.arange(both.num_rows) < rows.num_rows
     x, _, _ = encode({name: both[name] for name in names}, train)
     classes: list[str] = []
-    y: NDArray[Any]
+    y: NDArray[np.float64] | NDArray[np.int64]
     if classify:
         found, y = np.unique([str(cell) for cell in rows[target].to_pylist()], return_inverse=True)
         classes, mean, unit = found.tolist(), 0.0, 1.0
@@ -69,12 +69,14 @@ def fit_predict(
         numbers = numbers_of(rows[target])
         mean, unit = float(numbers.mean()), float(numbers.std()) or 1.0
         y = (numbers - mean) / unit
-    keys = ("contract", "epochs", "seed", "max_parameters")
-    arguments = {
-        **{key: training[key] for key in keys},
+    arguments: harness.Arguments = {
         "mode": "train",
+        "contract": training["contract"],
         "code": code,
-        "hyperparameters": dict(hyperparameters),
+        "hyperparameters": hyperparameters,
+        "epochs": training["epochs"],
+        "seed": training["seed"],
+        "max_parameters": training["max_parameters"],
         "task": recipe["task"],
         "outputs": len(classes) or 1,
     }
@@ -85,7 +87,7 @@ def fit_predict(
     return [classes[int(i)] for i in predicted] if classify else [value * unit + mean for value in predicted]
 
 
-def main(code: str, *, hyperparameters: Mapping[str, Any], training: Mapping[str, Any]) -> int:
+def main(code: str, *, hyperparameters: Mapping[str, object], training: Mapping[str, Any]) -> int:
     """The command line of an exported file: train on one table, predict another, write the predictions.
 
     Returns:

@@ -96,7 +96,7 @@ class Tree:
         return cls.from_records(records, History.from_study(study) if history is None else history, sandbox)
 
     @classmethod
-    def from_records(cls, records: Iterable[Mapping[str, Any]], history: History, sandbox: str = "") -> Tree:
+    def from_records(cls, records: Iterable[object], history: History, sandbox: str = "") -> Tree:
         """Read programs that were stored as plain data.
 
         Raises:
@@ -167,7 +167,7 @@ class Tree:
         return f"p{program.number} {program.kind}: {outcome}, {count}. {clip(program.reason, MAX_TOLD)}".rstrip()
 
 
-def checked(record: Mapping[str, Any]) -> Mapping[str, Any]:
+def checked(record: object) -> Mapping[str, Any]:
     """A program's record whose numbers are numbers and whose texts are texts.
 
     Raises:

@@ -6,9 +6,9 @@ functions `plain`, `imputed` and `marked` make blocks for the three purposes tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -117,7 +117,7 @@ def times(column: Column, train: NDArray[np.bool_]) -> tuple[str, ...]:
     return tuple(part for part, values in found.items() if np.ptp(values) > 0)
 
 
-def parts_of(cells: NDArray[Any], parts: Sequence[str], first: np.int64) -> NDArray[np.float64]:
+def parts_of(cells: NDArray[np.object_], parts: Sequence[str], first: np.int64) -> NDArray[np.float64]:
     """Parts of instants, `n x len(parts)`; a missing one counts as the first."""
     since = cells[:, 0].astype(np.int64)
     found = instants(np.where(since == np.iinfo(np.int64).min, first, since), first)
@@ -131,12 +131,12 @@ def instants(since: NDArray[np.int64], first: np.int64) -> Mapping[str, NDArray[
     return {"hour": rest / (DAY / 24), "weekday": weekday.astype(float), "days": (since - first) / DAY}
 
 
-def by_rows(cells: NDArray[Any]) -> NDArray[np.float64]:
+def by_rows(cells: NDArray[np.object_]) -> NDArray[np.float64]:
     """Numbers in one order in memory: last digits of sums, and so published numbers, depend on it."""
     return np.ascontiguousarray(cells, dtype=float)
 
 
-def is_missing(cells: NDArray[Any]) -> NDArray[np.float64]:
+def is_missing(cells: NDArray[np.object_]) -> NDArray[np.float64]:
     """1 where a number is missing, else 0."""
     return np.asarray(np.isnan(cells.astype(float)), dtype=float)
 
@@ -161,7 +161,7 @@ def standardized() -> tuple[BaseEstimator, BaseEstimator]:
     return StandardScaler(), FunctionTransformer(np.clip, kw_args=bounds, feature_names_out="one-to-one")
 
 
-def function(call: Any, *, names: list[str], **options: object) -> BaseEstimator:
+def function(call: Callable[..., NDArray[np.float64]], *, names: list[str], **options: object) -> BaseEstimator:
     """A function of cells as a transformer that names what it gives."""
     from sklearn.preprocessing import FunctionTransformer
 

@@ -6,7 +6,7 @@ import math
 import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, SupportsFloat, TypeGuard, runtime_checkable
 
 from tunewise.errors import TrialFailed
 from tunewise.space import Value
@@ -70,7 +70,7 @@ def read_metric(returned: object, metric: str = "value") -> Evaluation:
     return Evaluation(value, extra)
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[SupportsFloat]:
     """Whether it is a real number: Python's, numpy's, or an array of one (a 0-d tensor)."""
     if isinstance(value, bool):
         return False
@@ -82,7 +82,7 @@ def is_number(value: object) -> bool:
         return False
 
 
-def as_float(number: Any) -> float:
+def as_float(number: SupportsFloat) -> float:
     """A number as a float; infinity when it is beyond every float."""
     try:
         return float(number)

@@ -37,7 +37,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Self
 
 from tunewise.errors import StudyError, TrialFailed, TrialStopped
 from tunewise.evaluate.base import Evaluation, read_metric
@@ -148,10 +148,10 @@ class CommandEvaluator:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return {key: value for key, value in vars(self).items() if key not in ("_running", "_closings", "_lock")}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: dict[str, object]) -> None:
         vars(self).update(state, _running=set(), _closings=0, _lock=threading.Lock())
 
     def _run(self, command: list[str], environment: Mapping[str, str], heard: ProgramReports) -> tuple[int, str, str]:

@@ -1,8 +1,8 @@
 """Data for an estimator that is named in a study file: one of scikit-learn's own sets, or a CSV file.
 
 A column of a CSV file is numeric when all its cells are numbers, but for missing ones (empty, `nan`, `NA`), which
-become NaN. Any other column is text, in which nothing counts as missing, and becomes one column of 0 and 1 for each of
-its values. That is all: whoever wants more does it in a pipeline of their own.
+become NaN. Every other column is text, in which nothing counts as missing, and becomes one column of 0 and 1 for each
+of its values. That is all: whoever wants more does it in a pipeline of their own.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Data", "load_data"]
 
+Targets: TypeAlias = "NDArray[np.float64] | NDArray[np.int64] | NDArray[np.str_]"
+"""Of `n` rows: numbers, whole numbers, or text."""
 BUNDLED = ("breast_cancer", "diabetes", "digits", "iris", "wine")
 MOST_VALUES = 50  # of a text column: more is a name or free text, not a category
 
@@ -42,12 +44,12 @@ class Data:
     """
 
     X: NDArray[np.float64]
-    y: NDArray[Any]
+    y: Targets
     name: str
     columns: tuple[str, ...]
 
 
-def load_data(spec: str | Mapping[str, Any]) -> Data:
+def load_data(spec: str | Mapping[str, object]) -> Data:
     """Load data.
 
     Args:
@@ -65,8 +67,9 @@ def load_data(spec: str | Mapping[str, Any]) -> Data:
             f"data = {shorten(spec)} is neither the name of a data set nor {{csv: path, target: column}}, with drop: "
             "[columns] if need be. Correct its keys."
         )
-    drop = [spec["drop"]] if isinstance(spec.get("drop"), str) else list(spec.get("drop") or [])
-    return load_csv(Path(spec["csv"]), str(spec["target"]), [str(column) for column in drop])
+    given = spec.get("drop")
+    drop = given if isinstance(given, list | tuple) else [] if given is None else [given]
+    return load_csv(Path(str(spec["csv"])), str(spec["target"]), [str(column) for column in drop])
 
 
 def load_bundled(name: str) -> Data:
@@ -112,7 +115,7 @@ def column_of(path: Path, name: str, cells: Sequence[str]) -> Column:
     return column or texts(name, cells)
 
 
-def encode_target(cells: Sequence[str]) -> NDArray[Any]:
+def encode_target(cells: Sequence[str]) -> Targets:
     """Whole numbers as integers, other numbers as floats, anything else as text."""
     found = [as_number(cell) for cell in cells]
     if None in found:

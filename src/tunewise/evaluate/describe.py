@@ -7,15 +7,18 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tunewise.checks import check_sklearn
 from tunewise.errors import SpaceError
-from tunewise.evaluate.estimator import check_estimator, check_parameter
+from tunewise.evaluate.estimator import Estimator, check_estimator, check_parameter
 from tunewise.space import NO_DEFAULT, Hyperparameter, SearchSpace
 from tunewise.task import DataCard, Direction, Task
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["describe_data", "describe_estimator"]
 
@@ -24,10 +27,10 @@ POINTER = re.compile(r"(See|Read|Refer|For|Check)\b.*:(ref|term):")  # a sentenc
 
 
 def describe_estimator(
-    estimator: Any,
+    estimator: Estimator,
     space: SearchSpace | Mapping[str, Hyperparameter],
-    X: Any = None,  # noqa: N803 - the field's name for it
-    y: Any = None,
+    X: object = None,  # noqa: N803 - the field's name for it
+    y: object = None,
     *,
     data_name: str = "",
     metric: str = "loss",
@@ -67,7 +70,7 @@ def describe_estimator(
     return task, SearchSpace(described)
 
 
-def describe_data(X: Any, y: Any = None, estimator: Any = None) -> DataCard:  # noqa: N803
+def describe_data(X: object, y: object = None, estimator: object = None) -> DataCard:  # noqa: N803
     """Rows, features, classes and their balance; for a regression the spread of the target."""
     check_sklearn("Describing data needs")
     from sklearn.base import is_regressor
@@ -93,7 +96,7 @@ def describe_data(X: Any, y: Any = None, estimator: Any = None) -> DataCard:  # 
     )
 
 
-def balance(shares: np.ndarray[Any, Any]) -> str:
+def balance(shares: NDArray[np.float64]) -> str:
     """How evenly the classes are filled, in words."""
     low, high = float(shares.min()), float(shares.max())
     if high < 1.5 * low:
@@ -142,7 +145,7 @@ def plain_text(text: str) -> str:
     return re.sub(r"`+([^`]*)`+_*", lambda match: re.sub(r"\s*<[^>]*>$", "", match[1]), text)
 
 
-def model_of(estimator: Any) -> str:
+def model_of(estimator: object) -> str:
     """Class name and first line of the docstring; for a pipeline its steps and the last one in full."""
     steps = getattr(estimator, "steps", None)
     if steps:
@@ -153,7 +156,7 @@ def model_of(estimator: Any) -> str:
     return f"{name}: {plain_text(first)}" if first and not first.startswith(f"{name}(") else name
 
 
-def library_of(estimator: Any) -> str:
+def library_of(estimator: object) -> str:
     """The library that the (last) estimator comes from, with its version."""
     steps = getattr(estimator, "steps", None)
     root = type(steps[-1][1] if steps else estimator).__module__.partition(".")[0]

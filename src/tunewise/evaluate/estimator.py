@@ -7,10 +7,10 @@ import inspect
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Protocol, Self, TextIO, TypeAlias, TypeGuard
 
 import numpy as np
 
@@ -25,7 +25,39 @@ from tunewise.space import Value
 from tunewise.task import Direction
 from tunewise.text import did_you_mean, shorten
 
-__all__ = ["EstimatorEvaluator", "load_estimator"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Estimator", "EstimatorEvaluator", "Predictor", "load_estimator"]
+
+Table: TypeAlias = tuple[object, object]
+"""Rows and their targets, in any form that scikit-learn takes."""
+Fold: TypeAlias = "tuple[NDArray[np.intp], NDArray[np.intp]]"
+"""Numbers of the rows to train on, and of those to score."""
+
+
+class Estimator(Protocol):
+    """What scikit-learn's estimators and pipelines have."""
+
+    def fit(self, X: object, y: object, /) -> object:  # noqa: N803 - the field's name for it
+        """Learn from rows and their targets."""
+        ...
+
+    def get_params(self, deep: bool = True) -> dict[str, object]:
+        """Hyperparameters by name; deep: those of its parts, too."""
+        ...
+
+    def set_params(self, **params: object) -> Self:
+        """Change hyperparameters."""
+        ...
+
+
+class Predictor(Estimator, Protocol):
+    """An estimator that predicts."""
+
+    def predict(self, X: object, /) -> NDArray[np.float64]:  # noqa: N803 - the field's name for it
+        """A number or a class for each row."""
+        ...
 
 
 class EstimatorEvaluator:
@@ -36,7 +68,7 @@ class EstimatorEvaluator:
     `convergence_warnings`). They are not printed.
 
     Args:
-        estimator: Any estimator with scikit-learn's interface; it is never changed.
+        estimator: An estimator with scikit-learn's interface; it is never changed.
         X: Training data, `n` rows.
         y: Targets, `n`; None for an estimator without.
         scoring: Name of a scorer of scikit-learn, or a callable `(estimator, X, y) -> number`, large is good; or
@@ -54,12 +86,12 @@ class EstimatorEvaluator:
 
     def __init__(
         self,
-        estimator: Any,
-        X: Any,  # noqa: N803 - the field's name for it
-        y: Any,
+        estimator: Estimator,
+        X: object,  # noqa: N803 - the field's name for it
+        y: object,
         *,
         scoring: str | Callable[..., float] = "accuracy",
-        cv: Any = 5,
+        cv: object = 5,
         timeout_s: float | None = None,
         isolate: bool = False,
         env: Mapping[str, str] | None = None,
@@ -68,9 +100,9 @@ class EstimatorEvaluator:
         check_sklearn("Scoring an estimator needs")
         check_estimator(estimator)
         self._scoring = scoring
-        self._cross_validated = not isinstance(cv, tuple)
-        validation = None if self._cross_validated else checked_validation(cv)
-        splits = split(estimator, X, y, cv, seed) if self._cross_validated else []
+        validation = checked_validation(cv) if isinstance(cv, tuple) else None
+        self._cross_validated = validation is None
+        splits = split(estimator, X, y, cv, seed) if validation is None else []
         score = Score(estimator, X, y, make_scorer(scoring), splits, validation, seed, error=scoring == "error")
         self._evaluator = FunctionEvaluator(score, timeout_s=timeout_s, isolate=isolate, env=env)
         self.identity = of_estimator(estimator, X, self.metric_name)
@@ -105,12 +137,12 @@ class EstimatorEvaluator:
 class Score:
     """The objective: fit and score with a configuration."""
 
-    estimator: Any
-    X: Any
-    y: Any
+    estimator: Estimator
+    X: object
+    y: object
     scorer: Callable[..., float]
-    splits: Sequence[tuple[Any, Any]]
-    validation: tuple[Any, Any] | None
+    splits: Sequence[Fold]
+    validation: Table | None
     seed: int
     error: bool
 
@@ -136,7 +168,7 @@ class Score:
             result["convergence_warnings"] = sum(issubclass(category, ConvergenceWarning) for category in caught)
         return result
 
-    def _folds(self, model: Any) -> Iterator[tuple[Any, Any]]:
+    def _folds(self, model: Estimator) -> Iterator[tuple[Table, Table]]:
         """Training part and the rest, each as `(X, y)`."""
         from sklearn.utils.metaestimators import _safe_split
 
@@ -146,7 +178,7 @@ class Score:
             yield _safe_split(model, self.X, self.y, train), _safe_split(model, self.X, self.y, test, train)
 
 
-def load_estimator(address: str | Sequence[str], params: Mapping[str, Any] | None = None) -> Any:
+def load_estimator(address: str | Sequence[str], params: Mapping[str, object] | None = None) -> Estimator:
     """Make an estimator that is named in a study file.
 
     Args:
@@ -163,7 +195,7 @@ def load_estimator(address: str | Sequence[str], params: Mapping[str, Any] | Non
 
         if not address:
             raise StudyError("The pipeline has no steps. Name at least one estimator, such as sklearn.svm.SVC.")
-        estimator = make_pipeline(*(load_estimator(step) for step in address))
+        estimator: Estimator = make_pipeline(*(load_estimator(step) for step in address))
     else:
         kind = load_class(address)
         try:
@@ -175,7 +207,7 @@ def load_estimator(address: str | Sequence[str], params: Mapping[str, Any] | Non
     return estimator.set_params(**(params or {}))
 
 
-def load_class(address: str) -> Any:
+def load_class(address: str) -> Callable[[], Estimator]:
     """An estimator's class, by its address."""
     module_name, _, name = address.strip().rpartition(".")
     if not module_name:
@@ -189,12 +221,17 @@ def load_class(address: str) -> Any:
     kind = getattr(module, name, None)
     if kind is None:
         raise StudyError(f"{module_name} has no {name}. {did_you_mean(name, dir(module), 'Correct the name.')}")
-    if not inspect.isclass(kind) or not all(callable(getattr(kind, m, None)) for m in ("fit", "set_params")):
+    if not is_estimator_class(kind):
         raise StudyError(f"{address} is no estimator: it needs the methods fit and set_params. Name a class with both.")
     return kind
 
 
-def check_parameter(estimator: Any, name: str, error: type[StudyError] | type[Exception]) -> None:
+def is_estimator_class(kind: object) -> TypeGuard[Callable[[], Estimator]]:
+    """Whether it is a class with scikit-learn's interface."""
+    return inspect.isclass(kind) and all(callable(getattr(kind, m, None)) for m in ("fit", "set_params"))
+
+
+def check_parameter(estimator: Estimator, name: str, error: type[StudyError] | type[Exception]) -> None:
     """Raise `error` when the estimator has no such parameter."""
     known = list(estimator.get_params(deep=True))
     if name not in known:
@@ -203,7 +240,7 @@ def check_parameter(estimator: Any, name: str, error: type[StudyError] | type[Ex
         raise error(f"{type(estimator).__name__} has no hyperparameter {name}. {hint}")
 
 
-def check_estimator(estimator: Any) -> None:
+def check_estimator(estimator: object) -> None:
     """Raise unless it has scikit-learn's interface."""
     if inspect.isclass(estimator):
         raise StudyError(f"{estimator.__name__} is a class. Give an estimator: {estimator.__name__}().")
@@ -228,14 +265,14 @@ def make_scorer(scoring: str | Callable[..., float]) -> Callable[..., float]:
     return scorer
 
 
-def split(estimator: Any, X: Any, y: Any, cv: Any, seed: int) -> list[tuple[Any, Any]]:  # noqa: N803
+def split(estimator: Estimator, X: object, y: object, cv: object, seed: int) -> list[Fold]:  # noqa: N803
     """The folds, fixed once for all trials."""
     from sklearn.base import is_classifier
     from sklearn.model_selection import KFold, StratifiedKFold, check_cv
 
     try:
         if isinstance(cv, int):
-            kind = StratifiedKFold if is_classifier(estimator) and np.ndim(y) == 1 else KFold
+            kind = StratifiedKFold if is_classifier(estimator) and np.asarray(y).ndim == 1 else KFold
             cv = kind(cv, shuffle=True, random_state=seed)
         with caught_warnings():  # of classes with fewer members than folds
             return list(check_cv(cv, y).split(X, y))
@@ -243,16 +280,17 @@ def split(estimator: Any, X: Any, y: Any, cv: Any, seed: int) -> list[tuple[Any,
         raise StudyError(f"The data cannot be split: {describe(error)}. Check X, y and cv.") from error
 
 
-def checked_validation(cv: tuple[Any, ...]) -> tuple[Any, Any]:
+def checked_validation(cv: tuple[object, ...]) -> Table:
     """Validation data, or an error when the tuple is something else."""
-    if len(cv) != 2 or len(cv[0]) != len(cv[1]):
+    X, y = cv if len(cv) == 2 else (None, None)  # noqa: N806 - the field's name for it
+    if not isinstance(X, Sized) or not isinstance(y, Sized) or len(X) != len(y):
         raise StudyError(
             "cv is a tuple, but not (X, y) of validation data with as many rows each. Give splits as a list."
         )
-    return cv[0], cv[1]
+    return X, y
 
 
-def seeded(model: Any, seed: int) -> Any:
+def seeded(model: Estimator, seed: int) -> Estimator:
     """The model with a seed wherever it would draw one."""
     params = model.get_params(deep=True)
     names = [name for name in params if name.rpartition("__")[2] == "random_state" and params[name] is None]
@@ -261,7 +299,7 @@ def seeded(model: Any, seed: int) -> Any:
 
 catcher_lock = threading.Lock()
 catchers: dict[int, list[type[Warning]]] = {}  # thread -> categories of its warnings
-catcher: list[warnings.catch_warnings[Any]] = []
+catcher: list[ExitStack] = []
 
 
 @contextmanager
@@ -270,19 +308,26 @@ def caught_warnings() -> Iterator[list[type[Warning]]]:
     thread = threading.get_ident()
     with catcher_lock:
         if not catchers:
-            catcher.append(warnings.catch_warnings())
-            catcher[0].__enter__()
+            catcher.append(ExitStack())
+            catcher[0].enter_context(warnings.catch_warnings())
             warnings.simplefilter("always")
             show = warnings.showwarning
 
-            def showwarning(message: Any, category: type[Warning], *place: Any, **more: Any) -> None:
+            def keep(
+                message: Warning | str,
+                category: type[Warning],
+                filename: str,
+                lineno: int,
+                file: TextIO | None = None,
+                line: str | None = None,
+            ) -> None:
                 mine = catchers.get(threading.get_ident())
                 if mine is None:
-                    show(message, category, *place, **more)
+                    show(message, category, filename, lineno, file, line)
                 else:
                     mine.append(category)
 
-            warnings.showwarning = showwarning
+            warnings.showwarning = keep
         outer = catchers.get(thread)
         caught: list[type[Warning]] = []
         catchers[thread] = caught
@@ -295,4 +340,4 @@ def caught_warnings() -> Iterator[list[type[Warning]]]:
             else:
                 catchers[thread] = outer
             if not catchers:
-                catcher.pop().__exit__(None, None, None)
+                catcher.pop().close()

@@ -118,7 +118,7 @@ class FunctionEvaluator:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         from tunewise.evaluate.isolation import pack
 
         return {
@@ -159,7 +159,7 @@ class ImportedObjective:
     def __call__(self, *arguments: Any) -> object:
         return self._function(*arguments)
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[Callable[[str], object], tuple[str]]:
         return import_objective, (self._address,)
 
 

@@ -14,9 +14,9 @@ import time
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from tunewise.errors import (
     ContextLimitExceeded,
@@ -30,6 +30,7 @@ from tunewise.llm.base import ChatModel, ChatReply, ChatRequest
 from tunewise.llm.prices import Price, find_price
 from tunewise.llm.streaming import calls_tools, play, stream
 from tunewise.pickling import Portable
+from tunewise.plain import PlainDict
 from tunewise.text import shorten
 
 __all__ = ["RecordingModel", "ReplayingModel"]
@@ -66,19 +67,17 @@ class RecordingModel(Portable):
         self._asked: Counter[str] = Counter()
         if self.path.exists() and self.path.stat().st_size:
             header, calls = load(self.path)
-            if header["model"] != self.name:
+            if header.model != self.name:
                 raise StudyError(
-                    f"The cassette {self.path} holds calls of the model {header['model']!r}, not of {self.name!r}. "
+                    f"The cassette {self.path} holds calls of the model {header.model!r}, not of {self.name!r}. "
                     "Record into another file."
                 )
             self._asked.update(key for key, _ in calls)
             if not self.path.read_bytes().endswith(b"\n"):
                 self._append("\n")
         else:
-            price = asdict(self.price) if self.price else None
-            facts = {"model": self.name, "context_tokens": self.context_tokens, "price": price}
-            more = {"calls_tools": self.calls_tools, "max_output_tokens": self.max_output_tokens}
-            self._write({"tunewise_cassette": FORMAT, **facts, **more})
+            header = Header(self.name, self.context_tokens, self.price, self.calls_tools, self.max_output_tokens)
+            self._write({"tunewise_cassette": FORMAT, **asdict(header)})
 
     def complete(self, request: ChatRequest) -> ChatReply:
         """Ask, record, and return or raise what came."""
@@ -108,12 +107,12 @@ class RecordingModel(Portable):
         return reply
 
     @contextmanager
-    def _taping(self, request: ChatRequest) -> Iterator[dict[str, Any]]:
+    def _taping(self, request: ChatRequest) -> Iterator[PlainDict]:
         """A line to be completed with the reply; it is written before anybody has that."""
         with self._lock:
             repeat = self._asked[request.key]
             self._asked[request.key] += 1
-        call: dict[str, Any] = {"key": request.key, "repeat": repeat, "request": request.to_dict()}
+        call: PlainDict = {"key": request.key, "repeat": repeat, "request": request.to_dict()}
         try:
             yield call
         except ModelError as error:
@@ -129,7 +128,7 @@ class RecordingModel(Portable):
         if callable(close):
             close()
 
-    def _write(self, line: Mapping[str, Any]) -> None:
+    def _write(self, line: PlainDict) -> None:
         self._append(json.dumps(line) + "\n")
 
     def _append(self, text: str) -> None:
@@ -163,11 +162,11 @@ class ReplayingModel(Portable):
         self.path = Path(path)
         self._loose = loose
         header, self._calls = load(self.path)
-        self.name: str = header["model"]
-        self.context_tokens: int | None = header["context_tokens"]
-        self.price = Price(**header["price"]) if header["price"] else None
-        self.calls_tools: bool = header.get("calls_tools") is True
-        self.max_output_tokens: int | None = header.get("max_output_tokens")  # not in older cassettes
+        self.name = header.model
+        self.context_tokens = header.context_tokens
+        self.price = header.price
+        self.calls_tools = header.calls_tools
+        self.max_output_tokens = header.max_output_tokens
         self._asked: Counter[str] = Counter()
         self._lock = threading.Lock()
 
@@ -185,18 +184,18 @@ class ReplayingModel(Portable):
         call = self._calls.get((request.key, repeat)) or (self._alike(request, number) if self._loose else None)
         if call is None:
             raise ReplayMiss(self._explain(request, repeat, number))
-        if "error" in call:
-            raise error_types.get(call["error"]["type"], ModelError)(call["error"]["message"])
-        return ChatReply.from_dict(call["reply"])
+        if isinstance(call.outcome, ModelError):
+            raise type(call.outcome)(str(call.outcome))
+        return call.outcome
 
     def stream(self, request: ChatRequest) -> Generator[str, None, ChatReply]:
         """The same, word by word."""
         return (yield from play(self.complete(request)))
 
-    def _alike(self, request: ChatRequest, number: int) -> dict[str, Any] | None:
+    def _alike(self, request: ChatRequest, number: int) -> Recorded | None:
         """The call at this place, if its request was the same but for numbers."""
         recorded = list(self._calls.values())[number - 1 : number]
-        return recorded[0] if recorded and wording(recorded[0]["request"]) == wording(request.to_dict()) else None
+        return recorded[0] if recorded and wording(recorded[0].request) == wording(request.to_dict()) else None
 
     def _explain(self, request: ChatRequest, repeat: int, number: int) -> str:
         recorded = list(self._calls.values())
@@ -205,20 +204,75 @@ class ReplayingModel(Portable):
         elif number > len(recorded):
             reason = f"it holds {len(recorded)} calls"
         else:
-            reason = difference(recorded[number - 1]["request"], json.loads(json.dumps(request.to_dict())))
+            reason = difference(recorded[number - 1].request, json.loads(json.dumps(request.to_dict())))
         return (
             f"Call {number} is not in the cassette {self.path}: {reason}. "
             "Run what was recorded, with the same seed and version, or record again."
         )
 
 
-def wording(request: Mapping[str, Any]) -> str:
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The first line of a cassette: what replies are made of beside the calls. Older cassettes lack the last two."""
+
+    model: str
+    context_tokens: int | None
+    price: Price | None
+    calls_tools: bool = False
+    max_output_tokens: int | None = None
+
+    @classmethod
+    def read(cls, line: str) -> Header:
+        """The header in a line, if it is one of ours; anything else raises."""
+        stored = json.loads(line)
+        model, context_tokens, price = stored["model"], stored["context_tokens"], stored["price"]
+        if stored["tunewise_cassette"] != FORMAT or not isinstance(model, str):
+            raise ValueError(line)
+        if not isinstance(context_tokens, int | None):
+            raise TypeError(line)
+        return cls(
+            model,
+            context_tokens,
+            None if price is None else Price(**price),
+            calls_tools=stored.get("calls_tools") is True,
+            max_output_tokens=stored.get("max_output_tokens"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Any other line: a request, how often it had been made before, and what came of it."""
+
+    key: str
+    repeat: int
+    request: Mapping[str, object]
+    outcome: ChatReply | ModelError
+
+    @classmethod
+    def read(cls, line: str) -> Recorded:
+        """The call in a line, if it is one of ours; anything else raises."""
+        stored = json.loads(line)
+        key, repeat, request, error = stored["key"], stored["repeat"], stored["request"], stored.get("error")
+        if not (isinstance(key, str) and isinstance(repeat, int) and isinstance(request, dict)):
+            raise TypeError(line)
+        if "error" in stored:
+            kind, message = error["type"], error["message"]
+            if not (isinstance(kind, str) and isinstance(message, str)):
+                raise TypeError(line)
+            return cls(key, repeat, request, error_types.get(kind, ModelError)(message))
+        reply = ChatReply.from_dict(stored["reply"])
+        if not isinstance(reply.text, str):
+            raise TypeError(line)
+        return cls(key, repeat, request, reply)
+
+
+def wording(request: Mapping[str, object]) -> str:
     """A request without its numbers, and without what is no part of its key."""
     said = json.dumps({**request, "max_output_tokens": 0}, sort_keys=True)
     return re.sub(r"-?\d+(\.\d+)?([eE][-+]?\d+)?", "#", said)
 
 
-def load(path: Path) -> tuple[dict[str, Any], dict[tuple[str, int], dict[str, Any]]]:
+def load(path: Path) -> tuple[Header, dict[tuple[str, int], Recorded]]:
     """Header and calls of a cassette, in the order of the file.
 
     Raises:
@@ -228,15 +282,15 @@ def load(path: Path) -> tuple[dict[str, Any], dict[tuple[str, int], dict[str, An
         lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise StudyError(f"The cassette {path} cannot be read: {error}. Give the path of a recording.") from None
-    header: dict[str, Any] = {}
-    calls: dict[tuple[str, int], dict[str, Any]] = {}
+    header: Header | None = None
+    calls: dict[tuple[str, int], Recorded] = {}
     for number, line in enumerate(lines, start=1):
         try:
-            if number == 1:
-                header = check_header(json.loads(line))
+            if header is None:
+                header = Header.read(line)
             elif line:
-                call = check_call(json.loads(line))
-                calls.setdefault((call["key"], call["repeat"]), call)
+                call = Recorded.read(line)
+                calls.setdefault((call.key, call.repeat), call)
         except (ValueError, LookupError, TypeError, RecursionError):
             raise StudyError(
                 f"Line {number} of {path} is not that of a cassette. "
@@ -246,43 +300,24 @@ def load(path: Path) -> tuple[dict[str, Any], dict[tuple[str, int], dict[str, An
                     else "Delete it if a crash has cut it, or record again."
                 )
             ) from None
+    assert header is not None, "a text has at least one line"
     return header, calls
 
 
-def check_header(header: dict[str, Any]) -> dict[str, Any]:
-    """The first line, if it is one of ours; anything else raises."""
-    context_tokens, price = header["context_tokens"], header["price"]
-    if header["tunewise_cassette"] != FORMAT or not isinstance(header["model"], str):
-        raise ValueError(header)
-    if not isinstance(context_tokens, int | None) or (price is not None and not Price(**price)):
-        raise ValueError(header)
-    return header
-
-
-def check_call(call: dict[str, Any]) -> dict[str, Any]:
-    """Any other line, if it is one of ours; anything else raises."""
-    if not (isinstance(call["key"], str) and isinstance(call["repeat"], int) and isinstance(call["request"], dict)):
-        raise TypeError(call)
-    texts = (
-        (call["error"]["type"], call["error"]["message"])
-        if "error" in call
-        else (ChatReply.from_dict(call["reply"]).text,)
-    )
-    if not all(isinstance(text, str) for text in texts):
-        raise TypeError(call)
-    return call
-
-
-def difference(recorded: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+def difference(recorded: Mapping[str, object], asked: Mapping[str, object]) -> str:
     """Where a request first departs from the one that was recorded at its place."""
     for name in dict.fromkeys([*asked, *recorded]):
         if name == "max_output_tokens":  # no part of the key
             continue
-        value: Any = asked.get(name)
-        before = recorded.get(name)
+        value, before = asked.get(name), recorded.get(name)
         if before == value:
             continue
-        if name != "messages" or not isinstance(before, list) or len(before) != len(value):
+        if (
+            name != "messages"
+            or not isinstance(before, list)
+            or not isinstance(value, list)
+            or len(before) != len(value)
+        ):
             return f"{name} was {brief(before)} when it was recorded, and is {brief(value)}"
         for number, (old, new) in enumerate(zip(before, value, strict=True), start=1):
             if old != new and old.get("content") == new["content"]:

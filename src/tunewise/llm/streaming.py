@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Generator
+from dataclasses import dataclass, field
 from typing import Any
 
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest, StreamingModel
@@ -56,6 +57,21 @@ def words_in(text: str, *, all_of_it: bool) -> tuple[str, str]:
     return text[:end], text[end:]
 
 
+@dataclass(slots=True)
+class CallInTheMaking:
+    """A call of a tool, as far as it has come; the server's `index` and `id` are whatever it says."""
+
+    index: object
+    id: object = None
+    names: list[str] = field(default_factory=list)
+    arguments: list[str] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, object]:
+        """As the protocol has it without a stream."""
+        function = {"name": "".join(self.names), "arguments": "".join(self.arguments)}
+        return {"index": self.index, "id": self.id, "function": function}
+
+
 class Assembly:
     """Puts a completion together from the lines of an event stream.
 
@@ -72,9 +88,9 @@ class Assembly:
         self.error = ""
         self._left = most
         self._room = MAX_REPLY_CHARACTERS
-        self._answer: dict[str, Any] = {}
+        self._answer: dict[str, object] = {}
         self._texts: dict[str, list[str]] = {"content": [], "refusal": [], "reasoning_content": []}
-        self._calls: list[dict[str, Any]] = []
+        self._calls: list[CallInTheMaking] = []
         self._finish: object = None
 
     @property
@@ -100,9 +116,9 @@ class Assembly:
             self.done, self.error = True, f"an event is not of this protocol: {data[:200]!r}"
             return ""
 
-    def completion(self) -> dict[str, Any]:
+    def completion(self) -> dict[str, object]:
         """What the server would have answered without a stream."""
-        calls = [call | {"function": {n: "".join(p) for n, p in call["function"].items()}} for call in self._calls]
+        calls = [call.to_dict() for call in self._calls]
         message = {name: "".join(parts) for name, parts in self._texts.items()} | {"tool_calls": calls}
         return self._answer | {"choices": [{"message": message, "finish_reason": self._finish}]}
 
@@ -129,14 +145,14 @@ class Assembly:
     def _take_call(self, part: dict[str, Any]) -> None:
         """A call, or more of its arguments. Calls differ by index; where servers give none, or one to all, by id."""
         index, id_ = part.get("index"), part.get("id")
-        known = [c for c in self._calls if c["index"] == index] or (self._calls[-1:] if index is None else [])
+        known = [c for c in self._calls if c.index == index] or (self._calls[-1:] if index is None else [])
         function = part.get("function") or {}
-        if known and not (id_ and known[-1]["id"] and id_ != known[-1]["id"]):
+        if known and not (id_ and known[-1].id and id_ != known[-1].id):
             call = known[-1]
         else:
-            call = {"index": index, "id": None, "function": {"name": [], "arguments": []}}
+            call = CallInTheMaking(index)
             self._calls.append(call)
-        call["id"] = call["id"] or id_
-        call["function"]["name"].append(join(function.get("name")))
+        call.id = call.id or id_
+        call.names.append(join(function.get("name")))
         arguments = function.get("arguments") or ""
-        call["function"]["arguments"].append(arguments if isinstance(arguments, str) else json.dumps(arguments))
+        call.arguments.append(arguments if isinstance(arguments, str) else json.dumps(arguments))

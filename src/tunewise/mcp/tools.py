@@ -31,7 +31,7 @@ class Advice(OfStudy):
 class Propose(OfStudy):
     """A configuration of the agent's own."""
 
-    configuration: dict[str, Any] = Field(description="A value for every hyperparameter that exists in it.")
+    configuration: dict[str, object] = Field(description="A value for every hyperparameter that exists in it.")
     reason: str = Field(default="", max_length=2_000, description="Why, in a sentence; it is kept with the trial.")
 
 

@@ -60,7 +60,7 @@ class LLMSearchCV(BaseSearchCV):  # type: ignore[misc]  # scikit-learn ships no 
     leaves idle after the folds.
 
     Args:
-        estimator: Any estimator or pipeline.
+        estimator: An estimator or pipeline.
         param_distributions: For each parameter a list of values, a distribution of scipy, or a `Float`, `Int` or
             `Categorical` of tunewise. A distribution without end is cut at its 0.1 % and 99.9 % quantiles.
         n_iter: Number of candidates.

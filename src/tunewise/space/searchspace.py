@@ -319,13 +319,13 @@ class SearchSpace(Mapping[str, Hyperparameter]):
     def _names(self) -> str:
         return ", ".join(f'"{name}"' for name in self)
 
-    def _match_names(self, reply: Mapping[Any, Any]) -> dict[str, object]:
+    def _match_names(self, reply: Mapping[object, object]) -> dict[str, object]:
         spellings = Counter(normalized(name) for name in self)
         known = {normalized(name): name for name in self if spellings[normalized(name)] == 1}
         given: dict[str, object] = {}
         unknown = []
         for key, value in reply.items():
-            name = key if key in self else known.get(normalized(str(key)))
+            name = key if isinstance(key, str) and key in self else known.get(normalized(str(key)))
             if name is None:
                 unknown.append(str(key))
             elif value is not None or self[name].match(None) is None or not self[name].when:

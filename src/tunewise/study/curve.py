@@ -29,7 +29,7 @@ class Curve:
         """Take a report.
 
         Args:
-            value: Any float, NaN and infinity too.
+            value: A float; NaN and infinity are kept, too.
             step: At least 0; None: one after the last.
 
         Returns:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import ParamSpec, Protocol, TypeVar
 
 import optuna
 from optuna.pruners import BasePruner, NopPruner
@@ -38,6 +38,10 @@ __all__ = ["Driver", "Inline", "Suggests", "requeue", "requeue_running"]
 logger = logging.getLogger("tunewise")
 
 
+Given = ParamSpec("Given")
+Returned = TypeVar("Returned")
+
+
 class Suggests(Protocol):
     """A search space, or what stands in its place where each trial has its own."""
 
@@ -49,9 +53,9 @@ class Suggests(Protocol):
 class Inline(Executor):
     """Runs what is submitted at once, in the thread that asks, so that Ctrl-C reaches it."""
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+    def submit(self, fn: Callable[Given, Returned], /, *args: Given.args, **kwargs: Given.kwargs) -> Future[Returned]:
         """A future that is done."""
-        future: Future[Any] = Future()
+        future: Future[Returned] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
         except Exception as error:  # noqa: BLE001 - an executor hands over every error

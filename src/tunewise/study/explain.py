@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
-from typing import Any, get_args, get_type_hints
+from typing import get_args, get_type_hints
 
 from pydantic import ValidationError
 
@@ -78,18 +78,19 @@ def find(whole: type, steps: list[str]) -> tuple[type, list[str]]:
     return owner, shown
 
 
-def dataclasses_in(hint: Any) -> list[type]:
+def dataclasses_in(hint: object) -> list[type]:
     """The dataclasses that a type hint names."""
     if isinstance(hint, type) and is_dataclass(hint):
         return [hint]
     return [kind for part in get_args(hint) for kind in dataclasses_in(part)]
 
 
-def fields_of(kind: Any) -> tuple[Field[Any], ...]:
+def fields_of(kind: type) -> tuple[Field[object], ...]:
     """The fields of a dataclass."""
+    assert is_dataclass(kind)
     return fields(kind)
 
 
-def is_needed(key: Field[Any]) -> bool:
+def is_needed(key: Field[object]) -> bool:
     """Whether it has no default."""
     return key.default is MISSING and key.default_factory is MISSING

@@ -16,7 +16,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
 
@@ -60,7 +60,7 @@ class StudyFile:
     path: Path
     study_name: str
     task: Task = field(default_factory=Task)
-    space: dict[str, Any]
+    space: dict[str, object]
     evaluate: EvaluatePart
     model: ModelPart | None = None
     proposer: str = "auto"
@@ -74,11 +74,11 @@ class StudyFile:
     caps: Caps = field(default_factory=Caps)
     max_fallbacks: PositiveInt | None = 3
     storage: str | None = None
-    pruner: str | dict[str, Any] | None = None
+    pruner: str | dict[str, object] | None = None
     stop: StopRules = field(default_factory=StopRules)
     devices: list[int | str] = field(default_factory=list)
     executor: str | None = None
-    track: str | dict[str, Any] | None = None
+    track: str | dict[str, object] | None = None
 
     @property
     def folder(self) -> Path:
@@ -146,7 +146,7 @@ def options_of(file: StudyFile, callbacks: Sequence[Callback] = ()) -> TuneOptio
     )
 
 
-def read_study_file(path: str | Path, **changes: Any) -> StudyFile:
+def read_study_file(path: str | Path, **changes: object) -> StudyFile:
     """Read and check a study file.
 
     Args:

@@ -102,8 +102,8 @@ class EstimatorPart:
     """A scikit-learn estimator, or several, which make a pipeline; see `EstimatorEvaluator`."""
 
     estimator: str | list[str]
-    data: str | dict[str, Any]
-    params: dict[str, Any] = field(default_factory=dict)
+    data: str | dict[str, object]
+    params: dict[str, object] = field(default_factory=dict)
     scoring: str = "accuracy"
     cv: Annotated[int, Field(ge=2)] = 5
     timeout_s: Seconds | None = None

@@ -16,7 +16,7 @@ from tunewise.text import did_you_mean, shorten
 
 __all__ = ["PRUNERS", "PrunerSpec", "find_pruner"]
 
-PrunerSpec: TypeAlias = str | Mapping[str, Any] | BasePruner | None
+PrunerSpec: TypeAlias = str | Mapping[str, object] | BasePruner | None
 """A name such as `hyperband`, or a mapping of `name` and options, or a pruner of Optuna's."""
 
 

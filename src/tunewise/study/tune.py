@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any
 
 import optuna
 from optuna.samplers import BaseSampler
@@ -40,7 +39,7 @@ USUAL = TuneOptions()
 
 def tune(
     objective: Objective | Evaluator,
-    space: SearchSpace | Mapping[str, Any],
+    space: SearchSpace | Mapping[str, object],
     *,
     task: Task | None = None,
     model: str | ChatModel | None = None,
@@ -66,7 +65,7 @@ def tune(
         task: What is tuned; its budget becomes `n_trials` when it has none.
         model: Who proposes: a `ChatModel` or a name (see `LLMSampler`).
         proposer: A name or an object, "auto" when nothing is said (see `LLMSampler`).
-        sampler: Any Optuna sampler, in place of `model` and `proposer`. An `LLMSampler` brings its task along.
+        sampler: An Optuna sampler, in place of `model` and `proposer`. An `LLMSampler` brings its task along.
         n_trials: How many evaluations the study is to have in all, failed ones included, earlier runs included.
         n_jobs: How many trials run at a time, each in a process of its own when there are several.
         storage: Where the study is kept: path of a journal file, database URL, Optuna storage, or None for memory.

@@ -7,7 +7,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from tunewise.errors import StudyError
-from tunewise.plain import Plain
 from tunewise.text import did_you_mean, shorten
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"module 'tunewise.trackers' has no attribute {name!r}")
 
 
-def open_trackers(track: str | Mapping[str, Plain] | None, *, study_name: str, metric: str) -> list[Tracker]:
+def open_trackers(track: str | Mapping[str, object] | None, *, study_name: str, metric: str) -> list[Tracker]:
     """The trackers that a study file names.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 from tunewise import attributes
 from tunewise.bench.methods.base import Method, Offer, Offering, Setting, always, needs_default
@@ -153,9 +153,9 @@ def paper(name: str, proposer: Proposer, description: str) -> list[Method]:
     return found
 
 
-VARIANTS: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
-    ("batch", "three configurations a call, all run before the next call", {"batch_size": 3}),
-    ("prefetch", "asked for the next configuration while a trial runs", {"prefetch": True}),
+VARIANTS: Final[tuple[tuple[str, str, AutoOptions], ...]] = (
+    ("batch", "three configurations a call, all run before the next call", AutoOptions(batch_size=3)),
+    ("prefetch", "asked for the next configuration while a trial runs", AutoOptions(prefetch=True)),
 )
 """Other options of `auto`, under names of their own."""
 
@@ -188,7 +188,7 @@ METHODS = [
         Method(
             name=f"auto+{word}",
             description=f"auto, {description}",
-            start=proposing(Auto(AutoOptions(**options)), default=True),
+            start=proposing(Auto(options), default=True),
             group="ours",
             planned=True,
             asks=True,

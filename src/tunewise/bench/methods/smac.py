@@ -9,13 +9,19 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tunewise.bench.methods.base import Method, Offer, Offering, Outcome, Setting, always, needs_default
 from tunewise.bench.methods.optuna import ignored_warnings
 from tunewise.bench.methods.positions import counted, counts, uncounted
 from tunewise.configspace import export_value, to_configspace
 from tunewise.space import Configuration, SearchSpace
+
+if TYPE_CHECKING:
+    from ConfigSpace import Configuration as Theirs
+    from ConfigSpace import ConfigurationSpace
+    from smac.facade.abstract_facade import AbstractFacade
+    from smac.runhistory import TrialInfo
 
 __all__ = ["METHODS"]
 
@@ -57,7 +63,7 @@ def asking(facade_name: str, *, default: bool) -> Callable[[Setting], Offering]:
     return start
 
 
-def tell(facade: Any, info: Any, outcome: Outcome, worst: float) -> float:
+def tell(facade: AbstractFacade, info: TrialInfo, outcome: Outcome, worst: float) -> float:
     """Tell it a value; a failure as the worst value so far, because its own infinity spoils the surrogate."""
     from smac.runhistory import StatusType, TrialValue
 
@@ -68,7 +74,7 @@ def tell(facade: Any, info: Any, outcome: Outcome, worst: float) -> float:
     return max(worst, cost)
 
 
-def exported(there: Any, space: SearchSpace, configuration: Configuration) -> Any:
+def exported(there: ConfigurationSpace, space: SearchSpace, configuration: Configuration) -> Theirs:
     """A configuration for SMAC3."""
     import ConfigSpace
 
@@ -76,13 +82,13 @@ def exported(there: Any, space: SearchSpace, configuration: Configuration) -> An
     return ConfigSpace.Configuration(there, values)
 
 
-def imported(space: SearchSpace, configuration: Any) -> Configuration:
+def imported(space: SearchSpace, configuration: Theirs) -> Configuration:
     """A configuration of SMAC3's."""
     plain = {name: value.item() if hasattr(value, "item") else value for name, value in dict(configuration).items()}
     return space.coerce(plain).configuration
 
 
-def source_of(configuration: Any) -> str:
+def source_of(configuration: Theirs) -> str:
     """Which part of SMAC3 made it."""
     origin = str(configuration.origin)
     return "design" if "Initial" in origin else "random" if "Random" in origin else "acquisition"

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -250,7 +250,7 @@ def fetch(data: DataSet) -> tuple[dict[str, list[str]], tuple[str, ...]]:
     return columns | {"": [str(label) for label in bunch.target]}, tuple(name for name in columns if name in levels)
 
 
-def as_text(cell: Any, levels: Sequence[str] | None) -> str:
+def as_text(cell: float, levels: Sequence[str] | None) -> str:
     """A cell of OpenML's table, where a level is written as its number."""
     if cell != cell:
         return ""

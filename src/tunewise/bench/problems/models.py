@@ -9,9 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
+from tunewise.evaluate.estimator import Predictor
 from tunewise.space import Float, Int, SearchSpace, Value
+from tunewise.space.values import as_number
 
 __all__ = ["MODELS", "Model", "features_per_split"]
 
@@ -35,21 +37,22 @@ class Model:
     facts: tuple[str, ...] = ()
     effort: str = ""
     efforts: tuple[int, int] = (0, 0)
-    build: Callable[[Mapping[str, Any], int, int, int], Any]
+    build: Callable[[Mapping[str, Value], int, int, int], Predictor]
 
 
-def build_svm(configuration: Mapping[str, Any], features: int, effort: int, seed: int) -> Any:  # noqa: ARG001
+def build_svm(configuration: Mapping[str, Value], features: int, effort: int, seed: int) -> Predictor:  # noqa: ARG001
     """Support vector machine."""
     from sklearn.svm import SVC
 
-    return SVC(C=configuration["C"], gamma=configuration["gamma"], cache_size=200, random_state=seed)
+    model: Predictor = SVC(C=configuration["C"], gamma=configuration["gamma"], cache_size=200, random_state=seed)
+    return model
 
 
-def build_lr(configuration: Mapping[str, Any], features: int, effort: int, seed: int) -> Any:  # noqa: ARG001
+def build_lr(configuration: Mapping[str, Value], features: int, effort: int, seed: int) -> Predictor:  # noqa: ARG001
     """Logistic regression by stochastic gradient descent."""
     from sklearn.linear_model import SGDClassifier
 
-    return SGDClassifier(
+    model: Predictor = SGDClassifier(
         loss="log_loss",
         alpha=configuration["alpha"],
         eta0=configuration["eta0"],
@@ -58,6 +61,7 @@ def build_lr(configuration: Mapping[str, Any], features: int, effort: int, seed:
         max_iter=effort,
         random_state=seed,
     )
+    return model
 
 
 def features_per_split(features: int, exponent: float) -> int:
@@ -65,32 +69,34 @@ def features_per_split(features: int, exponent: float) -> int:
     return max(1, round(math.pow(features, exponent)))
 
 
-def build_rf(configuration: Mapping[str, Any], features: int, effort: int, seed: int) -> Any:
+def build_rf(configuration: Mapping[str, Value], features: int, effort: int, seed: int) -> Predictor:
     """Random forest."""
     from sklearn.ensemble import RandomForestClassifier
 
-    return RandomForestClassifier(
+    model: Predictor = RandomForestClassifier(
         n_estimators=effort,
         max_depth=configuration["max_depth"],
         min_samples_split=configuration["min_samples_split"],
-        max_features=features_per_split(features, configuration["max_features"]),
+        max_features=features_per_split(features, as_number(configuration["max_features"])),
         min_samples_leaf=configuration["min_samples_leaf"],
         random_state=seed,
     )
+    return model
 
 
-def build_nn(configuration: Mapping[str, Any], features: int, effort: int, seed: int) -> Any:  # noqa: ARG001
+def build_nn(configuration: Mapping[str, Value], features: int, effort: int, seed: int) -> Predictor:  # noqa: ARG001
     """Multilayer perceptron."""
     from sklearn.neural_network import MLPClassifier
 
-    return MLPClassifier(
-        hidden_layer_sizes=[configuration["width"]] * configuration["depth"],
+    model: Predictor = MLPClassifier(
+        hidden_layer_sizes=[configuration["width"]] * int(as_number(configuration["depth"])),
         alpha=configuration["alpha"],
         batch_size=configuration["batch_size"],
         learning_rate_init=configuration["learning_rate_init"],
         max_iter=effort,
         random_state=seed,
     )
+    return model
 
 
 SVM = Model(

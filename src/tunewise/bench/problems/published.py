@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, Never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +64,7 @@ PUBLISHED_GRID: Final = Grid(
 class PlainUnpickler(pickle.Unpickler):
     """Reads plain data: whoever names a class or a function is refused."""
 
-    def find_class(self, module: str, name: str) -> Any:
+    def find_class(self, module: str, name: str) -> Never:
         """Refuse."""
         raise pickle.UnpicklingError(f"it names {module}.{name}")
 

@@ -142,7 +142,7 @@ def related(model: str, indices: Iterable[int], features: int) -> list[list[int]
     return list(groups.values())
 
 
-def kinship(forest: Configuration, features: int) -> tuple[Any, ...]:
+def kinship(forest: Configuration, features: int) -> tuple[object, ...]:
     """Forests with the same one differ in `max_depth` at most."""
     split, leaf, exponent = (forest[name] for name in ("min_samples_split", "min_samples_leaf", "max_features"))
     assert isinstance(split, int)
@@ -203,7 +203,7 @@ def pack(models: Sequence[str], records: Path, folder: Path, data_dir: Path | No
     pack_facts(folder, data_dir)
     packed = {}
     for model in models:
-        found: dict[str, Any] = defaultdict(dict)
+        found: dict[str, dict[int, tuple[list[int], list[int]] | None]] = defaultdict(dict)
         for record in read_records(records / f"{model}.jsonl"):
             errors = (record["valid"], record["test"]) if record["valid"] else None
             found[record["task"].partition(":")[2]][record["index"]] = errors

@@ -12,7 +12,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, get_args
+from typing import Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from tunewise.bench.problems.datasets import Part, Split
 from tunewise.bench.problems.models import Model
 from tunewise.errors import TrialFailed
 from tunewise.evaluate.base import Evaluation
+from tunewise.evaluate.estimator import Predictor
 from tunewise.space import Value
 
 __all__ = ["PROTOCOLS", "Errors", "Protocol", "fit", "train"]
@@ -76,7 +77,7 @@ def fit(
     share: float = 1.0,
     effort: int | None = None,
     seed: int = 0,
-) -> Any:
+) -> Predictor:
     """Train.
 
     Args:
@@ -96,9 +97,10 @@ def fit(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "not converged yet" is what a budget of epochs means
         try:
-            return estimator.fit(part.x, part.y)
+            estimator.fit(part.x, part.y)
         except ValueError as error:  # scikit-learn's word for weights that are no longer finite
             raise TrialFailed(f"Training diverged: {str(error).partition('.')[0]}.") from None
+    return estimator
 
 
 def training_part(split: Split, *, protocol: Protocol, share: float, seed: int) -> Part:
@@ -114,7 +116,7 @@ def training_part(split: Split, *, protocol: Protocol, share: float, seed: int) 
     return Part(part.x[rows], part.y[rows])
 
 
-def count_errors(estimator: Any, part: Part, classes: int) -> Errors:
+def count_errors(estimator: Predictor, part: Part, classes: int) -> Errors:
     """Errors per class on a part of the data."""
     missed: NDArray[np.int64] = part.y[estimator.predict(part.x) != part.y]
     wrong, of = (np.bincount(y, minlength=classes).tolist() for y in (missed, part.y))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from tunewise.errors import UsageError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
 __all__ = ["error_of", "landscape", "mean_rank", "mean_regret", "test_of"]
 
@@ -61,6 +62,15 @@ STYLE: Any = {
 }
 
 
+class Look(TypedDict):
+    """How a method's line is drawn, in matplotlib's words."""
+
+    color: str
+    linestyle: str
+    linewidth: float
+    label: str
+
+
 @contextmanager
 def drawing(width: float, height: float, columns: int = 1) -> Iterator[tuple[Figure, list[Axes]]]:
     """A figure in our looks, without any window.
@@ -92,7 +102,7 @@ def picture(figure: Figure, name: str, caption: str, *, vector: bool = True) -> 
     return Picture(name, caption, svg.getvalue(), png.getvalue())
 
 
-def looks(label: str) -> dict[str, Any]:
+def looks(label: str) -> Look:
     """Colour and line of a method: dashed where its first point is no default, dotted with reasoning."""
     method, _, told = label.partition(" (")
     bare = method.removeprefix("default+").removesuffix("+reasoning")
@@ -111,7 +121,7 @@ def key_beside(axes: Axes, names: int) -> None:
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), ncols=1 + (names > 22), fontsize=8)
 
 
-def evaluations(axes: Axes, budget: int) -> Any:
+def evaluations(axes: Axes, budget: int) -> NDArray[np.int64]:
     """The axis of evaluations; returns their numbers."""
     axes.set_xlabel("evaluations")
     axes.set_xlim(1, max(budget, 2))

@@ -13,6 +13,7 @@ import pytest
 from tunewise import Categorical, DataCard, Float, History, Int, SearchSpace, Task, TrialRecord
 from tunewise.objectives import Objective, Scalarization
 from tunewise.prompts.advised import AdvisedView, Nearest
+from tunewise.prompts.findings import say_findings
 from tunewise.prompts.program import ProgramTuningView, ProgramView
 from tunewise.prompts.render import MAX_PROMPT_TOKENS, environment, render, template_hash
 from tunewise.prompts.schema import batch_schema, reply_schema
@@ -99,6 +100,7 @@ def advised(space: SearchSpace, history: History, *, left: int | None = 8, batch
     """What `auto` tells the model."""
     problem = render(ProblemView(TASK, space, batch=batch, objectives=history.objectives))
     known: dict[str, Any] = {"history": history, "task": TASK, "space": space, "advice": ADVICE}
+    known["findings"] = say_findings(history, space)
     return AdvisedView(problem=problem, left=left, batch=batch, **(known | more))
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tunewise.prompts.findings import say_equal_settings, say_precision, say_progress
 from tunewise.prompts.table import row, trial_table
 from tunewise.prompts.tradeoff import describe_tradeoff
 from tunewise.prompts.views import CompressedView, RequestView
@@ -49,6 +49,7 @@ class AdvisedView(CompressedView):
         batch: How many configurations are asked for.
         left: How many evaluations are left; None when nobody knows.
         advice: Where the surrogate would go next; without figures where it knows too little to expect anything.
+        findings: What the trials show, a sentence each.
         near: What is still untried around the best trial, where the space is a grid.
     """
 
@@ -59,6 +60,7 @@ class AdvisedView(CompressedView):
     batch: int = 1
     left: int | None = None
     advice: tuple[Advice, ...] = ()
+    findings: Sequence[str] = ()
     near: Nearest | None = None
 
     @property
@@ -70,12 +72,6 @@ class AdvisedView(CompressedView):
     def process_ran(self) -> bool:
         """Whether a trial shown is the surrogate's."""
         return any(trial.source == "acquisition" for trial in self.shown)
-
-    @property
-    def findings(self) -> list[str]:
-        """What the trials show, a sentence each."""
-        history, space = self.history, self.space
-        return say_precision(history) + say_equal_settings(history, space) + say_progress(history, space)
 
     @property
     def last(self) -> bool:

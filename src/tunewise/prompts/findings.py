@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from itertools import combinations
 from typing import Final
 
@@ -14,7 +14,7 @@ from tunewise.space import SearchSpace, Value
 from tunewise.space.values import exactly
 from tunewise.text import clip
 
-__all__ = ["say_equal_settings", "say_precision", "say_progress", "stale_for"]
+__all__ = ["say_findings", "stale_for"]
 
 STALE: Final = 5
 """So many trials without a better value are said."""
@@ -24,6 +24,11 @@ PAIRS: Final = 2
 """So many ties it takes to say that values of a hyperparameter make no difference: one can be chance."""
 MAX_SAID: Final = 6
 """So many hyperparameters are named in a sentence."""
+
+
+def say_findings(history: History, space: SearchSpace) -> list[str]:
+    """All of them."""
+    return say_precision(history) + say_equal_settings(history, space) + say_progress(history, space)
 
 
 def say_precision(history: History) -> list[str]:
@@ -44,16 +49,16 @@ def valued(history: History) -> list[TrialRecord]:
 
 def noise_of(history: History) -> float:
     """The largest difference between finished trials of exactly the same configuration."""
-    groups: dict[str, list[float]] = {}
+    groups: dict[Hashable, list[float]] = {}
     for trial in valued(history):
         groups.setdefault(key_of(trial), []).append(trial.value or 0.0)
     differences = [max(group) - min(group) for group in groups.values() if f"{max(group):.9g}" != f"{min(group):.9g}"]
     return max(differences, default=0.0)
 
 
-def key_of(trial: TrialRecord, *, without: str = "") -> str:
-    """What two trials of one configuration have in common, one hyperparameter aside."""
-    return ", ".join(f"{n}={exactly(v)}" for n, v in sorted(trial.configuration.items()) if n != without)
+def key_of(trial: TrialRecord, *, without: str = "") -> Hashable:
+    """What two trials of one configuration have in common, one hyperparameter aside; 1 and True are two values."""
+    return frozenset((n, isinstance(v, bool), v) for n, v in trial.configuration.items() if n != without)
 
 
 def say_equal_settings(history: History, space: SearchSpace) -> list[str]:
@@ -70,7 +75,7 @@ def say_equal_settings(history: History, space: SearchSpace) -> list[str]:
 
 def equal_values(trials: Sequence[TrialRecord], name: str) -> Iterator[list[Value]]:
     """Groups of values of one hyperparameter that tied at least twice and never differed."""
-    contexts: dict[str, list[TrialRecord]] = defaultdict(list)
+    contexts: dict[Hashable, list[TrialRecord]] = defaultdict(list)
     for trial in trials:
         if name in trial.configuration:
             contexts[key_of(trial, without=name)].append(trial)

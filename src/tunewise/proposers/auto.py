@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from tunewise.history import TrialRecord
 from tunewise.llm.base import ChatReply, ChatRequest, Message
 from tunewise.prompts.advised import AdvisedView, Nearest
+from tunewise.prompts.findings import say_findings
 from tunewise.prompts.render import render
 from tunewise.prompts.views import ProblemView
 from tunewise.proposers.asking import Answer, Batch, ask_for_batch, kept
@@ -321,6 +322,7 @@ def advised_messages(state: Assessment, count: int) -> tuple[Message, ...]:
         batch=count,
         left=context.left,
         advice=state.told_advice,
+        findings=say_findings(history, context.space),
         near=state.near,
     )
     return one_message(context, view)

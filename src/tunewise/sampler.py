@@ -32,6 +32,7 @@ from tunewise.optuna_private import id_of, process_constraints, storage_of, stor
 from tunewise.pickling import Portable
 from tunewise.plain import PlainDict
 from tunewise.prefetches import Prefetches
+from tunewise.prior_studies import PriorStudy
 from tunewise.prompts.render import template_hash
 from tunewise.proposers import Auto, DefaultFirst, ProposalContext, Proposer, as_stored, find_proposer
 from tunewise.proposers.base import PRIOR, Prefetching, Proposing
@@ -105,6 +106,7 @@ class LLMSampler(Portable, BaseSampler):
             `ModelUnusable`; None: never.
         constraints_func: Gives the constraints of a finished trial, as with Optuna's samplers: above 0 is violated.
             `trial.set_constraint` in the objective says the same without it.
+        prior_studies: Earlier studies of the same or an overlapping space (`tunewise.study.prior` reads them).
 
     A study may have several directions: each proposal then has a trade-off of its own, and the model is shown the
     Pareto front. Constraints are those that Optuna stores; a trial that violates one is never the best.
@@ -131,6 +133,7 @@ class LLMSampler(Portable, BaseSampler):
         price: Price | None = None,
         max_fallbacks: int | None = 3,
         constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None,
+        prior_studies: Sequence[PriorStudy] = (),
     ) -> None:
         self.task = task or Task()
         self.space = space
@@ -163,6 +166,7 @@ class LLMSampler(Portable, BaseSampler):
         self._entropy = [int(word) for word in np.random.SeedSequence(seed).generate_state(4)]
         self._max_fallbacks = max_fallbacks
         self._constraints_func = constraints_func
+        self.prior_studies = tuple(prior_studies)
         self._fallbacks: dict[tuple[str, int], str] = {}  # study and trial in a row, up to now: why
         self._reader = HistoryReader()
         self._lock = threading.RLock()
@@ -178,6 +182,8 @@ class LLMSampler(Portable, BaseSampler):
         style = {key: value for key, value in self._style.items() if key not in ("has_model", "capable")}
         if self._style["capable"] != PRIOR:
             style["capable"] = self._style["capable"]
+        if self.prior_studies:
+            style["prior_studies"] = [study.name for study in self.prior_studies]
         return {
             "proposer": as_stored(self.proposer),
             **style,
@@ -358,6 +364,7 @@ class LLMSampler(Portable, BaseSampler):
             context_tokens=self.model.context_tokens,
             workers=self.workers,
             inferred=self.space is None,
+            prior_studies=self.prior_studies,
             **self._style,
         )
 

@@ -38,6 +38,10 @@ def tune(
     pruner: Annotated[
         str | None, typer.Option(help="Optuna's pruner: hyperband, median, successive_halving, ...")
     ] = None,
+    prior_study: Annotated[
+        list[str] | None,
+        typer.Option(help="An earlier study to learn from: journal, URL or study file; #name behind it if several."),
+    ] = None,
     patience: Annotated[int | None, typer.Option(min=1, help="Stop after so many trials without a new best.")] = None,
     hours: Annotated[float | None, typer.Option(min=0, help="Begin no trial after so many hours.")] = None,
     target: Annotated[float | None, typer.Option(help="Stop when the metric is as good as this.")] = None,
@@ -66,6 +70,7 @@ def tune(
     - `tunewise tune study.yaml --replay run.cassette`
     """
     from dataclasses import replace
+    from pathlib import Path
 
     from tunewise.cli.options import capped, quiet_optuna, read
     from tunewise.cli.running import Screen, running, taped
@@ -88,6 +93,7 @@ def tune(
         executor=executor,
         seed=seed,
         pruner=pruner,
+        prior_studies=[given if "://" in given else str(Path(given).absolute()) for given in prior_study or ()] or None,
     )
     caps = capped(spec.caps, max_calls=max_calls, max_tokens=max_tokens, max_usd=max_usd)
     stop = replace(

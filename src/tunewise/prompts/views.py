@@ -153,6 +153,7 @@ class CompressedView:
         problem: Rendered `ProblemView`.
         request: Rendered `RequestView`.
         most: How many trials may be listed; where there are more, the best and the latest are.
+        prior: Lines on earlier studies.
     """
 
     template: ClassVar[str] = "compressed.jinja"
@@ -161,6 +162,7 @@ class CompressedView:
     history: History
     task: Task
     most: int = 40
+    prior: tuple[str, ...] = ()
 
     @cached_property
     def shown(self) -> list[TrialRecord]:

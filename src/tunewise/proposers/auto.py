@@ -22,6 +22,7 @@ from tunewise.history import TrialRecord
 from tunewise.llm.base import ChatReply, ChatRequest, Message
 from tunewise.prompts.advised import AdvisedView, Nearest
 from tunewise.prompts.findings import say_findings
+from tunewise.prompts.prior import describe_prior_studies
 from tunewise.prompts.render import render
 from tunewise.prompts.views import ProblemView
 from tunewise.proposers.asking import Answer, Batch, ask_for_batch, kept
@@ -168,15 +169,16 @@ class Assessment:
             plausible=plausible(context),
             rng=context.rng,
             constraints=[context.history.limiting(t) for t, _ in observed],
+            prior_studies=context.prior_studies,
         )
 
     @cached_property
     def advice(self) -> tuple[Advice, ...]:
-        """The surrogate's next points, the first one alone where nobody is told; none while nothing was tried.
+        """The surrogate's next points, the first one alone where nobody is told; none while nothing is known.
 
         A point that differs from a trial only in what did not exist there is none of them.
         """
-        if not self.context.tried:
+        if not self.context.tried and not self.context.prior_studies:
             return ()
         count = ADVISED if self.model_decides and self.values >= ADVISED else 1
         for wanted in (count, RETRIED):
@@ -324,5 +326,6 @@ def advised_messages(state: Assessment, count: int) -> tuple[Message, ...]:
         advice=state.told_advice,
         findings=say_findings(history, context.space),
         near=state.near,
+        prior=describe_prior_studies(context.prior_studies),
     )
     return one_message(context, view)

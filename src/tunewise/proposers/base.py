@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from tunewise.history import History, TrialRecord
 from tunewise.llm.base import ChatReply, ChatRequest
+from tunewise.prior_studies import PriorStudy
 from tunewise.record import Decision, Proposal
 from tunewise.space import Configuration, SearchSpace, Value
 from tunewise.task import Task
@@ -68,6 +69,7 @@ class ProposalContext:
         workers: How many trials are evaluated at a time.
         inferred: Whether the space is what past trials happened to have, so that what one lacks did not exist in it.
         capable: Probability that the model is a capable one, before its trials here say more.
+        prior_studies: Earlier studies of the same or an overlapping space.
     """
 
     task: Task
@@ -85,6 +87,7 @@ class ProposalContext:
     workers: int = 1
     inferred: bool = False
     capable: float = PRIOR
+    prior_studies: tuple[PriorStudy, ...] = ()
 
     @property
     def left(self) -> int | None:

@@ -24,12 +24,14 @@ from tunewise.errors import StudyError
 from tunewise.evaluate import Evaluator
 from tunewise.llm.base import ChatModel
 from tunewise.llm.ledger import Caps
+from tunewise.prior_studies import PriorStudy
 from tunewise.sampler import LLMSampler
 from tunewise.secrets import remember, remember_address
 from tunewise.space import SearchSpace
 from tunewise.study.explain import explain
 from tunewise.study.options import TuneOptions
 from tunewise.study.parts import EvaluatePart, ModelPart, Place
+from tunewise.study.prior import read_prior_study, split_name
 from tunewise.study.stop import StopRules, capped
 from tunewise.study.watch import Callback
 from tunewise.task import Task
@@ -79,6 +81,7 @@ class StudyFile:
     devices: list[int | str] = field(default_factory=list)
     executor: str | None = None
     track: str | dict[str, object] | None = None
+    prior_studies: list[str] = field(default_factory=list)
 
     @property
     def folder(self) -> Path:
@@ -88,14 +91,35 @@ class StudyFile:
     @property
     def storage_address(self) -> str:
         """The journal file beside the study file, when nothing else is said."""
-        if self.storage is None:
-            named = self.path.stem if self.path.suffix == ".yaml" else self.path.name  # c.yml beside it is another
-            return str(self.folder / f"{named}.journal")
-        if "://" not in self.storage:
-            return str(self.folder / Path(self.storage).expanduser())
-        scheme, _, file = self.storage.partition(":///")  # sqlite:///x.db stands beside the study file, too
+        if self.storage is not None:
+            return self._beside(self.storage)
+        named = self.path.stem if self.path.suffix == ".yaml" else self.path.name  # c.yml beside it is another
+        return str(self.folder / f"{named}.journal")
+
+    def _beside(self, address: str) -> str:
+        """A storage whose path is relative to the study file, that of a SQLite database too."""
+        if "://" not in address:
+            return str(self.folder / Path(address).expanduser())
+        scheme, _, file = address.partition(":///")
         beside = scheme.startswith("sqlite") and file and not file.startswith((":memory:", "/", "file:"))
-        return f"{scheme}:///{self.folder / file}" if beside else self.storage
+        return f"{scheme}:///{self.folder / file}" if beside else address
+
+    def read_prior_studies(self, space: SearchSpace) -> list[PriorStudy]:
+        """What the earlier studies that the file names say about a space.
+
+        Raises:
+            StudyError: One cannot be read, fits nowhere, or is this study itself.
+        """
+        read = []
+        for given in self.prior_studies:
+            address = self._beside(given)
+            if given.endswith((".yaml", ".yml")):
+                other = read_study_file(address)
+                address = f"{other.storage_address}#{other.study_name}"
+            if split_name(address) in ((self.storage_address, None), (self.storage_address, self.study_name)):
+                raise StudyError(f"{self.path}: prior_studies names {given}, which is this study. Remove it.")
+            read.append(read_prior_study(address, space))
+        return read
 
     def build(self) -> tuple[Task, SearchSpace, Evaluator]:
         """What is tuned, the space, and how to evaluate.
@@ -131,6 +155,7 @@ class StudyFile:
             caps=capped(self.caps, self.stop),
             price=self.model.price if self.model else None,
             max_fallbacks=self.max_fallbacks,
+            prior_studies=self.read_prior_studies(space),
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -26,6 +26,7 @@ from tunewise.space import SearchSpace
 from tunewise.study.driver import Driver, Inline, requeue_running
 from tunewise.study.notebook import Live, Study, in_notebook
 from tunewise.study.options import TuneOptions
+from tunewise.study.prior import PriorSource, read_prior_study
 from tunewise.study.pruners import find_pruner
 from tunewise.study.same import check_same_study
 from tunewise.study.stop import capped
@@ -48,6 +49,7 @@ def tune(
     n_trials: int = 10,
     n_jobs: int = 1,
     storage: Storage = None,
+    prior_studies: Sequence[PriorSource] = (),
     options: TuneOptions = USUAL,
 ) -> Study:
     """Tune hyperparameters, or go on where an interrupted run of the same study ended.
@@ -69,6 +71,8 @@ def tune(
         n_trials: How many evaluations the study is to have in all, failed ones included, earlier runs included.
         n_jobs: How many trials run at a time, each in a process of its own when there are several.
         storage: Where the study is kept: path of a journal file, database URL, Optuna storage, or None for memory.
+        prior_studies: Finished studies of the same or an overlapping space, from which this one learns where to begin:
+            journal files, database URLs (`#name` behind either where it holds several), or Optuna studies.
         options: All else.
 
     Returns:
@@ -94,7 +98,15 @@ def tune(
     pruner = find_pruner(options.pruner)
     space = space if isinstance(space, SearchSpace) else SearchSpace.from_dict(space)
     if sampler is not None:
-        check_sampler(sampler, model=model, proposer=proposer, task=task, space=space, options=options)
+        check_sampler(
+            sampler,
+            model=model,
+            proposer=proposer,
+            prior_studies=prior_studies,
+            task=task,
+            space=space,
+            options=options,
+        )
     task = task or (sampler.task if isinstance(sampler, LLMSampler) else Task())
     task = replace(task, budget=task.budget or n_trials)
     sampler = sampler or LLMSampler(
@@ -104,6 +116,7 @@ def tune(
         proposer=proposer or "auto",
         seed=options.seed or 0,
         caps=capped(options.caps, options.stop),
+        prior_studies=[read_prior_study(source, space) for source in prior_studies],
     )
     if isinstance(sampler, LLMSampler):
         check(sampler.model)
@@ -164,6 +177,7 @@ def check_sampler(
     *,
     model: object,
     proposer: object,
+    prior_studies: object,
     task: Task | None,
     space: SearchSpace,
     options: TuneOptions,
@@ -174,6 +188,7 @@ def check_sampler(
         StudyError: It is said twice who proposes, or what is tuned.
     """
     twice = {"model": model, "proposer": proposer, "seed": options.seed, "caps": options.caps}
+    twice["prior_studies"] = prior_studies or None
     if given := [name for name, value in twice.items() if value is not None]:
         raise StudyError(
             f"{' and '.join(given)} would be ignored: the sampler says already who proposes. Leave out the sampler, or "

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import log, pi, sqrt
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,18 @@ from scipy.optimize import minimize
 from scipy.special import erfcx, log_ndtr, ndtr
 from scipy.stats import qmc
 
-from tunewise.surrogate.gp import GP
 from tunewise.surrogate.lattice import Lattice
 
-__all__ = ["Acquisition", "LogExpectedImprovement", "Nearby", "Total", "log_improvement", "maximize", "step_width"]
+__all__ = [
+    "Acquisition",
+    "LogExpectedImprovement",
+    "Nearby",
+    "Process",
+    "Total",
+    "log_improvement",
+    "maximize",
+    "step_width",
+]
 
 Array = NDArray[np.float64]
 
@@ -45,6 +53,22 @@ STAIR: Final = 0.05
 """The widest step of a metric that is believed in, as a share of a range."""
 
 
+class Process(Protocol):
+    """What an acquisition needs to know of a Gaussian process; see `GP`."""
+
+    def predict(self, X: Array) -> tuple[Array, Array]:
+        """Means and standard deviations, `s x m` each."""
+        ...
+
+    def predict_with_gradient(self, X: Array) -> tuple[Array, Array, Array, Array]:
+        """The same, and their gradients, `s x m x d` each."""
+        ...
+
+    def condition(self, X: Array, y: Array | None = None) -> Self:
+        """The process after more points."""
+        ...
+
+
 class Acquisition(Protocol):
     """A score of points of the unit cube; the larger, the sooner they should be tried."""
 
@@ -66,7 +90,7 @@ class LogExpectedImprovement:
         best: `s` values to improve on.
     """
 
-    gp: GP
+    gp: Process
     best: Array
 
     def score(self, X: Array) -> Array:

@@ -166,6 +166,15 @@ class GP:
         inverse_factor, weights = factorize(joint_X, joint_y, self.groups, self.hyperparameters)
         return replace(self, X=joint_X, y=joint_y, inverse_factor=inverse_factor, weights=weights)
 
+    def covariance(self, X: Array) -> Array:
+        """`s x m x n` covariances of the functions at `m x d` points and at the training points, standardized."""
+        return self._covariance(self._squared_distances(X))
+
+    def covariance_gradient(self, X: Array, weights: Array) -> Array:
+        """Gradients (`s x m x d`) with respect to the points of those covariances, summed with `s x m x n` weights."""
+        slope = 2 * self.hyperparameters.signal[:, None, None] * matern_slope(self._squared_distances(X))
+        return self._chain(X, slope * weights)
+
     def _unscaled(self, standardized: Array) -> Array:
         result: Array = self.center[:, None] + self.scale[:, None] * standardized
         return result

@@ -13,8 +13,17 @@ from scipy.special import ndtri
 from scipy.stats import qmc
 
 from tunewise.errors import UsageError
+from tunewise.prior_studies import PriorStudy
 from tunewise.space import Configuration, SearchSpace, Value
-from tunewise.surrogate.acquisition import Acquisition, LogExpectedImprovement, Nearby, Total, maximize, step_width
+from tunewise.surrogate.acquisition import (
+    Acquisition,
+    LogExpectedImprovement,
+    Nearby,
+    Process,
+    Total,
+    maximize,
+    step_width,
+)
 from tunewise.surrogate.effects import Effect, measure_effects
 from tunewise.surrogate.feasibility import Feasibility, fit_feasibility
 from tunewise.surrogate.gp import GP
@@ -23,6 +32,7 @@ from tunewise.surrogate.limits import Limit, are_met, fit_limits, likely_met
 from tunewise.surrogate.plausible import plausible_region
 from tunewise.surrogate.posterior import fit_best, sample_posterior
 from tunewise.surrogate.subset import LIMIT, select
+from tunewise.surrogate.transfer import Informed, inform, learn
 from tunewise.surrogate.warp import Warp
 
 __all__ = ["Surrogate", "fit_surrogate"]
@@ -63,7 +73,7 @@ class Surrogate:
         warp: The scale on which the values are believed.
         gp: The process on that scale, from finished trials alone.
         values: `n` values that it was fitted to.
-        believed: The same, which also knows where trials failed and run.
+        believed: The same, which also knows prior studies, and where trials failed and run.
         feasibility: Where trials fail; None when none did.
         finished: `n x d` points of the finished trials.
         tried: `m x d` points of all trials, finished, failed and pending.
@@ -79,7 +89,7 @@ class Surrogate:
     warp: Warp
     gp: GP
     values: Array
-    believed: GP
+    believed: Process
     feasibility: Feasibility | None
     finished: Array
     tried: Array
@@ -163,10 +173,12 @@ class Surrogate:
         sample = qmc.Sobol(self.lattice.space.width, rng=np.random.default_rng(0)).random(256)
         return measure_effects(self.posterior[1], self.lattice, self.finished, self.lattice.snap(sample))
 
-    def _acquisition(self, gp: GP, incumbent: Array) -> Acquisition:
+    def _acquisition(self, gp: Process, incumbent: Array) -> Acquisition:
         terms: list[Acquisition] = [LogExpectedImprovement(gp, incumbent), *self.limits]
         if self.feasibility is not None:
             terms.append(self.feasibility)
+        if isinstance(gp, Informed):  # earlier studies know better where to look first
+            return Total(tuple(terms))
         if len(self.best):
             terms.append(self._nearby())
         if len(self.plausible):
@@ -198,6 +210,7 @@ def fit_surrogate(
     plausible: Sequence[Mapping[str, Value]] = (),
     rng: np.random.Generator,
     constraints: Sequence[Mapping[str, float]] = (),
+    prior_studies: Sequence[PriorStudy] = (),
 ) -> Surrogate:
     """Fit a surrogate to the trials of a study.
 
@@ -211,6 +224,7 @@ def fit_surrogate(
             proposed, the latest last. It leads the first proposals, and fades as values come.
         rng: Randomness of the proposals.
         constraints: Of each finished trial, as far as they are known: above 0 is violated. Empty where there are none.
+        prior_studies: What earlier studies have found.
 
     Raises:
         UsageError: There are not as many values as configurations, or one is not finite.
@@ -233,13 +247,15 @@ def fit_surrogate(
     warp, gp = fit_best(X, y, groups=lattice.groups)
     limits = fit_limits(X, [limiting[row] for row in kept], groups=lattice.groups)
     good = np.flatnonzero(allowed[kept])
-    expected = gp.predict(np.vstack([X[good], running[likely_met(limits, running)]]))[0]
+    lessons = [lesson for study in prior_studies if (lesson := learn(study, space))]
+    process: Process = inform(gp, lessons) if lessons else gp
+    expected = process.predict(np.vstack([X[good], running[likely_met(limits, running)]]))[0]
     return Surrogate(
         lattice=lattice,
         warp=warp,
         gp=gp,
         values=y,
-        believed=believe(gp, broken[-LIMIT // 4 :], running[-LIMIT // 4 :]),
+        believed=believe(process, gp, broken[-LIMIT // 4 :], running[-LIMIT // 4 :]),
         feasibility=fit_feasibility(X, broken[-LIMIT // 2 :], groups=lattice.groups) if len(broken) else None,
         finished=finished,
         tried=np.vstack([finished, broken, running]),
@@ -252,7 +268,7 @@ def fit_surrogate(
     )
 
 
-def believe(gp: GP, broken: Array, running: Array) -> GP:
+def believe(process: Process, gp: GP, broken: Array, running: Array) -> Process:
     """The process that knows where trials failed and run: neither place needs a second visit.
 
     A failed trial counts as a middling one (a rank, not a constant), unless worse is expected there: were it to count
@@ -261,5 +277,5 @@ def believe(gp: GP, broken: Array, running: Array) -> GP:
     """
     if len(broken):
         middling = gp.center + gp.scale * np.median(gp.y, axis=1) if gp.y.size else gp.center
-        gp = gp.condition(broken, np.maximum(gp.predict(broken)[0], middling[:, None]))
-    return gp.condition(running)
+        process = process.condition(broken, np.maximum(process.predict(broken)[0], middling[:, None]))
+    return process.condition(running)

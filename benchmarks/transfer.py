@@ -1,0 +1,149 @@
+"""What prior studies are worth: from seven data sets of a model to the eighth, on the 32 tables.
+
+    python benchmarks/transfer.py --seeds 2 --out docs/results/transfer.md
+
+No model is asked. A prior study is the default and then our Gaussian process, 20 trials. Arms: no prior study; those of
+the other seven data sets; one of a function that has nothing to do with the task (the squared distance from a random
+point of the cube, at 20 random points). Regret is normalized: 0 is the best of the table, 1 a random point.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from tunewise.bench.measures import best_so_far, normalized
+from tunewise.bench.methods.base import Outcome, Setting
+from tunewise.bench.methods.optuna import quiet_study
+from tunewise.bench.methods.ours import studied
+from tunewise.bench.problems.base import Problem
+from tunewise.bench.problems.registry import get
+from tunewise.bench.suites import suites
+from tunewise.errors import TrialFailed
+from tunewise.history import History, TrialRecord
+from tunewise.log import hushed
+from tunewise.prior_studies import PriorStudy
+from tunewise.sampler import LLMSampler
+
+PRIOR_TRIALS = 20
+DRAWS = 500
+ARMS = ("no prior study", "the other seven", "an unrelated one")
+
+
+def play(problem: Problem, trials: int, seed: int, prior: tuple[PriorStudy, ...] = ()) -> History:
+    """A study of `auto` without a model."""
+    setting = Setting(problem=problem, budget=trials, seed=seed)
+    sampler = LLMSampler(
+        None, task=setting.task, space=problem.space, seed=setting.entropy, max_fallbacks=None, prior_studies=prior
+    )
+    study = quiet_study(sampler)
+    offers = studied(study, problem.space, budget=trials)
+    offer = next(offers)
+    while True:
+        try:
+            outcome = Outcome(value=problem.evaluate(offer.configuration).value)
+        except TrialFailed as error:
+            outcome = Outcome(value=None, error=str(error))
+        try:
+            offer = offers.send(outcome)
+        except StopIteration:
+            return History.from_study(study)
+
+
+def unrelated(problem: Problem, seed: int) -> PriorStudy:
+    """A study of another function."""
+    rng = np.random.default_rng([seed, 1])
+    configurations = [problem.space.sample(rng) for _ in range(PRIOR_TRIALS)]
+    places = problem.space.encode_all(configurations)
+    values = ((places - rng.random(problem.space.width)) ** 2).sum(axis=1)
+    trials = (
+        TrialRecord(k, "finished", c, float(v)) for k, (c, v) in enumerate(zip(configurations, values, strict=True))
+    )
+    return PriorStudy.of(History(tuple(trials)), problem.space, name="another function")
+
+
+def scale(problem: Problem) -> tuple[float, float]:
+    """The best value, and the mean of random points."""
+    rng = np.random.default_rng(0)
+    drawn = []
+    for _ in range(DRAWS):
+        try:
+            drawn.append(problem.evaluate(problem.space.sample(rng)).value)
+        except TrialFailed:
+            continue
+    assert problem.best is not None
+    return problem.best, float(np.mean(drawn))
+
+
+def regrets(history: History, problem: Problem, trials: int) -> np.ndarray:
+    """Normalized, after each trial."""
+    best, first = scale(problem)
+    values = [t.value for t in history]
+    return normalized(best_so_far(values, budget=trials, ceiling=first), best=best, first=first)
+
+
+def play_seed(seed: int, trials: int) -> np.ndarray:
+    """`arms x tasks x trials` normalized regrets."""
+    problems: Mapping[str, Problem] = {name: get(name) for name in suites()["hpobench"]}
+    before = {name: play(problem, PRIOR_TRIALS, 100 + seed) for name, problem in problems.items()}
+    rows = []
+    for name, problem in problems.items():
+        others = [other for other in problems if other != name and other.partition(":")[0] == name.partition(":")[0]]
+        prior = tuple(PriorStudy.of(before[other], problem.space, name=other) for other in others)
+        arms = ((), prior, (unrelated(problem, seed),))
+        rows.append([regrets(play(problem, trials, seed, arm), problem, trials) for arm in arms])
+        print(seed, name, *(f"{row[2]:.3f} {row[-1]:.3f}" for row in rows[-1]), sep=" | ", flush=True)
+    return np.array(rows).transpose(1, 0, 2)
+
+
+def page(found: np.ndarray, seeds: int, trials: int) -> str:
+    """The figures as a page. `found`: `seeds x arms x tasks x trials`."""
+    means = found.mean(axis=(0, 2))
+    shown = sorted({1, 2, 3, 5, trials})
+    deviations = (found - found[:, :1]).mean(axis=0).std(axis=1, ddof=1) / found.shape[2] ** 0.5
+    lines = [
+        "# Transfer from prior studies",
+        "",
+        f"Mean normalized regret on the 32 tables, {seeds} seeds, `auto` without a model; prior studies of "
+        f"{PRIOR_TRIALS} trials. Command: `python benchmarks/transfer.py --seeds {seeds} --trials {trials}`.",
+        "",
+        "| prior studies | " + " | ".join(f"@{k}" for k in shown) + " |",
+        "|---" * (len(shown) + 1) + "|",
+        *(
+            f"| {arm} | " + " | ".join(f"{row[k - 1]:.3f}" for k in shown) + " |"
+            for arm, row in zip(ARMS, means, strict=True)
+        ),
+        "",
+    ]
+    for arm, row, error in zip(ARMS[1:], means[1:], deviations[1:], strict=True):
+        changes = (
+            f"{100 * (row[k - 1] / means[0][k - 1] - 1):+.0f} % at {k} (standard error over tasks "
+            f"{100 * error[k - 1] / means[0][k - 1]:.0f})"
+            for k in shown[2:]
+        )
+        lines.append(f"With {arm} regret changes by {', '.join(changes)}.")
+    return "\n".join([*lines, ""])
+
+
+def main() -> None:
+    """Play all seeds, and write a page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--trials", type=int, default=5)
+    parser.add_argument("--out", type=Path)
+    given = parser.parse_args()
+    found = []
+    with hushed():
+        for seed in range(given.seeds):
+            found.append(play_seed(seed, given.trials))
+            text = page(np.array(found), seed + 1, given.trials)
+            print(text, flush=True)
+            if given.out:
+                given.out.write_text(text, "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,4 @@
-"""What the trials show beyond their list, a sentence each: ties, noise, settings without effect, no more progress."""
+"""What the trials show beyond their list: ties, noise, settings without effect, no more progress, curves."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from itertools import combinations
 from typing import Final
 
 from tunewise.history import History, TrialRecord
+from tunewise.prompts.curves import say_curves
 from tunewise.prompts.views import show_value
 from tunewise.space import SearchSpace, Value
 from tunewise.space.values import exactly
@@ -28,7 +29,9 @@ MAX_SAID: Final = 6
 
 def say_findings(history: History, space: SearchSpace) -> list[str]:
     """All of them."""
-    return say_precision(history) + say_equal_settings(history, space) + say_progress(history, space)
+    return (
+        say_precision(history) + say_equal_settings(history, space) + say_progress(history, space) + say_curves(history)
+    )
 
 
 def say_precision(history: History) -> list[str]:

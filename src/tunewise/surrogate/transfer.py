@@ -34,8 +34,8 @@ __all__ = ["Informed", "Lesson", "inform", "learn"]
 Array = NDArray[np.float64]
 
 SPREAD: Final = 0.6
-"""The `t` above: how far a study's weight may be from its equal share. Of .3, .6 and 1 the best at 3 trials on the
-tables of `benchmarks/transfer.py`; they differ by little."""
+"""The `t` above: how far a study's weight may be from its equal share. On the tables of
+`benchmarks/transfer.py` .3, .6 and 1 differ by no more than chance."""
 
 NOISE: Final = 0.05
 """Standard deviation of a value, in units of the spread of this study's values."""

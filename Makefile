@@ -44,8 +44,8 @@ demo: .venv-demo/.ready  ## Two minutes, no key: a capable model replayed, then 
 test: lint types imports unit  ## Everything that must hold before a change lands
 
 lint: $(READY)   ## Style
-	$(BIN)/ruff format --check src tests benchmarks examples docs
-	$(BIN)/ruff check src tests benchmarks examples docs
+	$(BIN)/ruff format --check src tests benchmarks examples docs optunahub
+	$(BIN)/ruff check src tests benchmarks examples docs optunahub
 
 types: $(READY)  ## Types
 	$(BIN)/mypy

@@ -9,9 +9,11 @@ import pytest
 
 from support.whole_paths import InProcess
 from tunewise.convert.options import read_script
+from tunewise.convert.ranges import improve
 from tunewise.convert.rules import draft_of
 from tunewise.errors import StudyError
 from tunewise.study.file import read_study_file
+from tunewise.testing.server import FaultServer, reply, status
 
 ARGPARSE = """
 import argparse, json
@@ -151,3 +153,68 @@ def test_what_has_no_options_is_said(tmp_path: Path, cli: InProcess, monkeypatch
         read_script(tmp_path / "train.py")
     with pytest.raises(StudyError, match="cannot be read"):
         read_script(tmp_path / "none.py")
+
+
+REPLY = """I would say:
+```json
+{"lr": {"low": 1e-4, "high": 0.05, "log": true, "description": "Peak learning rate."}, 
+ "sharpness": {"low": 1, "high": 4}, "weight-decay": {"low": 1e-3, "high": 1e-1}, "batch_size": {"low": -3, "high": "many"}, "shuffle_buffer": {"low": 1},
+ "optimizer": {"low": 1, "description": "Which optimizer."}, "no-bn": null}
+```"""
+
+
+def test_a_model_looks_over_the_ranges(tmp_path: Path, cli: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train.py").write_text(ARGPARSE, "utf-8")
+    with FaultServer(then=reply(REPLY)) as server:
+        done = cli("init", "train.py", "--model", "m", "--base-url", server.base_url)
+    assert done.code == 0, done
+    (request,) = server.received
+    said = str(request.json["messages"][-1]["content"])
+    assert "step size of SGD" in said
+    assert "was_run" not in said  # the script itself is not shown
+    study = read_study_file(tmp_path / "study.yaml")
+    assert study.model is not None
+    assert study.model.name == "m"
+    space = study.space
+    assert space["lr"] == {
+        "type": "float",
+        "low": 1e-4,
+        "high": 0.05,
+        "log": True,
+        "default": 0.01,
+        "description": "Peak learning rate.",
+    }
+    assert (space["sharpness"]["low"], space["sharpness"]["high"]) == (1, 4)
+    assert space["weight-decay"]["low"] == 0  # its default would lie outside
+    assert space["batch_size"]["low"] == 3
+    assert space["optimizer"]["description"] == "Which optimizer."
+    assert "no-bn" not in space
+    notes = (tmp_path / "study.yaml").read_text()
+    assert "weight-decay has the range of the rules" in notes
+    assert "no-bn is left as it is: the model says" in notes
+    assert "sharpness: its range is a guess" not in notes
+    assert "looked over" in done.err
+
+
+@pytest.mark.parametrize(
+    "text", ["no idea", "{}", '{"lr": 3}', '{"lr": {"low": 1e999}}', '{"lr": {"low": [1], "log": "x"}}']
+)
+def test_a_useless_reply_leaves_the_rules_ranges(text: str, tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(ARGPARSE, "utf-8")
+    script = read_script(tmp_path / "train.py")
+    draft = draft_of(script, "python train.py")
+    before = dict(draft.space)
+    assert improve(draft, script, text) == 0
+    assert draft.space == before
+
+
+def test_a_model_that_fails_leaves_the_rules_draft(
+    tmp_path: Path, cli: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train.py").write_text(ARGPARSE, "utf-8")
+    with FaultServer(then=status(401, "no")) as server:
+        done = cli("init", "train.py", "--model", "m", "--base-url", server.base_url)
+    assert done.code == 0, done
+    assert "The model could not be asked" in (tmp_path / "study.yaml").read_text()

@@ -9,7 +9,7 @@ from typing import Final
 from tunewise.convert.draft import Draft, Entry
 from tunewise.convert.options import Option, Script
 
-__all__ = ["draft_of"]
+__all__ = ["draft_of", "guess"]
 
 
 @dataclass(frozen=True)
@@ -115,12 +115,17 @@ def entry_for(option: Option, draft: Draft) -> Entry | None:
     return ranged(option, rule, draft) | said
 
 
+def guess(name: str) -> str:
+    """What is noted about a range that no rule knows."""
+    return f"{name}: its range is a guess from its default alone. Correct it."
+
+
 def ranged(option: Option, rule: Rule | None, draft: Draft) -> Entry:
     """A range: the usual one, widened around the default, within what the script takes."""
     number = option.default if isinstance(option.default, int | float) else None
     whole = option.kind == "int"
     if rule is None:
-        draft.note(f"{option.name}: its range is a guess from its default alone. Correct it.")
+        draft.note(guess(option.name))
         base = float(number) if number else 1.0
         rule = Rule("", min(base / 10, base * 10), max(base / 10, base * 10), base > 0, "")
     low, high, log = rule.low, rule.high, rule.log

@@ -157,8 +157,9 @@ def test_what_has_no_options_is_said(tmp_path: Path, cli: InProcess, monkeypatch
 
 REPLY = """I would say:
 ```json
-{"lr": {"low": 1e-4, "high": 0.05, "log": true, "description": "Peak learning rate."}, 
- "sharpness": {"low": 1, "high": 4}, "weight-decay": {"low": 1e-3, "high": 1e-1}, "batch_size": {"low": -3, "high": "many"}, "shuffle_buffer": {"low": 1},
+{"lr": {"low": 1e-4, "high": 0.05, "log": true, "description": "Peak learning rate."},
+ "sharpness": {"low": 1, "high": 4}, "weight-decay": {"low": 1e-3, "high": 1e-1},
+ "batch_size": {"low": -3, "high": "many"}, "shuffle_buffer": {"low": 1},
  "optimizer": {"low": 1, "description": "Which optimizer."}, "no-bn": null}
 ```"""
 

@@ -177,7 +177,7 @@ def test_a_model_looks_over_the_ranges(tmp_path: Path, cli: InProcess, monkeypat
     study = read_study_file(tmp_path / "study.yaml")
     assert study.model is not None
     assert study.model.name == "m"
-    space = study.space
+    space: Any = study.space
     assert space["lr"] == {
         "type": "float",
         "low": 1e-4,

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import logging
 from typing import TYPE_CHECKING, ClassVar
-from weakref import WeakKeyDictionary
 
 from optuna.exceptions import UpdateFinishedTrialError
 
 from tunewise import attributes
+from tunewise.changes import Changes, PerStudy
 from tunewise.llm.base import ChatReply, ChatRequest
 from tunewise.llm.ledger import Call, Ledger, masked
 from tunewise.optuna_private import id_of, id_of_study, storage_of, stored_trial
 from tunewise.pickling import Portable
 
 if TYPE_CHECKING:
-    from optuna.storages import BaseStorage
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
@@ -27,23 +26,19 @@ logger = logging.getLogger("tunewise")
 class Account(Portable):
     """A ledger whose calls are kept in the study, with the trials that they were made for."""
 
-    of_process: ClassVar = {"_settled": WeakKeyDictionary}
+    of_process: ClassVar = {"_changes": lambda: PerStudy(Changes)}
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self._counted: set[tuple[str, int, str]] = set()
-        self._settled: WeakKeyDictionary[BaseStorage, dict[int, int]] = WeakKeyDictionary()
+        self._changes = PerStudy(Changes)
 
     def restore(self, study: Study) -> None:
         """Count what the study has spent in other processes, and in conversations about it."""
-        place = (storage_of(study), id_of_study(study))
         trials = study.get_trials(deepcopy=False)
-        settled = self._settled.setdefault(place[0], {}).get(place[1], 0)
-        fresh = trials[settled if settled <= len(trials) else 0 :]
-        still = next((k for k, trial in enumerate(fresh) if not trial.state.is_finished()), len(fresh))
-        self._settled[place[0]][place[1]] = len(trials) - len(fresh) + still  # what has ended gets no further call
-        name, about = study.study_name, place[0].get_study_system_attrs(place[1])
-        for number, entries in (*((trial.number, trial.system_attrs) for trial in fresh), (-1, about)):
+        numbers = self._changes.of(study).since(len(trials), trials.__getitem__)  # what has ended gets no further call
+        name, about = study.study_name, storage_of(study).get_study_system_attrs(id_of_study(study))
+        for number, entries in (*((number, trials[number].system_attrs) for number in numbers), (-1, about)):
             for key, call in entries.items():
                 mark = (name, number, key)
                 if key.startswith((attributes.CALL, attributes.CHAT_CALL)) and mark not in self._counted:

@@ -169,12 +169,11 @@ def find_scalarization(
         objectives: Its objectives.
         weights: Of this proposal.
     """
-    feasible = [t for t in finished if t.feasible]
-    if finished and not feasible:
+    if finished and not any(t.feasible for t in finished):
         return Scalarization(objectives=objectives)
     if len(objectives) == 1:
         return None
-    costs = as_costs(feasible, objectives)
+    costs = as_costs([t for t in finished if t.feasible], objectives)
     costs = costs[np.isfinite(costs).all(axis=1)]
     if not len(costs):
         costs = np.zeros((1, len(objectives)))
@@ -198,7 +197,14 @@ def as_costs(trials: Sequence[Measured], objectives: Sequence[Objective]) -> NDA
 
 def non_dominated(costs: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which of `n` points in `n x k` costs no other beats: is no worse in everything and better in something."""
-    return np.array([not ((costs <= p).all(axis=1) & (costs < p).any(axis=1)).any() for p in costs], dtype=bool)
+    kept = np.zeros(len(costs), dtype=bool)
+    left = np.lexsort(costs.T)  # none is beaten by a later one
+    while len(left):
+        first, left = left[0], left[1:]
+        kept[first] = True
+        beaten = (costs[first] <= costs[left]).all(axis=1) & (costs[first] < costs[left]).any(axis=1)
+        left = left[~beaten]
+    return kept
 
 
 def norm(parts: NDArray[np.float64]) -> NDArray[np.float64]:

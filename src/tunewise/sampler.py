@@ -21,9 +21,11 @@ from optuna.trial import TrialState
 
 from tunewise import attributes
 from tunewise.account import Account
+from tunewise.changes import PerStudy
 from tunewise.checks import check_whole
 from tunewise.errors import ContextLimitExceeded, ModelUnavailable, ModelUnusable, StudyError
-from tunewise.history import History, HistoryReader, TrialRecord
+from tunewise.history import History, TrialRecord
+from tunewise.inferred_space import InferredSpace
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest
 from tunewise.llm.ledger import Caps, Ledger, Totals
 from tunewise.llm.scripted import ScriptedModel
@@ -36,6 +38,7 @@ from tunewise.prior_studies import PriorStudy
 from tunewise.prompts.render import template_hash
 from tunewise.proposers import Auto, DefaultFirst, ProposalContext, Proposer, as_stored, find_proposer
 from tunewise.proposers.base import PRIOR, Prefetching, Proposing
+from tunewise.proposers.tried import TriedBefore
 from tunewise.record import MODEL_SOURCES, Proposal
 from tunewise.space import Configuration, SearchSpace, Value
 from tunewise.task import Task
@@ -115,7 +118,11 @@ class LLMSampler(Portable, BaseSampler):
         UsageError: An argument breaks a rule.
     """
 
-    of_process: ClassVar = {"_lock": threading.RLock}
+    of_process: ClassVar = {
+        "_lock": threading.RLock,
+        "_inferred": lambda: PerStudy(InferredSpace),
+        "_before": TriedBefore,
+    }
 
     def __init__(
         self,
@@ -168,7 +175,8 @@ class LLMSampler(Portable, BaseSampler):
         self._constraints_func = constraints_func
         self.prior_studies = tuple(prior_studies)
         self._fallbacks: dict[tuple[str, int], str] = {}  # study and trial in a row, up to now: why
-        self._reader = HistoryReader()
+        self._inferred = PerStudy(InferredSpace)
+        self._before = TriedBefore()
         self._lock = threading.RLock()
 
     @property
@@ -246,11 +254,7 @@ class LLMSampler(Portable, BaseSampler):
         """The given space, else every parameter that any trial has had, as it was last."""
         if self.space is not None:
             return self.space.distributions
-        union: dict[str, BaseDistribution] = {}
-        for past in study.get_trials(deepcopy=False):
-            if past.number != trial.number:
-                union |= past.distributions
-        return union
+        return self._inferred.of(study).read(study, skip=trial.number)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -343,10 +347,7 @@ class LLMSampler(Portable, BaseSampler):
         for _ in range(MAX_COLLISIONS):
             context = self._context(study, trial.number, space, fixed=fixed)
             proposal = drive(self._propose(context), lambda request: self._account.complete(study, trial, request))
-            known = {t.number for t in context.history if t.configuration}
-            since = [
-                t for t in self._reader.read(study, skip=trial.number) if t.configuration and t.number not in known
-            ]
+            since = History.from_study(study, skip=trial.number).planned_since(context.history)
             if not any(context.same(t.configuration, proposal.configuration) for t in since):
                 break
         return replace(proposal, template=template_hash(), scalarization=context.history.scalarization)
@@ -365,6 +366,7 @@ class LLMSampler(Portable, BaseSampler):
             workers=self.workers,
             inferred=self.space is None,
             prior_studies=self.prior_studies,
+            before=self._before,
             **self._style,
         )
 
@@ -377,7 +379,7 @@ class LLMSampler(Portable, BaseSampler):
                 f"The task says {self.task.direction}, but the study has direction {' and '.join(known)}. Make them "
                 f'agree: create_study(direction="{self.task.direction}"), or leave the direction out of the task.'
             )
-        history = self._reader.read(study, skip=number)
+        history = History.from_study(study, skip=number)
         scalarization = find_scalarization(
             history.finished, objectives, draw_weights(len(objectives), number, self._entropy)
         )

@@ -24,7 +24,7 @@ from tunewise.codegen.tools import answered_by_calls, tool_of
 from tunewise.codegen.tree import Program, Tree, joined_name, split_name
 from tunewise.codegen.write import NoProgram, write_program
 from tunewise.errors import ModelUnavailable, StudyError
-from tunewise.history import History, HistoryReader, TrialRecord
+from tunewise.history import History, TrialRecord
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest
 from tunewise.llm.ledger import Ledger, Totals
 from tunewise.optuna_private import id_of, storage_of, stored_trial
@@ -90,7 +90,6 @@ class ProgramSampler(BaseSampler):
         self._runner = runner
         self._options = options or Options()
         self._account = Account(ledger)
-        self._reader = HistoryReader()
 
     @property
     def model(self) -> ChatModel:
@@ -130,7 +129,7 @@ class ProgramSampler(BaseSampler):
 
     def _propose(self, study: Study, trial: FrozenTrial) -> Proposal:
         """Write a program, or tune one."""
-        tree = Tree.from_study(study, self._reader.read(study, skip=trial.number))
+        tree = Tree.from_study(study, History.from_study(study, skip=trial.number))
         step = next_step(tree, patience=self._options.patience)
         note = ""
         if step.write:

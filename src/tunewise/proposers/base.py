@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from tunewise.history import History, TrialRecord
 from tunewise.llm.base import ChatReply, ChatRequest
 from tunewise.prior_studies import PriorStudy
+from tunewise.proposers.tried import ABSENT, Tried, TriedBefore
 from tunewise.record import Decision, Proposal
 from tunewise.space import Configuration, SearchSpace, Value
 from tunewise.task import Task
@@ -38,9 +39,6 @@ the default raise doubt, so that the surrogate is heard beside it."""
 NEAR = 1e-3
 """Configurations closer than this in every coordinate of the unit cube count as one: 0.1 % of the range is below what
 one training run can tell apart, and 12 to 16 % of a model's proposals are that close to an earlier one."""
-
-ABSENT = 2.0
-"""Coordinate of a hyperparameter that does not exist in a configuration: far from the cube."""
 
 Proposing = Generator[ChatRequest, ChatReply, Proposal]
 """Yields requests, is sent replies, returns the proposal."""
@@ -70,6 +68,7 @@ class ProposalContext:
         inferred: Whether the space is what past trials happened to have, so that what one lacks did not exist in it.
         capable: Probability that the model is a capable one, before its trials here say more.
         prior_studies: Earlier studies of the same or an overlapping space.
+        before: What had been tried when another context was made, so that only what is new is looked at.
     """
 
     task: Task
@@ -88,6 +87,7 @@ class ProposalContext:
     inferred: bool = False
     capable: float = PRIOR
     prior_studies: tuple[PriorStudy, ...] = ()
+    before: TriedBefore = field(default_factory=TriedBefore, repr=False, compare=False)
 
     @property
     def left(self) -> int | None:
@@ -100,13 +100,17 @@ class ProposalContext:
         return self.left == 1
 
     @cached_property
-    def tried(self) -> list[TrialRecord]:
-        """Trials, running ones too, that gave a value to some hyperparameter of the space."""
-        return [t for t in self.history if any(name in t.configuration for name in self.space)]
+    def tried(self) -> tuple[TrialRecord, ...]:
+        """Trials that gave a value to some hyperparameter of the space; those that still run come last."""
+        return self._tried.trials
 
     @cached_property
-    def _tried_points(self) -> NDArray[np.float64]:
-        return self._place([t.configuration for t in self.tried])
+    def _tried(self) -> Tried:
+        return self._ended.joined(self.history.open)
+
+    @cached_property
+    def _ended(self) -> Tried:
+        return self.before.of(self.space, self.history.told)
 
     def _place(self, configurations: Sequence[Mapping[str, Value]]) -> NDArray[np.float64]:
         return self.space.encode_all(configurations, absent=ABSENT)
@@ -115,7 +119,7 @@ class ProposalContext:
     def exhausted(self) -> bool:
         """Whether every configuration has been tried."""
         count = self.space.count
-        return count <= len(self.tried) and count <= len(np.unique(self._tried_points, axis=0))
+        return count <= len(self.tried) and count <= len(np.unique(self._tried.points, axis=0))
 
     def duplicate(self, configuration: Mapping[str, Value]) -> TrialRecord | None:
         """The earlier trial that a configuration repeats, if it does and something else is left to try.
@@ -125,9 +129,13 @@ class ProposalContext:
         """
         if self.fixed or not self.tried or self.exhausted:
             return None
-        apart = np.abs(self._tried_points - self._place([configuration]))
-        told = np.array([[self.inferred and t.state != "running"] for t in self.tried])
-        distances = np.where(told & (self._tried_points == ABSENT), 0.0, apart).max(axis=1)
+        points = self._tried.points
+        apart = np.abs(points - self._place([configuration]))
+        if self.inferred:
+            ended = len(self._ended.trials)
+            real = np.array([*[True] * ended, *(t.state != "running" for t in self.tried[ended:])])
+            apart[real[:, None] & (points == ABSENT)] = 0.0
+        distances = apart.max(axis=1)
         nearest = int(distances.argmin())
         return self.tried[nearest] if distances[nearest] < NEAR else None
 

@@ -22,7 +22,7 @@ from tunewise.evaluate import Evaluator
 from tunewise.evaluate.mailbox import Mailbox, Wired
 from tunewise.evaluate.outcome import Outcome, evaluated
 from tunewise.evaluate.run import Run, takes_run
-from tunewise.history import HistoryReader, TrialRecord
+from tunewise.history import History, TrialRecord
 from tunewise.llm.ledger import Totals
 from tunewise.optuna_private import id_of, storage_of, stored_trial
 from tunewise.sampler import LLMSampler
@@ -111,7 +111,6 @@ class Driver:
         self._rules = stop
         self._stopper = Stopper(stop, lambda: totals.cost_usd if (totals := totals_of(study.sampler)) else None)
         self._devices = devices
-        self._reader = HistoryReader()
         self._lock = threading.Lock()
         self._running: dict[Future[Outcome], Running] = {}
 
@@ -125,7 +124,7 @@ class Driver:
         reason = ""
         try:
             while True:
-                history = self._reader.read(self._study)
+                history = History.from_study(self._study)
                 reason = reason or self._stopper.reason(history)
                 while not (stopped or reason) and len(self._running) < min(self._n_jobs, trials - len(history.told)):
                     try:

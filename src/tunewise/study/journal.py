@@ -18,6 +18,7 @@ from filelock import FileLock
 from optuna.storages.journal import JournalFileBackend, JournalStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from tunewise.changes import Changes
 from tunewise.errors import StudyError
 from tunewise.optuna_private import BaseJournalFileLock, JournalOperation, get_lock_file
 from tunewise.plain import PlainDict
@@ -120,8 +121,11 @@ class SafeJournalStorage(JournalStorage):
 
     def __init__(self, backend: SafeJournalBackend) -> None:
         self._path = backend.path
-        self._unfinished: dict[int, tuple[int, list[int]]] = {}  # of each study: trials looked at; which may still run
+        self._kept: dict[int, tuple[Changes, list[FrozenTrial]]] = {}  # the trials of each study, as they were last
         super().__init__(backend)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**super().__getstate__(), "_kept": {}}
 
     def _sync_with_backend(self) -> None:
         known = self._replay_result
@@ -136,16 +140,19 @@ class SafeJournalStorage(JournalStorage):
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
-        """As Optuna's. Of a long study only what has not ended is looked at where only that is wanted."""
-        if deepcopy or states is None or any(state in states for state in ENDED):
+        """As Optuna's. Of a long study only what may have changed is looked at, unless ended trials are sought."""
+        if deepcopy or (states is not None and any(state in states for state in ENDED)):
             return super().get_all_trials(study_id, deepcopy=deepcopy, states=states)
         with self._thread_lock:
             self._sync_with_backend()
+            self._replay_result.get_study(study_id)  # says so where there is none
             trials, ids = self._replay_result._trials, self._replay_result._study_id_to_trial_ids[study_id]
-            looked, unfinished = self._unfinished.get(study_id, (0, []))
-            unfinished = [i for i in (*unfinished, *ids[looked:]) if not trials[i].state.is_finished()]
-            self._unfinished[study_id] = (len(ids), unfinished)
-            return [trials[i] for i in unfinished if trials[i].state in states]
+            changes, kept = self._kept.setdefault(study_id, (Changes(), []))
+            for number in changes.since(len(ids), lambda number: trials[ids[number]]):
+                kept[number : number + 1] = [trials[ids[number]]]
+            if states is None:
+                return kept.copy()
+            return [kept[number] for number in changes.open if kept[number].state in states]
 
 
 def records(file: BinaryIO, number: int = 0, offset: int = 0) -> Iterator[tuple[PlainDict, int]]:

@@ -95,7 +95,7 @@ class Stopper:
             if sign * best.value <= sign * rules.target:
                 return f"The target {rules.target:g} was reached: trial {best.number} has {best.value:.6g}."
         if rules.patience is not None and best is not None:
-            since = sum(trial.number > best.number for trial in history.told)
+            since = len(history.told_since(best.number))
             if since >= rules.patience:
                 return f"{since} trials in a row were not better than trial {best.number}."
         if rules.hours is not None and self._clock() - self._began >= 3600 * rules.hours:
@@ -108,7 +108,7 @@ class Stopper:
     def _check_failures(self, history: History) -> None:
         limit = self._rules.failures
         last = self._failures[-limit:] if limit else []
-        if limit is None or len(last) < limit or len(set(last)) > 1 or any(t.state != "failed" for t in history.told):
+        if limit is None or len(last) < limit or len(set(last)) > 1 or len(history.failed) < len(history.told):
             return
         raise ObjectiveFailed(
             f"The first {len(history.told)} trials failed, the last {limit} for the same reason: "

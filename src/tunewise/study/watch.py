@@ -8,7 +8,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 import optuna
 from optuna.trial import FrozenTrial
 
-from tunewise.history import History, HistoryReader, TrialRecord
+from tunewise.history import History, TrialRecord
 from tunewise.optuna_private import stored_trial
 
 __all__ = ["Callback", "Listeners", "Watch"]
@@ -42,7 +42,6 @@ class Listeners:
         self._study = study
         self._callbacks = callbacks
         self._watches = [callback for callback in callbacks if isinstance(callback, Watch)]
-        self._reader = HistoryReader()
 
     def proposed(self, trial: optuna.Trial) -> None:
         """See `Watch`."""
@@ -59,6 +58,6 @@ class Listeners:
         for callback in self._callbacks:
             frozen = stored_trial(self._study, trial)
             if isinstance(callback, Watch):
-                callback.told(TrialRecord.from_optuna(frozen), self._reader.read(self._study))
+                callback.told(TrialRecord.from_optuna(frozen), History.from_study(self._study))
             else:
                 callback(self._study, frozen)

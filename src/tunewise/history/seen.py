@@ -1,0 +1,62 @@
+"""The trials of studies as they were read; one that has not changed is read once.
+
+Storages never change a trial that they have handed out, they put another one in its place.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from tunewise.changes import Changes, PerStudy
+from tunewise.history.outcomes import Outcomes
+from tunewise.history.trial import TrialRecord
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.trial import FrozenTrial
+
+    from tunewise.task import Direction
+
+__all__ = ["direction_of", "seen"]
+
+
+class Seen:
+    """What was read of one study."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._changes = Changes()
+        self._trials: list[FrozenTrial] = []
+        self._records: list[TrialRecord] = []
+        self._outcomes = Outcomes("minimize")
+
+    def read(self, study: optuna.Study) -> tuple[list[TrialRecord], Outcomes]:
+        """All trials by number, and by what has become of them."""
+        with self._lock:
+            before, trials = self._trials, study.get_trials(deepcopy=False)
+            numbers = self._changes.since(len(trials), trials.__getitem__)
+            if len(numbers) == len(trials):
+                self._records, self._outcomes = [], Outcomes(direction_of(study))
+            known, self._trials = len(self._records), trials
+            read = [
+                self._records[n] if n < known and trials[n] is before[n] else TrialRecord.from_optuna(trials[n])
+                for n in numbers
+            ]
+            for number, record in zip(numbers, read, strict=True):
+                self._records[number : number + 1] = [record]
+            self._outcomes = self._outcomes.joined(read)
+            return self._records.copy(), self._outcomes
+
+
+SEEN = PerStudy(Seen)
+
+
+def seen(study: optuna.Study) -> tuple[list[TrialRecord], Outcomes]:
+    """The trials of a study as they are now: all by number, and by what has become of them."""
+    return SEEN.of(study).read(study)
+
+
+def direction_of(study: optuna.Study) -> Direction:
+    """Whether a study minimizes or maximizes; of several objectives the first."""
+    return "maximize" if study.directions[0].name == "MAXIMIZE" else "minimize"

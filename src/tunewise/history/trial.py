@@ -1,0 +1,119 @@
+"""One trial of a study, as prompts, surrogates and reports see it, whoever ran it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from optuna.trial import TrialState
+
+from tunewise import attributes
+from tunewise.record import MODEL_SOURCES, Proposal, Result, Source
+from tunewise.space import Configuration
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+__all__ = ["State", "TrialRecord"]
+
+State = Literal["finished", "pruned", "failed", "running", "waiting"]
+
+STATES: dict[TrialState, State] = {
+    TrialState.COMPLETE: "finished",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+    TrialState.RUNNING: "running",
+    TrialState.WAITING: "waiting",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRecord:
+    """One trial.
+
+    Attributes:
+        number: From 0, in order of creation.
+        state: "waiting" is in the queue, also after an interruption.
+        configuration: The hyperparameters that exist in it.
+        value: The metric when finished; the last intermediate value when pruned; else None. Of several objectives the
+            first.
+        error: Why it failed.
+        proposal: Where it came from.
+        curve: Intermediate values, as (step, value).
+        seconds: Wall time of the evaluation; None when unknown.
+        extra: Other numbers that the objective returned.
+        values: All that the objective returned as its values, in the order of the study's directions.
+        constraints: Values of the constraints, as far as they are known; above 0 is violated.
+        damaged: Names of the parts of proposal and result that could not be read and were left out.
+    """
+
+    number: int
+    state: State
+    configuration: Configuration
+    value: float | None = None
+    error: str = ""
+    proposal: Proposal = field(default_factory=Proposal)
+    curve: tuple[tuple[int, float], ...] = ()
+    seconds: float | None = None
+    extra: dict[str, float] = field(default_factory=dict)
+    values: tuple[float, ...] = ()
+    constraints: dict[str, float] = field(default_factory=dict)
+    damaged: tuple[str, ...] = ()
+
+    @property
+    def ended(self) -> bool:
+        """Whether its outcome is known."""
+        return self.state not in ("running", "waiting")
+
+    @property
+    def violations(self) -> dict[str, float]:
+        """The constraints that it does not meet, and by how much."""
+        return {name: value for name, value in self.constraints.items() if value > 0}
+
+    @property
+    def violation(self) -> float:
+        """By how much it violates the constraints, in all."""
+        return sum(self.violations.values())
+
+    @property
+    def feasible(self) -> bool:
+        """Whether it meets every constraint that is known of it."""
+        return not any(value > 0 for value in self.constraints.values())
+
+    @property
+    def source(self) -> Source:
+        """Who proposed it; "enqueued" when a person did, "unknown" when nobody said."""
+        return self.proposal.source
+
+    @property
+    def by_model(self) -> bool:
+        """Whether the language model proposed it, repaired or not."""
+        return self.source in MODEL_SOURCES
+
+    @classmethod
+    def from_optuna(cls, trial: FrozenTrial) -> TrialRecord:
+        """Read an Optuna trial, by tunewise or by anybody else."""
+        proposal, damaged = Proposal.from_dict(trial.user_attrs.get(attributes.PROPOSAL, {}))
+        result, broken = Result.from_dict(trial.user_attrs.get(attributes.RESULT, {}))
+        fixed = trial.system_attrs.get("fixed_params", {})
+        if fixed and attributes.PROPOSAL not in trial.user_attrs:
+            proposal = Proposal(source="enqueued")
+        # A running trial gets its parameters one by one; what was proposed for it is known at once.
+        planned = {**proposal.configuration, **fixed} if not trial.state.is_finished() else {}
+        last = math.inf if result.last_step is None else result.last_step
+        took = trial.duration.total_seconds() if trial.duration else None
+        return cls(
+            number=trial.number,
+            state=STATES[trial.state],
+            configuration={**planned, **trial.params},
+            value=trial.values[0] if trial.values else None,
+            error=(result.error or "no reason was given") if trial.state == TrialState.FAIL else "",
+            proposal=proposal,
+            curve=tuple(sorted((s, v) for s, v in trial.intermediate_values.items() if s <= last)),
+            seconds=took if result.seconds is None else result.seconds,
+            extra=dict(result.extra),
+            values=tuple(trial.values or ()),
+            constraints=trial.constraints if trial.state.is_finished() else {},
+            damaged=damaged + broken,
+        )

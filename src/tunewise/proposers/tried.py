@@ -1,0 +1,80 @@
+"""What has been tried in a space, and where in it that lies; kept from one trial to the next."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tunewise.history import TrialRecord
+from tunewise.space import SearchSpace
+
+__all__ = ["ABSENT", "Tried", "TriedBefore"]
+
+ABSENT = 2.0
+"""Coordinate of a hyperparameter that does not exist in a configuration: far from the cube."""
+SPACES = 16
+"""So many spaces are remembered, the latest: where parameters are asked for one by one, each is a space."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """Trials that gave a value to some hyperparameter of a space.
+
+    Attributes:
+        space: The space.
+        looked: All trials that were looked at, by number.
+        trials: `n` of them that did.
+        points: `n x d` coordinates in the unit cube, `ABSENT` for what does not exist.
+    """
+
+    space: SearchSpace
+    looked: tuple[TrialRecord, ...]
+    trials: tuple[TrialRecord, ...]
+    points: NDArray[np.float64]
+
+    @classmethod
+    def nothing(cls, space: SearchSpace) -> Tried:
+        """No trial at all."""
+        return cls(space, (), (), np.empty((0, space.width)))
+
+    def joined(self, more: Sequence[TrialRecord]) -> Tried:
+        """With further trials."""
+        if not more:
+            return self
+        fitting = [t for t in more if any(name in t.configuration for name in self.space)]
+        points = self.space.encode_all([t.configuration for t in fitting], absent=ABSENT)
+        return Tried(self.space, (*self.looked, *more), (*self.trials, *fitting), np.vstack([self.points, points]))
+
+    def common(self, trials: Sequence[TrialRecord]) -> Tried:
+        """The part up to where other trials begin to differ. Both are by number, so that only their ends can."""
+        same = min(len(self.looked), len(trials))
+        while same and self.looked[same - 1] is not trials[same - 1]:
+            same -= 1
+        if same == len(self.looked):
+            return self
+        kept = bisect_left(self.trials, self.looked[same].number, key=lambda trial: trial.number)
+        return Tried(self.space, self.looked[:same], self.trials[:kept], self.points[:kept])
+
+
+class TriedBefore:
+    """What had been tried when it was asked last, in each of the latest spaces."""
+
+    def __init__(self) -> None:
+        self._known: list[Tried] = []
+
+    def of(self, space: SearchSpace, told: Sequence[TrialRecord]) -> Tried:
+        """What has been tried in a space.
+
+        Args:
+            space: The space.
+            told: Trials that have ended, by number.
+        """
+        described = list(space.items())
+        known = next((t for t in self._known if list(t.space.items()) == described), Tried.nothing(space)).common(told)
+        tried = known.joined(told[len(known.looked) :])
+        self._known = [tried, *(t for t in self._known if list(t.space.items()) != described)][:SPACES]
+        return tried

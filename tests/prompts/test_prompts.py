@@ -154,11 +154,9 @@ VIEWS: dict[str, View] = {
     "auto-no-default": advised(SVC, History(), advice=()),
     "auto-repeated": advised(PLAIN, REPEATED, advice=()),
     "auto-grid": advised(
-        PLAIN, STUCK, left=3, advice=(AT,), near=Nearest(cells=25, tried=7, around=8, untried=2, best=POINT)
+        PLAIN, STUCK, left=3, advice=(AT,), near=Nearest(cells=25, tried=7, around=8, untried=2, best=(POINT,))
     ),
-    "auto-grid-tried": advised(
-        PLAIN, STUCK, advice=(), near=Nearest(cells=25, tried=7, around=8, untried=0, best=None)
-    ),
+    "auto-grid-tried": advised(PLAIN, STUCK, advice=(), near=Nearest(cells=25, tried=7, around=8, untried=0, best=())),
     "auto-batch": advised(FULL, HISTORY, batch=3),
     "auto-last": advised(SVC, HISTORY, left=1),
     "auto-objectives": advised(FULL, FRONT, left=None),

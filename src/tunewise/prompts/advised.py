@@ -30,14 +30,14 @@ class Nearest:
         tried: How many of them were tried.
         around: How many lie next to the best trial, or to one that ties with it.
         untried: How many of these were not tried.
-        best: Of which of these the surrogate expects most; None where it expects nothing good.
+        best: Where the surrogate expects most next to one of the few best trials; empty where it expects nothing good.
     """
 
     cells: int
     tried: int
     around: int
     untried: int
-    best: Advice | None
+    best: tuple[Advice, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,10 +110,13 @@ class AdvisedView(CompressedView):
         if near is None:
             return ""
         said = f"{near.tried} of the {near.cells} configurations of the grid were tried"
-        if not near.untried:
-            return f"{said}, all {near.around} next to the best among them."
-        promise = f"it would take {self.say_advice(near.best)}" if near.best else "it expects nothing good of these."
-        return f"{said}. Of the {near.around} next to the best, {near.untried} are untried: {promise}"
+        if near.untried:
+            said += f". Of the {near.around} next to the best, {near.untried} are untried."
+        else:
+            said += f", all {near.around} next to the best among them."
+        if not near.best:
+            return f"{said} It expects nothing good next to the best few trials."
+        return f"{said} Next to the best few trials it would take {'; '.join(map(self.say_advice, near.best))}"
 
     @property
     def unheard(self) -> list[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
 
@@ -15,7 +16,7 @@ from tunewise.space import SearchSpace, Value
 from tunewise.space.values import exactly
 from tunewise.text import clip
 
-__all__ = ["say_findings", "stale_for"]
+__all__ = ["say_findings", "stale_for", "without_effect"]
 
 STALE: Final = 5
 """So many trials without a better value are said."""
@@ -67,45 +68,87 @@ def key_of(trial: TrialRecord, *, without: str = "") -> Hashable:
 def say_equal_settings(history: History, space: SearchSpace) -> list[str]:
     """Values of a hyperparameter that gave equal results wherever everything else was equal; one sentence, or none."""
     found = [
-        f"{clip(name, 60)} {', '.join(map(show_value, values))}"
-        for name in space
-        for values in equal_values(valued(history)[-RECENT:], name)
+        f"{clip(name, 60)} {', '.join(map(show_value, group.values))} ({group.ties} pairs of trials)"
+        for name, groups in equal_settings(history, space).items()
+        for group in groups
     ]
-    if not found or history.scalarization:
-        return []
-    return [f"With all else equal these made no difference so far: {'; '.join(found[:MAX_SAID])}."]
+    return [f"With all else equal, these made no difference so far: {'; '.join(found[:MAX_SAID])}."] if found else []
 
 
-def equal_values(trials: Sequence[TrialRecord], name: str) -> Iterator[list[Value]]:
-    """Groups of values of one hyperparameter that tied at least twice and never differed."""
+@dataclass(frozen=True)
+class EqualSettings:
+    """Values of one hyperparameter between which nobody has seen a difference, and how many pairs of trials say so."""
+
+    values: tuple[Value, ...]
+    ties: int
+
+
+def equal_settings(history: History, space: SearchSpace) -> dict[str, list[EqualSettings]]:
+    """For each hyperparameter the groups of its values that tied at least twice and never differed."""
+    if history.scalarization:
+        return {}
+    trials = valued(history)[-RECENT:]
+    return {name: list(equal_values(trials, name, ordered=space[name].ordered)) for name in space}
+
+
+def equal_values(trials: Sequence[TrialRecord], name: str, *, ordered: bool) -> Iterator[EqualSettings]:
+    """Of one hyperparameter; of a number only values with no other that was tried between them."""
     contexts: dict[Hashable, list[TrialRecord]] = defaultdict(list)
     for trial in trials:
         if name in trial.configuration:
             contexts[key_of(trial, without=name)].append(trial)
-    pairs = [pair for group in contexts.values() for pair in combinations(group, 2)]
-    ties: dict[frozenset[str], int] = defaultdict(int)
     values = {exactly(t.configuration[name]): t.configuration[name] for t in trials if name in t.configuration}
+    ties: dict[frozenset[str], int] = defaultdict(int)
     apart = set()
-    for one, other in pairs:
+    for one, other in (pair for group in contexts.values() for pair in combinations(group, 2)):
         both = frozenset(exactly(t.configuration[name]) for t in (one, other))
         if len(both) > 1:
             ties[both] += one.value == other.value
             if one.value != other.value:
                 apart.add(both)
     groups: list[set[str]] = [{value} for value in values]
-    for both in ties:
-        if both not in apart:
-            joined = [group for group in groups if group & both]
-            groups = [group for group in groups if not group & both] + [set().union(*joined)]
+    for both in ties.keys() - apart:
+        joined = [group for group in groups if group & both]
+        groups = [group for group in groups if not group & both] + [set[str]().union(*joined)]
     for group in groups:
         within = [both for both in ties if both <= group]
-        if not apart.intersection(within) and sum(ties[both] for both in within) >= PAIRS:
-            yield [values[value] for value in values if value in group]
+        count = sum(ties[both] for both in within)
+        chosen = [value for text, value in values.items() if text in group]
+        if ordered:
+            chosen.sort(key=as_key)
+            others = [value for text, value in values.items() if text not in group]
+            if any(as_key(chosen[0]) < as_key(other) < as_key(chosen[-1]) for other in others):
+                continue
+        if count >= PAIRS and not apart.intersection(within):
+            yield EqualSettings(tuple(chosen), count)
+
+
+def as_key(value: Value) -> float:
+    """A number to sort by."""
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def without_effect(history: History, space: SearchSpace) -> Callable[[Mapping[str, Value]], Hashable]:
+    """What configurations have in common that differ in equal settings only."""
+    first = {
+        (name, exactly(value)): group.values[0]
+        for name, groups in equal_settings(history, space).items()
+        for group in groups
+        for value in group.values
+    }
+
+    def canonical(configuration: Mapping[str, Value]) -> Hashable:
+        same = ((n, first.get((n, exactly(v)), v)) for n, v in configuration.items() if n in space)
+        return frozenset((n, isinstance(v, bool), v) for n, v in same)
+
+    return canonical
 
 
 def say_progress(history: History, space: SearchSpace) -> list[str]:
     """Since when no trial has been better, and what has not been varied; nothing while there is progress."""
-    since = stale_for(history)
+    best, since = history.best, stale_for(history)
+    if best and best.value == 0 and history.direction == "minimize" and not history.scalarization:
+        return ["The best value is 0: where the metric cannot be negative, nothing is left to gain."]
     if since < STALE:
         return []
     said = [f"None of the last {since} trials {'moved the front' if history.front else 'was better than the best'}."]

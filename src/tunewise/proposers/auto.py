@@ -10,7 +10,7 @@ The whole state stands in the history: what was offered, advised and wasted. Any
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from tunewise.history import TrialRecord
 from tunewise.llm.base import ChatReply, ChatRequest, Message
 from tunewise.prompts.advised import AdvisedView, Nearest
-from tunewise.prompts.findings import say_findings
+from tunewise.prompts.findings import say_findings, without_effect
 from tunewise.prompts.prior import describe_prior_studies
 from tunewise.prompts.render import render
 from tunewise.prompts.views import ProblemView
@@ -44,6 +44,8 @@ ADVISED = 3
 """So many of its next points the surrogate advises, and only from so many values on: before, it knows nothing."""
 DIFFERENT = 4
 """With fewer different values nothing can be expected of a point: its figures are not told."""
+JUDGED = 10
+"""By so many of its latest expectations the surrogate's uncertainty is corrected before it is told."""
 MOST = 16
 """So many configurations a reply can give."""
 RETRIED = 8
@@ -201,17 +203,29 @@ class Assessment:
         """What of the advice is worth the model's while: nothing that is expected to be worse than the middle trial."""
         if self.values < ADVISED:
             return ()
-        near = self.near.best.configuration if self.near and self.near.best else None
-        wanted = (a for a in self.advice if a.configuration != near and self.promising(a))
-        return tuple(map(self.told, wanted))
+        named = [a.configuration for a in self.near.best] if self.near else []
+        wanted = (a for a in self.advice if a.configuration not in named and not self.known(a.configuration))
+        return tuple(self.told(a) for a in wanted if self.promising(a))
 
     @cached_property
     def near(self) -> Nearest | None:
         """The grid around the best trial, where there is one."""
-        found = find_nearest(self.context, self.expect) if self.values >= ADVISED else None
-        if found is None or found.best is None:
-            return found
-        return replace(found, best=self.told(found.best) if self.promising(found.best) else None)
+        found = find_nearest(self.context, self.expect, self.known) if self.values >= ADVISED else None
+        return replace(found, best=tuple(map(self.told, filter(self.promising, found.best)))) if found else None
+
+    def known(self, configuration: Configuration) -> bool:
+        """Whether it was tried, or one that differs from it only where no difference has ever been seen."""
+        return self.canonical(configuration) in self.tried or self.context.duplicate(configuration) is not None
+
+    @cached_property
+    def canonical(self) -> Callable[[Configuration], Hashable]:
+        """What configurations have in common that differ in equal settings only."""
+        return without_effect(self.context.history, self.context.space)
+
+    @cached_property
+    def tried(self) -> set[Hashable]:
+        """That, of all trials."""
+        return {self.canonical(t.configuration) for t in self.context.tried}
 
     def promising(self, advice: Advice) -> bool:
         """Whether a point is not expected to be worse than the middle trial, as far as anything can be expected."""
@@ -226,7 +240,15 @@ class Assessment:
         expected = advice.expected
         if expected is None or not self.knows:
             return replace(advice, expected=None)
-        return replace(advice, expected=replace(expected, std=min(expected.std, float(np.ptp(self.costs)))))
+        std = min(self.missed * expected.std, float(np.ptp(self.costs)))
+        return replace(advice, expected=replace(expected, std=std))
+
+    @cached_property
+    def missed(self) -> float:
+        """By how many of the stated deviations 68 % of the latest values were missed; 1 where they were not."""
+        latest = [(t, score) for t, score in self.sorted_trials[0] if t.proposal.decision.expected][-JUDGED:]
+        off = [abs(score - e.mean) / e.std for t, score in latest if (e := t.proposal.decision.expected) and e.std > 0]
+        return max(1.0, float(np.quantile(off, 0.68))) if len(off) >= DIFFERENT else 1.0
 
     @cached_property
     def costs(self) -> NDArray[np.float64]:

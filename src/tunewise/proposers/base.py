@@ -33,9 +33,9 @@ from tunewise.task import Task
 
 __all__ = ["Prefetching", "ProposalContext", "Proposer", "Proposing", "draw"]
 
-PRIOR = 0.8
-"""Probability that a model of which nothing is known is a capable one: the highest with which two trials that lose to
-the default raise doubt, so that the surrogate is heard beside it."""
+PRIOR = 0.83
+"""Probability that a model of which nothing is known is a capable one: two trials that lose to the default raise no
+doubt yet, as a capable one's do where the default is nearly the best; three do, so that the surrogate is heard."""
 NEAR = 1e-3
 """Configurations closer than this in every coordinate of the unit cube count as one: 0.1 % of the range is below what
 one training run can tell apart, and 12 to 16 % of a model's proposals are that close to an earlier one."""

@@ -29,7 +29,8 @@ NEAREST: Final = 3
 """Each trial of others is compared with so many of the model's that are nearest in time: who comes later knows more."""
 TIMID, TIMID_RATIO, FIRST = 0.1, 0.1, 3
 """A trial within this share of every range from the default, among the first so many, and its ratio: 6 of 192 of a
-capable reader's are, and nearly all of a model that has no idea of its own."""
+capable reader's are, and nearly all of a model that has no idea of its own. Once a trial went farther none counts:
+where the default is nearly the best, a capable model comes back to it."""
 WASTED: Final = 0.5
 """Ratio of each of the latest calls in a row that brought nothing usable."""
 DOUBT: Final = 0.5
@@ -46,14 +47,15 @@ def read_credit(context: ProposalContext, *, prior: float = PRIOR) -> float:
 
     Only what ran counts, and calls that brought nothing. Where all trials fail, nobody is the worse for it. Trials that
     lose to one good default again and again are one piece of evidence, not many: there are as many comparisons as the
-    two sides have trials (their harmonic mean).
+    two sides have trials (their harmonic mean). What others reached long after the model was last heard says nothing
+    about it.
     """
     history = context.history
     own = [t for t in history.told if t.by_model]
-    others = [t for t in history.told if not t.by_model]
+    others = [t for t in history.told if not t.by_model and any(t.number <= o.number + NEAREST for o in own)]
     odds = prior / (1 - prior)
     odds *= WASTED ** failed_calls(history)
-    odds *= TIMID_RATIO ** sum(is_timid(t, context) for t in own[:FIRST])
+    odds *= TIMID_RATIO ** len(list(takewhile(lambda t: is_timid(t, context), own[:FIRST])))
     compared = [(other, nearest_to(other, own)) for other in others if own]
     won = [share for other, near in compared for share in wins(near, other, history)]
     if won:
@@ -81,11 +83,21 @@ def nearest_to(other: TrialRecord, own: list[TrialRecord]) -> list[TrialRecord]:
 
 
 def wins(trials: list[TrialRecord], other: TrialRecord, history: History) -> Iterator[float]:
-    """For each of some trials whether it beats another, by what it was to make small: 1, 0, or 0.5 where they tie."""
+    """For each of some trials whether it beats another, by what it was to make small: 1, 0, or 0.5 where they tie.
+
+    Two that both left the best value as it was tie, too: a small step from the best ranks before a bold one, and is
+    worth no more. Only a trial that is worse than all of others loses even then.
+    """
     for trial in trials:
-        costs = costs_for(trial, [trial, other], history)
-        if costs is not None:
-            yield 0.5 if costs[0] == costs[1] else float(costs[0] < costs[1])
+        before = [t for t in history.told if t.number < max(trial.number, other.number) and t not in (trial, other)]
+        costs = costs_for(trial, [trial, other, *before], history)
+        if costs is None:
+            continue
+        own, their = costs[:2]
+        best = costs[2:].min(initial=math.inf)
+        worst = max([their, *(c for c, t in zip(costs[2:], before, strict=True) if not t.by_model)])
+        tie = own == their or (best <= min(own, their) and own <= worst)
+        yield 0.5 if tie else float(own < their)
 
 
 def costs_for(trial: TrialRecord, trials: list[TrialRecord], history: History) -> NDArray[np.float64] | None:

@@ -19,37 +19,51 @@ MOST_CELLS: Final = 100_000
 """A space of more configurations is no grid to count."""
 MOST_VALUES: Final = 64
 """Nor is a hyperparameter of more values a grid to step on."""
-MOST_TIED: Final = 4
-"""So many trials that tie for the best are looked around."""
+MOST_CENTERS: Final = 5
+"""So many of the best trials are looked around."""
+NAMED: Final = 3
+"""So many untried configurations are named."""
 MOST_AROUND: Final = 300
 """Where more configurations are next to the best, those that differ in one hyperparameter alone count."""
 
 
 def find_nearest(
-    context: ProposalContext, expect: Callable[[Sequence[Configuration]], list[Expected]]
+    context: ProposalContext,
+    expect: Callable[[Sequence[Configuration]], list[Expected]],
+    known: Callable[[Configuration], bool],
 ) -> Nearest | None:
-    """What is untried next to the best trial; None where the space is no small grid, or there is no best trial.
+    """What is untried next to the best trials; None where the space is no small grid, or there is no best trial.
 
     Args:
         context: What is known.
         expect: What the surrogate expects of some configurations.
+        known: Whether a configuration was tried, or one that comes to the same.
     """
-    best, space = context.history.best, context.space
+    best, space, history = context.history.best, context.space, context.history
     if best is None or space.count > MOST_CELLS or not space.accepts(best.configuration):
         return None
-    tied = [t.configuration for t in context.history.ranked[:MOST_TIED] if context.history.ties(t, best)]
-    around: list[Configuration] = []
-    for center in tied:
-        around += [c for c in neighbours(space, center) if c not in around and c not in tied]
-    untried = [c for c in around if not context.duplicate(c)]
-    advice = None
-    if untried:
-        sign = 1.0 if context.history.direction == "minimize" else -1.0
-        expected = expect(untried)
-        first = min(range(len(untried)), key=lambda i: sign * expected[i].mean)
-        advice = Advice(configuration=untried[first], expected=expected[first])
-    tried = len(np.unique(space.encode_all([t.configuration for t in context.tried]).round(6), axis=0))
-    return Nearest(cells=int(space.count), tried=tried, around=len(around), untried=len(untried), best=advice)
+    few = [t for t in history.ranked if space.accepts(t.configuration)][:MOST_CENTERS]
+    around = around_all(space, [t.configuration for t in few if history.ties(t, best)])
+    wider = around_all(space, [t.configuration for t in few])
+    sign = 1.0 if history.direction == "minimize" else -1.0
+    open_ones = [c for c in wider if not known(c)]
+    expected = zip(open_ones, expect(open_ones), strict=True) if open_ones else ()
+    ordered = sorted(expected, key=lambda one: sign * one[1].mean)[:NAMED]
+    return Nearest(
+        cells=int(space.count),
+        tried=len(np.unique(space.encode_all([t.configuration for t in context.tried]).round(6), axis=0)),
+        around=len(around),
+        untried=sum(not known(c) for c in around),
+        best=tuple(Advice(configuration=c, expected=e) for c, e in ordered),
+    )
+
+
+def around_all(space: SearchSpace, centers: Sequence[Configuration]) -> list[Configuration]:
+    """What is next to some configurations, without these."""
+    found: list[Configuration] = []
+    for center in centers:
+        found += [c for c in neighbours(space, center) if c not in found and c not in centers]
+    return found
 
 
 def neighbours(space: SearchSpace, center: Mapping[str, Value]) -> list[Configuration]:

@@ -78,7 +78,76 @@ def gemini(exchange: Exchange, received: Received) -> None:
         exchange.send(200, json.dumps(completion('{"x": 0.1}')))
 
 
+def mistral(exchange: Exchange, received: Received) -> None:
+    """Knows no seed under this name, and says so as a list in its message; no strict schema."""
+    asked = received.json
+
+    def refuse(name: str) -> None:
+        detail = [
+            {"type": "extra_forbidden", "loc": ["body", name], "msg": "Extra inputs are not permitted", "input": 0}
+        ]
+        error = {"object": "error", "message": {"detail": detail}, "type": "invalid_request_error", "code": None}
+        exchange.send(422, json.dumps(error))
+
+    if "seed" in asked:
+        refuse("seed")
+    elif asked.get("response_format", {}).get("type") == "json_schema":
+        refuse("response_format")
+    else:
+        exchange.send(200, json.dumps(completion('{"x": 0.1}')))
+
+
+def openai(exchange: Exchange, received: Received) -> None:
+    """A model that thinks: it takes no temperature, and has another name for the room of the reply."""
+    asked = received.json
+
+    def refuse(message: str, name: str, code: str) -> None:
+        error = {"message": message, "type": "invalid_request_error", "param": name, "code": code}
+        exchange.send(400, json.dumps({"error": error}))
+
+    if "max_tokens" in asked:
+        refuse(
+            "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' "
+            "instead.",
+            "max_tokens",
+            "unsupported_parameter",
+        )
+    elif asked.get("temperature", 1) != 1:
+        refuse(
+            "Unsupported value: 'temperature' does not support 0 with this model. Only the default (1) value is "
+            "supported.",
+            "temperature",
+            "unsupported_value",
+        )
+    else:
+        exchange.send(200, json.dumps(completion('{"x": 0.1}')))
+
+
+def openrouter(exchange: Exchange, received: Received) -> None:
+    """Wants to be paid for all the room that is asked for, and finds no endpoint for a schema."""
+    asked = received.json
+    if asked.get("max_tokens", asked.get("max_completion_tokens", 0)) > 8_000:
+        error = {
+            "message": "This request requires more credits, or fewer max_tokens. You requested up to 32768 tokens, but "
+            "can only afford 8000. To increase, visit the settings and upgrade to a paid account",
+            "code": 402,
+        }
+        exchange.send(402, json.dumps({"error": error}))
+    elif "response_format" in asked:
+        error = {"message": "No endpoints found that can handle the requested parameters.", "code": 404}
+        exchange.send(404, json.dumps({"error": error}))
+    else:
+        exchange.send(200, json.dumps(completion('{"x": 0.1}')))
+
+
 LIKE = {
+    "mistral": (mistral, ("mistral-embed", "mistral-small-latest", "mistral-large-latest"), "mistral-large-latest"),
+    "openai": (openai, ("gpt-4o-mini-tts", "gpt-5-nano", "gpt-5", "text-embedding-3-small"), "gpt-5"),
+    "openrouter": (
+        openrouter,
+        ("meta-llama/llama-3.1-8b-instruct:free", "anthropic/claude-sonnet-4.5", "openai/gpt-5-nano"),
+        "anthropic/claude-sonnet-4.5",
+    ),
     "anthropic": (anthropic, CLAUDES, "claude-sonnet-4-5"),
     "gemini": (gemini, GEMINIS, "gemini-2.5-pro"),
 }
@@ -100,7 +169,7 @@ def test_two_commands_lead_from_a_key_to_a_running_study(
         assert "USD per million tokens read" in listed.out
         begin = next(line for line in listed.out.splitlines() if line.startswith("To begin: "))
         command = begin.removeprefix("To begin: tunewise ").split()
-        assert command[-1] == f"{name}/{meant}"
+        assert command[-1] == (meant if name == "openai" else f"{name}/{meant}")  # OPENAI_BASE_URL has its own names
         monkeypatch.chdir(tmp_path)
         ended = cli(*command)
         assert ended.code == 0, ended

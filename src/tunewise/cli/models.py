@@ -47,7 +47,7 @@ def models(
     if base_url is None and name.rstrip("/") in PROVIDERS:
         provider = PROVIDERS[name.rstrip("/")]
         for offered in offers(provider, api_key_env):
-            typer.echo(f"{provider.name}/{printable(offered)}  {price(provider, offered)}")
+            typer.echo(f"{provider.named(printable(offered))}  {price(provider, offered)}")
         return
     model = resolve_model(name, base_url=base_url, api_key_env=api_key_env)
     typer.echo(printable(describe(model)))
@@ -78,8 +78,8 @@ def configured() -> None:
             continue
         typer.echo(f"{provider.name}: {variable} is set; it answers and offers {len(offered)} models.")
         if model := suggest(provider, offered):
-            typer.echo(f"    for example {provider.name}/{printable(model)}: {price(provider, model)}")
-            begin = begin or f"{provider.name}/{printable(model)}"
+            typer.echo(f"    for example {provider.named(printable(model))}: {price(provider, model)}")
+            begin = begin or provider.named(printable(model))
     if not ready:
         typer.echo("No provider is configured. Set the key of one that you have:")
     others = [p for p in PROVIDERS.values() if p not in ready]

@@ -58,6 +58,11 @@ class Provider:
         """Whether it runs on a machine of one's own."""
         return not self.pricing
 
+    def named(self, model: str) -> str:
+        """How `--model` names a model of it. A server at OPENAI_BASE_URL has its own names, slashes and all."""
+        elsewhere = self.name == "openai" and os.environ.get(self.url_variable, "").strip()
+        return model if elsewhere else f"{self.name}/{model}"
+
     @property
     def address(self) -> str:
         """Where it answers.

@@ -139,12 +139,13 @@ def run_auto(model: str | None, proposer: str = "auto", *, reseed: int = 0) -> C
         from tunewise.history import History
         from tunewise.proposers import Auto, AutoOptions
         from tunewise.sampler import LLMSampler
+        from tunewise.sampler_options import SamplerOptions
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         chat = MODELS[model](c, seed) if model else None
         chosen = Auto(AutoOptions(**OPTIONS)) if OPTIONS and chat else proposer
-        task = Task(budget=BUDGET)
-        sampler = LLMSampler(chat, space=c.space, task=task, proposer=chosen, seed=seed + reseed, max_fallbacks=None)
+        task, options = Task(budget=BUDGET), SamplerOptions(max_fallbacks=None)
+        sampler = LLMSampler(chat, space=c.space, task=task, proposer=chosen, seed=seed + reseed, options=options)
         study = optuna.create_study(sampler=sampler)
         study.optimize(lambda trial: c.problem.function(c.space.suggest(trial)), n_trials=BUDGET)
         trials = History.from_study(study)

@@ -24,9 +24,10 @@ from tunewise.bench.problems.registry import get
 from tunewise.bench.suites import suites
 from tunewise.errors import TrialFailed
 from tunewise.history import History, TrialRecord
-from tunewise.log import hushed
+from tunewise.log import silenced
 from tunewise.prior_studies import PriorStudy
 from tunewise.sampler import LLMSampler
+from tunewise.sampler_options import SamplerOptions
 
 PRIOR_TRIALS = 20
 DRAWS = 500
@@ -37,7 +38,12 @@ def play(problem: Problem, trials: int, seed: int, prior: tuple[PriorStudy, ...]
     """A study of `auto` without a model."""
     setting = Setting(problem=problem, budget=trials, seed=seed)
     sampler = LLMSampler(
-        None, task=setting.task, space=problem.space, seed=setting.entropy, max_fallbacks=None, prior_studies=prior
+        None,
+        task=setting.task,
+        space=problem.space,
+        seed=setting.entropy,
+        options=SamplerOptions(max_fallbacks=None),
+        prior_studies=prior,
     )
     study = quiet_study(sampler)
     offers = studied(study, problem.space, budget=trials)
@@ -136,7 +142,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     found = []
-    with hushed():
+    with silenced():
         for seed in range(given.seeds):
             found.append(play_seed(seed, given.trials))
             text = page(np.array(found), seed + 1, given.trials)

@@ -32,8 +32,8 @@ def main() -> None:
     sampler = tunewise.LLMSampler(
         sys.argv[1] if len(sys.argv) > 1 else "embedded",
         task=tunewise.Task(model="random forest classifier", library="scikit-learn", metric="accuracy", budget=6),
-        max_fallbacks=None,  # the embedded model is a stand-in: go on when it is of no use
         seed=0,
+        options=tunewise.SamplerOptions(max_fallbacks=None),  # the embedded model is a stand-in: go on without its use
     )
     study = optuna.create_study(direction="maximize", sampler=sampler)
     study.optimize(objective, n_trials=6)

@@ -14,7 +14,7 @@ from optuna.testing.pytest_samplers import (
     RelativeSamplerTestCase,
 )
 
-from tunewise import LLMSampler
+from tunewise import LLMSampler, SamplerOptions
 from tunewise.models import ChatRequest, FunctionModel
 
 Answer = Callable[[dict[str, Any], int], Any]
@@ -36,7 +36,7 @@ def answering(answer: Answer, proposer: str = "compressed") -> Callable[[], LLMS
             turn = next(calls)
             return json.dumps({name: answer(schema, turn) for name, schema in properties.items()})
 
-        return LLMSampler(FunctionModel(reply), seed=0, proposer=proposer, max_fallbacks=None)
+        return LLMSampler(FunctionModel(reply), seed=0, proposer=proposer, options=SamplerOptions(max_fallbacks=None))
 
     return make
 
@@ -63,7 +63,7 @@ def wrong_type(schema: dict[str, Any], turn: int) -> Any:
 def garbage(proposer: str = "compressed") -> LLMSampler:
     """A model that never heard of JSON."""
     weather = FunctionModel(lambda request: "I would rather talk about the weather.")
-    return LLMSampler(weather, seed=0, proposer=proposer, max_fallbacks=None)
+    return LLMSampler(weather, seed=0, proposer=proposer, options=SamplerOptions(max_fallbacks=None))
 
 
 SAMPLERS = {

@@ -15,12 +15,18 @@ from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from tunewise import Caps, Categorical, Float, History, LLMSampler, SearchSpace, Task, attributes
+from tunewise import Caps, Categorical, Float, History, LLMSampler, SamplerOptions, SearchSpace, Task, attributes
 from tunewise.errors import BudgetReached, ModelUnavailable, ModelUnusable, StudyError, UsageError
 from tunewise.models import ChatRequest, FunctionModel, ScriptedModel
 from tunewise.proposers import ProposalContext
 from tunewise.record import Proposal
 from tunewise.task import Direction
+
+AT_ONCE = SamplerOptions(default=False)
+"""The model from the first trial on."""
+
+FOREVER = SamplerOptions(max_fallbacks=None)
+"""However often it does without the model."""
 
 SPACE = SearchSpace({"x": Float(0, 1), "y": Float(0, 1)})
 TREE = SearchSpace({"kernel": Categorical(["rbf", "linear"]), "gamma": Float(0, 1, when={"kernel": "rbf"})})
@@ -235,7 +241,7 @@ def test_a_default_goes_first_and_costs_nothing() -> None:
     study.optimize(bowl, n_trials=2)
     assert [proposal(t)["source"] for t in study.trials] == ["default", "model"]
     assert len(model.requests) == 1
-    study = open_study(None, LLMSampler(good(), space=space, default=False, proposer="compressed"))
+    study = open_study(None, LLMSampler(good(), space=space, options=AT_ONCE, proposer="compressed"))
     study.optimize(bowl, n_trials=1)
     assert proposal(study.trials[0])["source"] == "model"
 
@@ -346,7 +352,7 @@ def test_fallbacks_end_ask_and_tell_once() -> None:
 
 def test_fallbacks_are_counted_by_trial() -> None:
     """Three parameters asked for one by one are one trial, which is not broken off halfway."""
-    study = open_study(None, LLMSampler(useless(), max_fallbacks=2, proposer="compressed"))
+    study = open_study(None, LLMSampler(useless(), options=SamplerOptions(max_fallbacks=2), proposer="compressed"))
     study.optimize(lambda t: sum(t.suggest_float(n, 0, 1) for n in "abcd"), n_trials=5)
     assert [t.state for t in study.trials] == [TrialState.COMPLETE] * 2
     assert proposal(study.trials[0])["configuration"] == study.trials[0].params
@@ -361,7 +367,7 @@ def test_one_good_reply_ends_a_row_of_fallbacks() -> None:
 
 
 def test_fallbacks_may_be_allowed() -> None:
-    study = open_study(None, LLMSampler(useless(), space=SPACE, max_fallbacks=None, proposer="compressed"))
+    study = open_study(None, LLMSampler(useless(), space=SPACE, options=FOREVER, proposer="compressed"))
     study.optimize(bowl, n_trials=5)
     assert len(study.trials) == 5
 
@@ -398,7 +404,7 @@ def test_an_own_proposer() -> None:
             seen.append(context)
             return (yield from Compressed().propose(context))
 
-    study = open_study(None, LLMSampler(good(), space=SPACE, proposer=Careful(), task=Task(budget=2), reasoning=False))
+    study = open_study(None, LLMSampler(good(), space=SPACE, proposer=Careful(), task=Task(budget=2)))
     study.optimize(bowl, n_trials=2)
     assert [ask.last for ask in seen] == [False, True]
     assert [len(ask.history) for ask in seen] == [0, 1]
@@ -414,7 +420,7 @@ def test_wrong_arguments() -> None:
     with pytest.raises(StudyError, match="seed = -1 is not a whole number of at least 0"):
         LLMSampler(good(), seed=-1, proposer="compressed")
     with pytest.raises(StudyError, match="max_fallbacks = 0 is not a whole number of at least 1"):
-        LLMSampler(good(), max_fallbacks=0, proposer="compressed")
+        LLMSampler(good(), options=SamplerOptions(max_fallbacks=0), proposer="compressed")
     with pytest.raises(StudyError, match="No model was given"):
         LLMSampler(proposer="compressed")
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tunewise.history import History, TrialRecord
     from tunewise.llm.ledger import Caps
     from tunewise.sampler import LLMSampler
+    from tunewise.sampler_options import SamplerOptions
     from tunewise.space import Categorical, Float, Int, SearchSpace
     from tunewise.study.options import TuneOptions
     from tunewise.study.stop import StopRules
@@ -35,6 +36,7 @@ __all__ = [
     "History",
     "Int",
     "LLMSampler",
+    "SamplerOptions",
     "SearchSpace",
     "StopRules",
     "Task",
@@ -61,6 +63,7 @@ _HOMES = {
     "History": "tunewise.history",
     "Int": "tunewise.space",
     "LLMSampler": "tunewise.sampler",
+    "SamplerOptions": "tunewise.sampler_options",
     "SearchSpace": "tunewise.space",
     "StopRules": "tunewise.study.stop",
     "Task": "tunewise.task",

@@ -10,7 +10,8 @@ from optuna.exceptions import UpdateFinishedTrialError
 from tunewise import attributes
 from tunewise.changes import Changes, PerStudy
 from tunewise.llm.base import ChatReply, ChatRequest
-from tunewise.llm.ledger import Call, Ledger, masked
+from tunewise.llm.calls import Call
+from tunewise.llm.ledger import Ledger, masked
 from tunewise.optuna_private import id_of, id_of_study, storage_of, stored_trial
 from tunewise.pickling import Portable
 

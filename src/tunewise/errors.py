@@ -2,7 +2,7 @@
 
 ```
 TunewiseError
- ├ UsageError                mend the input: the message names value, rule and way out
+ ├ UsageError                fix the input: the message names value, rule and way out
  │  ├ SpaceError               ... the search space
  │  ├ TaskError                ... the task
  │  └ StudyError               ... the study file, the storage, an argument of `tune`
@@ -10,14 +10,14 @@ TunewiseError
  ├ BudgetReached             raise the cap and go on: nothing was sent, nothing is lost
  ├ ModelError
  │  ├ ModelUnavailable         wait, then try again (time-out, 429, 500, lost connection)
- │  ├ ModelUnusable            mend the model's name, key or address
+ │  ├ ModelUnusable            fix the model's name, key or address
  │  ├ ContextLimitExceeded     send less
  │  ├ Cancelled                nothing: somebody has given up the call, as with Ctrl-C
  │  └ ReplayMiss               record again: the cassette does not hold this call
  ├ SandboxUnavailable        install what the message names, or run the code without a sandbox, knowingly
  ├ TrialFailed               nothing: the trial is failed with this reason, the study goes on
  ├ TrialStopped              nothing: the trial is pruned, the last value that it reported is kept
- └ ObjectiveFailed           mend the objective: no trial of the study ever finished
+ └ ObjectiveFailed           fix the objective: no trial of the study ever finished
 ```
 """
 

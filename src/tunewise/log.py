@@ -6,11 +6,11 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["hushed"]
+__all__ = ["silenced"]
 
 
 @contextmanager
-def hushed() -> Iterator[None]:
+def silenced() -> Iterator[None]:
     """Keep warnings out of the log while something else tells of them, such as a progress display."""
     logger = logging.getLogger("tunewise")
     before = logger.level

@@ -1,4 +1,4 @@
-"""`LLMSampler`: an Optuna sampler around a proposer, and the one driver that calls the model.
+"""`LLMSampler`: an Optuna sampler around a proposer.
 
 Everything that is needed to go on stands in Optuna's storage: what was proposed and why, and every call as it was
 billed. A trial that was interrupted between a call and its evaluation reads the call from there and does not pay twice.
@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 import threading
 import zlib
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from optuna.exceptions import UpdateFinishedTrialError
@@ -23,11 +23,12 @@ from tunewise import attributes
 from tunewise.account import Account
 from tunewise.changes import PerStudy
 from tunewise.checks import check_whole
-from tunewise.errors import ContextLimitExceeded, ModelUnavailable, ModelUnusable, StudyError
+from tunewise.errors import ModelUnusable, StudyError
 from tunewise.history import History, TrialRecord
 from tunewise.inferred_space import InferredSpace
-from tunewise.llm.base import ChatModel, ChatReply, ChatRequest
-from tunewise.llm.ledger import Caps, Ledger, Totals
+from tunewise.llm.base import ChatModel, ChatRequest
+from tunewise.llm.calls import Totals
+from tunewise.llm.ledger import Caps, Ledger
 from tunewise.llm.scripted import ScriptedModel
 from tunewise.objectives import draw_weights, find_scalarization, objectives_of
 from tunewise.optuna_private import id_of, process_constraints, storage_of, stored_trial
@@ -38,8 +39,10 @@ from tunewise.prior_studies import PriorStudy
 from tunewise.prompts.render import template_hash
 from tunewise.proposers import Auto, DefaultFirst, ProposalContext, Proposer, as_stored, find_proposer
 from tunewise.proposers.base import PRIOR, Prefetching, Proposing
+from tunewise.proposers.drive import drive
 from tunewise.proposers.tried import TriedBefore
 from tunewise.record import MODEL_SOURCES, Proposal
+from tunewise.sampler_options import SamplerOptions
 from tunewise.space import Configuration, SearchSpace, Value
 from tunewise.task import Task
 from tunewise.text import shorten
@@ -52,34 +55,14 @@ if TYPE_CHECKING:
 
     from tunewise.llm.prices import Price
 
-__all__ = ["LLMSampler", "drive"]
+__all__ = ["LLMSampler"]
 
 MAX_COLLISIONS = 3
 """Workers in several processes that are asked at the same moment get the same answer; so often it is asked again."""
 
 logger = logging.getLogger("tunewise")
 
-Result = TypeVar("Result")
-
-
-def drive(asking: Generator[ChatRequest, ChatReply, Result], complete: Callable[[ChatRequest], ChatReply]) -> Result:
-    """Run a proposer: call the model for each request that it yields, until it returns.
-
-    What a proposer can answer (no reply now, a request that is too long) is thrown into it; every other error ends it.
-    """
-    try:
-        request = next(asking)
-        while True:
-            try:
-                reply = complete(request)
-            except (ModelUnavailable, ContextLimitExceeded) as error:
-                request = asking.throw(error)
-            else:
-                request = asking.send(reply)
-    except StopIteration as done:
-        return cast("Result", done.value)
-    finally:
-        asking.close()
+USUAL = SamplerOptions()
 
 
 class LLMSampler(Portable, BaseSampler):
@@ -98,18 +81,13 @@ class LLMSampler(Portable, BaseSampler):
             of the first trial are asked for one by one.
         proposer: "auto", "compressed", "chat", "random", one of these with options, as `Auto(AutoOptions(...))`, or a
             `Proposer` of your own.
-        reasoning: Whether the model analyses before it proposes.
-        expert: Whether a system message gives it the role of an expert.
-        temperature: Of its sampling, 0 for its likeliest reply.
-        default: Whether the default configuration is evaluated first, where the space has one.
         seed: Of everything random. Trial k is the same in every process.
         caps: What the study may spend.
         price: Of the model, where no list has it.
-        max_fallbacks: After so many trials in a row that had to do without the model, the next one raises
-            `ModelUnusable`; None: never.
         constraints_func: Gives the constraints of a finished trial, as with Optuna's samplers: above 0 is violated.
             `trial.set_constraint` in the objective says the same without it.
         prior_studies: Earlier studies of the same or an overlapping space (`tunewise.study.prior` reads them).
+        options: All else.
 
     A study may have several directions: each proposal then has a trade-off of its own, and the model is shown the
     Pareto front. Constraints are those that Optuna stores; a trial that violates one is never the best.
@@ -131,16 +109,12 @@ class LLMSampler(Portable, BaseSampler):
         task: Task | None = None,
         space: SearchSpace | None = None,
         proposer: str | Proposer = "auto",
-        reasoning: bool = False,
-        expert: bool = True,
-        temperature: float = 0.0,
-        default: bool = True,
         seed: int | None = None,
         caps: Caps | None = None,
         price: Price | None = None,
-        max_fallbacks: int | None = 3,
         constraints_func: Callable[[FrozenTrial], Sequence[float]] | None = None,
         prior_studies: Sequence[PriorStudy] = (),
+        options: SamplerOptions = USUAL,
     ) -> None:
         self.task = task or Task()
         self.space = space
@@ -149,29 +123,20 @@ class LLMSampler(Portable, BaseSampler):
                 f"space = {shorten(space)} is no SearchSpace. Make one, or read it: SearchSpace.from_dict."
             )
         seed = int(seed) if isinstance(seed, np.integer) else seed
-        for name, value, least in (("seed", seed, 0), ("max_fallbacks", max_fallbacks, 1)):
-            if value is not None:
-                check_whole(name, value, least, error=StudyError, way_out="Correct it or use None.")
-        if isinstance(temperature, bool) or not isinstance(temperature, int | float) or not 0 <= temperature <= 2:
-            raise StudyError(f"temperature = {temperature!r} is not a number from 0 to 2. 0 is the usual choice.")
+        if seed is not None:
+            check_whole("seed", seed, 0, error=StudyError, way_out="Correct it or use None.")
         chosen = find_proposer(proposer)
         self.proposer = chosen
-        self._default = default
+        self._options = options
+        self._has_model = model is not None
         self._account = Account(Ledger(find_model(model, chosen), caps=caps or Caps(), price=price))
         worth = known_worth(self.model.name)
-        self._style: dict[str, Any] = {
-            "reasoning": reasoning,
-            "expert": expert,
-            "temperature": temperature,
-            "has_model": model is not None,
-            "capable": worth.prior if worth else PRIOR,
-        }
+        self._capable = worth.prior if worth else PRIOR
         self.workers = 1
         self.prefetches = self.model.name != "manual"  # a person is not to be asked behind the progress display
         self._beside = Prefetches(self.ledger)
         self._seed = seed
         self._entropy = [int(word) for word in np.random.SeedSequence(seed).generate_state(4)]
-        self._max_fallbacks = max_fallbacks
         self._constraints_func = constraints_func
         self.prior_studies = tuple(prior_studies)
         self._fallbacks: dict[tuple[str, int], str] = {}  # study and trial in a row, up to now: why
@@ -187,16 +152,17 @@ class LLMSampler(Portable, BaseSampler):
     @property
     def settings(self) -> PlainDict:
         """How its proposals come to be, as plain data to be kept with a study."""
-        style = {key: value for key, value in self._style.items() if key not in ("has_model", "capable")}
-        if self._style["capable"] != PRIOR:
-            style["capable"] = self._style["capable"]
-        if self.prior_studies:
-            style["prior_studies"] = [study.name for study in self.prior_studies]
+        options = self._options
+        named = [study.name for study in self.prior_studies]
         return {
             "proposer": as_stored(self.proposer),
-            **style,
-            "model": self.model.name if self._style["has_model"] else None,
-            "default": self._default,
+            "reasoning": options.reasoning,
+            "expert": options.expert,
+            "temperature": options.temperature,
+            **({"capable": self._capable} if self._capable != PRIOR else {}),
+            **({"prior_studies": named} if named else {}),
+            "model": self.model.name if self._has_model else None,
+            "default": options.default,
             "seed": self._seed,
         }
 
@@ -241,13 +207,13 @@ class LLMSampler(Portable, BaseSampler):
         Raises:
             ModelUnusable: Once, after `max_fallbacks` fallbacks in a row. A later trial tries again.
         """
-        if self._max_fallbacks is not None and len(self._fallbacks) >= self._max_fallbacks:
+        if self._options.max_fallbacks is not None and len(self._fallbacks) >= self._options.max_fallbacks:
             why = list(self._fallbacks.values())[-1]
             self._fallbacks.clear()
             raise ModelUnusable(
-                f"The last {self._max_fallbacks} trials had to do without the model {self.model.name}, and ran random "
-                f"configurations (marked as such) in its place. The latest reason: {why} All trials are kept. Mend the "
-                "model or choose another one and run the study again: it goes on where it is."
+                f"The last {self._options.max_fallbacks} trials had to do without the model {self.model.name}, and ran "
+                f"random configurations (marked as such) in its place. The latest reason: {why} All trials are kept. "
+                "Fix the model or choose another one and run the study again: it goes on where it is."
             )
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -281,7 +247,7 @@ class LLMSampler(Portable, BaseSampler):
         self._beside.wait(study.study_name, trial.number)
         if self._constraints_func:
             process_constraints(self._constraints_func, study, trial, state)
-        if self._max_fallbacks is not None and len(self._fallbacks) >= self._max_fallbacks:
+        if self._options.max_fallbacks is not None and len(self._fallbacks) >= self._options.max_fallbacks:
             try:
                 study.stop()
             except RuntimeError:  # not inside optimize: the next proposal raises
@@ -318,7 +284,7 @@ class LLMSampler(Portable, BaseSampler):
         return dict(proposal.configuration)
 
     def _propose(self, context: ProposalContext) -> Proposing:
-        return (DefaultFirst(self.proposer) if self._default else self.proposer).propose(context)
+        return (DefaultFirst(self.proposer) if self._options.default else self.proposer).propose(context)
 
     def _prefetch(self, study: Study, trial: FrozenTrial, space: SearchSpace) -> None:
         """Make the next trial's call in a thread; what it brings is stored with this trial, which is still running."""
@@ -367,7 +333,11 @@ class LLMSampler(Portable, BaseSampler):
             inferred=self.space is None,
             prior_studies=self.prior_studies,
             before=self._before,
-            **self._style,
+            reasoning=self._options.reasoning,
+            expert=self._options.expert,
+            temperature=self._options.temperature,
+            has_model=self._has_model,
+            capable=self._capable,
         )
 
     def _scored(self, study: Study, number: int) -> tuple[Task, History]:

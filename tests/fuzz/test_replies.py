@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from tunewise.errors import InvalidReply
 from tunewise.llm.base import ChatReply, ChatRequest, Message
+from tunewise.llm.calls import Call
 from tunewise.llm.completion import read_completion
 from tunewise.llm.dialect import Dialect
-from tunewise.llm.ledger import Call, Ledger
+from tunewise.llm.ledger import Ledger
 from tunewise.llm.prices import Price
 from tunewise.llm.scripted import FunctionModel
 from tunewise.llm.streaming import Assembly

@@ -6,8 +6,9 @@ import pytest
 
 from tunewise.errors import BudgetReached, ModelUnavailable, ModelUnusable, ReplayMiss, StudyError, UsageError
 from tunewise.llm.base import ChatReply, ChatRequest, Message, ToolCall
+from tunewise.llm.calls import Call, Totals
 from tunewise.llm.estimate import most_input_tokens
-from tunewise.llm.ledger import Call, Caps, Ledger, Totals, masked
+from tunewise.llm.ledger import Caps, Ledger, masked
 from tunewise.llm.prices import Price
 from tunewise.llm.scripted import FunctionModel, ScriptedModel
 

@@ -16,7 +16,8 @@ import pytest
 from tunewise.errors import Cancelled, ContextLimitExceeded, ModelUnavailable, ModelUnusable
 from tunewise.llm import dialect, wire
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest, Message
-from tunewise.llm.ledger import Call, Caps, Ledger
+from tunewise.llm.calls import Call
+from tunewise.llm.ledger import Caps, Ledger
 from tunewise.llm.openai import OpenAIModel
 from tunewise.llm.prices import Price
 from tunewise.testing.server import (

@@ -12,9 +12,10 @@ import pytest
 from tunewise.errors import ModelUnavailable, ReplayMiss
 from tunewise.llm import dialect, wire
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest, Message, StreamingModel, Tool, ToolCall
+from tunewise.llm.calls import Call
 from tunewise.llm.cassette import RecordingModel, ReplayingModel
 from tunewise.llm.estimate import most_input_tokens
-from tunewise.llm.ledger import Call, Ledger
+from tunewise.llm.ledger import Ledger
 from tunewise.llm.manual import ManualModel
 from tunewise.llm.openai import OpenAIModel
 from tunewise.llm.prices import Price

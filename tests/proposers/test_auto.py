@@ -14,7 +14,7 @@ import pytest
 
 from support.bowl import BARE, DEFAULT, OPTIMUM, SPACE, TASK, WORST, asked, bowl, by, offer, past, proposals, sources
 from support.playing import play, told
-from tunewise import Categorical, Int, LLMSampler, SearchSpace, Task
+from tunewise import Categorical, Int, LLMSampler, SamplerOptions, SearchSpace, Task
 from tunewise.errors import ContextLimitExceeded, ModelUnavailable
 from tunewise.history import History, TrialRecord
 from tunewise.llm.base import ChatModel
@@ -25,6 +25,9 @@ from tunewise.proposers.credit import LEAST, read_credit
 from tunewise.record import Candidate
 from tunewise.testing.simulated import adversary, default_lover, expert, rambler, repeater, stale
 from tunewise.tokens import estimate_tokens
+
+FOREVER = SamplerOptions(max_fallbacks=None)
+"""However often it does without the model."""
 
 GOOD = tuple(past(i, 0.6 + i / 50, 0.3, proposal=by("model")) for i in range(1, 4))
 """Three trials of the model that beat the default."""
@@ -60,7 +63,11 @@ def quiet() -> Any:
 
 def run(model: ChatModel | None, *, trials: int = 12, space: SearchSpace = SPACE, **more: Any) -> optuna.Study:
     """A study of the bowl."""
-    known: dict[str, Any] = {"task": Task(metric="error", budget=trials), "seed": 0, "max_fallbacks": None}
+    known: dict[str, Any] = {
+        "task": Task(metric="error", budget=trials),
+        "seed": 0,
+        "options": FOREVER,
+    }
     study = optuna.create_study(sampler=LLMSampler(model, space=space, **(known | more)))
     study.optimize(lambda trial: bowl(space.suggest(trial)), n_trials=trials)
     return study

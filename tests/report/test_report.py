@@ -21,10 +21,14 @@ from tunewise.llm.base import ChatReply, ChatRequest
 from tunewise.llm.prices import Price
 from tunewise.report import Format, report
 from tunewise.sampler import LLMSampler
+from tunewise.sampler_options import SamplerOptions
 from tunewise.space import Categorical, Float, Int, SearchSpace
 from tunewise.study.options import TuneOptions
 from tunewise.study.tune import tune
 from tunewise.task import Task
+
+FOREVER = SamplerOptions(max_fallbacks=None)
+"""However often it does without the model."""
 
 EVIL = "</script><script>alert(1)</script>{{7*7}}<img src=http://evil.example/x onerror=alert(2)>\u202e\x1b[31m"
 """What a model, an objective or a study file may say."""
@@ -80,7 +84,13 @@ def tuned(trials: int, *, mark: str = "", space: SearchSpace | None = None) -> o
 
     task = Task(model="a toy", metric=f"loss{mark}", budget=trials)
     sampler = LLMSampler(
-        Speaker(say), space=space, task=task, seed=1, max_fallbacks=None, price=Price(1.0, 10.0), proposer="compressed"
+        Speaker(say),
+        space=space,
+        task=task,
+        seed=1,
+        options=FOREVER,
+        price=Price(1.0, 10.0),
+        proposer="compressed",
     )
     return tune(
         objective, space, task=task, n_trials=trials, sampler=sampler, options=TuneOptions(study_name=f"toy{mark}")

@@ -1,4 +1,4 @@
-"""What the report says beyond the trials: beliefs, credit, uplift, the front, how a study came to be."""
+"""What the report says beyond the trials: effects, credit, uplift, the front, how a study came to be."""
 
 from __future__ import annotations
 

@@ -30,6 +30,7 @@ from tunewise.errors import ContextLimitExceeded, ModelUnusable, ObjectiveFailed
 from tunewise.history import History
 from tunewise.llm.openai import OpenAIModel
 from tunewise.sampler import LLMSampler
+from tunewise.sampler_options import SamplerOptions
 from tunewise.study.options import TuneOptions
 from tunewise.study.storage import open_study
 from tunewise.study.stored import StoredStudy
@@ -49,6 +50,9 @@ from tunewise.testing.server import (
     wrong_shape,
 )
 from tunewise.tokens import estimate_tokens
+
+FOREVER = SamplerOptions(max_fallbacks=None)
+"""However often it does without the model."""
 
 Plan = tuple[list[Behaviour], str, str]
 """What is played for one trial, the source that it must have, and a word of the fallback's or the last objection."""
@@ -105,7 +109,7 @@ def test_thirty_trials_with_every_fault_are_thirty_honest_trials(caplog: pytest.
     planned = plans(say)
     with FaultServer([played for behaviours, _, _ in planned for played in behaviours]) as server:
         model = OpenAIModel("every-fault-of-a-study", base_url=server.base_url, timeout_s=3.0, max_retries=1)
-        sampler = LLMSampler(model, space=space(), seed=1, max_fallbacks=None, proposer="compressed")
+        sampler = LLMSampler(model, space=space(), seed=1, options=FOREVER, proposer="compressed")
         with caplog.at_level("WARNING", "tunewise"):
             study = tune(total, space(), sampler=sampler, n_trials=30)
         model.close()

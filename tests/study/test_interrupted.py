@@ -21,10 +21,14 @@ from tunewise.llm.openai import OpenAIModel
 from tunewise.llm.scripted import ScriptedModel
 from tunewise.proposers import Auto, AutoOptions
 from tunewise.sampler import LLMSampler
+from tunewise.sampler_options import SamplerOptions
 from tunewise.study.options import TuneOptions
 from tunewise.study.storage import open_study
 from tunewise.study.tune import tune
 from tunewise.testing.server import FaultServer, hang, reply
+
+AT_ONCE = SamplerOptions(default=False)
+"""The model from the first trial on."""
 
 LONG_S = 40 * PATIENCE_S
 """So long the server is silent: who waits for it fails the test."""
@@ -63,7 +67,7 @@ def interrupting(server: FaultServer, number: int) -> Callable[[dict[str, Any]],
 
 def begun_by_model(server: FaultServer) -> LLMSampler:
     model = OpenAIModel("slow", base_url=server.base_url, max_retries=0, timeout_s=LONG_S)
-    return LLMSampler(model, space=space(), proposer=Auto(AutoOptions(prefetch=True)), default=False, seed=0)
+    return LLMSampler(model, space=space(), proposer=Auto(AutoOptions(prefetch=True)), options=AT_ONCE, seed=0)
 
 
 def assert_given_up(study: optuna.Study, server: FaultServer) -> None:

@@ -8,7 +8,8 @@ import pytest
 from support.waiting import PATIENCE_S
 from tunewise.errors import ContextLimitExceeded, ModelError, ModelUnavailable, ModelUnusable
 from tunewise.llm.base import ChatRequest, Message
-from tunewise.llm.ledger import Call, Ledger
+from tunewise.llm.calls import Call
+from tunewise.llm.ledger import Ledger
 from tunewise.llm.openai import OpenAIModel
 from tunewise.testing.server import (
     Behaviour,

@@ -18,7 +18,8 @@ from tunewise.assistant.subject import Subject
 from tunewise.assistant.tools import cut, lookups, read_arguments, tool_for
 from tunewise.errors import InvalidReply, UsageError
 from tunewise.llm.base import ChatReply, ChatRequest, Message, Tool, ToolCall
-from tunewise.llm.ledger import Call, Ledger
+from tunewise.llm.calls import Call
+from tunewise.llm.ledger import Ledger
 from tunewise.llm.streaming import calls_tools
 from tunewise.prompts.render import render
 from tunewise.secrets import mask

@@ -30,7 +30,7 @@ from tunewise.bench.workers import one_thread, workers
 from tunewise.errors import TrialFailed, TunewiseError, UsageError
 from tunewise.evaluate.base import Evaluator
 from tunewise.llm.base import ChatModel
-from tunewise.log import hushed
+from tunewise.log import silenced
 from tunewise.space import Configuration
 
 __all__ = ["POOL", "Crash", "ModelSpec", "Plan", "Refusal", "Report", "Watch", "plan", "play", "run"]
@@ -319,7 +319,7 @@ def one(key: RunKey, size: int, model: ModelSpec | ChatModel | None, terms: Term
         tells_budget=terms.tells_budget(problem),
     )
     try:
-        with hushed():  # each record says who made it
+        with silenced():  # each record says who made it
             steps = tuple(play(method, setting))
     except TunewiseError:
         raise

@@ -189,7 +189,7 @@ def say(console: Console, report: Report, records: Path) -> None:
         console.print(printable(f"{where}: {crash.why}"), markup=False, soft_wrap=True)
     if report.crashes:
         raise UsageError(
-            f"{len(report.crashes)} runs ended in an error of their library; they are not in {records}. Mend the cause "
+            f"{len(report.crashes)} runs ended in an error of their library; they are not in {records}. Fix the cause "
             "and run the same command again, or leave the method out."
         )
     console.print(f"{len(report.runs)} runs in {records}", soft_wrap=True)

@@ -16,7 +16,7 @@ from rich.text import Text
 from tunewise.cli.terminal import fitted, inert, is_animated
 from tunewise.cli.trial_table import Columns
 from tunewise.history import History, TrialRecord
-from tunewise.llm.ledger import Totals
+from tunewise.llm.calls import Totals
 from tunewise.prompts.views import show
 from tunewise.study.remarks import remarks_on
 from tunewise.text import duration, money

@@ -12,7 +12,7 @@ import typer
 
 from tunewise.cli.signals import terminate_as_interrupt
 from tunewise.errors import BudgetReached, ModelError, UsageError
-from tunewise.log import hushed
+from tunewise.log import silenced
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -104,7 +104,7 @@ def running(
         spinner=not isinstance(model, ManualModel),
         verbose=screen.verbose,
     )
-    with terminate_as_interrupt(), nullcontext() if screen.quiet else hushed(), progress:
+    with terminate_as_interrupt(), nullcontext() if screen.quiet else silenced(), progress:
         try:
             if not screen.quiet:
                 progress.begin(history_so_far(address, name, objective.direction))

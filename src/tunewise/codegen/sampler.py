@@ -26,12 +26,13 @@ from tunewise.codegen.write import NoProgram, write_program
 from tunewise.errors import ModelUnavailable, StudyError
 from tunewise.history import History, TrialRecord
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest
-from tunewise.llm.ledger import Ledger, Totals
+from tunewise.llm.calls import Totals
+from tunewise.llm.ledger import Ledger
 from tunewise.optuna_private import id_of, storage_of, stored_trial
 from tunewise.prompts.render import template_hash
 from tunewise.proposers import PROPOSERS, ProposalContext, find_proposer
+from tunewise.proposers.drive import drive
 from tunewise.record import Proposal
-from tunewise.sampler import drive
 from tunewise.space import Configuration, SearchSpace, Value
 from tunewise.task import Task
 

@@ -208,7 +208,7 @@ def load_file(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[key]
-        raise StudyError(f"{path.name} cannot be imported: {describe(error)}. Mend it and try again.") from error
+        raise StudyError(f"{path.name} cannot be imported: {describe(error)}. Fix it and try again.") from error
     return module
 
 
@@ -224,7 +224,7 @@ def load_module(name: str) -> ModuleType:
             f"There is no module {name}. Start where it can be imported from, or write path/to/file.py:function."
         ) from None
     except (Exception, SystemExit) as error:
-        raise StudyError(f"{name} cannot be imported: {describe(error)}. Mend it and try again.") from error
+        raise StudyError(f"{name} cannot be imported: {describe(error)}. Fix it and try again.") from error
 
 
 def make_importable(folder: Path) -> None:

@@ -173,7 +173,7 @@ class ChatReply:
 class ChatModel(Protocol):
     """A language model.
 
-    `complete` blocks until there is a reply. It retries what a retry can mend, and then raises:
+    `complete` blocks until there is a reply. It retries what a retry can fix, and then raises:
 
     - `ModelUnavailable`: time-out, 429, 5xx, lost connection, an answer that is not the protocol's.
     - `ModelUnusable`: wrong key, unknown model, no such server.

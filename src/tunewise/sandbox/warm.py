@@ -164,7 +164,7 @@ class WarmSandbox:
             raise SandboxUnavailable(f"The warm process did not get ready: {error or 'it took too long'}.") from error
         if refusal != READY:
             reason = refusal.decode("utf-8", "replace") or "it crashed"
-            raise SandboxUnavailable(f"The warm process did not get ready: {reason}. Mend modules and warm_up.")
+            raise SandboxUnavailable(f"The warm process did not get ready: {reason}. Fix modules and warm_up.")
         control.settimeout(None)
 
     def _stop(self) -> None:

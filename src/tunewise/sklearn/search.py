@@ -33,7 +33,7 @@ from sklearn.utils._param_validation import Interval
 
 from tunewise import attributes
 from tunewise.evaluate.describe import describe_estimator
-from tunewise.log import hushed
+from tunewise.log import silenced
 from tunewise.record import Result
 from tunewise.sampler import LLMSampler
 from tunewise.sklearn.distributions import search_space_of
@@ -219,7 +219,7 @@ def quiet() -> Iterator[None]:
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        with hushed():
+        with silenced():
             yield
     finally:
         optuna.logging.set_verbosity(before)

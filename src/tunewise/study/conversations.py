@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from tunewise import attributes
 from tunewise.errors import UsageError
 from tunewise.llm.base import Message
-from tunewise.llm.ledger import Call
+from tunewise.llm.calls import Call
 from tunewise.optuna_private import id_of_study, storage_of
 from tunewise.plain import PlainDict
 

@@ -23,7 +23,7 @@ from tunewise.evaluate.mailbox import Mailbox, Wired
 from tunewise.evaluate.outcome import Outcome, evaluated
 from tunewise.evaluate.run import Run, takes_run
 from tunewise.history import History, TrialRecord
-from tunewise.llm.ledger import Totals
+from tunewise.llm.calls import Totals
 from tunewise.optuna_private import id_of, storage_of, stored_trial
 from tunewise.sampler import LLMSampler
 from tunewise.secrets import mask

@@ -26,6 +26,7 @@ from tunewise.llm.base import ChatModel
 from tunewise.llm.ledger import Caps
 from tunewise.prior_studies import PriorStudy
 from tunewise.sampler import LLMSampler
+from tunewise.sampler_options import SamplerOptions
 from tunewise.secrets import remember, remember_address
 from tunewise.space import SearchSpace
 from tunewise.study.explain import explain
@@ -147,15 +148,17 @@ class StudyFile:
             task=replace(task, budget=self.n_trials),
             space=space,
             proposer=self.proposer,
-            reasoning=self.reasoning,
-            expert=self.expert,
-            temperature=self.temperature,
-            default=self.default,
             seed=self.seed,
             caps=capped(self.caps, self.stop),
             price=self.model.price if self.model else None,
-            max_fallbacks=self.max_fallbacks,
             prior_studies=self.read_prior_studies(space),
+            options=SamplerOptions(
+                reasoning=self.reasoning,
+                expert=self.expert,
+                temperature=self.temperature,
+                default=self.default,
+                max_fallbacks=self.max_fallbacks,
+            ),
         )
 
 

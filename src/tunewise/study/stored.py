@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from tunewise.errors import SpaceError, TaskError
 from tunewise.history import History, TrialRecord
-from tunewise.llm.ledger import Call, Totals
+from tunewise.llm.calls import Call, Totals
 from tunewise.objectives import Objective
 from tunewise.plain import Plain, PlainDict
 from tunewise.proposers.uplift import Uplift, measure_uplift

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import optuna
 
-from tunewise.llm.ledger import Call, Totals
+from tunewise.llm.calls import Call, Totals
 from tunewise.plain import PlainDict
 from tunewise.study.conversations import PROGRAM, Conversations, Turn
 from tunewise.study.validated import validated_call

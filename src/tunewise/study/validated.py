@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from tunewise import attributes
-from tunewise.llm.ledger import Call
+from tunewise.llm.calls import Call
 from tunewise.objectives import Objective, objectives_of
 from tunewise.optuna_private import id_of_study, storage_of
 from tunewise.plain import Plain, PlainDict

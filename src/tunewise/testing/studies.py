@@ -13,6 +13,7 @@ from tunewise.llm.base import ChatReply, ChatRequest
 from tunewise.llm.prices import Price
 from tunewise.record import Result
 from tunewise.sampler import LLMSampler
+from tunewise.sampler_options import SamplerOptions
 from tunewise.space import Categorical, Configuration, Float, Int, SearchSpace
 from tunewise.study.same import check_same_study
 from tunewise.task import DataCard, Task
@@ -79,7 +80,7 @@ def sample_study(trials: int, *, proposer: str = "auto", seed: int = 0) -> optun
         proposer=proposer,
         seed=seed,
         price=PRICE,
-        max_fallbacks=None,
+        options=SamplerOptions(max_fallbacks=None),
     )
     pruner = optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=3)
     study = optuna.create_study(study_name="letters", sampler=sampler, pruner=pruner)

@@ -11,7 +11,7 @@ from tunewise.bench.methods.base import Method, Offer, Offering, Setting, always
 from tunewise.bench.methods.optuna import quiet_study, tell
 from tunewise.errors import ModelUnavailable
 from tunewise.history import TrialRecord
-from tunewise.llm.ledger import Call
+from tunewise.llm.calls import Call
 from tunewise.proposers import Auto, AutoOptions, Chat, Compressed, ProposalContext, Proposer, Proposing
 from tunewise.record import Result
 
@@ -38,16 +38,15 @@ def proposing(
 
     def start(setting: Setting) -> Offering:
         from tunewise.sampler import LLMSampler
+        from tunewise.sampler_options import SamplerOptions
 
         sampler = LLMSampler(
             setting.model if asks else None,
             task=setting.task,
             space=setting.problem.space,
             proposer=proposer,
-            reasoning=reasoning,
-            default=default,
             seed=setting.entropy,
-            max_fallbacks=None,
+            options=SamplerOptions(reasoning=reasoning, default=default, max_fallbacks=None),
         )
         return studied(quiet_study(sampler), setting.problem.space, budget=setting.budget)
 
@@ -76,7 +75,7 @@ def studied(study: optuna.Study, space: Suggests, *, budget: int, evaluator: Eva
         if silent == MAX_SILENCE:
             raise ModelUnavailable(
                 f"The model gave no reply for {MAX_SILENCE} trials in a row: {offer.fallback} The run is not kept. "
-                "Mend the model and run the same command again: it goes on."
+                "Fix the model and run the same command again: it goes on."
             )
         outcome = yield replace(offer, configuration=configuration, evaluator=evaluator)
         trial.set_user_attr(attributes.RESULT, Result(error=outcome.error, extra=dict(outcome.extra)).to_dict())

@@ -108,7 +108,7 @@ def end_with_parent() -> None:
 def tabulate_one(model: str, name: str, records: Path, data_dir: Path | None, pool: ProcessPoolExecutor) -> str:
     """The table of one task, as far as it is missing."""
     file, task, start = records / f"{model}.jsonl", f"{model}:{name}", time.monotonic()
-    mend(file)
+    cut_unfinished(file)
     done = {record["index"] for record in read_records(file) if record["task"] == task}
     missing = [index for index in range(len(GRIDS[model].points)) if index not in done]
     groups = related(model, missing, load_split(name, data_dir).train.x.shape[1])
@@ -127,7 +127,7 @@ def read_records(file: Path) -> Iterator[Record]:
         yield from (record for record in map(json.loads, lines) if record["version"] == VERSION)
 
 
-def mend(file: Path) -> None:
+def cut_unfinished(file: Path) -> None:
     """Cut off a last line that a crash left unfinished, so that the next one begins afresh."""
     if file.exists():
         content = file.read_bytes()

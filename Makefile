@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 TORCH  := torch==$(shell sed -n 's/^torch==//p' constraints.txt)$(if $(filter Darwin,$(shell uname)),,+cpu)
 
-.PHONY: help setup torch demo test test-browser pictures docs dist fuzz lint types imports unit golden coverage bench pins clean
+.PHONY: help setup torch demo test test-long test-browser pictures docs dist fuzz lint types imports unit golden coverage bench pins clean
 
 help:            ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -55,6 +55,9 @@ imports: $(READY)  ## Which module may import which
 
 unit: $(READY)   ## Tests; one thread each, as two processes share the cores
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+test-long: $(READY)  ## The tests of which make test runs a short form, whole
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m long
 
 fuzz: $(READY)   ## Random study files, replies, journals and the like, for minutes
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m fuzz --hypothesis-profile fuzz

@@ -72,6 +72,22 @@ def test_secrets_are_masked_by_what_stands_around_them(text: str, masked: str) -
     assert mask(text) == masked
 
 
+parts = [
+    *("sk-", "AKIA", "eyJ", "token=", "api_key: ", '"', "password = ", "Pwd=", "://me:", "@", "Cookie: a=", "?sig="),
+    *("Bearer ", "authorization: ", "https://hooks.slack.com/services/", "https://x/webhooks/", "0a1B2c3D" * 3, "; "),
+    *("-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "AccountKey=", "\n", " ", "k", "\u212aey = "),
+    "123456789:",
+]
+
+
+@given(st.lists(st.sampled_from(parts), max_size=12).map("".join))
+def test_no_shape_is_left_out_where_it_could_be(text: str) -> None:
+    everywhere = text
+    for shape, used, _ in secrets.shapes:
+        everywhere = shape.sub(used, everywhere)
+    assert mask(text) == everywhere
+
+
 @pytest.mark.parametrize(
     "harmless",
     [

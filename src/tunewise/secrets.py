@@ -10,7 +10,8 @@ import json
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
@@ -83,6 +84,10 @@ tokens = (
     r"SG\.[\w-]{16,80}\.[\w-]{16,}",
     r"eyJ[\w-]{8,2000}\.eyJ[\w-]{8,4000}\.[\w-]{0,2000}",
 )
+prefixes = (
+    *("sk-", "k_live_", "k_test_", "gh", "github_pat_", "gl", "hf_", "gsk_", "r8_", "npm_", "dckr_pat_", "dop_v1_"),
+    *("nvapi", "pypi", "xai", "tvly", "lsv2", "akia", "asia", "aiza", "ya29.", "xox", "sg.", "eyj"),
+)
 by_shape = re.compile(rf"(?<![A-Za-z0-9_-])(?:{'|'.join(tokens)})")
 private_key = re.compile(
     r"(-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----).*?(-----END [A-Z ]{0,30}PRIVATE KEY-----|\Z)", re.DOTALL
@@ -129,6 +134,26 @@ password = re.compile(
 """Every repetition is bounded or consumed at once: a log of any content is searched in linear time."""
 
 
+queries = ("token", "key", "auth", "secret", "code", "credential")
+names = ("key", "secret", "token", "passw", "passphrase", "credential")
+shapes: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str], tuple[str, ...]], ...] = (
+    (private_key, lambda key: key[1] + MASK + "\n" * key[0].count("\n") + key[2], ("private key",)),  # lines stay
+    (by_shape, MASK, prefixes),
+    (in_address, MASK, ("://",)),
+    (webhook, rf"\1{MASK}", ("hook", "telegram")),
+    (cookie, rf"\1{MASK}", ("cookie",)),
+    (signature, rf"\1{MASK}", ("accountkey", "sharedaccess", "sig=", "signature=", *(f"{name}=" for name in queries))),
+    (connection, rf"\1{MASK}", ("pwd", "password")),
+    (telegram, MASK, (":",)),
+    (header, rf"\1{MASK}", ("authorization", "bearer")),
+    (quoted, rf"\1\2{MASK}\2", names),
+    (password, rf"\1{MASK}", ("passw",)),
+    (bare, rf"\1{MASK}", names),
+)
+"""In their order: what is looked for, what takes its place, and words without one of which it cannot be there. A search
+for words is a hundred times faster; beyond ASCII, where one letter may stand for another, nothing is left out."""
+
+
 def mask(text: str) -> str:
     """The text with every secret that is known or looks like one replaced by ***. Masking twice changes nothing more.
 
@@ -139,16 +164,11 @@ def mask(text: str) -> str:
     passes: nobody should rely on it alone.
     """
     text = mask_known(text)
-    text = private_key.sub(lambda key: key[1] + MASK + "\n" * key[0].count("\n") + key[2], text)  # lines keep numbers
-    text = by_shape.sub(MASK, text)
-    text = in_address.sub(MASK, text)
-    for shape in (webhook, cookie, signature, connection):
-        text = shape.sub(rf"\1{MASK}", text)
-    text = telegram.sub(MASK, text)
-    text = header.sub(rf"\1{MASK}", text)
-    text = quoted.sub(rf"\1\2{MASK}\2", text)
-    text = password.sub(rf"\1{MASK}", text)
-    return bare.sub(rf"\1{MASK}", text)
+    lower = text.lower()
+    for shape, used, words in shapes:
+        if any(word in lower for word in words) or not lower.isascii():
+            text = shape.sub(used, text)
+    return text
 
 
 def mask_known(text: str) -> str:
@@ -168,12 +188,18 @@ def mask_named(name: str, text: str) -> str:
 def known_secrets() -> list[str]:
     """What was handed over, and values of variables that look like secrets, the longest first; paths are none."""
     values = {
-        value.strip()
-        for variable, value in os.environ.items()
-        if secret_name.search(variable) and variable not in not_secret and len(value.strip()) >= LEAST
+        value
+        for variable in os.environ
+        if is_secret_name(variable) and len(value := os.environ.get(variable, "").strip()) >= LEAST
     }
     kept = remembered.union(value for value in values if not is_path(value))
     return sorted(kept, key=len, reverse=True)
+
+
+@lru_cache(maxsize=1000)
+def is_secret_name(variable: str) -> bool:
+    """Whether the name of a variable says that it holds a secret."""
+    return variable not in not_secret and bool(secret_name.search(variable))
 
 
 def is_path(value: str) -> bool:

@@ -75,7 +75,14 @@ def did_you_mean(word: object, known: Iterable[str], otherwise: str = "") -> str
 
 def printable(text: str) -> str:
     """The text without secrets and without characters that command a terminal: whatever a person is shown."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in mask(text))
+    return visible(mask(text))
+
+
+def visible(text: str) -> str:
+    """The text without characters that command a terminal."""
+    if text.replace("\n", "").replace("\t", "").isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def on_one_line(text: str) -> str:

@@ -1,15 +1,16 @@
-"""Everything at once, small: two tasks of each model, two seeds, a simulated model behind a real server, the report."""
+"""Everything at once, small: every method, a simulated model behind a real server, the report."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from support.whole_paths import InProcess, assert_paragraph
+from support.whole_paths import InProcess, assert_paragraph, run
 from tunewise.bench.records import read_runs
 from tunewise.bench.report import write_report
 from tunewise.bench.suites import suites
@@ -19,23 +20,19 @@ from tunewise.testing.simulated import rambler
 METHODS = "random,default+random,tpe,default+tpe-4,cmaes,default+gp,gp,compressed,chat+reasoning,llm-then-bo,auto"
 
 
-@pytest.fixture(scope="module")
-def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file that the smoke run fills."""
-    return tmp_path_factory.mktemp("smoke") / "smoke.jsonl"
+SHORT = ("rosenbrock", "branin", "svm:credit-g", "rf:credit-g")
 
 
-def test_smoke(records: Path, cli: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "none")
+def fill(records: Path, problems: Sequence[str], seeds: int) -> None:
+    """Let every method run on some problems, and check what it wrote."""
     with FaultServer(then=answers(rambler(seed=1))) as server:
-        words = ["smoke", "--methods", METHODS, "--model", "simulated", "--base-url", server.base_url]
-        ran = cli(
-            "bench", "run", *words, "--budget", "12", "--seeds", 2, "--pool", 40, "--jobs", 2, "--records", records
-        )
+        words = ["--methods", METHODS, "--model", "simulated", "--base-url", server.base_url, "--records", records]
+        size = ["--budget", "12", "--seeds", seeds, "--pool", 40, "--jobs", 2]
+        ran = run("bench", "run", ",".join(problems), *words, *size, OPENAI_API_KEY="none")
         asked = len(server.received)
     assert ran.code == 0, ran
     runs = read_runs([records])
-    assert len({key.problem for key in runs}) == len(suites()["smoke"])
+    assert len({key.problem for key in runs}) == len(problems)
     assert {(key.method, len(run.steps)) for key, run in runs.items() if key.method != "random"} == {
         (method, 12) for method in METHODS.split(",")[1:]
     }
@@ -46,12 +43,25 @@ def test_smoke(records: Path, cli: InProcess, monkeypatch: pytest.MonkeyPatch) -
     assert sources["acquisition"] > 0
     assert all(step.fallback for run in asking.values() for step in run.steps if step.source == "random")
 
-    wrote = cli("bench", "report", records, "-o", records.parent / "report")
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with the runs of every method on a few problems."""
+    file = tmp_path_factory.mktemp("smoke") / "smoke.jsonl"
+    fill(file, SHORT, seeds=1)
+    return file
+
+
+@pytest.mark.long
+def test_the_whole_smoke_suite(tmp_path: Path, cli: InProcess) -> None:
+    fill(tmp_path / "smoke.jsonl", suites()["smoke"], seeds=2)
+    assert cli("bench", "report", tmp_path / "smoke.jsonl", "-o", tmp_path / "report").code == 0
+
+
+def test_the_report_is_whole(records: Path, tmp_path: Path, cli: InProcess) -> None:
+    folder = tmp_path / "report"
+    wrote = cli("bench", "report", records, "-o", folder)
     assert wrote.code == 0, wrote
-
-
-def test_the_report_is_whole(records: Path) -> None:
-    folder = records.parent / "report"
     text = (folder / "report.md").read_text()
     for target in re.findall(r"\]\(([^)]+)\)", text):
         assert (folder / target).stat().st_size > 100
@@ -62,7 +72,7 @@ def test_the_report_is_whole(records: Path) -> None:
         "landscape-branin.png",
         "landscape-rosenbrock.png",
     ]
-    assert len([name for name in figures if name.startswith("task-")]) == len(suites()["smoke"])
+    assert len([name for name in figures if name.startswith("task-")]) == len(SHORT)
     task = (folder / "tasks/svm-credit-g.md").read_text()
     assert "what it said" in task
     page = (folder / "index.html").read_text()

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from tunewise.plain import Plain, PlainDict
 from tunewise.secrets import mask, mask_named
-from tunewise.text import duration, printable
+from tunewise.text import duration, visible
 
 __all__ = ["Cleaner", "number", "took", "value"]
 
@@ -50,7 +50,7 @@ class Cleaner:
 
 def cleaned(text: str) -> str:
     """The text without what only a machine would see, and without secrets."""
-    return printable(mask(text).replace("\r\n", "\n"))
+    return visible(mask(text).replace("\r\n", "\n"))
 
 
 def number(given: float | None) -> str:

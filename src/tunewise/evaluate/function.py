@@ -21,7 +21,7 @@ from tunewise.errors import StudyError
 from tunewise.evaluate.base import Evaluation
 from tunewise.evaluate.identity import Identity, of_callable
 from tunewise.evaluate.objective import Objective, call, describe
-from tunewise.evaluate.run import SILENT, Run, device_variables
+from tunewise.evaluate.run import SILENT, Run, device_variables, takes_run
 from tunewise.secrets import remember_environment
 from tunewise.space import Value
 from tunewise.text import did_you_mean, shorten
@@ -80,6 +80,11 @@ class FunctionEvaluator:
     def identity(self) -> Identity:
         """Which function it calls."""
         return of_callable(self._objective)
+
+    @property
+    def reads_run(self) -> bool:
+        """Whether the function takes a `Run`."""
+        return takes_run(self._objective)
 
     def evaluate(self, configuration: Mapping[str, Value], run: Run = SILENT) -> Evaluation:
         """Run it; see `Evaluator`."""

@@ -22,6 +22,7 @@ from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt, TypeAdapter
 
 from tunewise.errors import StudyError
 from tunewise.evaluate import Evaluator
+from tunewise.evaluate.fidelity import Fidelity
 from tunewise.llm.base import ChatModel
 from tunewise.llm.ledger import Caps
 from tunewise.prior_studies import PriorStudy
@@ -77,6 +78,7 @@ class StudyFile:
     caps: Caps = field(default_factory=Caps)
     max_fallbacks: PositiveInt | None = 3
     storage: str | None = None
+    fidelity: Fidelity | None = None
     pruner: str | dict[str, object] | None = None
     stop: StopRules = field(default_factory=StopRules)
     devices: list[int | str] = field(default_factory=list)
@@ -143,9 +145,10 @@ class StudyFile:
 
     def sampler(self, model: ChatModel | None, task: Task, space: SearchSpace) -> LLMSampler:
         """The sampler that the file describes, around a model that has been made."""
+        asked = replace(task, budget=self.n_trials)
         return LLMSampler(
             model,
-            task=replace(task, budget=self.n_trials),
+            task=self.fidelity.told(asked) if self.fidelity else asked,
             space=space,
             proposer=self.proposer,
             seed=self.seed,
@@ -171,6 +174,7 @@ def options_of(file: StudyFile, callbacks: Sequence[Callback] = ()) -> TuneOptio
         pruner=file.pruner,
         stop=file.stop,
         devices=file.devices,
+        fidelity=file.fidelity,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
+from tunewise.evaluate.fidelity import Fidelity
 from tunewise.llm.ledger import Caps
 from tunewise.study.pruners import PrunerSpec
 from tunewise.study.stop import StopRules
@@ -26,6 +27,8 @@ class TuneOptions:
             of one: `dask://host:port`, `ray://host:port`, `ray` (see `tunewise.executors`).
         timeout_s: Limit of one evaluation in seconds; it then runs in a process that can be killed.
         callbacks: Told of what happens, in this process.
+        fidelity: What makes an evaluation cheap or good: trials begin at the lowest, and the promising go on. Without
+            a pruner, successive halving decides which do.
         pruner: Decides from intermediate values which trials are given up: a name of Optuna's ("hyperband",
             "successive_halving", "median", ...), a mapping of `name` and its options, or a pruner.
         stop: What ends the study before its trials are used up.
@@ -39,6 +42,7 @@ class TuneOptions:
     executor: Executor | str | None = None
     timeout_s: float | None = None
     callbacks: Sequence[Callback] = ()
+    fidelity: Fidelity | None = None
     pruner: PrunerSpec = None
     stop: StopRules = field(default_factory=StopRules)
     devices: Sequence[int | str] = ()

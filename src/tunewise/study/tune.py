@@ -14,6 +14,7 @@ from optuna.trial import TrialState
 from tunewise.checks import check_whole
 from tunewise.errors import ObjectiveFailed, StudyError
 from tunewise.evaluate import Evaluator, FunctionEvaluator
+from tunewise.evaluate.fidelity import Rungs
 from tunewise.evaluate.identity import identity_of
 from tunewise.evaluate.objective import Objective
 from tunewise.executors import open_executor
@@ -95,8 +96,11 @@ def tune(
             f"timeout_s = {options.timeout_s!r} limits a plain function, and {type(objective).__name__} is an "
             "Evaluator, which has limits of its own. Set the limit there, and leave timeout_s out."
         )
-    pruner = find_pruner(options.pruner)
+    fidelity = options.fidelity
+    pruner = find_pruner(fidelity.pruner if fidelity and options.pruner is None else options.pruner)
     space = space if isinstance(space, SearchSpace) else SearchSpace.from_dict(space)
+    if fidelity:
+        fidelity.check(space)
     if sampler is not None:
         check_sampler(
             sampler,
@@ -109,6 +113,7 @@ def tune(
         )
     task = task or (sampler.task if isinstance(sampler, LLMSampler) else Task())
     task = replace(task, budget=task.budget or n_trials)
+    task = fidelity.told(task) if fidelity else task
     sampler = sampler or LLMSampler(
         model,
         task=task,
@@ -136,6 +141,8 @@ def tune(
         if not isinstance(objective, Evaluator):
             isolate = (n_jobs > 1 and executor is None) or bool(options.devices)
             objective = FunctionEvaluator(objective, timeout_s=options.timeout_s, isolate=isolate)
+        if fidelity:
+            objective = Rungs(objective, fidelity)
         check_same_study(study, space, task, objective=identity_of(objective), n_trials=n_trials)
         if executor is None:
             executor = Inline() if n_jobs == 1 else stack.enter_context(ThreadPoolExecutor(n_jobs))

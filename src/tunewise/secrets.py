@@ -21,7 +21,7 @@ MASK = "***"
 LEAST = 8
 """Characters below which the value of an environment variable is no secret: "none", "1234"."""
 LEAST_KNOWN = 6
-"""The same for what was handed over as a secret."""
+"""Characters below which what was handed over as a secret is not masked."""
 
 remembered: set[str] = set()
 placeholder = re.compile(r"[a-z]{0,10}|EMPTY|true|false|[\d.]{0,10}|(?:none|not|no)[-_].{0,20}", re.IGNORECASE)

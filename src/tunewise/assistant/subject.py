@@ -35,7 +35,7 @@ class Subject:
     scripts: tuple[Source, ...] = ()
 
     def fresh(self) -> Self:
-        """The same, read again: studies go on while people talk."""
+        """The subject, read again: studies go on while people talk."""
         return replace(self)
 
     @property

@@ -219,7 +219,7 @@ def whole(path: Path) -> Iterator[Run]:
                 f"Line {number} of {path} is a record of version {row.get('v')!r}, and this tunewise reads version "
                 f"{FORMAT}. Use the tunewise that wrote it, or another file."
             )
-        if not sound(row):
+        if not is_record(row):
             raise UsageError(f"Line {number} of {path} is a damaged record. Take the file from a backup.")
         if row["trial"] == 0:
             begun = []
@@ -247,7 +247,7 @@ def torn(after: Sequence[str]) -> bool:
     return not after or (following is not None and following.get("trial") == 0)
 
 
-def sound(row: Mapping[str, Any]) -> bool:
+def is_record(row: Mapping[str, Any]) -> bool:
     """Whether the parts of a record are what they should be."""
     return (
         all(isinstance(row.get(name), str) for name in ("problem", "protocol", "method", "model", "variant", "source"))

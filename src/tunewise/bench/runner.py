@@ -121,7 +121,7 @@ class Watch(Protocol):
     """Is told of progress."""
 
     def begun(self, todo: Sequence[RunKey], done: int, jobs: int) -> None:
-        """Once."""
+        """Told once, before the first run: what is to be played, how many are there, and in how many processes."""
         ...
 
     def ended(self, key: RunKey, seconds: float) -> None:

@@ -87,7 +87,7 @@ class RecordingModel(Portable):
         return reply
 
     def stream(self, request: ChatRequest) -> Generator[str, None, ChatReply]:
-        """The same, as it comes. Of a reply that the reader stops, what had come is recorded."""
+        """Ask, and yield the reply as it comes. Of a reply that the reader stops, what had come is recorded."""
         text, started = "", time.perf_counter()
         with self._taping(request) as call:
             reading = stream(self._inner, request)
@@ -189,7 +189,7 @@ class ReplayingModel(Portable):
         return call.outcome
 
     def stream(self, request: ChatRequest) -> Generator[str, None, ChatReply]:
-        """The same, word by word."""
+        """What was recorded for this request, word by word."""
         return (yield from play(self.complete(request)))
 
     def _alike(self, request: ChatRequest, number: int) -> Recorded | None:

@@ -85,7 +85,7 @@ class EmbeddedModel(Portable):
         return replace(reply, model=self.name)
 
     def stream(self, request: ChatRequest) -> Generator[str, None, ChatReply]:
-        """The same, as it comes.
+        """Ask, and yield the reply as it comes.
 
         Raises:
             ModelError: As for `complete`.

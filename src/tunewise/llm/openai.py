@@ -160,7 +160,7 @@ class OpenAIModel(Portable):
         return replace(reply, seconds=time.perf_counter() - started)
 
     def stream(self, request: ChatRequest) -> Generator[str, None, ChatReply]:
-        """The same, as it comes; nothing is retried once something has come. Closing the generator hangs up.
+        """Ask, and yield the reply as it comes. Nothing is retried once something has come. Closing it hangs up.
 
         Raises:
             ModelError: As for `complete`.

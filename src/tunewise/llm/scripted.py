@@ -54,7 +54,7 @@ class ScriptedModel(Portable):
         return ChatReply(text=reply, model=self.name) if isinstance(reply, str) else reply
 
     def stream(self, request: ChatRequest) -> Generator[str, None, ChatReply]:
-        """The same, word by word."""
+        """The next reply, word by word."""
         return (yield from play(self.complete(request)))
 
 
@@ -81,5 +81,5 @@ class FunctionModel:
         return ChatReply(text=reply, model=self.name) if isinstance(reply, str) else reply
 
     def stream(self, request: ChatRequest) -> Generator[str, None, ChatReply]:
-        """The same, word by word."""
+        """The function's reply, word by word."""
         return (yield from play(self.complete(request)))

@@ -194,7 +194,7 @@ class Assessment:
         return self.expect([configuration])[0] if self.values else None
 
     def expect(self, configurations: Sequence[Configuration]) -> list[Expected]:
-        """The same of several, once there are values."""
+        """What the surrogate expects of configurations, once there are values."""
         mean, std = self.surrogate.predict(configurations)
         return [Expected(mean=self.sign * float(m), std=float(s)) for m, s in zip(mean, std, strict=True)]
 

@@ -44,7 +44,7 @@ Proposing = Generator[ChatRequest, ChatReply, Proposal]
 """Yields requests, is sent replies, returns the proposal."""
 
 Prefetching = Generator[ChatRequest, ChatReply, Decision]
-"""The same for what the next trial will need: returns what the call brought."""
+"""Yields requests for what the next trial will need, is sent replies, returns what the call brought."""
 
 
 @dataclass(frozen=True, kw_only=True)

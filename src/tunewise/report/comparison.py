@@ -141,7 +141,7 @@ def configurations(studies: Sequence[StoredStudy]) -> list[tuple[str, list[str]]
 
 
 def as_markdown(title: str, said: str, names: Sequence[str], tables: Sequence[Table], write: Writer) -> str:
-    """The same facts as Markdown."""
+    """The comparison as Markdown."""
     lines = [f"# {write.inline(title)}", "", write.inline(said, 2_000)]
     for heading, rows in tables:
         lines += ["", f"## {heading}", "", *write.table(["", *names], [[name, *cells] for name, cells in rows])]

@@ -37,7 +37,7 @@ def latest(found: Sequence[Talk], clean: Cleaner) -> tuple[list[Talk], int]:
 
 
 def shortened(question: Asked, clean: Cleaner) -> Asked:
-    """The same with texts that can be shown: cleaned first, for half a secret is not recognized."""
+    """A question with texts that can be shown: cleaned first, for half a secret is not recognized."""
     return replace(
         question,
         question=fit(clean(question.question), MAX_TEXT),

@@ -92,7 +92,7 @@ class ReadOnly(BaseStorage):
         return self._study
 
     def get_study_name_from_id(self, study_id: int) -> str:
-        """Masked."""
+        """The name of the study, masked."""
         return self._clean(self._storage.get_study_name_from_id(self._own(study_id)))
 
     def get_study_directions(self, study_id: int) -> list[StudyDirection]:
@@ -100,7 +100,7 @@ class ReadOnly(BaseStorage):
         return self._storage.get_study_directions(self._own(study_id))
 
     def get_study_user_attrs(self, study_id: int) -> PlainDict:
-        """Masked."""
+        """Attributes of the study, masked."""
         return self._about(self._storage.get_study_user_attrs(self._own(study_id)))
 
     def get_study_system_attrs(self, study_id: int) -> PlainDict:
@@ -116,13 +116,13 @@ class ReadOnly(BaseStorage):
         return [study]
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
-        """Masked."""
+        """A trial, masked."""
         return self._see(self._storage.get_trial(trial_id)).trial
 
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
-        """Masked."""
+        """All trials, masked."""
         found = self._storage.get_all_trials(self._own(study_id), deepcopy=False, states=states)
         trials = [self._see(trial).trial for trial in found]
         return copy.deepcopy(trials) if deepcopy else trials

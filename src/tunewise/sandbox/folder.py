@@ -25,7 +25,7 @@ SPARE_USERS = range(61184, 65520)
 SMALLEST = 4096
 """What a file or a link is counted with at least, bytes."""
 SMALLEST_FOLDER = 65536
-"""The same of a folder, which some file systems take milliseconds to remove."""
+"""What a folder is counted with, bytes: some file systems take milliseconds to remove one."""
 
 
 PREFIX = "tunewise-sandbox-"

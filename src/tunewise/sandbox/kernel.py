@@ -138,7 +138,7 @@ def private_mounts() -> None:
 
 
 def own_mounts() -> None:
-    """The same for a user without that capability: a user namespace first, in which they are who they are."""
+    """Leave for a mount namespace without that capability: a user namespace first, in which they are who they are."""
     uid, gid = os.getuid(), os.getgid()
     _checked(_library().unshare(ctypes.c_int(CLONE_NEWNS | CLONE_NEWUSER)), "user namespace")
     for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):

@@ -140,7 +140,7 @@ def probe(sandbox: Sandbox) -> str:
 
 
 def limits_hold(sandbox: Sandbox) -> str:
-    """The same for memory, time and files."""
+    """Why the limits of memory, time and files do not hold; empty when they do."""
     memory = sandbox.run("x = bytearray(1 << 30)\nrespond(1)", limits=Limits(wall_s=20, memory_mb=900))
     if memory.result is not None:
         return "a program could use more memory than its limit"

@@ -61,7 +61,7 @@ class Process(Protocol):
         ...
 
     def predict_with_gradient(self, X: Array) -> tuple[Array, Array, Array, Array]:
-        """The same, and their gradients, `s x m x d` each."""
+        """Means and standard deviations, `s x m` each, and their gradients, `s x m x d` each."""
         ...
 
     def condition(self, X: Array, y: Array | None = None) -> Self:

@@ -44,10 +44,10 @@ CATEGORY: Final = (0.7, 1.0)
 """Mean and standard deviation of the log length scale of a category."""
 
 SIGNAL: Final = (0.0, 1.0)
-"""The same of the log signal variance."""
+"""Mean and standard deviation of the log signal variance."""
 
 NOISE: Final = (log(1e-5), 2.0)
-"""The same of the log noise variance."""
+"""Mean and standard deviation of the log noise variance."""
 
 FARTHEST: Final = 6.0
 """Deviations from the mean of the prior within which a maximum is searched."""

@@ -25,7 +25,7 @@ SPREAD: Final = 0.25
 """Standard deviation around each configuration, in units of the range."""
 
 CATEGORY: Final = 1.0
-"""The same for a category, whose choices are at distance 1."""
+"""Standard deviation around each choice of a category, whose choices are at distance 1."""
 
 ELSEWHERE: Final = 0.05
 """Density of the rest of the space, relative to the middle of the region: nothing is ruled out."""

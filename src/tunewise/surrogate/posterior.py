@@ -55,7 +55,7 @@ SIGNAL: Final = (0.0, 1.0)
 """Mean and standard deviation of the log signal variance, in units of the targets' spread."""
 
 NOISE: Final = (log(1e-3), 2.0)
-"""The same of the log noise variance: values of a training run are counts of few rows, from one run each."""
+"""Mean and standard deviation of the log noise variance, in the same unit: a training run counts few rows, once."""
 
 STRENGTH: Final = (0.5, 1.5)
 """Mean and standard deviation of the log strength of the warp."""

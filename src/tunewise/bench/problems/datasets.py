@@ -220,7 +220,7 @@ def read_csv(data: DataSet, folder: Path) -> dict[str, list[str]]:
 
 
 def fetch(data: DataSet) -> tuple[dict[str, list[str]], tuple[str, ...]]:
-    """The same from OpenML, which also says which columns are nominal."""
+    """The rows of a data set from OpenML, which also says which columns are nominal."""
     from sklearn.datasets import fetch_openml
 
     if data.openml is None:

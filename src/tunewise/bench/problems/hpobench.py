@@ -126,7 +126,7 @@ class LiveTask:
 
 @dataclass(frozen=True)
 class TabularTask:
-    """The same from a table, under protocol `clean`: its space holds the points of the grid alone.
+    """A task of HPOBench from a table, under protocol `clean`: its space holds the points of the grid alone.
 
     Attributes:
         key: Of the model.

@@ -161,7 +161,7 @@ def digits() -> Examples:
 
 
 def odd_digits() -> Examples:
-    """The same, odd or even."""
+    """Handwritten digits, labelled odd or even."""
     x, y = digits()
     return x, y % 2
 

@@ -97,7 +97,7 @@ class Renamed(Wrapper):
 
     @cached_property
     def space(self) -> SearchSpace:
-        """The same ranges and defaults."""
+        """The ranges and defaults of the inner space, under other names."""
         return SearchSpace(
             {
                 self.names[name]: replace(h, description="", when={self.names[p]: v for p, v in h.when.items()})

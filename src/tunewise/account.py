@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from optuna.exceptions import UpdateFinishedTrialError
 
@@ -12,16 +13,52 @@ from tunewise.changes import Changes, PerStudy
 from tunewise.llm.base import ChatReply, ChatRequest
 from tunewise.llm.calls import Call
 from tunewise.llm.ledger import Ledger, masked
-from tunewise.optuna_private import id_of, id_of_study, storage_of, stored_trial
+from tunewise.optuna_private import engine_of, id_of, id_of_study, storage_of, stored_trial
 from tunewise.pickling import Portable
 
 if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
-__all__ = ["Account"]
+__all__ = ["Account", "make_room"]
 
 logger = logging.getLogger("tunewise")
+
+ROOM_BYTES = 1 << 16
+"""Of a reply, and of the trial that follows from it, in a storage."""
+
+
+@runtime_checkable
+class Roomy(Protocol):
+    """A storage that can tell whether there is room in it."""
+
+    def make_room(self, size: int) -> None:
+        """Do nothing if so many bytes could be written now.
+
+        Raises:
+            StudyError: They could not.
+        """
+        ...
+
+
+def make_room(storage: BaseStorage, study: int, request: ChatRequest) -> None:
+    """Refuse a call that could be paid and not be recorded, which would be paid again by each later run.
+
+    Args:
+        storage: Where it is to be recorded.
+        study: What the study is called there.
+        request: What is sent.
+
+    Raises:
+        StudyError: The disk is full, or the storage may not be written any more.
+    """
+    size = len(json.dumps(request.messages[-1].content)) + ROOM_BYTES
+    if isinstance(storage, Roomy):
+        storage.make_room(size)
+    elif engine_of(storage) is not None:  # what is written over leaves its room to what comes next
+        for filling in (" " * size, ""):
+            storage.set_study_system_attr(study, attributes.ROOM, filling)
 
 
 class Account(Portable):
@@ -55,14 +92,15 @@ class Account(Portable):
         for call in calls:
             if call.key == request_key and not call.error:
                 return call.reply()
-        key = f"{attributes.CALL}{len(calls)}"
+        key, storage = f"{attributes.CALL}{len(calls)}", storage_of(study)
 
         def record(call: Call) -> None:
             self._counted.add((study.study_name, trial.number, key))
             entry = {**call.to_dict(), "prompt": request.messages[-1].content}
             try:
-                storage_of(study).set_trial_system_attr(id_of(trial), key, entry)
+                storage.set_trial_system_attr(id_of(trial), key, entry)
             except UpdateFinishedTrialError:
                 logger.warning("A call beside trial %d was not recorded: another process ended it.", trial.number)
 
+        make_room(storage, id_of_study(study), request)
         return self.ledger.complete(request, record)

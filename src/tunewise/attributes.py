@@ -13,6 +13,7 @@ __all__ = [
     "PROGRAM",
     "PROPOSAL",
     "RESULT",
+    "ROOM",
     "STOPPED",
     "STUDY",
 ]
@@ -29,6 +30,8 @@ STUDY: Final = "tunewise:study"
 """User attribute of a study: the space and the task that it was made with, and how it was run."""
 STOPPED: Final = "tunewise:stopped"
 """User attribute of a study: the stop rule that ended its last run, as a sentence; empty when none did."""
+ROOM: Final = "tunewise:room"
+"""System attribute of a study: for a moment as long as the record of a call, which is then known to have room."""
 CHAT: Final = "tunewise:chat:"
 """System attributes of a study: each turn of each conversation about it."""
 CHAT_CALL: Final = "tunewise:chat-call:"

@@ -21,6 +21,7 @@ from tunewise.errors import StudyError
 from tunewise.history import History, TrialRecord
 from tunewise.sampler import LLMSampler
 from tunewise.study.storage import open_study
+from tunewise.study.stored import StoredStudy
 from tunewise.study.tune import tune
 from tunewise.testing.server import FaultServer
 
@@ -300,6 +301,32 @@ def test_a_full_disk_is_an_error_and_not_the_end(tmp_path: Path) -> None:
     after = kept(tmp_path)
     assert [(t.number, t.state) for t in after.values()] == [(k, "finished") for k in range(8)]
     assert {n: after[n] for n in before} == before
+
+
+LIMITED = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, resource.RLIM_INFINITY)); "
+
+
+@pytest.mark.parametrize("kind", ["journal", "sqlite"])
+def test_no_call_is_paid_that_a_full_disk_could_not_record(kind: str, tmp_path: Path) -> None:
+    kept_in = tmp_path / ("study.journal" if kind == "journal" else "study.db")
+    storage = str(kept_in) if kind == "journal" else f"sqlite:///{kept_in}"
+    with FaultServer([answering()] * 30) as server:
+        model = {"name": "m", "base_url": server.base_url}
+        objective = "def objective(c): return c['C']"
+        file = write_study(tmp_path, objective=objective, n_trials=4, model=model, study_name="tunewise")
+        words, environment = command("tune", file, "-q", "--storage", storage)
+        run_words([*words, "--n-trials", "1"], environment)
+        left = 8_192 if kind == "journal" else -40_000  # a database has kept the room that its first call was given
+        limited = LIMITED.format(limit=kept_in.stat().st_size + left)
+        for _ in range(2):
+            ran = run_words([words[0], "-c", limited + words[2], *words[3:]], environment)
+            assert_paragraph(ran, 2, "was not made" if kind == "journal" else "The database of the study", "Make room")
+        assert len(server.received) == 1
+        assert run_words(words, environment).code == 0
+        asked = len(server.received)
+    study = open_study(storage)
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 4
+    assert asked == StoredStudy.read(study).totals.calls == 4
 
 
 def run_words(words: list[str], environment: dict[str, str]) -> Ran:

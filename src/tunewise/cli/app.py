@@ -132,14 +132,25 @@ def main() -> None:
     try:
         app()
     except TunewiseError as error:
-        from tunewise.text import printable
-
-        sys.stdout.flush()
-        print(wrapped(f"tunewise: {printable(str(error))}"), file=sys.stderr)  # noqa: T201 - the one place where a program speaks
-        sys.exit(exit_code(error))
+        end(error)
     except KeyboardInterrupt:
         print("tunewise: interrupted.", file=sys.stderr)  # noqa: T201
         sys.exit(130)
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
         sys.stderr.close()
         sys.exit(141)
+    except Exception as error:
+        from tunewise.study.storage import failure_of_database
+
+        if (failure := failure_of_database(error)) is None:
+            raise
+        end(failure)
+
+
+def end(error: TunewiseError) -> None:
+    """Say it, and exit with its code."""
+    from tunewise.text import printable
+
+    sys.stdout.flush()
+    print(wrapped(f"tunewise: {printable(str(error))}"), file=sys.stderr)  # noqa: T201 - the one place where a program speaks
+    sys.exit(exit_code(error))

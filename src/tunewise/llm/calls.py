@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING
 
 from tunewise.errors import ModelUnavailable, StudyError
 from tunewise.llm.base import ChatReply, FinishReason, ToolCall
 from tunewise.llm.prices import Price
 from tunewise.plain import PlainDict
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 __all__ = ["Call", "Totals"]
 
@@ -70,19 +75,22 @@ class Call:
         return parts if self.tool_calls else {name: part for name, part in parts.items() if name != "tool_calls"}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Call:
+    def from_dict(cls, data: object) -> Call:
         """The inverse of `to_dict`. What a later version may have added is ignored.
 
         Raises:
             StudyError: It is not the record of a call.
         """
         try:
-            known = {field.name: data[field.name] for field in fields(cls) if field.name in data}
-            return cls(**known | {"tool_calls": tuple(ToolCall(**call) for call in data.get("tool_calls", ()))})
-        except TypeError as error:
+            call = call_form().validate_python(data)
+        except ValueError as error:
+            first = str(error).partition("\n")[2].partition(" [type=")[0]
             raise StudyError(
-                f"The record of a model's call is damaged: {error}. Take the study from a backup, or begin a new one."
+                f"The record of a model's call is damaged: {' '.join(first.split())[:200]}. Take the study from a "
+                "backup, or begin a new one."
             ) from None
+        known = call.cost_usd is not None and math.isfinite(call.cost_usd)
+        return call if known else replace(call, cost_usd=None)
 
     def most(self, price: Price | None) -> tuple[int, float]:
         """Tokens and US dollars that it may have taken, its upper bound where the truth is unknown."""
@@ -90,6 +98,14 @@ class Call:
         writing = self.most_output_tokens if self.output_tokens is None else self.output_tokens
         cost = self.cost_usd if self.cost_usd is not None else price.cost(reading, writing) if price else None
         return reading + writing, cost or 0.0
+
+
+@cache
+def call_form() -> TypeAdapter[Call]:
+    """Reads the record of a call; made where one is read."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Call)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

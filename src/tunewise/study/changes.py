@@ -12,11 +12,12 @@ from optuna.trial import FrozenTrial, TrialState
 from tunewise import attributes
 from tunewise.errors import StudyError
 from tunewise.optuna_private import check_distribution_compatibility, id_of, storage_of
+from tunewise.plain import PlainDict
 from tunewise.sampler import fixed_in
 from tunewise.space import NO_DEFAULT, SearchSpace
 from tunewise.space.plain import from_distribution
 
-__all__ = ["check_changes"]
+__all__ = ["about_of", "check_changes"]
 
 logger = logging.getLogger("tunewise")
 
@@ -50,13 +51,19 @@ def check_changes(study: optuna.Study, space: SearchSpace) -> None:
             "Queued trials (%s) hold values that no trial can have, such as an unknown choice: they count as failed.",
             ", ".join(map(str, broken[:10])),
         )
-    stored = study.user_attrs.get(attributes.STUDY, {}).get("space", {})
+    stored = about_of(study).get("space", {})
     outside = [number for number, t in queued.items() if number not in broken and not fits(space, t)]
     if outside and stored and stored != space.to_dict():
         logger.warning(
             "The space has changed, and queued trials (%s) are not in it as it is now. They run as they were queued.",
             ", ".join(map(str, outside[:10])),
         )
+
+
+def about_of(study: optuna.Study) -> PlainDict:
+    """What a study keeps of its space, task, sessions and objective; empty where that cannot be read."""
+    stored = study.user_attrs.get(attributes.STUDY)
+    return stored if isinstance(stored, dict) else {}
 
 
 def possible(space: SearchSpace, name: str, value: Any) -> bool:

@@ -11,6 +11,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Container, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -102,17 +103,35 @@ class SafeJournalBackend(JournalFileBackend):
             StudyError: The disk is full, or the file may not be written any more.
         """
         lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
+        with self._writing("Run the same again then: it goes on with what is stored.") as file:
+            file.write(lines.encode())
+            file.flush()
+            if any(log["op_code"] in DURABLE for log in logs):
+                os.fsync(file.fileno())
+
+    def make_room(self, size: int) -> None:
+        """Do nothing if so many bytes could be written now.
+
+        Raises:
+            StudyError: The disk is full, or the file may not be written any more.
+        """
+        with self._writing("A call of the model could not be recorded, and was not made.") as file:
+            end, written = file.tell(), 0
+            try:
+                while written < size:  # spaces, which are no record as long as there is no line end
+                    written += os.pwrite(file.fileno(), b" " * (size - written), end + written)
+            finally:
+                os.ftruncate(file.fileno(), end)
+
+    @contextmanager
+    def _writing(self, consequence: str) -> Iterator[BinaryIO]:
         try:
             with get_lock_file(self._lock), Path(self._file_path).open("rb+") as file:
                 cut_torn_end(file, self._at)
-                file.write(lines.encode())
-                file.flush()
-                if any(log["op_code"] in DURABLE for log in logs):
-                    os.fsync(file.fileno())
+                yield file
         except OSError as error:
             raise StudyError(
-                f"{self._file_path} cannot be written: {error.strerror}. Make room, or allow writing, and run the same "
-                "again: it goes on with what is stored."
+                f"{self._file_path} cannot be written: {error.strerror}. Make room, or allow writing. {consequence}"
             ) from None
 
 
@@ -126,6 +145,13 @@ class SafeJournalStorage(JournalStorage):
 
     def __getstate__(self) -> dict[str, object]:
         return {**super().__getstate__(), "_kept": {}}
+
+    def make_room(self, size: int) -> None:
+        """As that of its file."""
+        backend = self._backend
+        assert isinstance(backend, SafeJournalBackend), "it was made with one"
+        with self._thread_lock:
+            backend.make_room(size)
 
     def _sync_with_backend(self) -> None:
         known = self._replay_result

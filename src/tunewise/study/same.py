@@ -11,8 +11,9 @@ from tunewise import attributes
 from tunewise.errors import StudyError
 from tunewise.evaluate.identity import Identity
 from tunewise.history import direction_of
+from tunewise.plain import PlainDict
 from tunewise.space import SearchSpace
-from tunewise.study.changes import check_changes
+from tunewise.study.changes import about_of, check_changes
 from tunewise.study.sessions import extended
 from tunewise.task import Task
 from tunewise.text import shorten
@@ -56,8 +57,7 @@ def check_same_study(
             f"The study {study.study_name!r} was begun with direction {direction_of(study)}, and the task says "
             f"{task.direction}. Correct the task, or use another storage or name."
         )
-    stored = study.user_attrs.get(attributes.STUDY)
-    stored = stored if isinstance(stored, dict) else {}
+    stored = about_of(study)
     before = Identity.stored(stored.get("objective"))
     trials = study.get_trials(deepcopy=False)
     had = {name for trial in trials for name in trial.distributions}
@@ -79,8 +79,8 @@ def check_same_study(
             objective,
             study.study_name,
         )
-    sessions = extended(stored.get("sessions", ()), study.sampler, first=len(trials))
-    about = {"space": space.to_dict(), "task": task.to_dict(), "sessions": sessions}
+    sessions = extended(stored.get("sessions"), study.sampler, first=len(trials))
+    about: PlainDict = {"space": space.to_dict(), "task": task.to_dict(), "sessions": sessions}
     if known := asdict(objective) if objective else stored.get("objective"):
         about["objective"] = known
     if stored != about:

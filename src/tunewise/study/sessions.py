@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
 from importlib.metadata import version
 
 from optuna.samplers import BaseSampler
@@ -15,11 +14,11 @@ from tunewise.sampler import LLMSampler
 __all__ = ["extended"]
 
 
-def extended(sessions: Sequence[PlainDict], sampler: BaseSampler, *, first: int) -> list[PlainDict]:
+def extended(sessions: object, sampler: BaseSampler, *, first: int) -> list[PlainDict]:
     """The sessions of a study, and one more where something is another than it was.
 
     Args:
-        sessions: Those before, as stored.
+        sessions: Those before, as stored; what is none is left out.
         sampler: Who proposes from now on.
         first: Number of the first trial that does not exist yet.
 
@@ -32,5 +31,6 @@ def extended(sessions: Sequence[PlainDict], sampler: BaseSampler, *, first: int)
         settings["cassette"] = str(sampler.model.path)
     versions = {name: version(name) for name in ("tunewise", "optuna", "numpy")} | {"python": platform.python_version()}
     now: PlainDict = {"first": first, "sampler": type(sampler).__name__, **settings, "versions": versions}
-    before = [session for session in sessions if isinstance(begun := session.get("first", 0), int) and begun < first]
+    listed = [session for session in sessions if isinstance(session, dict)] if isinstance(sessions, list) else []
+    before = [session for session in listed if isinstance(begun := session.get("first", 0), int) and begun < first]
     return before if before and before[-1] | {"first": first} == now else [*before, now]

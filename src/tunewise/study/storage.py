@@ -9,13 +9,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import optuna
+from optuna.exceptions import StorageInternalError
 
 from tunewise.errors import StudyError
 from tunewise.optuna_private import engine_of
 from tunewise.secrets import remember_address
 from tunewise.study.journal import SafeJournalBackend, SafeJournalStorage
+from tunewise.text import shorten
 
-__all__ = ["may_exist", "only_driver", "open_storage", "open_study"]
+__all__ = ["failure_of_database", "may_exist", "only_driver", "open_storage", "open_study"]
 
 Storage = str | Path | optuna.storages.BaseStorage | None
 
@@ -110,6 +112,24 @@ def only_driver(storage: Storage, name: str) -> Iterator[bool]:
     Raises:
         StudyError: Another process holds it, or the file cannot be written.
     """
+    with failures_told(), held(storage, name) as orphaned:
+        yield orphaned
+
+
+@contextmanager
+def failures_told() -> Iterator[None]:
+    """Make an error of a database, such as a full disk, one clear error."""
+    try:
+        yield
+    except Exception as error:
+        if (failure := failure_of_database(error)) is None:
+            raise
+        raise failure from error
+
+
+@contextmanager
+def held(storage: Storage, name: str) -> Iterator[bool]:
+    """See `only_driver`."""
     file = file_of(storage)
     if file is not None and ("://" not in str(storage) or file.parent.is_dir()):
         with holding_file(file, storage):
@@ -162,6 +182,20 @@ def holding_server(address: str, name: str) -> Iterator[None]:
 def another_driver(storage: Storage) -> StudyError:
     return StudyError(
         f"Another process is running the study in {storage}. Wait until it ends, stop it, or use another storage."
+    )
+
+
+def failure_of_database(error: BaseException) -> StudyError | None:
+    """What is said about an error of a database that came up while it was in use; None for every other error."""
+    cause: BaseException | None = error
+    if isinstance(error, StorageInternalError):
+        cause = error.__cause__
+    if cause is None or not type(cause).__module__.startswith("sqlalchemy."):
+        return None
+    first = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
+    return StudyError(
+        f"The database of the study failed: {shorten(first, 300)}. Make room, or mend what it names, and run the same "
+        "again: it goes on with what is stored."
     )
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tunewise import attributes
+from tunewise.errors import StudyError
 from tunewise.llm.calls import Call
 from tunewise.objectives import Objective, objectives_of
 from tunewise.optuna_private import id_of_study, storage_of
@@ -98,8 +99,6 @@ class StoredProgram(Form):
 
 
 Known = TypeVar("Known", bound=Form)
-
-CALL: TypeAdapter[Call] = TypeAdapter(Call)
 
 
 @dataclass(frozen=True)
@@ -208,11 +207,10 @@ def validated(attrs: Mapping[str, object], key: str, form: type[Known], notes: l
 def validated_call(entry: object, key: str, notes: list[str], where: str) -> Call | None:
     """A call that has its form; None when it is damaged, which is noted."""
     try:
-        call = CALL.validate_python(entry)
-    except ValidationError:
+        return Call.from_dict(entry)
+    except StudyError:
         note(notes, key, where)
         return None
-    return replace(call, cost_usd=finite_or_none(call.cost_usd))
 
 
 def note(notes: list[str], key: str, where: str) -> None:
@@ -223,11 +221,6 @@ def note(notes: list[str], key: str, where: str) -> None:
 def took(trial: FrozenTrial) -> float | None:
     """Seconds by the clock of the study."""
     return trial.duration.total_seconds() if trial.duration else None
-
-
-def finite_or_none(number: float | None) -> float | None:
-    """The number; None where it is none."""
-    return number if number is not None and math.isfinite(number) else None
 
 
 def calls_of(trial: FrozenTrial) -> dict[str, PlainDict]:

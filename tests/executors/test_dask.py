@@ -104,7 +104,17 @@ class Outside:
             held.bind(("127.0.0.1", 0))
             self.port = held.getsockname()[1]
         self.processes: list[subprocess.Popen[bytes]] = []
-        self.start()
+
+    def ready(self) -> None:
+        """Be there, whatever an earlier test has done to it."""
+        if any(process.poll() is not None for process in self.processes) or not self.processes:
+            self.end()
+            self.start()
+        until(self.reachable)
+
+    def reachable(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def start(self) -> None:
         place = f"127.0.0.1:{self.port}"
@@ -123,7 +133,7 @@ class Outside:
             process.wait()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def outside() -> Iterator[Outside]:
     made = Outside()
     yield made
@@ -135,11 +145,7 @@ def test_a_scheduler_that_restarts_is_waited_for(outside: Outside, tmp_path: Pat
         outside.end()
         outside.start()
 
-    def reachable() -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", outside.port)) == 0
-
-    until(reachable)
+    outside.ready()
     run_forty(f"dask://127.0.0.1:{outside.port}", tmp_path, interfere=restart, n_trials=24)
 
 
@@ -148,6 +154,7 @@ def test_a_scheduler_that_is_gone_ends_the_run_and_loses_nothing(outside: Outsid
     from tunewise.history import History
     from tunewise.study.storage import open_study
 
+    outside.ready()
     (tmp_path / "wait").touch()
 
     def end() -> None:

@@ -280,7 +280,7 @@ def test_a_model_that_reads_the_trade_off_finds_the_front(proposer: str) -> None
     last = "\n".join(m.content for m in model.requests[-1].messages)
     assert "The goals are low error and high speed" in last
     in_a_table = (
-        r"^trial \| by \| x \| y \| error \| speed\n(\d+ \| \w+ \| .+ \| \d\.\d+ \| -\d\.\d+( \(on the front\))?\n){11}"
+        r"^trial by x y: error, speed\n(\d+ \w+ [\d.e-]+ [\d.e-]+: [\d.e-]+, -[\d.e-]+( \(on the front\))?\n){11}"
     )
     one_by_one = r"error = \d\.\d+e-\d+, speed = -\d"
     assert re.search(in_a_table if proposer == "auto" else one_by_one, last, re.MULTILINE)

@@ -176,6 +176,7 @@ class History(Sequence[TrialRecord]):
         records, outcomes = seen(study)
         known: Outcomes | None = outcomes
         if skip is not None and skip < len(records):
-            skipped = records.pop(skip)  # trials stand in the order of their numbers
+            skipped = records[skip]  # trials stand in the order of their numbers
+            records = (*records[:skip], *records[skip + 1 :]) if skip + 1 < len(records) else records[:skip]
             known = None if skipped.ended else replace(outcomes, open=tuple(t for t in outcomes.open if t != skipped))
-        return cls(tuple(records), outcomes.direction, outcomes=known)
+        return cls(records, outcomes.direction, outcomes=known)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
@@ -62,11 +62,9 @@ def merged(
     known: tuple[TrialRecord, ...], more: Sequence[TrialRecord], key: Callable[[TrialRecord], int | tuple[float, int]]
 ) -> tuple[TrialRecord, ...]:
     """Sorted trials and some more, sorted."""
-    if not more:
-        return known
-    every = list(known)
     if len(more) > FEW:
-        return tuple(sorted(every + list(more), key=key))
+        return tuple(sorted((*known, *more), key=key))
     for trial in more:
-        insort(every, trial, key=key)
-    return tuple(every)
+        at = bisect_right(known, key(trial), key=key)
+        known = (*known[:at], trial, *known[at:]) if at < len(known) else (*known, trial)
+    return known

@@ -28,31 +28,33 @@ class Seen:
         self._lock = threading.Lock()
         self._changes = Changes()
         self._trials: list[FrozenTrial] = []
-        self._records: list[TrialRecord] = []
+        self._records: tuple[TrialRecord, ...] = ()
         self._outcomes = Outcomes("minimize")
 
-    def read(self, study: optuna.Study) -> tuple[list[TrialRecord], Outcomes]:
+    def read(self, study: optuna.Study) -> tuple[tuple[TrialRecord, ...], Outcomes]:
         """All trials by number, and by what has become of them."""
         with self._lock:
             before, trials = self._trials, study.get_trials(deepcopy=False)
             numbers = self._changes.since(len(trials), trials.__getitem__)
             if len(numbers) == len(trials):
-                self._records, self._outcomes = [], Outcomes(direction_of(study))
+                self._records, self._outcomes = (), Outcomes(direction_of(study))
             known, self._trials = len(self._records), trials
             read = [
                 self._records[n] if n < known and trials[n] is before[n] else TrialRecord.from_optuna(trials[n])
                 for n in numbers
             ]
-            for number, record in zip(numbers, read, strict=True):
-                self._records[number : number + 1] = [record]
-            self._outcomes = self._outcomes.joined(read)
-            return self._records.copy(), self._outcomes
+            if len(trials) > known or any(self._records[n] is not r for n, r in zip(numbers, read, strict=True)):
+                records = list(self._records)
+                for number, record in zip(numbers, read, strict=True):
+                    records[number : number + 1] = [record]
+                self._records, self._outcomes = tuple(records), self._outcomes.joined(read)
+            return self._records, self._outcomes
 
 
 SEEN = PerStudy(Seen)
 
 
-def seen(study: optuna.Study) -> tuple[list[TrialRecord], Outcomes]:
+def seen(study: optuna.Study) -> tuple[tuple[TrialRecord, ...], Outcomes]:
     """The trials of a study as they are now: all by number, and by what has become of them."""
     return SEEN.of(study).read(study)
 

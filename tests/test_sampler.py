@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from tunewise import Caps, Categorical, Float, History, LLMSampler, SamplerOptions, SearchSpace, Task, attributes
+from tunewise import Caps, Categorical, Float, History, Int, LLMSampler, SamplerOptions, SearchSpace, Task, attributes
 from tunewise.errors import BudgetReached, ModelUnavailable, ModelUnusable, StudyError, UsageError
 from tunewise.models import ChatRequest, FunctionModel, ScriptedModel
 from tunewise.proposers import ProposalContext
@@ -483,3 +484,14 @@ def test_workers_that_are_asked_at_the_same_moment_do_not_collide() -> None:
     trial = study.ask(distributions)
     assert trial.params == {"x": 0.75, "y": 0.5}
     assert study.trials[0].user_attrs[attributes.PROPOSAL]["source"] == "model"
+
+
+@pytest.mark.parametrize("proposer", ["random", "auto"])
+def test_forty_asks_at_once_are_distinct_and_say_nothing(proposer: str, capfd: pytest.CaptureFixture[str]) -> None:
+    space = SearchSpace({"a": Int(1, 8), "b": Categorical(list("abcdef"))})
+    study = optuna.create_study(sampler=LLMSampler(space=space, proposer=proposer, seed=1))
+    capfd.readouterr()
+    with ThreadPoolExecutor(40) as executor:
+        asked = executor.map(lambda _: tuple(sorted(space.suggest(study.ask()).items())), range(40))
+        assert len(set(asked)) == 40  # of 48
+    assert capfd.readouterr() == ("", "")  # a linear algebra without a value complains there

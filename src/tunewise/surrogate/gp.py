@@ -339,7 +339,8 @@ def factorize(X: Array, y: Array, groups: NDArray[np.intp], hyperparameters: Hyp
             factor, failed = dpotrf(one + (noise + jitter * signal) * np.eye(len(X)), lower=1, clean=1)
             if not failed:
                 break
-        inverse_factor[row], _ = dtrtri(factor, lower=1)
+        if len(factor):  # LAPACK complains on standard error about a matrix of no value
+            inverse_factor[row], _ = dtrtri(factor, lower=1)
     weights = inverse_factor.transpose(0, 2, 1) @ (inverse_factor @ y[:, :, None])
     return inverse_factor, weights[:, :, 0]
 

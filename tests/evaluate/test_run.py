@@ -211,3 +211,13 @@ def test_what_the_driver_raises_is_the_driver_s(tmp_path: Path) -> None:
     assert run.should_stop()
     with pytest.raises(StudyError, match="the disk is full"):
         mailbox.close()
+
+
+def test_an_attempt_that_another_has_followed_is_not_heard_any_more() -> None:
+    keeper = Keeper()
+    begun: list[None] = []
+    mailbox = Mailbox(keeper, again=lambda: begun.append(None))
+    for attempt, value in (("first", 0.5), ("second", 0.25), ("first", 0.1), ("second", 0.2)):
+        mailbox.take(attempt, value, None)
+    assert keeper.got == [(0.5, None), (0.25, None), (0.2, None)]
+    assert len(begun) == 1

@@ -17,6 +17,7 @@ from tunewise.errors import StudyError
 from tunewise.evaluate import CommandEvaluator
 from tunewise.evaluate.estimator import EstimatorEvaluator
 from tunewise.evaluate.identity import identity_of, of_callable
+from tunewise.secrets import remember
 from tunewise.study.options import TuneOptions
 from tunewise.study.tune import tune
 
@@ -203,3 +204,12 @@ def test_estimators_are_known_by_class_scoring_and_data() -> None:
     made += [EstimatorEvaluator(SVC(), X, y, cv=2, scoring="error"), EstimatorEvaluator(SVC(), X[:9], y[:9], cv=2)]
     assert len({identity_of(one).name for one in made}) == 4
     assert identity_of(made[1]).name.startswith("StandardScaler -> LinearSVC")
+
+
+def test_what_a_description_tells_of_a_secret_is_not_stored(tmp_path: Path) -> None:
+    remember("hunter2-of-the-database")
+    space = {"C": {**SPACE["C"], "description": "as in the table behind hunter2-of-the-database"}}
+    run(tmp_path / "s.journal", first, space, 1)
+    stored = (tmp_path / "s.journal").read_text()
+    assert "hunter2" not in stored
+    assert "as in the table behind ***" in stored

@@ -12,6 +12,7 @@ from tunewise.errors import StudyError
 from tunewise.evaluate.identity import Identity
 from tunewise.history import direction_of
 from tunewise.plain import PlainDict
+from tunewise.secrets import mask
 from tunewise.space import SearchSpace
 from tunewise.study.changes import about_of, check_changes
 from tunewise.study.sessions import extended
@@ -80,7 +81,7 @@ def check_same_study(
             study.study_name,
         )
     sessions = extended(stored.get("sessions"), study.sampler, first=len(trials))
-    about: PlainDict = {"space": space.to_dict(), "task": task.to_dict(), "sessions": sessions}
+    about: PlainDict = {"space": told_space(space), "task": task.to_dict(), "sessions": sessions}
     if known := asdict(objective) if objective else stored.get("objective"):
         about["objective"] = known
     if stored != about:
@@ -108,6 +109,15 @@ def check_nothing_shared(study: optuna.Study, space: SearchSpace, had: set[str],
     logger.warning(
         "No trial of study %r had any of these hyperparameters: %s then, %s now.", study.study_name, then, now
     )
+
+
+def told_space(space: SearchSpace) -> PlainDict:
+    """The space as plain data; what its descriptions tell of secrets is masked, as in prompts."""
+    plain: PlainDict = {**space.to_dict()}
+    for name, entry in plain.items():
+        if isinstance(entry, dict) and isinstance(text := entry.get("description"), str):
+            plain[name] = {**entry, "description": mask(text)}
+    return plain
 
 
 def told(objective: Identity, other: Identity) -> str:

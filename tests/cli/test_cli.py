@@ -504,6 +504,16 @@ def test_show_of_several_objectives_names_the_front(tmp_path: Path, cli: InProce
     assert [objective["direction"] for objective in front["objectives"]] == ["minimize", "maximize"]
 
 
+def test_show_of_a_long_study_is_the_best_unless_all_are_asked_for(tmp_path: Path, cli: InProcess) -> None:
+    journal = tmp_path / "long.journal"
+    study = optuna.create_study(storage=open_storage(journal))
+    study.add_trials([optuna.trial.create_trial(value=float(k)) for k in reversed(range(203))])
+    ran = cli("show", journal)
+    assert "3 more trials are worse or without a value (--all shows them)" in ran.out
+    assert len(re.findall(r"^ *\d+ {2,}\d", ran.out, re.MULTILINE)) == 200
+    assert len(re.findall(r"^ *\d+ {2,}\d", cli("show", journal, "--all").out, re.MULTILINE)) == 203
+
+
 def test_show_of_a_damaged_study_says_what_was_left_out(tmp_path: Path, cli: InProcess) -> None:
     journal = tmp_path / "odd.journal"
     study = optuna.create_study(storage=open_storage(journal), study_name="odd")

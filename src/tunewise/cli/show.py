@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tunewise.codegen.tree import Tree
     from tunewise.study.stored import StoredStudy
 
+MOST = 200
+"""Trials that are shown unasked: more than a person reads."""
 MIN_WIDTH = 60
 """Columns of the table at least; a narrower terminal wraps lines itself."""
 
@@ -28,6 +30,7 @@ def show(
     study: StudyArgument,
     name: NameOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Everything, for programs.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Every trial, however many there are.")] = False,
     verbose: VerboseOption = False,
     plain: PlainOption = False,
 ) -> None:
@@ -51,7 +54,7 @@ def show(
         more = {"programs": [asdict(program) for program in programs.programs]} if programs else {}
         typer.echo(json.dumps(stored.to_dict() | more, indent=2))
     else:
-        print_study(console(plain=plain), stored, programs, verbose=verbose)
+        print_study(console(plain=plain), stored, programs, most=None if every else MOST, verbose=verbose)
 
 
 def programs_of(study: optuna.Study) -> Tree | None:
@@ -63,7 +66,14 @@ def programs_of(study: optuna.Study) -> Tree | None:
     return Tree.from_study(study)
 
 
-def print_study(screen: Console, stored: StoredStudy, programs: Tree | None = None, *, verbose: bool = False) -> None:
+def print_study(
+    screen: Console,
+    stored: StoredStudy,
+    programs: Tree | None = None,
+    *,
+    most: int | None = None,
+    verbose: bool = False,
+) -> None:
     """The table and the facts below it."""
     from tunewise.cli.closing import fact_lines
     from tunewise.cli.terminal import inert
@@ -72,7 +82,7 @@ def print_study(screen: Console, stored: StoredStudy, programs: Tree | None = No
     columns = columns_for(stored, max(screen.width, MIN_WIDTH))
     if stored.history:
         screen.print(columns.head(), soft_wrap=True)
-    print_trials(screen, stored, columns, verbose=verbose)
+    print_trials(screen, stored, columns, most=most, verbose=verbose)
     if columns.left_out and not verbose:
         screen.print(inert(f"{INDENT}not shown: {', '.join(columns.left_out)} (-v shows all)", "dim"))
     screen.print()
@@ -93,17 +103,21 @@ def print_lines(screen: Console, lines: Sequence[str]) -> None:
             screen.print(inert(line), soft_wrap=True)
 
 
-def print_trials(screen: Console, stored: StoredStudy, columns: Columns, *, verbose: bool) -> None:
-    """A line for each trial, the best first, and why below it."""
+def print_trials(screen: Console, stored: StoredStudy, columns: Columns, *, most: int | None, verbose: bool) -> None:
+    """A line for each trial, the best first, and why below it; that there are more than are shown, is said."""
     from rich.padding import Padding
 
+    from tunewise.cli.terminal import inert
     from tunewise.cli.trial_table import INDENT, best_first
 
     best = stored.front.best if stored.front else [stored.best.number] if stored.best else []
-    for trial in best_first(stored.history):
+    for trial in best_first(stored.history)[:most]:
         screen.print(columns.row(trial, stored.history, starred=trial.number in best), soft_wrap=True)
         for below in columns.below(trial, verbose=verbose):
             screen.print(Padding(below, (0, 0, 0, len(INDENT))) if verbose else below, soft_wrap=not verbose)
+    if most is not None and len(stored.history) > most:
+        more = len(stored.history) - most
+        screen.print(inert(f"{INDENT}{more:,} more trials are worse or without a value (--all shows them)", "dim"))
 
 
 def columns_for(stored: StoredStudy, width: int) -> Columns:

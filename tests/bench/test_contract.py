@@ -89,9 +89,9 @@ def test_nothing_is_better_than_the_best(problem: Problem) -> None:
 
 
 def test_another_process_would_find_the_same(problem: Problem) -> None:
-    twin = pickle.loads(pickle.dumps(problem))
+    copied = pickle.loads(pickle.dumps(problem))
     for configuration in samples(problem, 3):
-        assert value(twin, configuration) == value(problem, configuration)
+        assert value(copied, configuration) == value(problem, configuration)
 
 
 def core(problem: Problem) -> Problem:

@@ -61,14 +61,14 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_values_are_losses_and_the_same_again(data: Path) -> None:
     problem = get("taxi", data_dir=data)
-    twin = pickle.loads(pickle.dumps(problem))
+    copied = pickle.loads(pickle.dumps(problem))
     assert problem.name == "taxi"
     assert problem.best is None
     assert re.fullmatch(r"180 / 60 / 60 trips by time, 5 epochs, data [0-9a-f]{12}", problem.protocol)
     assert problem.task.metric == "validation loss"
     fast = {**(problem.space.default or {}), "learning_rate": 0.02, "batch_size": 32}
     found = problem.evaluate(fast)
-    assert found == twin.evaluate(fast)
+    assert found == copied.evaluate(fast)
     assert 0 < found.value < 0.8  # always predicting the training mean scores about 1
     assert found.extra["test_loss"] != found.value
     for place in (0.0, 1.0):

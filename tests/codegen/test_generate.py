@@ -160,7 +160,7 @@ def test_what_is_refused_is_told_and_written_again(regression: Dataset, sandbox:
     ):
         assert told in prompt(request)
     tree = Tree.from_study(study)
-    assert [(p.kind, p.parent, p.stands) for p in tree.programs] == [
+    assert [(p.kind, p.parent, p.is_valid) for p in tree.programs] == [
         ("draft", None, False),
         ("draft", None, False),
         ("repair", 2, False),
@@ -227,7 +227,7 @@ def test_a_program_that_is_there_already_is_refused(regression: Dataset, sandbox
     replies = [fenced(RIDGE), called({"alpha": 900.0}), fenced(same), fenced(TREES_REGRESSOR)]
     study, model = study_of(regression, sandbox, replies, trials=3, options={"patience": 1})
     assert "It repeats program p1." in prompt(model.requests[3])
-    assert [p.stands for p in Tree.from_study(study).programs] == [True, False, True]
+    assert [p.is_valid for p in Tree.from_study(study).programs] == [True, False, True]
 
 
 def test_where_no_better_program_comes_the_best_is_tuned_on(regression: Dataset, sandbox: Sandbox) -> None:

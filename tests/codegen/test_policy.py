@@ -65,7 +65,7 @@ BAD = program(1, objection="no")
         "promising",
         "worse",
         "broken",
-        "mended",
+        "fixed",
         "stale",
     ],
 )

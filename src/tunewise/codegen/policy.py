@@ -27,7 +27,7 @@ class Step:
 def next_step(tree: Tree, *, patience: int) -> Step:
     """Decide.
 
-    - Nothing stands yet: write a draft, or repair what was refused last.
+    - No program is valid yet: write a draft, or repair what was refused last.
     - A new program is tried with its defaults; if all its trials fail, it is repaired.
     - After `patience` trials since the best value, and since a program was last written, refused ones too, the best
       program is improved.
@@ -37,10 +37,10 @@ def next_step(tree: Tree, *, patience: int) -> Step:
         tree: The programs and trials so far.
         patience: How many trials may go by without improvement.
     """
-    if not tree.standing:
+    if not tree.valid:
         refused = next((program for program in reversed(tree.programs) if program.code), None)
         return Step("repair" if refused else "draft", refused)
-    latest = tree.standing[-1]
+    latest = tree.valid[-1]
     history = tree.history_of(latest)
     best = best_program(tree)
     if not history.told:
@@ -58,7 +58,7 @@ def next_step(tree: Tree, *, patience: int) -> Step:
 
 def best_program(tree: Tree) -> Program | None:
     """The program of the best trial."""
-    scored = [(record, program) for program in tree.standing if (record := tree.best_of(program))]
+    scored = [(record, program) for program in tree.valid if (record := tree.best_of(program))]
     ranked = {record.number: i for i, record in enumerate(tree.history.ranked)}
     return min(scored, key=lambda pair: ranked[pair[0].number])[1] if scored else None
 

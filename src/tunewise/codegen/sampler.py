@@ -1,6 +1,6 @@
 """`ProgramSampler`: an Optuna sampler whose search space is written by the model, trial by trial.
 
-A trial either tunes a program that stands, by the same proposers as any other study, or begins a new one, with its
+A trial either tunes a valid program, by the same proposers as any other study, or begins a new one, with its
 defaults. Programs, calls and proposals are stored before they are used, so that any process can go on.
 """
 

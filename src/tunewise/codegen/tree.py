@@ -35,7 +35,7 @@ class Program:
         parent: Number of the program that it was made of; None for a draft.
         code: Its text; may be empty where a reply held none.
         reason: The model's words on it.
-        objection: Why it was refused; empty when it stands.
+        objection: Why it was refused; empty when it is valid.
         contract: Name of its contract.
         trial: Number of the trial that it was written for.
         model: Who wrote it.
@@ -52,7 +52,7 @@ class Program:
     model: str = ""
 
     @property
-    def stands(self) -> bool:
+    def is_valid(self) -> bool:
         """Whether it passed all checks."""
         return not self.objection
 
@@ -118,9 +118,9 @@ class Tree:
         raise StudyError(f"The study has no program {number}; it has {len(self.programs)}. Correct the number.")
 
     @property
-    def standing(self) -> tuple[Program, ...]:
+    def valid(self) -> tuple[Program, ...]:
         """Programs that passed all checks."""
-        return tuple(program for program in self.programs if program.stands)
+        return tuple(program for program in self.programs if program.is_valid)
 
     def history_of(self, program: Program) -> History:
         """The trials of one program, with hyperparameters by their own names."""
@@ -158,7 +158,7 @@ class Tree:
 
     def line(self, program: Program) -> str:
         """A program in a line: what it is, and its score."""
-        if not program.stands:
+        if not program.is_valid:
             return f"p{program.number} {program.kind}: refused. {clip(program.objection, MAX_TOLD)}"
         history = self.history_of(program)
         best = history.best

@@ -72,7 +72,7 @@ def write_program(
             trial=trial,
             model=reply.model,
         )
-        if program.stands:
+        if program.is_valid:
             return program
         tree = replace(tree, programs=(*tree.programs, program))
         if code:
@@ -125,7 +125,7 @@ def program_request(
     """The request for a program."""
     dataset, contract = runner.dataset, runner.contract
     loss = "mean squared error" if dataset.task == "regression" else "cross entropy of logits"
-    failed = parent is not None and parent.stands and not tree.history_of(parent).finished
+    failed = parent is not None and parent.is_valid and not tree.history_of(parent).finished
     view = ProgramView(
         task=task,
         function=contract.function,
@@ -140,7 +140,7 @@ def program_request(
         tree=tuple(tree.lines()[-12:]),
         parent=parent.number if parent else 0,
         code=parent.code if parent else "",
-        trials=tuple(trial_lines(tree.history_of(parent), task.metric)) if parent and parent.stands else (),
+        trials=tuple(trial_lines(tree.history_of(parent), task.metric)) if parent and parent.is_valid else (),
         repair=failed,
         objection=parent.objection if parent else "",
         unreadable=unreadable,

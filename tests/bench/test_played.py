@@ -13,7 +13,7 @@ from tunewise.errors import UsageError
 
 
 def test_a_series_is_one_run_a_task(tmp_path: Path) -> None:
-    runs = list(as_records(["auto-0.2-30"]))
+    runs = list(as_records(["auto-0.2-30-d"]))
     assert len({run.key.problem for run in runs}) == len(runs) == 32
     assert {(run.key.method, run.key.model, run.key.budget) for run in runs} == {("auto", READER, 30)}
     path = tmp_path / "played.jsonl"
@@ -22,8 +22,8 @@ def test_a_series_is_one_run_a_task(tmp_path: Path) -> None:
 
 
 def test_the_first_trials_of_a_run_are_called_so() -> None:
-    whole, *_ = as_records(["auto-0.2-30"])
-    part, *_ = as_records(["auto-0.2-30"], first=10)
+    whole, *_ = as_records(["auto-0.2-30-d"])
+    part, *_ = as_records(["auto-0.2-30-d"], first=10)
     assert (part.key.budget, part.key.variant) == (10, "first 10 of 30")
     assert part.steps == whole.steps[:10]
     assert "--first 10" in part.command

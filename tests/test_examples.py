@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -15,7 +16,8 @@ import pytest
 
 from tunewise.history import History
 from tunewise.study.storage import open_study
-from tunewise.testing.server import FaultServer, reply
+from tunewise.testing.server import FaultServer, answers, reply
+from tunewise.testing.simulated import rambler
 
 ROOT = Path(__file__).parent.parent
 STUDIES = ["svc.yaml", "train.yaml", "objective.yaml"]
@@ -62,6 +64,7 @@ def test_the_replay_of_the_demo_fits_the_prompts_of_today(tmp_path: Path) -> Non
     assert "better" in done.stdout
 
 
+@pytest.mark.long
 def test_a_network_that_is_pruned(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="the network is trained with torch")
     command = [sys.executable, "-m", "tunewise", "tune", "examples/digits_cnn.yaml", "--proposer", "random"]
@@ -91,8 +94,9 @@ def test_minimal(server: FaultServer) -> None:
 
 
 def test_optuna_sampler() -> None:
-    done = subprocess.run(
-        [sys.executable, "examples/optuna_sampler.py"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    with FaultServer(then=answers(rambler(broken=0.2, seed=0))) as server:
+        environment = {**os.environ, "OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": "none"}
+        command = [sys.executable, "examples/optuna_sampler.py", "gpt-5"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 6

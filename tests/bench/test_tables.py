@@ -72,7 +72,7 @@ def test_a_task_of_a_table_knows_no_other_values_than_its_grid_and_says_so() -> 
     }
     assert task.space.count == 480
     assert task.space.default == {"max_depth": 10, "min_samples_split": 32, "max_features": 0.5, "min_samples_leaf": 1}
-    assert "nearest of 6 values" in task.space["max_depth"].describe()
+    assert "one of 1, 2, 5, 10, 22, 50" in task.space["max_depth"].describe()
     assert any("252 validation rows" in fact for fact in task.task.facts)
 
 

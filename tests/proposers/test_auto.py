@@ -90,7 +90,7 @@ def test_from_three_values_on_the_surrogate_advises_and_the_model_still_decides(
     assert len(proposal.decision.advice) == 3
     assert "too few different values to expect anything" in told(request)
     assert "±" not in told(request)
-    assert proposal.decision.expected
+    assert proposal.decision.expected is None
 
 
 def test_advice_is_told_with_figures_from_four_different_values_on_and_not_where_it_is_worse_than_the_middle() -> None:

@@ -190,8 +190,8 @@ class Assessment:
         return tuple(Advice(configuration=c, expected=self.expected(c)) for c in points)
 
     def expected(self, configuration: Configuration) -> Expected | None:
-        """What the surrogate expects of a configuration; None before there is a value."""
-        return self.expect([configuration])[0] if self.values else None
+        """What the surrogate expects of a configuration; None where it knows too little to expect anything."""
+        return self.expect([configuration])[0] if self.knows else None
 
     def expect(self, configurations: Sequence[Configuration]) -> list[Expected]:
         """What the surrogate expects of configurations, once there are values."""

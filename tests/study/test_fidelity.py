@@ -56,7 +56,7 @@ def test_the_promising_go_on_and_the_best_has_the_highest_fidelity(n_jobs: int) 
         assert (trial.state == "finished") == (trial.curve[-1][0] == EPOCHS.high)
     assert history.best is not None
     assert history.best.curve[-1][0] == EPOCHS.high
-    assert spent(study) < 27 * EPOCHS.high / 2
+    assert spent(study) < 27 * EPOCHS.high / (2 if n_jobs == 1 else 1)  # beside each other, more are promising at first
 
 
 def test_a_program_is_given_the_fidelity_like_a_hyperparameter(tmp_path: Path, cli: InProcess) -> None:

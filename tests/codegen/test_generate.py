@@ -130,7 +130,7 @@ def test_auto_tunes_with_the_surrogate(regression: Dataset, sandbox: Sandbox) ->
     study, model = study_of(regression, sandbox, [fenced(RIDGE), *[offers] * 9], trials=4, options={"tuner": "auto"})
     decisions = [record.proposal.decision for record in records(study)]
     assert decisions[1].call == "candidates"
-    assert decisions[2].expected
+    assert decisions[3].advice
     assert all(record.source in ("model", "acquisition") for record in records(study))
     assert "Give the next configuration" in prompt(model.requests[1])
 

@@ -51,14 +51,15 @@ def as_records(series: Iterable[str], first: int | None = None) -> Iterator[Run]
 def as_record(run: RecordedRun, first: int | None = None) -> Run:
     """One run; each of the reader's replies counts as the call of the trial that it was for."""
     problem = Terms().find(run.problem)
-    cut = first is not None and first < run.budget
+    budget = run.budget if first is None else min(first, run.budget)
+    cut = budget < run.budget
     key = RunKey(
         problem=run.problem,
         protocol=problem.protocol,
         method=run.method,
         model=READER,
-        variant=f"first {first} of {run.budget}" if cut else "",
-        budget=first if first is not None and cut else run.budget,
+        variant=f"first {budget} of {run.budget}" if cut else "",
+        budget=budget,
         seed=0,
     )
     steps = tuple(
@@ -79,7 +80,7 @@ def as_record(run: RecordedRun, first: int | None = None) -> Run:
         steps=steps,
         best_known=problem.best,
         versions=VERSIONS,
-        command=f"python -m tunewise.bench.played {run.run}{f' --first {first}' if cut else ''} -o played.jsonl",
+        command=f"python -m tunewise.bench.played {run.run}{f' --first {budget}' if cut else ''} -o played.jsonl",
     )
 
 

@@ -100,7 +100,7 @@ class Task:
 
 
 def known(data: Mapping[str, Any]) -> PlainDict:
-    """What is not empty, with lists for tuples, so that JSON and YAML give back the same."""
+    """The fields that are not empty, with lists for tuples, so that a round trip by JSON or YAML changes nothing."""
     plain: PlainDict = {}
     for key, value in data.items():
         if value not in (None, "", ()):

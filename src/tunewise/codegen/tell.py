@@ -19,7 +19,7 @@ MOST_TRIALS = 6
 
 
 def tuning_request(request: ChatRequest, program: Program, history: History, *, tool: Tool | None) -> ChatRequest:
-    """The same request, after the program that it is about and how its training went.
+    """A proposer's request with the program that it is about, and how its training went, put before it.
 
     Args:
         request: A proposer's.

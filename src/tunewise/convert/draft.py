@@ -135,7 +135,7 @@ def normal_range(name: str, word: str, mean: float, deviation: float, draft: Dra
 
 
 def spread_of(name: str, values: Sequence[Plain], draft: Draft) -> Entry:
-    """A list of values: the same choices, with a word on the range that they may stand for."""
+    """Choices from a list of values, with a note on the range that they may stand for."""
     numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v)]
     if len(numbers) == len(values) > 2 and numbers == sorted(numbers) and len(set(numbers)) == len(numbers):
         kind = "int" if all(isinstance(number, int) for number in numbers) else "float"

@@ -141,7 +141,7 @@ class History(Sequence[TrialRecord]):
         return self.scalarization.score(trial) if self.scalarization else trial.value
 
     def scalarized(self, scalarization: Scalarization) -> History:
-        """The same trials, with another score."""
+        """These trials ranked by another score: the number that a scalarization makes of their values."""
         return replace(self, direction="minimize", scalarization=scalarization)
 
     @cached_property
@@ -165,7 +165,7 @@ class History(Sequence[TrialRecord]):
         return self.trials[at] if at < len(self.trials) and self.trials[at].number == number else None
 
     def planned_since(self, earlier: History) -> list[TrialRecord]:
-        """Trials of which an earlier view of the same study did not know the configuration."""
+        """Trials with a configuration that an earlier history of this study did not know."""
         unknown = {t.number for t in earlier.open if not t.configuration}
         fresh = [*(self.trial(number) for number in unknown), *self.trials[len(earlier.trials) :]]
         return [t for t in fresh if t and t.configuration]

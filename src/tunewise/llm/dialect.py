@@ -169,7 +169,7 @@ def on_the_wire(message: Message) -> PlainDict:
 
 
 def without_tools(messages: tuple[Message, ...]) -> list[Message]:
-    """The same conversation in words; no two turns in a row have one speaker, which some servers refuse."""
+    """A conversation with its function calls told in words; roles take turns, as some servers demand."""
     told: list[Message] = []
     for message in messages:
         role = "user" if message.role == "tool" else message.role
@@ -184,7 +184,7 @@ def without_tools(messages: tuple[Message, ...]) -> list[Message]:
 
 
 def without_system(messages: list[Message]) -> list[Message]:
-    """The same conversation with the rules before the user's first words; no two turns in a row have one speaker."""
+    """A conversation whose system message stands before the user's first words; roles take turns."""
     rules = [message.content for message in messages if message.role == "system"]
     told: list[Message] = []
     for message in messages:

@@ -88,7 +88,7 @@ class Server:
 
 
 def translate(error: openai.OpenAIError, server: Server) -> ModelError:
-    """The error of ours that says the same."""
+    """An error of the `openai` package as one of tunewise."""
     import openai
 
     if isinstance(error, openai.APIStatusError):

@@ -1,4 +1,4 @@
-"""The same facts as Markdown, for issues, notes and pull requests; every foreign text is inert."""
+"""A study as Markdown, for issues, notes and pull requests; every foreign text is inert."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ class SearchSpace(Mapping[str, Hyperparameter]):
         )
 
     def ordered(self, configuration: Mapping[str, Value]) -> Configuration:
-        """The same configuration, in the order of the space."""
+        """A configuration with its hyperparameters in the order of the space; others are left out."""
         return {name: configuration[name] for name in self if name in configuration}
 
     def coerce(self, reply: object) -> Coerced:

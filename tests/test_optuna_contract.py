@@ -17,6 +17,13 @@ from optuna.testing.pytest_samplers import (
 from tunewise import LLMSampler, SamplerOptions
 from tunewise.models import ChatRequest, FunctionModel
 
+@pytest.fixture(autouse=True)
+def little_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The contract says what may be proposed, not how good it is; hundreds of thorough proposals take minutes."""
+    for name, count in {"POOL": 32, "NEARBY": 8, "STARTS": 1, "ROUNDS": 1}.items():
+        monkeypatch.setattr(f"tunewise.surrogate.acquisition.{name}", count)
+
+
 Answer = Callable[[dict[str, Any], int], Any]
 
 

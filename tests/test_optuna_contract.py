@@ -17,6 +17,7 @@ from optuna.testing.pytest_samplers import (
 from tunewise import LLMSampler, SamplerOptions
 from tunewise.models import ChatRequest, FunctionModel
 
+
 @pytest.fixture(autouse=True)
 def little_search(monkeypatch: pytest.MonkeyPatch) -> None:
     """The contract says what may be proposed, not how good it is; hundreds of thorough proposals take minutes."""

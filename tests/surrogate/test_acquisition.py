@@ -22,9 +22,9 @@ from tunewise.surrogate.acquisition import (
     maximize,
     step_width,
 )
-from tunewise.surrogate.feasibility import fit_feasibility
 from tunewise.surrogate.lattice import Lattice
 from tunewise.surrogate.posterior import sample_posterior
+from tunewise.surrogate.success import fit_success
 from tunewise.surrogate.surrogate import fit_surrogate
 
 Array = NDArray[np.float64]
@@ -54,7 +54,7 @@ def test_gradient_of_the_acquisition_with_failures_and_a_prior() -> None:
     acquisition = Total(
         (
             LogExpectedImprovement(gp, gp.predict(X)[0].min(axis=1)),
-            fit_feasibility(X[X[:, 0] < 0.6], X[X[:, 0] >= 0.6], groups=np.arange(2)),
+            fit_success(X[X[:, 0] < 0.6], X[X[:, 0] >= 0.6], groups=np.arange(2)),
             Nearby(np.array([0.2, 0.7]), np.array([3.0, 0.0])),
         )
     )
@@ -130,17 +130,17 @@ def test_a_candidate_that_nobody_else_finds_is_taken() -> None:
 def test_failures_are_believed_near_themselves_and_hardly_elsewhere() -> None:
     rng = np.random.default_rng(5)
     X = rng.random((20, 2))
-    one = fit_feasibility(X, np.array([[0.95, 0.95]]), groups=np.arange(2))
+    one = fit_success(X, np.array([[0.95, 0.95]]), groups=np.arange(2))
     assert one.probability(np.array([[0.95, 0.95]]))[0] < 0.5
     assert one.probability(np.array([[0.1, 0.1]]))[0] > 0.85
-    half = fit_feasibility(X[X[:, 0] < 0.5], X[X[:, 0] >= 0.5], groups=np.arange(2))
+    half = fit_success(X[X[:, 0] < 0.5], X[X[:, 0] >= 0.5], groups=np.arange(2))
     at = rng.random((200, 2))
     assert (half.probability(at[at[:, 0] < 0.4]) > 0.5).mean() > 0.95
     assert (half.probability(at[at[:, 0] > 0.6]) < 0.5).mean() > 0.95
 
 
 def test_failures_alone_say_little_far_away() -> None:
-    only = fit_feasibility(NOTHING, np.array([[0.1, 0.1], [0.1, 0.2]]), groups=np.arange(2))
+    only = fit_success(NOTHING, np.array([[0.1, 0.1], [0.1, 0.2]]), groups=np.arange(2))
     near, far = only.probability(np.array([[0.1, 0.15], [0.9, 0.9]]))
     assert near < 0.2 < far < 0.6
 

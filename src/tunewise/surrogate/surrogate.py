@@ -25,13 +25,13 @@ from tunewise.surrogate.acquisition import (
     step_width,
 )
 from tunewise.surrogate.effects import Effect, measure_effects
-from tunewise.surrogate.feasibility import Feasibility, fit_feasibility
 from tunewise.surrogate.gp import GP
 from tunewise.surrogate.lattice import Lattice
 from tunewise.surrogate.limits import Limit, are_met, fit_limits, likely_met
 from tunewise.surrogate.plausible import plausible_region
 from tunewise.surrogate.posterior import fit_best, sample_posterior
 from tunewise.surrogate.subset import LIMIT, select
+from tunewise.surrogate.success import SuccessProbability, fit_success
 from tunewise.surrogate.transfer import Informed, inform, learn
 from tunewise.surrogate.warp import Warp
 
@@ -74,7 +74,7 @@ class Surrogate:
         gp: The process on that scale, from finished trials alone.
         values: `n` values that it was fitted to.
         believed: The same, which also knows prior studies, and where trials failed and run.
-        feasibility: Where trials fail; None when none did.
+        success_probability: Where trials fail; None when none did.
         finished: `n x d` points of the finished trials.
         tried: `m x d` points of all trials, finished, failed and pending.
         apart: By how much a proposal differs from those in some coordinate.
@@ -90,7 +90,7 @@ class Surrogate:
     gp: GP
     values: Array
     believed: Process
-    feasibility: Feasibility | None
+    success_probability: SuccessProbability | None
     finished: Array
     tried: Array
     apart: float
@@ -131,9 +131,9 @@ class Surrogate:
 
     def success(self, configurations: Sequence[Mapping[str, Value]]) -> Array:
         """`n` probabilities that a trial finishes; 1 while none has failed."""
-        if self.feasibility is None:
+        if self.success_probability is None:
             return np.ones(len(configurations))
-        return self.feasibility.probability(self._encode(configurations))
+        return self.success_probability.probability(self._encode(configurations))
 
     def propose(self, n: int = 1, *, candidates: Sequence[Mapping[str, Value]] = ()) -> list[Configuration]:
         """The `n` configurations to try next, which differ from each other and from all that was tried.
@@ -175,8 +175,8 @@ class Surrogate:
 
     def _acquisition(self, gp: Process, incumbent: Array) -> Acquisition:
         terms: list[Acquisition] = [LogExpectedImprovement(gp, incumbent), *self.limits]
-        if self.feasibility is not None:
-            terms.append(self.feasibility)
+        if self.success_probability is not None:
+            terms.append(self.success_probability)
         if isinstance(gp, Informed):  # earlier studies know better where to look first
             return Total(tuple(terms))
         if len(self.best):
@@ -256,7 +256,7 @@ def fit_surrogate(
         gp=gp,
         values=y,
         believed=believe(process, gp, broken[-LIMIT // 4 :], running[-LIMIT // 4 :]),
-        feasibility=fit_feasibility(X, broken[-LIMIT // 2 :], groups=lattice.groups) if len(broken) else None,
+        success_probability=fit_success(X, broken[-LIMIT // 2 :], groups=lattice.groups) if len(broken) else None,
         finished=finished,
         tried=np.vstack([finished, broken, running]),
         apart=step_width(X, y),

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tunewise.surrogate.gp import GP, fit_gp
 
-__all__ = ["Feasibility", "fit_feasibility"]
+__all__ = ["SuccessProbability", "fit_success"]
 
 Array = NDArray[np.float64]
 
@@ -34,7 +34,7 @@ NOISE: Final = (log(0.05), 0.5)
 
 
 @dataclass(frozen=True, slots=True)
-class Feasibility:
+class SuccessProbability:
     """The probability that a trial finishes, over the unit cube."""
 
     gp: GP
@@ -56,7 +56,7 @@ class Feasibility:
         return np.log(clipped), np.where((mean == clipped)[:, None], gradient / clipped[:, None], 0.0)
 
 
-def fit_feasibility(finished: Array, failed: Array, *, groups: NDArray[np.intp]) -> Feasibility:
+def fit_success(finished: Array, failed: Array, *, groups: NDArray[np.intp]) -> SuccessProbability:
     """Learn where trials fail.
 
     Args:
@@ -66,4 +66,6 @@ def fit_feasibility(finished: Array, failed: Array, *, groups: NDArray[np.intp])
     """
     success = np.append(np.ones(len(finished)), np.zeros(len(failed)))
     expected = (len(finished) + PRIOR[0]) / (len(success) + sum(PRIOR))
-    return Feasibility(fit_gp(np.vstack([finished, failed]), success, groups=groups, center=expected, noise=NOISE))
+    return SuccessProbability(
+        fit_gp(np.vstack([finished, failed]), success, groups=groups, center=expected, noise=NOISE)
+    )

@@ -325,7 +325,7 @@ def test_values_that_are_not_finite(bad: float) -> None:
     failed = {t.number for t in study.trials if t.state == TrialState.FAIL}
     assert failed == ({0, 2} if math.isnan(bad) else set())
     assert all(math.isfinite(x) for aim in tradeoff(study) for x in aim["ideal"] + aim["nadir"])
-    assert [t.user_attrs[attributes.PROPOSAL]["source"] for t in study.trials][3:] == ["acquisition"] * 3
+    assert [t.user_attrs[attributes.PROPOSAL]["source"] for t in study.trials][3:] == ["surrogate"] * 3
 
 
 def test_the_task_must_agree_with_every_direction() -> None:

@@ -98,8 +98,7 @@ def test_a_journal_of_version_0_1_is_read(tmp_path: Path) -> None:
     journal = tmp_path / "old.journal"
     journal.write_bytes((Path(__file__).parent / "data" / "version-0.1.journal").read_bytes())
     history = History.from_study(optuna.load_study(study_name="old", storage=open_storage(journal)))
-    surrogate = "acquisition"
-    assert [t.source for t in history] == ["default", surrogate, "model", "model", *[surrogate] * 5]
+    assert [t.source for t in history] == ["default", "surrogate", "model", "model", *["surrogate"] * 5]
     assert not any(t.damaged for t in history)
     first, good, _, led, stopped = (t.proposal for t in history[1:6])
     expected = Expected(mean=0.193, std=0.5385485014512293)

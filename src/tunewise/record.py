@@ -25,9 +25,9 @@ __all__ = ["MODEL_SOURCES", "Advice", "Candidate", "Decision", "Expected", "Prop
 VERSION = 2
 """Of the stored form. Version 0.1 of tunewise stored none."""
 
-Source = Literal["default", "model", "repair", "acquisition", "random", "enqueued", "agent", "unknown"]
-"""Who made a configuration. "repair": the model, but a value had to be moved to its bound or grid. "acquisition": the
-surrogate, where it expects most of another trial. "enqueued": a person, or somebody in their name. "agent": an agent
+Source = Literal["default", "model", "repair", "surrogate", "random", "enqueued", "agent", "unknown"]
+"""Who made a configuration. "repair": the model, but a value had to be moved to its bound or grid. "surrogate": the
+point where its acquisition function is largest. "enqueued": a person, or somebody in their name. "agent": an agent
 that evaluates its own trials."""
 
 MODEL_SOURCES: tuple[Source, ...] = ("model", "repair")
@@ -293,6 +293,6 @@ def from_first_version(data: Mapping[str, object]) -> dict[str, object]:
         decision = {key: policy[key] for key in ("credit", "call", "offered", "failure", "expected") if key in policy}
         known = {**data, "decision": {**decision, **({"advice": [advice]} if advice else {})}}
         known |= {"scalarization": policy["aim"]} if "aim" in policy else {}
-    if known.get("source") == "prior":  # the surrogate, led elsewhere by a prior that the model had stated
-        known["source"] = "acquisition"
+    if known.get("source") in ("acquisition", "prior"):  # "prior": led elsewhere by one that the model had stated
+        known["source"] = "surrogate"
     return known

@@ -90,12 +90,12 @@ def test_random_points_differ_between_problems() -> None:
 @pytest.mark.parametrize(
     ("name", "budget", "sources"),
     [
-        ("tpe", 11, ["random"] * 10 + ["acquisition"]),
-        ("tpe-4", 6, ["random"] * 4 + ["acquisition"] * 2),
-        ("default+tpe", 11, ["default"] + ["random"] * 9 + ["acquisition"]),
-        ("default+gp", 4, ["default"] + ["acquisition"] * 3),
-        ("gp", 3, ["random"] + ["acquisition"] * 2),
-        ("cmaes", 3, ["random"] + ["acquisition"] * 2),
+        ("tpe", 11, ["random"] * 10 + ["surrogate"]),
+        ("tpe-4", 6, ["random"] * 4 + ["surrogate"] * 2),
+        ("default+tpe", 11, ["default"] + ["random"] * 9 + ["surrogate"]),
+        ("default+gp", 4, ["default"] + ["surrogate"] * 3),
+        ("gp", 3, ["random"] + ["surrogate"] * 2),
+        ("cmaes", 3, ["random"] + ["surrogate"] * 2),
         ("smac-gp", 8, ["design"] * 2),
         ("default+smac-rf", 8, ["default"] + ["design"] * 2),
     ],

@@ -40,7 +40,7 @@ def fill(records: Path, problems: Sequence[str], seeds: int) -> None:
     assert sum(step.calls for run in asking.values() for step in run.steps) == asked > 0
     sources = Counter(step.source for run in asking.values() for step in run.steps)
     assert sources["model"] > 0
-    assert sources["acquisition"] > 0
+    assert sources["surrogate"] > 0
     assert all(step.fallback for run in asking.values() for step in run.steps if step.source == "random")
 
 

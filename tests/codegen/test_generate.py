@@ -131,7 +131,7 @@ def test_auto_tunes_with_the_surrogate(regression: Dataset, sandbox: Sandbox) ->
     decisions = [record.proposal.decision for record in records(study)]
     assert decisions[1].call == "candidates"
     assert decisions[3].advice
-    assert all(record.source in ("model", "acquisition") for record in records(study))
+    assert all(record.source in ("model", "surrogate") for record in records(study))
     assert "Give the next configuration" in prompt(model.requests[1])
 
 
@@ -253,7 +253,7 @@ def test_a_model_that_is_away_stops_the_study_only_where_nothing_can_be_tuned(
         study_of(regression, sandbox, [ModelUnavailable("away")], trials=1)
     replies = [fenced(RIDGE), ModelUnavailable("away"), ModelUnavailable("away"), ModelUnavailable("away")]
     study, _ = study_of(regression, sandbox, replies, trials=3, options={"tuner": "auto"})
-    assert [record.source for record in records(study)] == ["model", "acquisition", "acquisition"]
+    assert [record.source for record in records(study)] == ["model", "surrogate", "surrogate"]
 
 
 def test_caps_hold_and_the_study_goes_on_without_paying_twice(

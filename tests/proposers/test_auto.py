@@ -156,14 +156,14 @@ def test_without_any_value_the_model_is_asked_too(space: SearchSpace) -> None:
 
 def test_what_is_fixed_is_completed_by_the_surrogate() -> None:
     proposal, requests = play(Auto(), asked(DEFAULT, fixed={"z": 1}))
-    assert (proposal.source, requests) == ("acquisition", [])
+    assert (proposal.source, requests) == ("surrogate", [])
 
 
 def test_a_space_that_is_exhausted_asks_nobody() -> None:
     space = SearchSpace({"x": Categorical([0, 1])})
     trials = [TrialRecord(i, "finished", {"x": i}, float(i)) for i in (0, 1)]
     proposal, requests = play(Auto(), asked(*trials, space=space))
-    assert (proposal.source, requests) == ("acquisition", [])
+    assert (proposal.source, requests) == ("surrogate", [])
 
 
 # Replies
@@ -171,7 +171,7 @@ def test_a_space_that_is_exhausted_asks_nobody() -> None:
 
 def test_a_useless_reply_is_sent_back_once_and_never_blocks() -> None:
     proposal, requests = play(Auto(), asked(DEFAULT), "Good morning.", "Good evening.")
-    assert (proposal.source, proposal.decision.call) == ("acquisition", "candidates")
+    assert (proposal.source, proposal.decision.call) == ("surrogate", "candidates")
     assert "2 replies could not be used" in proposal.fallback
     assert len(proposal.refused) == 2
     assert "could not be used" in told(requests[1])
@@ -180,7 +180,7 @@ def test_a_useless_reply_is_sent_back_once_and_never_blocks() -> None:
 @pytest.mark.parametrize("error", [ModelUnavailable("503"), ContextLimitExceeded("64")])
 def test_no_reply_never_blocks(error: Any) -> None:
     proposal, _ = play(Auto(), asked(DEFAULT), error)
-    assert (proposal.source, proposal.decision.call) == ("acquisition", "no reply")
+    assert (proposal.source, proposal.decision.call) == ("surrogate", "no reply")
     assert proposal.fallback.startswith("the model gave no reply")
     proposal, _ = play(Auto(), asked(space=BARE), error)
     assert proposal.source == "random", "there is nothing to fit"
@@ -269,7 +269,7 @@ def test_a_candidate_that_never_ran_costs_nothing() -> None:
 
 
 def test_silence_and_useless_replies_cost_credit() -> None:
-    silent = past(1, 0.7, 0.4, proposal=by("acquisition", call="no reply", failure="503"))
+    silent = past(1, 0.7, 0.4, proposal=by("surrogate", call="no reply", failure="503"))
     assert read_credit(asked(DEFAULT, silent)) < read_credit(asked(DEFAULT))
 
 
@@ -304,7 +304,7 @@ def test_in_doubt_they_take_turns() -> None:
     _, requests = play(Auto(), asked(DEFAULT, *losing[:2]), offer((0.7, 0.4)))
     assert requests, "two that lose to the default raise no doubt"
     proposal, requests = play(Auto(), asked(DEFAULT, *losing))
-    assert (proposal.source, requests) == ("acquisition", [])
+    assert (proposal.source, requests) == ("surrogate", [])
     worse = past(4, 0.0, 1.0)
     proposal, _ = play(Auto(), asked(DEFAULT, *losing, worse), offer((0.7, 0.4)))
     assert proposal.source == "model", "the surrogate does no better"
@@ -332,7 +332,7 @@ def test_without_credit_nobody_asks_and_it_is_said_once() -> None:
     last = replace(AGAIN, proposal=by("model", credit=0.2))
     trials = (DEFAULT, *BAD, *BETTER, last)
     proposal, requests = play(Auto(), asked(*trials))
-    assert (proposal.source, requests) == ("acquisition", [])
+    assert (proposal.source, requests) == ("surrogate", [])
     assert proposal.note.startswith("The model's proposals have not paid")
     proposal, _ = play(Auto(), asked(*trials, past(11, 0.8, 0.3, proposal=proposal)))
     assert not proposal.note
@@ -356,7 +356,7 @@ def test_a_study_that_others_began_is_continued_by_the_model() -> None:
 def test_sources_are_true(name: str) -> None:
     study = run(MODELS[name]())
     assert sources(study)[0] == "default"
-    assert set(sources(study)) <= {"default", "model", "acquisition"}
+    assert set(sources(study)) <= {"default", "model", "surrogate"}
     for trial, proposal in zip(study.trials, proposals(study), strict=True):
         offered = [c.configuration for p in proposals(study) for c in p.decision.offered]
         assert (proposal.source == "model") == (trial.params in offered)
@@ -378,7 +378,7 @@ def test_a_bad_model_is_soon_left_alone(name: str, caplog: pytest.LogCaptureFixt
 
 def test_without_a_model_it_is_the_default_and_a_gaussian_process() -> None:
     study = run(None, trials=6)
-    assert sources(study) == ["default"] + ["acquisition"] * 5
+    assert sources(study) == ["default"] + ["surrogate"] * 5
     assert not any(p.fallback for p in proposals(study))
     assert all(p.decision.credit is None for p in proposals(study))
 

@@ -23,7 +23,7 @@ def value_at(x: float) -> float:
 
 def trial(number: int, x: float, *, instead_of: Any = None, sign: float = 1.0, **fields: Any) -> TrialRecord:
     """A finished trial; the model's when it says in place of what it ran."""
-    proposal = Proposal(source="acquisition")
+    proposal = Proposal(source="surrogate")
     if instead_of is not None:
         decision = Decision(advice=(Advice(configuration=instead_of),))
         proposal = Proposal(source="model", decision=decision)

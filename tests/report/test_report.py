@@ -224,7 +224,7 @@ def test_two_numbers_have_a_contour_and_a_way_through_it() -> None:
 
 def test_every_line_and_point_has_the_colour_of_who_proposed_it() -> None:
     space = {"batch": CategoricalDistribution([128, 32, 64]), "x": FloatDistribution(0, 1)}
-    sources = ("model", "random", "acquisition")
+    sources = ("model", "random", "surrogate")
     trials = [
         {
             "params": {"batch": (128, 32, 64)[k * k % 3], **({"x": k / 12} if k != 5 else {})},

@@ -29,7 +29,7 @@ def past(number: int, x: float, y: float = 0.5, **fields: Any) -> TrialRecord:
     known: dict[str, Any] = {
         "state": "finished",
         "value": bowl({"x": x, "y": y}),
-        "proposal": Proposal(source="acquisition"),
+        "proposal": Proposal(source="surrogate"),
     }
     return TrialRecord(number=number, configuration={"x": x, "y": y}, **(known | fields))
 

@@ -22,7 +22,7 @@ SOURCE_STYLES = {
     "default": "cyan",
     "model": "green",
     "repair": "yellow",
-    "acquisition": "bright_blue",
+    "surrogate": "bright_blue",
     "random": "magenta",
     "enqueued": "blue",
 }

@@ -71,7 +71,7 @@ class AdvisedView(CompressedView):
     @property
     def process_ran(self) -> bool:
         """Whether a trial shown is the surrogate's."""
-        return any(trial.source == "acquisition" for trial in self.shown)
+        return any(trial.source == "surrogate" for trial in self.shown)
 
     @property
     def last(self) -> bool:

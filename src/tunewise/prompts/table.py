@@ -33,7 +33,7 @@ def trial_table(trials: Sequence[TrialRecord], history: History, space: SearchSp
 
 def line(trial: TrialRecord, history: History, space: SearchSpace, objectives: Sequence[Objective]) -> str:
     """One trial. Hyperparameters that the space does not have any more are left out."""
-    who = "you" if trial.by_model else "process" if trial.source == "acquisition" else trial.source
+    who = "you" if trial.by_model else "process" if trial.source == "surrogate" else trial.source
     cells = f"{trial.number} {who} {row(trial.configuration, space)}"
     if trial.state == "pruned":
         at = f" after step {trial.curve[-1][0]}" if trial.curve else ""

@@ -121,7 +121,7 @@ class Assessment:
         """The model's share of its and the surrogate's trials, were this one its own."""
         history = self.context.history
         model = sum(t.by_model for t in history)
-        surrogate = sum(t.source == "acquisition" for t in history)
+        surrogate = sum(t.source == "surrogate" for t in history)
         return model / (model + surrogate + 1)
 
     @cached_property
@@ -311,12 +311,12 @@ def by_surrogate(state: Assessment, decision: Decision) -> Proposal:
     context, advice = state.context, state.advice
     configuration = advice[0].configuration if advice else draw(context)
     expected = advice[0].expected if advice else None
-    reason = "where the surrogate expects most of another trial" if advice else ""
+    reason = "the largest expected improvement" if advice else ""
     if expected:
         reason += f": {context.task.metric} {expected.mean:.4g} ± {expected.std:.2g}"
     return Proposal(
         configuration=configuration,
-        source="acquisition" if advice else "random",
+        source="surrogate" if advice else "random",
         reason=reason,
         fallback=decision.failure,
         note=stop_notice(state),

@@ -118,7 +118,7 @@ STYLES = {
     "model": Style("#0072B2", "circle", "\N{BLACK CIRCLE}"),
     "repair": Style("#E69F00", "diamond", "\N{BLACK DIAMOND}"),
     "random": Style("#D55E00", "x", "\N{HEAVY MULTIPLICATION X}"),
-    "acquisition": Style("#56B4E9", "square", "\N{BLACK SQUARE}"),
+    "surrogate": Style("#56B4E9", "square", "\N{BLACK SQUARE}"),
     "enqueued": Style("#CC79A7", "triangle-up", "\N{BLACK UP-POINTING TRIANGLE}"),
 }
 """The palette of Okabe and Ito, which colour-blind readers can tell apart."""

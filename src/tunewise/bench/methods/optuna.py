@@ -55,7 +55,7 @@ def sampling(make: Callable[[int], BaseSampler], *, startup: int, default: bool)
             with ignored_warnings():
                 trial = study.ask()
                 configuration = uncounted(space, there.suggest(trial))
-            source = "random" if number < startup else "acquisition"
+            source = "random" if number < startup else "surrogate"
             first = default and number == 0
             outcome = yield Offer(configuration=configuration, source="default" if first else source)
             tell(study, trial, outcome.value)

@@ -91,7 +91,7 @@ def imported(space: SearchSpace, configuration: Theirs) -> Configuration:
 def source_of(configuration: Theirs) -> str:
     """Which part of SMAC3 made it."""
     origin = str(configuration.origin)
-    return "design" if "Initial" in origin else "random" if "Random" in origin else "acquisition"
+    return "design" if "Initial" in origin else "random" if "Random" in origin else "surrogate"
 
 
 def both(name: str, facade: str, description: str) -> list[Method]:

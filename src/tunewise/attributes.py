@@ -12,6 +12,7 @@ __all__ = [
     "GENERATION",
     "PROGRAM",
     "PROPOSAL",
+    "REPEATS",
     "RESULT",
     "ROOM",
     "STOPPED",
@@ -24,6 +25,8 @@ RESULT: Final = "tunewise:result"
 """User attribute of a trial that tunewise evaluated: seconds, the reason of a failure, other numbers; a `Result`."""
 ASKED: Final = "tunewise:asked"
 """User attribute of a trial that somebody outside evaluates and tells: true."""
+REPEATS: Final = "retry_history"
+"""System attribute of a trial, Optuna's own: numbers of the failed trials that it runs again."""
 CALL: Final = "tunewise:call:"
 """System attributes of a trial, numbered from 0: each call to the model that was made for it, as billed."""
 STUDY: Final = "tunewise:study"

@@ -290,9 +290,12 @@ class LLMSampler(Portable, BaseSampler):
         """Make the next trial's call in a thread; what it brings is stored with this trial, which is still running."""
         if not (self.prefetches and isinstance(self.proposer, Auto) and self.proposer.options.prefetch):
             return
-        if trial.number + 1 == self.task.budget or self._beside.busy:
+        if self._beside.busy:
             return
-        prefetching = self.proposer.prefetch(self._context(study, trial.number + 1, space, fixed={}))
+        following = self._context(study, trial.number + 1, space, fixed={})
+        if following.trial == self.task.budget:
+            return
+        prefetching = self.proposer.prefetch(following)
         if prefetching is not None:
             self._beside.begin(study.study_name, trial.number, lambda: self._fetch(study, trial, prefetching))
 
@@ -324,7 +327,7 @@ class LLMSampler(Portable, BaseSampler):
             task=task,
             space=space,
             history=history,
-            trial=number,
+            trial=history.preceding(number),
             rng=np.random.default_rng([*self._entropy, number, zlib.crc32("|".join(space).encode())]),
             seed=None if self._seed is None else self._seed + number,
             fixed=fixed,

@@ -20,6 +20,7 @@ __all__ = [
     "nearest",
     "on_one_line",
     "printable",
+    "sentence",
     "shorten",
     "without_commands",
 ]
@@ -50,6 +51,12 @@ def shorten(value: object, limit: int = 60) -> str:
 def clip(text: str, limit: int) -> str:
     """The text on one line, cut where it is longer than `limit` characters."""
     return shorten(" ".join(text.split()), limit)
+
+
+def sentence(text: str) -> str:
+    """The text, with an end where it has none, so that another sentence can follow it."""
+    text = text.rstrip()
+    return text if text.endswith((".", "!", "?", ":", ")")) else f"{text}."
 
 
 def fit(text: str, room: int) -> str:

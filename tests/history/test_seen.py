@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optuna.trial import TrialState
 
-from tunewise.history import History, TrialRecord
+from tunewise.history import History, TrialRecord, lasting
 from tunewise.inferred_space import InferredSpace
 from tunewise.proposers.tried import ABSENT, Tried, TriedBefore
 from tunewise.space import Float, SearchSpace
@@ -18,13 +18,15 @@ from tunewise.study.storage import open_storage
 from tunewise.task import Direction
 
 SPACE = SearchSpace({"x": Float(0, 1), "y": Float(0, 1, when={})})
-steps = st.lists(st.tuples(st.sampled_from(["ask", "tell", "fail", "queue", "look"]), st.integers(0, 9)), max_size=40)
+steps = st.lists(
+    st.tuples(st.sampled_from(["ask", "tell", "fail", "queue", "again", "look"]), st.integers(0, 9)), max_size=40
+)
 
 
 def whole(study: optuna.Study, skip: int | None = None) -> History:
     """The history of a study, read at once."""
     records = map(TrialRecord.from_optuna, study.get_trials(deepcopy=False))
-    return History(tuple(t for t in records if t.number != skip), History.from_study(study).direction)
+    return History(tuple(t for t in lasting([*records]) if t.number != skip), History.from_study(study).direction)
 
 
 def play(study: optuna.Study, kind: str, number: int) -> None:
@@ -32,6 +34,9 @@ def play(study: optuna.Study, kind: str, number: int) -> None:
     running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
     if kind == "queue":
         study.enqueue_trial({"x": number / 10})
+    elif kind == "again":
+        for trial in study.get_trials(deepcopy=False, states=(TrialState.FAIL,))[number : number + 1]:
+            optuna.storages.RetryHeartbeatStaleTrialCallback()(study, trial)
     elif kind == "ask":
         study.ask({"x": optuna.distributions.FloatDistribution(0, 1)})
     elif kind in ("tell", "fail") and running:

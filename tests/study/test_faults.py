@@ -318,11 +318,11 @@ def test_a_program_that_tells_no_metric_is_told_to_the_model(tmp_path: Path, cli
 
 def test_an_objective_that_always_fails_ends_with_its_reason(tmp_path: Path, cli: InProcess) -> None:
     storage = optuna.storages.InMemoryStorage()
-    with pytest.raises(ObjectiveFailed, match=r"The first 2 trials failed.*positive definite"):
+    with pytest.raises(ObjectiveFailed, match=r"All 2 trials failed.*positive definite"):
         tune(broken, space(), proposer="random", n_trials=3, storage=storage)
-    assert len(optuna.load_study(study_name="tunewise", storage=storage).trials) == 2
+    assert len(History.from_study(optuna.load_study(study_name="tunewise", storage=storage)).open) == 2
     file = write_study(tmp_path, objective="def objective(c): raise OSError('disk on fire')", proposer="random")
-    assert_paragraph(cli("tune", file, "-q", "--n-trials", "2"), 5, "The first 2 trials failed", "disk on fire")
+    assert_paragraph(cli("tune", file, "-q", "--n-trials", "2"), 5, "All 2 trials failed", "disk on fire")
     shown = cli("show", file)
     assert shown.code == 0
     assert "disk on fire" in " ".join(shown.out.split())

@@ -161,22 +161,31 @@ class History(Sequence[TrialRecord]):
 
     def trial(self, number: int) -> TrialRecord | None:
         """The trial with a number, if it is among these."""
-        at = bisect_left(self.trials, number, key=NUMBER)
+        at = self.preceding(number)
         return self.trials[at] if at < len(self.trials) and self.trials[at].number == number else None
+
+    def preceding(self, number: int) -> int:
+        """How many trials have a lower number."""
+        return bisect_left(self.trials, number, key=NUMBER)
 
     def planned_since(self, earlier: History) -> list[TrialRecord]:
         """Trials with a configuration that an earlier history of this study did not know."""
         unknown = {t.number for t in earlier.open if not t.configuration}
-        fresh = [*(self.trial(number) for number in unknown), *self.trials[len(earlier.trials) :]]
+        last = earlier.trials[-1].number if earlier.trials else -1
+        fresh = [*(self.trial(number) for number in unknown), *self.trials[self.preceding(last + 1) :]]
         return [t for t in fresh if t and t.configuration]
 
     @classmethod
     def from_study(cls, study: optuna.Study, *, skip: int | None = None) -> History:
-        """The trials of a study as they are now, but for the one with the number `skip`."""
+        """The trials of a study as they are now, but for the one with the number `skip`.
+
+        Failures that were run again are no part of it.
+        """
         records, outcomes = seen(study)
         known: Outcomes | None = outcomes
-        if skip is not None and skip < len(records):
-            skipped = records[skip]  # trials stand in the order of their numbers
-            records = (*records[:skip], *records[skip + 1 :]) if skip + 1 < len(records) else records[:skip]
+        at = len(records) if skip is None else bisect_left(records, skip, key=NUMBER)
+        if at < len(records) and records[at].number == skip:
+            skipped = records[at]
+            records = (*records[:at], *records[at + 1 :]) if at + 1 < len(records) else records[:at]
             known = None if skipped.ended else replace(outcomes, open=tuple(t for t in outcomes.open if t != skipped))
         return cls(records, outcomes.direction, outcomes=known)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tunewise.changes import Changes, PerStudy
 from tunewise.history.outcomes import Outcomes
-from tunewise.history.trial import TrialRecord
+from tunewise.history.trial import TrialRecord, lasting
 
 if TYPE_CHECKING:
     import optuna
@@ -29,15 +29,18 @@ class Seen:
         self._changes = Changes()
         self._trials: list[FrozenTrial] = []
         self._records: tuple[TrialRecord, ...] = ()
+        self._lasting: tuple[TrialRecord, ...] = ()
+        self._repeated: frozenset[int] = frozenset()
         self._outcomes = Outcomes("minimize")
 
     def read(self, study: optuna.Study) -> tuple[tuple[TrialRecord, ...], Outcomes]:
-        """All trials by number, and by what has become of them."""
+        """All trials by number, and by what has become of them; without failures that were run again."""
         with self._lock:
             before, trials = self._trials, study.get_trials(deepcopy=False)
             numbers = self._changes.since(len(trials), trials.__getitem__)
             if len(numbers) == len(trials):
-                self._records, self._outcomes = (), Outcomes(direction_of(study))
+                self._records, self._outcomes, self._repeated = (), Outcomes(direction_of(study)), frozenset()
+                self._lasting = ()
             known, self._trials = len(self._records), trials
             read = [
                 self._records[n] if n < known and trials[n] is before[n] else TrialRecord.from_optuna(trials[n])
@@ -47,15 +50,26 @@ class Seen:
                 records = list(self._records)
                 for number, record in zip(numbers, read, strict=True):
                     records[number : number + 1] = [record]
-                self._records, self._outcomes = tuple(records), self._outcomes.joined(read)
-            return self._records, self._outcomes
+                self._records = tuple(records)
+                repeated = self._repeated.union(*(record.repeats for record in read))
+                self._lasting = lasting(self._records, repeated) if repeated else self._records
+                if repeated == self._repeated:
+                    self._outcomes = self._outcomes.joined(lasting(read, repeated))
+                else:  # of what has ended something is taken back
+                    self._outcomes = Outcomes(self._outcomes.direction).joined(self._lasting)
+                self._repeated = repeated
+            return self._lasting, self._outcomes
 
 
 SEEN = PerStudy(Seen)
 
 
 def seen(study: optuna.Study) -> tuple[tuple[TrialRecord, ...], Outcomes]:
-    """The trials of a study as they are now: all by number, and by what has become of them."""
+    """The trials of a study as they are now, without failures that were run again.
+
+    Returns:
+        All by number, and by what has become of them.
+    """
     return SEEN.of(study).read(study)
 
 

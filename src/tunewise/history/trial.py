@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -15,7 +16,7 @@ from tunewise.space import Configuration
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-__all__ = ["State", "TrialRecord"]
+__all__ = ["State", "TrialRecord", "lasting"]
 
 State = Literal["finished", "pruned", "failed", "running", "waiting"]
 
@@ -46,6 +47,7 @@ class TrialRecord:
         values: All that the objective returned as its values, in the order of the study's directions.
         constraints: Values of the constraints, as far as they are known; above 0 is violated.
         damaged: Names of the parts of proposal and result that could not be read and were left out.
+        repeats: Numbers of failed trials whose configuration it runs again; those count no more (see `lasting`).
     """
 
     number: int
@@ -60,6 +62,7 @@ class TrialRecord:
     values: tuple[float, ...] = ()
     constraints: dict[str, float] = field(default_factory=dict)
     damaged: tuple[str, ...] = ()
+    repeats: tuple[int, ...] = ()
 
     @property
     def ended(self) -> bool:
@@ -116,4 +119,21 @@ class TrialRecord:
             values=tuple(trial.values or ()),
             constraints=trial.constraints if trial.state.is_finished() else {},
             damaged=damaged + broken,
+            repeats=tuple(numbers_in(trial.system_attrs.get(attributes.REPEATS))),
         )
+
+
+def numbers_in(stored: object) -> Iterator[int]:
+    """The whole numbers of a stored list; of anything else none."""
+    yield from (number for number in stored if type(number) is int) if isinstance(stored, list | tuple) else ()
+
+
+def lasting(records: Sequence[TrialRecord], repeated: Collection[int] | None = None) -> tuple[TrialRecord, ...]:
+    """The trials without the failed ones that a later trial has run again.
+
+    Args:
+        records: Trials by number.
+        repeated: Numbers that later trials name; None where they are all among these.
+    """
+    named = {number for record in records for number in record.repeats} if repeated is None else repeated
+    return tuple(record for record in records if record.number not in named or record.state != "failed")

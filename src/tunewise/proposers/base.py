@@ -55,7 +55,7 @@ class ProposalContext:
         task: What is tuned.
         space: What must be proposed.
         history: All other trials.
-        trial: Number of the trial that is asked for, from 0.
+        trial: How many trials precede the one that is asked for.
         rng: The only randomness.
         seed: For servers that can repeat a sampled reply.
         fixed: What this trial has already been given.

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import optuna
 
 from tunewise.errors import StudyError
-from tunewise.history import History, TrialRecord
+from tunewise.history import History, TrialRecord, lasting
 from tunewise.plain import PlainDict
 from tunewise.prior_studies import PriorStudy
 from tunewise.space import SearchSpace
@@ -46,7 +46,7 @@ def read_prior_study(source: PriorSource, space: SearchSpace) -> PriorStudy:
         )
     (objective,) = known.objectives
     read = PriorStudy.of(
-        History(tuple(map(TrialRecord.from_optuna, known.trials)), objective.direction),
+        History(lasting([*map(TrialRecord.from_optuna, known.trials)]), objective.direction),
         space,
         name=named(study.study_name, known.about.task.to_dict()),
         metric=objective.name,

@@ -10,7 +10,7 @@ import optuna
 from tunewise import attributes
 from tunewise.errors import StudyError
 from tunewise.evaluate.identity import Identity
-from tunewise.history import direction_of
+from tunewise.history import History, direction_of
 from tunewise.plain import PlainDict
 from tunewise.secrets import mask
 from tunewise.space import SearchSpace
@@ -63,14 +63,15 @@ def check_same_study(
     trials = study.get_trials(deepcopy=False)
     had = {name for trial in trials for name in trial.distributions}
     shared = bool(had & set(space)) or not had
-    if trials and objective and before and objective.is_other(before, shared=shared):
+    results = History.from_study(study).told
+    if results and objective and before and objective.is_other(before, shared=shared):
         raise StudyError(
             f"The study {study.study_name!r} in this storage is that of another objective: {told(before, objective)} "
             f"then, {told(objective, before)} now. {WAY_OUT} To count the trials of the other one too, take them over: "
             "tunewise import."
         )
     check_changes(study, space)
-    done = n_trials is not None and sum(trial.state.is_finished() for trial in trials) >= n_trials
+    done = n_trials is not None and len(results) >= n_trials
     if not shared:
         check_nothing_shared(study, space, had, done=done)
     elif done and objective and before and objective.is_changed(before):

@@ -11,9 +11,10 @@ from typing import Annotated
 from pydantic import Field, PositiveInt
 
 from tunewise.checks import check_whole
-from tunewise.errors import ObjectiveFailed, StudyError
+from tunewise.errors import StudyError
 from tunewise.history import History, TrialRecord
 from tunewise.llm.ledger import Caps
+from tunewise.study.again import all_failed
 
 __all__ = ["NEVER", "StopRules", "Stopper", "capped"]
 
@@ -28,7 +29,7 @@ class StopRules:
         target: When the best value is at least as good as this.
         usd: When the model's calls have cost so much; no call is made that could exceed it.
         failures: After so many failures with the same reason in a row, while no trial has finished: then it is the
-            objective that is wrong, and `ObjectiveFailed` is raised. None: never.
+            objective that is wrong, and `ObjectiveFailed` is raised; the next call runs them again. None: never.
     """
 
     patience: PositiveInt | None = None
@@ -110,11 +111,7 @@ class Stopper:
         last = self._failures[-limit:] if limit else []
         if limit is None or len(last) < limit or len(set(last)) > 1 or len(history.failed) < len(history.told):
             return
-        raise ObjectiveFailed(
-            f"The first {len(history.told)} trials failed, the last {limit} for the same reason: "
-            f"{history.told[-1].error} Run the objective by itself with the default configuration and fix it; then the "
-            "same call goes on. (`stop: {failures: null}` tries all trials.)"
-        )
+        raise all_failed(history)
 
 
 def reason_of(trial: TrialRecord) -> str:

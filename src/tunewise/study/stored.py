@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial
 from threadpoolctl import threadpool_limits
 
 from tunewise.errors import SpaceError, TaskError
-from tunewise.history import History, TrialRecord
+from tunewise.history import History, TrialRecord, lasting
 from tunewise.llm.calls import Call, Totals
 from tunewise.objectives import Objective
 from tunewise.plain import Plain, PlainDict
@@ -25,6 +25,7 @@ from tunewise.study.front import Front, find_front
 from tunewise.study.talks import Talk, talks
 from tunewise.study.validated import About, StoredProgram, calls_of, validate
 from tunewise.task import Task
+from tunewise.text import sentence
 
 __all__ = ["Exchange", "StoredStudy"]
 
@@ -59,6 +60,7 @@ class StoredStudy:
         programs: That a model wrote.
         conversations: About the study, the latest last.
         damage: What could not be read, a sentence each.
+        repeated: Failed trials that a later one has run again, or will; they are no part of the history.
     """
 
     name: str
@@ -71,15 +73,18 @@ class StoredStudy:
     programs: tuple[StoredProgram, ...] = ()
     conversations: tuple[Talk, ...] = ()
     damage: tuple[str, ...] = ()
+    repeated: tuple[TrialRecord, ...] = ()
 
     @classmethod
     def read(cls, study: optuna.Study) -> StoredStudy:
         """Read a study without changing it."""
         valid = validate(study)
+        records = [*map(TrialRecord.from_optuna, valid.trials)]
+        history = History(lasting(records), valid.objectives[0].direction)
         return cls(
             name=valid.name,
             objectives=valid.objectives,
-            history=History(tuple(map(TrialRecord.from_optuna, valid.trials)), valid.objectives[0].direction),
+            history=history,
             frozen=valid.trials,
             about=valid.about,
             exchanges=tuple(
@@ -91,6 +96,7 @@ class StoredStudy:
             programs=valid.programs,
             conversations=talks(study),
             damage=valid.notes,
+            repeated=tuple(record for record in records if history.trial(record.number) is None),
         )
 
     @cached_property
@@ -145,7 +151,15 @@ class StoredStudy:
             if self.front
             else ""
         )
-        return (*filter(None, [several]), *self.damage)
+        return (*filter(None, [several, self._told_repeated()]), *self.damage)
+
+    def _told_repeated(self) -> str:
+        """Why numbers of trials are missing."""
+        if not self.repeated:
+            return ""
+        numbers, last = ", ".join(str(trial.number) for trial in self.repeated), self.repeated[-1]
+        which, them = (f"Trial {numbers}", "it") if len(self.repeated) == 1 else (f"Trials {numbers}", "them")
+        return f"{which} failed before any trial had finished; later trials run {them} again. {sentence(last.error)}"
 
     @cached_property
     def calls(self) -> Mapping[int, tuple[Call, ...]]:

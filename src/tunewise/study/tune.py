@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import optuna
 from optuna.samplers import BaseSampler
-from optuna.trial import TrialState
 
 from tunewise.checks import check_whole
 from tunewise.errors import ObjectiveFailed, StudyError
@@ -18,12 +17,13 @@ from tunewise.evaluate.fidelity import Rungs
 from tunewise.evaluate.identity import identity_of
 from tunewise.evaluate.objective import Objective
 from tunewise.executors import open_executor
-from tunewise.history import TrialRecord
+from tunewise.history import History
 from tunewise.llm.base import ChatModel
 from tunewise.llm.resolve import check
 from tunewise.proposers import Proposer
 from tunewise.sampler import LLMSampler
 from tunewise.space import SearchSpace
+from tunewise.study.again import all_failed, run_again
 from tunewise.study.driver import Driver, Inline, requeue_running
 from tunewise.study.notebook import Live, Study, in_notebook
 from tunewise.study.options import TuneOptions
@@ -84,7 +84,7 @@ def tune(
         BudgetReached: A cap was reached. Running trials were finished first; the same call with a higher cap goes on.
         ModelUnusable: The model cannot be reached, or was of no use three times in a row. Likewise.
         ObjectiveFailed: Not one trial of the study finished. Two failures with the same reason at the beginning are
-            enough (see `StopRules`).
+            enough (see `StopRules`). The same call runs these configurations again.
     """
     for option, value, meaning in (
         ("n_trials", n_trials, "how many evaluations there may be"),
@@ -153,7 +153,7 @@ def tune(
         if isinstance(sampler, LLMSampler):
             sampler.workers = n_jobs
         live = [Live(options.study_name, metric=task.metric, n_trials=n_trials)] if shows_live(options) else []
-        Driver(
+        driver = Driver(
             study,
             space,
             objective,
@@ -163,14 +163,14 @@ def tune(
             pruner=pruner,
             stop=options.stop,
             devices=[str(device) for device in options.devices],
-        ).run(n_trials)
-    ended = [trial for trial in study.get_trials(deepcopy=False) if trial.state.is_finished()]
-    if ended and all(trial.state == TrialState.FAIL for trial in ended):
-        last = TrialRecord.from_optuna(ended[-1])
-        raise ObjectiveFailed(
-            f"None of the {n_trials} trials of study {study.study_name!r} finished. The last one failed with: "
-            f"{last.error} Run the objective by itself with the default configuration, fix it, and start a new study."
         )
+        try:
+            driver.run(n_trials)
+            if (history := History.from_study(study)).told and len(history.failed) == len(history.told):
+                raise all_failed(history)
+        except ObjectiveFailed:
+            run_again(study)
+            raise
     return study
 
 

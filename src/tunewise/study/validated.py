@@ -177,7 +177,8 @@ def readable(trial: FrozenTrial, notes: list[str]) -> FrozenTrial:
                 note(notes, part, where)
     if attributes.RESULT in known.user_attrs and "seconds" not in known.user_attrs[attributes.RESULT]:
         known.user_attrs[attributes.RESULT] |= {"seconds": took(trial)}
-    known.system_attrs = {key: entry for key, entry in trial.system_attrs.items() if is_constraint(key)}
+    kept = (key for key in trial.system_attrs if is_constraint(key) or key == attributes.REPEATS)
+    known.system_attrs = {key: trial.system_attrs[key] for key in kept}
     if fixed := validated(trial.system_attrs, "fixed_params", Form, notes, where):
         known.system_attrs["fixed_params"] = fixed.to_dict()
     for key, entry in calls_of(trial).items():

@@ -1,0 +1,46 @@
+"""A study of which nothing has finished begins again: what failed is run once more, and its failures count no more."""
+
+from __future__ import annotations
+
+import optuna
+from optuna.trial import TrialState, create_trial
+
+from tunewise import attributes
+from tunewise.errors import ObjectiveFailed
+from tunewise.history import History
+from tunewise.text import sentence
+
+__all__ = ["all_failed", "run_again"]
+
+
+def all_failed(history: History) -> ObjectiveFailed:
+    """What is said of a study whose every trial failed; `run_again` makes it true."""
+    count = len(history.told)
+    failed, them = ("The only trial", "it") if count == 1 else (f"All {count} trials", "them")
+    last = "" if len(history.failures) == 1 else "The last one: "
+    return ObjectiveFailed(
+        f"{failed} failed. {last}{sentence(history.failed[-1].error)} Run the objective by itself with the default "
+        f"configuration and fix it; then the same call runs {them} again, the default first."
+    )
+
+
+def run_again(study: optuna.Study) -> None:
+    """Queue the configurations of all failed trials, oldest first, as new trials that take their place.
+
+    Neither prompts nor surrogate, credit or the number of trials know the old ones any more (see `history.lasting`);
+    their calls are still counted.
+    """
+    trials = study.get_trials(deepcopy=False)
+    for failed in History.from_study(study).failed:
+        trial = trials[failed.number]
+        fixed = {key: trial.system_attrs[key] for key in ("fixed_params",) if key in trial.system_attrs}
+        proposed = {key: trial.user_attrs[key] for key in (attributes.PROPOSAL,) if key in trial.user_attrs}
+        study.add_trial(
+            create_trial(
+                state=TrialState.WAITING,
+                params=trial.params,
+                distributions=trial.distributions,
+                user_attrs=proposed,
+                system_attrs={**fixed, attributes.REPEATS: [*failed.repeats, failed.number]},
+            )
+        )

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Protocol, Self, TextIO, TypeAlias, TypeGuard
 import numpy as np
 
 from tunewise.checks import check_sklearn
-from tunewise.errors import StudyError
+from tunewise.errors import StudyError, TrialStopped
 from tunewise.evaluate.base import Evaluation
 from tunewise.evaluate.function import FunctionEvaluator
 from tunewise.evaluate.identity import of_estimator
 from tunewise.evaluate.objective import describe
 from tunewise.evaluate.run import SILENT, Run
+from tunewise.evaluate.stages import count_steps, train_in_steps
 from tunewise.space import Value
 from tunewise.task import Direction
 from tunewise.text import did_you_mean, shorten
@@ -79,9 +80,13 @@ class EstimatorEvaluator:
         isolate: Whether to fit in a process of its own without a limit too.
         env: Environment variables of that process.
         seed: For the folds, and for each `random_state` that is None.
+        steps: In how many steps to train, each of which reports the score: an ensemble grows tree by tree, and others
+            pass over the rows once a step with `partial_fit` in place of `fit`. None: 10 for ensembles, which are the
+            same in the end, where somebody listens; 0: none.
 
     Raises:
-        StudyError: The estimator has another interface, the scorer is unknown, or the data cannot be split so.
+        StudyError: The estimator has another interface, the scorer is unknown, the data cannot be split so, or the
+            estimator learns in one call alone and `steps` are given.
     """
 
     def __init__(
@@ -96,6 +101,7 @@ class EstimatorEvaluator:
         isolate: bool = False,
         env: Mapping[str, str] | None = None,
         seed: int = 0,
+        steps: int | None = None,
     ) -> None:
         check_sklearn("Scoring an estimator needs")
         check_estimator(estimator)
@@ -103,7 +109,9 @@ class EstimatorEvaluator:
         validation = checked_validation(cv) if isinstance(cv, tuple) else None
         self._cross_validated = validation is None
         splits = split(estimator, X, y, cv, seed) if validation is None else []
-        score = Score(estimator, X, y, make_scorer(scoring), splits, validation, seed, error=scoring == "error")
+        count_steps(estimator, steps, len(X) if isinstance(X, Sized) else 0)  # refused before any trial
+        scorer = make_scorer(scoring)
+        score = Score(estimator, X, y, scorer, splits, validation, seed, steps, error=scoring == "error")
         self._evaluator = FunctionEvaluator(score, timeout_s=timeout_s, isolate=isolate, env=env)
         self.identity = of_estimator(estimator, X, self.metric_name)
 
@@ -144,29 +152,61 @@ class Score:
     splits: Sequence[Fold]
     validation: Table | None
     seed: int
+    steps: int | None
     error: bool
 
-    def __call__(self, configuration: Mapping[str, Value]) -> dict[str, float]:
+    def __call__(self, configuration: Mapping[str, Value], run: Run) -> dict[str, float]:
         from sklearn.base import clone
         from sklearn.exceptions import ConvergenceWarning
 
-        scores, seconds = [], []
         with caught_warnings() as caught:
             template = seeded(clone(self.estimator).set_params(**configuration), self.seed)
-            for train, test in self._folds(template):
-                model = clone(template)
-                start = time.perf_counter()
-                model.fit(*train)
-                seconds.append(time.perf_counter() - start)
-                scores.append(self.scorer(model, *test))
-        value = float(np.mean(scores))
-        result = {"value": 1 - value if self.error else value, "fit_seconds": float(np.mean(seconds))}
+            folds = list(self._folds(template))
+            rows = len(np.asarray(folds[0][0][1]))
+            steps = count_steps(template, self.steps, rows) if self.steps or run.listened else 0
+            scores, seconds = self._step_by_step(template, folds, steps, run) if steps else self._fit(template, folds)
+        result = {"value": self._value(scores), "fit_seconds": seconds / len(folds)}
         if len(scores) > 1:
             result["std"] = float(np.std(scores))
         if caught:
             result["warnings"] = len(caught)
             result["convergence_warnings"] = sum(issubclass(category, ConvergenceWarning) for category in caught)
         return result
+
+    def _value(self, scores: Sequence[float]) -> float:
+        mean = float(np.mean(scores))
+        return 1 - mean if self.error else mean
+
+    def _fit(self, template: Estimator, folds: Sequence[tuple[Table, Table]]) -> tuple[list[float], float]:
+        """The score of each fold, and the seconds of all fits."""
+        from sklearn.base import clone
+
+        scores, seconds = [], 0.0
+        for train, test in folds:
+            model = clone(template)
+            start = time.perf_counter()
+            model.fit(*train)
+            seconds += time.perf_counter() - start
+            scores.append(self.scorer(model, *test))
+        return scores, seconds
+
+    def _step_by_step(
+        self, template: Estimator, folds: Sequence[tuple[Table, Table]], steps: int, run: Run
+    ) -> tuple[list[float], float]:
+        """The same, all folds side by side, so that each value that is reported is the metric."""
+        from sklearn.base import clone
+
+        models = [clone(template) for _ in folds]
+        trainings = [train_in_steps(model, train, steps) for model, (train, _) in zip(models, folds, strict=True)]
+        scores, seconds, start = [], 0.0, time.perf_counter()
+        for reached, *_ in zip(*trainings, strict=True):
+            seconds += time.perf_counter() - start
+            scores = [self.scorer(model, *test) for model, (_, test) in zip(models, folds, strict=True)]
+            run.report(self._value(scores), reached)
+            if run.should_stop():
+                raise TrialStopped
+            start = time.perf_counter()
+        return scores, seconds
 
     def _folds(self, model: Estimator) -> Iterator[tuple[Table, Table]]:
         """Training part and the rest, each as `(X, y)`."""

@@ -95,6 +95,11 @@ class Run:
             raise StudyError(f"run.report was given {shorten(value)}, which is not a number. Report the metric.")
         self.channel.send(as_float(value), None if step is None else whole(step))
 
+    @property
+    def listened(self) -> bool:
+        """Whether anybody hears what it reports."""
+        return not isinstance(self.channel, Silent)
+
     def should_stop(self) -> bool:
         """Whether a pruner has given this trial up. Then return at once: the last value that was reported is kept."""
         return self.channel.stopped()

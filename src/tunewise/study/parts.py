@@ -106,6 +106,7 @@ class EstimatorPart:
     params: dict[str, object] = field(default_factory=dict)
     scoring: str = "accuracy"
     cv: Annotated[int, Field(ge=2)] = 5
+    steps: Annotated[int, Field(ge=0)] | None = None
     timeout_s: Seconds | None = None
     env: dict[str, str] = field(default_factory=dict)
 
@@ -129,6 +130,7 @@ class EstimatorPart:
             data.y,
             scoring=self.scoring,
             cv=self.cv,
+            steps=self.steps,
             timeout_s=self.timeout_s,
             seed=place.seed,
             isolate=place.isolate or bool(self.env),

@@ -12,7 +12,7 @@ import pytest
 from tunewise.errors import ContextLimitExceeded, ModelError, ModelUnavailable, ModelUnusable, UsageError
 from tunewise.llm import dialect
 from tunewise.llm.base import ChatModel, ChatRequest, Message
-from tunewise.llm.openai import MAX_REPLY_CHARACTERS, OpenAIModel, list_models
+from tunewise.llm.openai import MAX_REPLY_CHARACTERS, OpenAIModel
 from tunewise.llm.prices import Price
 from tunewise.testing.server import (
     Behaviour,
@@ -346,9 +346,9 @@ def test_the_price_is_the_list_price_and_unknown_on_a_server_of_ones_own(start: 
 
 def test_models_are_listed() -> None:
     with FaultServer(models=["b", "a"]) as server:
-        assert list_models(base_url=server.base_url) == ["a", "b"]
+        assert OpenAIModel("any", base_url=server.base_url).list_models() == ["a", "b"]
         with pytest.raises(ModelUnusable, match="404"):
-            list_models(base_url=server.base_url + "/wrong")
+            OpenAIModel("any", base_url=server.base_url + "/wrong").list_models()
 
 
 def test_a_model_that_is_forgotten_closes_its_connections(start: Start) -> None:

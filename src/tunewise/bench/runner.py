@@ -68,6 +68,17 @@ class ModelSpec:
         check(model)
         return model
 
+    def reach(self) -> None:
+        """Ask its server once whether it is there and takes the key.
+
+        Raises:
+            ModelUnusable: It does not.
+        """
+        from tunewise.llm.resolve import closing, reach
+
+        with closing(self.connect()) as model:
+            reach(model)
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -181,6 +192,8 @@ def run(
         if watch:
             watch.begun([key for key, _ in todo], len(planned.runs) - len(todo), jobs)
         crashes = []
+        if isinstance(model, ModelSpec) and any(key.model for key, _ in todo):
+            model.reach()
         guard = CostGuard(known, max_usd=max_usd, max_calls=max_calls)
         for key, result, seconds in results(guard.allow(todo), model=model, jobs=min(jobs, len(todo)), terms=terms):
             if isinstance(result, Run):

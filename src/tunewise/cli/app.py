@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import sys
 import textwrap
@@ -152,5 +153,8 @@ def end(error: TunewiseError) -> None:
     from tunewise.text import printable
 
     sys.stdout.flush()
-    print(wrapped(f"tunewise: {printable(str(error))}"), file=sys.stderr)  # noqa: T201 - the one place where a program speaks
+    said = printable(str(error))
+    if isinstance(error, ModelError):  # as options, which go before what a study file says
+        said = re.sub(r"(?<![\w-])(base_url|api_key_env)\b", lambda name: f"--{name[0].replace('_', '-')}", said)
+    print(wrapped(f"tunewise: {said}"), file=sys.stderr)  # noqa: T201 - the one place where a program speaks
     sys.exit(exit_code(error))

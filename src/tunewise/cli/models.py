@@ -32,7 +32,7 @@ def models(
     - `tunewise models --base-url http://localhost:11434/v1`
     """
     from tunewise.llm.base import ChatRequest, Message
-    from tunewise.llm.openai import list_models
+    from tunewise.llm.openai import OpenAIModel
     from tunewise.llm.providers import PROVIDERS
     from tunewise.llm.resolve import closing, describe, resolve_model
     from tunewise.text import printable
@@ -41,8 +41,11 @@ def models(
         configured()
         return
     if name is None:
-        for offered in list_models(base_url=base_url, api_key_env=api_key_env or "OPENAI_API_KEY"):
-            typer.echo(printable(offered))
+        key = api_key_env or "OPENAI_API_KEY"
+        with closing(OpenAIModel("any", base_url=base_url, api_key_env=key, timeout_s=30.0, max_retries=1)) as server:
+            assert isinstance(server, OpenAIModel)
+            for offered in server.list_models():
+                typer.echo(printable(offered))
         return
     if base_url is None and name.rstrip("/") in PROVIDERS:
         provider = PROVIDERS[name.rstrip("/")]

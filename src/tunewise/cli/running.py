@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import typer
 
 from tunewise.cli.signals import terminate_as_interrupt
-from tunewise.errors import BudgetReached, ModelError, UsageError
+from tunewise.errors import BudgetReached, ModelError, ModelUnusable, UsageError
 from tunewise.log import silenced
 
 if TYPE_CHECKING:
@@ -41,6 +41,15 @@ def taped(connect: Callable[[], M], *, record: Path | None, replay: Path | None,
         return ReplayingModel(replay, loose=loose)
     model = connect()
     return model if model is None or record is None else RecordingModel(model, record)
+
+
+@contextmanager
+def telling(way_out: str) -> Iterator[None]:
+    """Say one more way out where a model is of no use."""
+    try:
+        yield
+    except ModelUnusable as error:
+        raise ModelUnusable(f"{error} {way_out}".rstrip()) from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +159,8 @@ def print_closing(out: Console, address: str, name: str) -> None:
     from tunewise.study.stored import StoredStudy
 
     stored = StoredStudy.read(open_study(address, name))
+    if not stored.history:
+        return
     out.print()
     if reason := stored_reason(address, name):
         out.print(inert(f"Stopped: {reason}"))

@@ -73,7 +73,7 @@ def tune(
     from pathlib import Path
 
     from tunewise.cli.options import capped, quiet_optuna, read
-    from tunewise.cli.running import Screen, running, taped
+    from tunewise.cli.running import Screen, running, taped, telling
     from tunewise.cli.trial_table import samples_of
     from tunewise.llm.resolve import closing
     from tunewise.study.file import options_of
@@ -105,7 +105,10 @@ def tune(
     spec = replace(spec, caps=caps, stop=stop)
     address = storage or spec.storage_address
     task, space, evaluator = spec.build()
-    chat_model = taped(spec.connect, record=record, replay=replay, loose=loose)
+    way_out = f"leave out {'--model' if model else f'model in {file}'} to go on without one."
+    instead = f"Or {way_out}" if spec.proposer == "auto" else ""
+    with telling(instead):
+        chat_model = taped(spec.connect, record=record, replay=replay, loose=loose)
     sampler = spec.sampler(chat_model, task, space)
     trackers = open_trackers(spec.track, study_name=spec.study_name, metric=task.metric)
     screen = running(
@@ -119,7 +122,7 @@ def tune(
         model=chat_model,
         ledger=sampler.ledger,
     )
-    with closing(sampler.model), screen as watch:
+    with telling(instead), closing(sampler.model), screen as watch:
         run(
             evaluator,
             space,

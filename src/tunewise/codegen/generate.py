@@ -25,7 +25,7 @@ from tunewise.history import TrialRecord
 from tunewise.llm.base import ChatModel
 from tunewise.llm.ledger import Caps, Ledger
 from tunewise.llm.prices import Price
-from tunewise.llm.resolve import check
+from tunewise.llm.resolve import check, reach
 from tunewise.plain import PlainDict
 from tunewise.sandbox.base import Limits, Sandbox
 from tunewise.space import Value
@@ -121,6 +121,7 @@ class Generation:
             self._check_same(study)
             if orphaned:
                 requeue_running(study)
+            reach(self.sampler.model)
             evaluator = ProgramEvaluator(study, self.runner)
             Driver(study, ProgramSpaces(), evaluator, Inline(), 1, [watch] if watch else ()).run(self.trials)
         if not any(t.state == TrialState.COMPLETE for t in study.get_trials(deepcopy=False)):

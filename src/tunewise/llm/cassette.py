@@ -79,6 +79,12 @@ class RecordingModel(Portable):
             header = Header(self.name, self.context_tokens, self.price, self.calls_tools, self.max_output_tokens)
             self._write({"tunewise_cassette": FORMAT, **asdict(header)})
 
+    def reach(self) -> None:
+        """As that of the other model."""
+        from tunewise.llm.resolve import reach
+
+        reach(self._inner)
+
     def complete(self, request: ChatRequest) -> ChatReply:
         """Ask, record, and return or raise what came."""
         with self._taping(request) as call:

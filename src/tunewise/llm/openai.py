@@ -26,6 +26,7 @@ from tunewise.llm.openai_errors import (
     is_picky,
     is_refusal,
     may_be_schema,
+    out_of_reach,
     parameter_of,
     translate,
     words_of,
@@ -42,10 +43,12 @@ if TYPE_CHECKING:
     import httpx2
     import openai
 
-__all__ = ["MAX_REPLY_CHARACTERS", "OpenAIModel", "list_models"]
+__all__ = ["MAX_REPLY_CHARACTERS", "OpenAIModel"]
 
 OPENAI_URL = "https://api.openai.com/v1"
 
+REACH_S = 10.0
+"""How long a server may take to connect, and to answer, before it is asked in earnest."""
 PATIENCE = 3
 """A call, with all its attempts, takes at most so many times the silence that is allowed."""
 
@@ -290,6 +293,24 @@ class OpenAIModel(Portable):
         """
         self._read_key()
 
+    def reach(self) -> None:
+        """Ask once, and not for long, what the server offers, so that a wrong address or key is found before training.
+
+        A server without such a list is reached all the same, and so is one that connects and is slow to answer.
+
+        Raises:
+            ModelUnusable: There is no key, it is refused, or no connection can be made.
+        """
+        import openai
+
+        quick = self._connect().with_options(timeout=REACH_S, max_retries=0)
+        try:
+            quick.models.with_raw_response.list()
+        except openai.OpenAIError as error:
+            if failure := out_of_reach(error, self._server()):
+                raise failure from None
+        self._answered = True
+
     def list_models(self) -> list[str]:
         """The names of the models that the server offers.
 
@@ -375,18 +396,3 @@ class OpenAIModel(Portable):
                 f"{show_address(self.base_url)} answered with something that is no chat completion: {beginning!r}. "
                 "Try later; when it stays, base_url does not point to a server of this protocol."
             ) from None
-
-
-def list_models(
-    *, base_url: str | None = None, api_key_env: str = "OPENAI_API_KEY", timeout_s: float = 30.0
-) -> list[str]:
-    """The names of the models that a server offers.
-
-    Raises:
-        ModelError: As for `OpenAIModel.complete`.
-    """
-    model = OpenAIModel("any", base_url=base_url, api_key_env=api_key_env, timeout_s=timeout_s, max_retries=1)
-    try:
-        return model.list_models()
-    finally:
-        model.close()

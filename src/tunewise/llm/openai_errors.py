@@ -23,6 +23,7 @@ __all__ = [
     "is_refusal",
     "is_too_long",
     "may_be_schema",
+    "out_of_reach",
     "parameter_of",
     "translate",
     "words_of",
@@ -59,6 +60,8 @@ feature = re.compile(
 no_model = re.compile(
     r"model.{0,60}(not found|does not exist|unknown|no access|not exist|invalid)|no such model", re.IGNORECASE
 )
+lists_nothing = re.compile(r"\bscopes?\b|permission", re.IGNORECASE)
+"""Words about a key that may ask models, and may not list them."""
 refused = re.compile(r"content[ _](filter|policy)|ResponsibleAIPolicyViolation", re.IGNORECASE)
 
 
@@ -100,13 +103,35 @@ def translate(error: openai.OpenAIError, server: Server) -> ModelError:
         )
     if isinstance(error, openai.APIConnectionError):
         cause = root_cause(error)
-        what = server.redact(f"{type(cause).__name__}: {cause}".rstrip(".: "))
+        what = f"{type(cause).__name__}: {cause}"
         if not server.answered and isinstance(cause, ConnectionRefusedError | socket.gaierror | ssl.SSLError):
-            return ModelUnusable(
-                f"No server can be reached at {server.address} ({what}). Start it, or correct base_url or the network."
-            )
+            return unreachable(server, what)
+        what = server.redact(what.rstrip(".: "))
         return ModelUnavailable(f"The connection to {server.address} failed in {tries}: {what}. Try later.")
     return ModelUnavailable(f"{server.address} could not be asked: {server.redact(str(error))}. Try later.")
+
+
+def out_of_reach(error: openai.OpenAIError, server: Server) -> ModelUnusable | None:
+    """Why every call would fail, where that is clear: no connection can be made, or the key is refused."""
+    import httpx2
+    import openai
+
+    if isinstance(error, openai.APIStatusError):
+        refused_key = error.status_code in (401, 403) and not lists_nothing.search(words_of(error))
+        failure = translate_status(error, server) if refused_key else None
+        return failure if isinstance(failure, ModelUnusable) else None
+    if isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout):
+        cause = root_cause(error)
+        return unreachable(server, f"{type(cause).__name__}: {cause}")
+    return None
+
+
+def unreachable(server: Server, what: str) -> ModelUnusable:
+    """Nobody is there."""
+    return ModelUnusable(
+        f"No server can be reached at {server.address} ({server.redact(what.rstrip('.: '))}). Start it, or correct "
+        "base_url or the network."
+    )
 
 
 def translate_status(error: openai.APIStatusError, server: Server) -> ModelError:

@@ -16,7 +16,7 @@ from tunewise.llm.prices import FREE, find_price
 from tunewise.llm.providers import provider_of
 from tunewise.text import nearest
 
-__all__ = ["check", "closing", "describe", "resolve_model"]
+__all__ = ["check", "closing", "describe", "reach", "resolve_model"]
 
 SPECIAL = ("embedded", "manual")
 
@@ -126,6 +126,16 @@ def check(model: ChatModel) -> None:
         ModelUnusable: For example, there is no key.
     """
     if callable(own := getattr(model, "check", None)):
+        own()
+
+
+def reach(model: ChatModel) -> None:
+    """Find out with one cheap request whether a model's server is there and takes the key, where it has a server.
+
+    Raises:
+        ModelUnusable: No connection can be made, or the key is refused.
+    """
+    if callable(own := getattr(model, "reach", None)):
         own()
 
 

@@ -19,8 +19,8 @@ from tunewise.evaluate.objective import Objective
 from tunewise.executors import open_executor
 from tunewise.history import History
 from tunewise.llm.base import ChatModel
-from tunewise.llm.resolve import check
-from tunewise.proposers import Proposer
+from tunewise.llm.resolve import check, reach
+from tunewise.proposers import Proposer, Random
 from tunewise.sampler import LLMSampler
 from tunewise.space import SearchSpace
 from tunewise.study.again import all_failed, run_again
@@ -82,7 +82,8 @@ def tune(
     Raises:
         UsageError: An argument breaks a rule, or contradicts another one.
         BudgetReached: A cap was reached. Running trials were finished first; the same call with a higher cap goes on.
-        ModelUnusable: The model cannot be reached, or was of no use three times in a row. Likewise.
+        ModelUnusable: The model's server cannot be reached or refuses the key, which is found before a trial begins;
+            or the model was of no use three times in a row. Likewise.
         ObjectiveFailed: Not one trial of the study finished. Two failures with the same reason at the beginning are
             enough (see `StopRules`). The same call runs these configurations again.
     """
@@ -164,6 +165,9 @@ def tune(
             stop=options.stop,
             devices=[str(device) for device in options.devices],
         )
+        begins = len(History.from_study(study).told) < n_trials
+        if begins and isinstance(sampler, LLMSampler) and not isinstance(sampler.proposer, Random):
+            reach(sampler.model)
         try:
             driver.run(n_trials)
             if (history := History.from_study(study)).told and len(history.failed) == len(history.told):

@@ -55,6 +55,11 @@ def fill(storage: str, trials: int) -> None:
         )
 
 
+def length(storage: str) -> int:
+    """How many trials a study has."""
+    return len(optuna.load_study(study_name=NAME, storage=open_storage(storage)).get_trials(deepcopy=False))
+
+
 class Clock:
     """Processor time of this process and wall time, at each tick."""
 
@@ -79,9 +84,8 @@ def run_tunewise(storage: str, proposer: str, clock: Clock) -> None:
         clock.tick()
         return configuration["gamma"]
 
-    before = optuna.load_study(study_name=NAME, storage=open_storage(storage)).get_trials(deepcopy=False)
     options = TuneOptions(study_name=NAME)
-    tune(objective, SPACE, proposer=proposer, n_trials=len(before) + TIMED, storage=storage, options=options)
+    tune(objective, SPACE, proposer=proposer, n_trials=length(storage) + TIMED, storage=storage, options=options)
 
 
 def run_optuna(storage: str, clock: Clock) -> None:

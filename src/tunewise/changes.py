@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
-__all__ = ["Changes", "PerStudy"]
+__all__ = ["Changes", "PerStudy", "collector_paused"]
 
 Kept = TypeVar("Kept")
 
@@ -71,3 +73,18 @@ class PerStudy(Generic[Kept]):
         if key not in of_storage:
             of_storage[key] = self._make()
         return of_storage[key]
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Make thousands of objects that stay, without Python's collector of cycles looking through them again and again.
+
+    A quarter of the time in which a long study is read.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

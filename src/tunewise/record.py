@@ -240,6 +240,10 @@ def read(cls: type[Record], data: object, name: str) -> tuple[Record, tuple[str,
     """
     if not isinstance(data, Mapping):
         return cls(), (name,)
+    try:
+        return cast("Record", whole(cast("type", cls)).validate_python(data)), ()
+    except ValueError:  # something in it is damaged or null: part by part
+        pass
     parts: dict[str, object] = {}
     damaged: list[str] = []
     for part in fields(cast("type[Decision]", cls)):
@@ -269,6 +273,14 @@ def read_nested(cls: type[Record], stored: object, name: str) -> tuple[Record | 
         return read(cls, stored, name)
     except TypeError:
         return None, ("",)
+
+
+@lru_cache
+def whole(cls: type) -> TypeAdapter[object]:
+    """What validates a record at once, which takes a tenth of the time."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(cls)
 
 
 @lru_cache

@@ -40,6 +40,7 @@ from tunewise.prompts.render import template_hash
 from tunewise.proposers import Auto, DefaultFirst, ProposalContext, Proposer, as_stored, find_proposer
 from tunewise.proposers.base import PRIOR, Prefetching, Proposing
 from tunewise.proposers.drive import drive
+from tunewise.proposers.simple import only_one
 from tunewise.proposers.tried import TriedBefore
 from tunewise.record import MODEL_SOURCES, Proposal
 from tunewise.sampler_options import SamplerOptions
@@ -125,11 +126,10 @@ class LLMSampler(Portable, BaseSampler):
         seed = int(seed) if isinstance(seed, np.integer) else seed
         if seed is not None:
             check_whole("seed", seed, 0, error=StudyError, way_out="Correct it or use None.")
-        chosen = find_proposer(proposer)
-        self.proposer = chosen
+        self.proposer = find_proposer(proposer)
         self._options = options
         self._has_model = model is not None
-        self._account = Account(Ledger(find_model(model, chosen), caps=caps or Caps(), price=price))
+        self._account = Account(Ledger(find_model(model, self.proposer), caps=caps or Caps(), price=price))
         worth = known_worth(self.model.name)
         self._capable = worth.prior if worth else PRIOR
         self.workers = 1
@@ -216,6 +216,12 @@ class LLMSampler(Portable, BaseSampler):
                 "Fix the model or choose another one and run the study again: it goes on where it is."
             )
 
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        """Say so where there is nothing to choose: Optuna asks for no value of a space that has one configuration."""
+        known = attributes.PROPOSAL in trial.user_attrs or fixed_in(trial)
+        if self.space and not known and all(one.single() for one in self.space.distributions.values()):
+            self._store(study, trial, only_one(self.space))
+
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """The given space, else every parameter that any trial has had, as it was last."""
         if self.space is not None:
@@ -276,7 +282,7 @@ class LLMSampler(Portable, BaseSampler):
                 return {name: planned.configuration[name] for name in space if name in planned.configuration}
             self.restore(study)
             self._beside.raise_late(study.study_name)
-            if (study.study_name, trial.number) not in self._fallbacks:  # never halfway through a trial
+            if (study.study_name, trial.number) not in self._fallbacks:  # never halfway through it
                 self.check_fallbacks()
             proposal = self._find(study, trial, space, fixed=fixed)
             self._take(study, trial, planned, proposal)
@@ -288,15 +294,12 @@ class LLMSampler(Portable, BaseSampler):
 
     def _prefetch(self, study: Study, trial: FrozenTrial, space: SearchSpace) -> None:
         """Make the next trial's call in a thread; what it brings is stored with this trial, which is still running."""
-        if not (self.prefetches and isinstance(self.proposer, Auto) and self.proposer.options.prefetch):
+        if self._beside.busy or not self.prefetches:
             return
-        if self._beside.busy:
+        if not isinstance(self.proposer, Auto) or not self.proposer.options.prefetch:
             return
         following = self._context(study, trial.number + 1, space, fixed={})
-        if following.trial == self.task.budget:
-            return
-        prefetching = self.proposer.prefetch(following)
-        if prefetching is not None:
+        if following.trial != self.task.budget and (prefetching := self.proposer.prefetch(following)):
             self._beside.begin(study.study_name, trial.number, lambda: self._fetch(study, trial, prefetching))
 
     def _fetch(self, study: Study, trial: FrozenTrial, prefetching: Prefetching) -> None:

@@ -22,7 +22,7 @@ from tunewise.assistant.sources import read_log, read_script
 from tunewise.assistant.study_file import EXAMPLE
 from tunewise.assistant.subject import Subject
 from tunewise.assistant.tools import Nothing, TrialArguments, TrialsArguments, lookups
-from tunewise.errors import BudgetReached, ModelUnavailable, ReplayMiss, UsageError
+from tunewise.errors import BudgetReached, ModelUnavailable, ReplayMiss, StudyError, UsageError
 from tunewise.history import History
 from tunewise.llm.base import ChatReply
 from tunewise.llm.cassette import RecordingModel, ReplayingModel
@@ -392,6 +392,17 @@ def test_a_failed_call_leaves_a_conversation_that_goes_on() -> None:
         said(conversation, "Why?")
     assert said(conversation, "Again?") == "fine"
     assert [m.role for m in model.requests[-1].messages] == ["system", "user", "assistant", "user"]
+
+
+def test_no_call_is_made_that_the_study_has_no_room_to_record() -> None:
+    class Full(optuna.storages.InMemoryStorage):
+        def make_room(self, size: int) -> None:
+            raise StudyError(f"The disk is full: {size} bytes.")
+
+    conversation, model = talk(["never said"], Subject(study=optuna.create_study(storage=Full())))
+    with pytest.raises(StudyError, match="The disk is full"):
+        events(conversation)
+    assert not model.requests
 
 
 def test_conversations_are_kept_with_the_study_and_resumed(tmp_path: Path) -> None:

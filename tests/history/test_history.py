@@ -5,7 +5,7 @@ from __future__ import annotations
 import optuna
 from optuna.trial import TrialState
 
-from tunewise import History, LLMSampler, TrialRecord
+from tunewise import History, LLMSampler, TrialRecord, attributes
 from tunewise.models import ScriptedModel
 
 
@@ -16,10 +16,9 @@ def test_history_of_a_foreign_study() -> None:
     study.add_trial(optuna.trial.create_trial(value=float("inf")))
     study.add_trial(optuna.trial.create_trial(state=TrialState.PRUNED))
     history = History.from_study(study)
-    assert len(history.failed) == 1
-    assert history.failed[0].error == "no reason was given"
-    assert [t.number for t in history.finished] == [1, 2, 3, 5]
-    assert history.best == history[5]
+    assert [t.error for t in history.failed] == ["no reason was given", "its value is inf, which is no result"]
+    assert [t.number for t in history.finished] == [1, 2, 3]
+    assert history.best in history.finished
     assert [(t.source, t.configuration) for t in history.running] == [("enqueued", {"x": 0.5})]
     assert [t.state for t in history.told][-1] == "pruned"
     study.sampler = LLMSampler(
@@ -44,3 +43,18 @@ def test_history_is_ordered_and_digested() -> None:
     assert [(f.reason, len(f.trials)) for f in History(trials).failures] == [("out of memory: 345 MiB", 2), ("", 1)]
     assert not History(trials).running
     assert History().best is None
+
+
+def test_whatever_is_damaged_in_a_trial_is_left_out_and_named() -> None:
+    system = {
+        "constraints": [0.0, "much"],
+        "constraints:size": float("nan"),
+        "constraints:time": -1.0,
+        "fixed_params": 3,
+    }
+    user = {attributes.PROPOSAL: {"version": 2, "source": "nobody", "reason": "kept"}, attributes.RESULT: {"extra": 3}}
+    trial = optuna.trial.create_trial(value=1.0, user_attrs=user, system_attrs=system)
+    read = TrialRecord.from_optuna(trial)
+    assert read.damaged == ("proposal.source", "result.extra", "fixed_params", "constraints", "constraints:size")
+    assert read.constraints == {"time": -1.0}
+    assert (read.source, read.proposal.reason) == ("unknown", "kept")

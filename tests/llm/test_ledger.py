@@ -164,6 +164,21 @@ def test_a_damaged_record_is_a_study_error_and_a_later_one_is_read() -> None:
     assert Call.from_dict({"key": "k", "model": "m", "added_later": 1}) == Call(key="k", model="m")
 
 
+@pytest.mark.parametrize(
+    ("name", "amount"),
+    [
+        ("input_tokens", -5),
+        ("output_tokens", 10**400),
+        ("most_input_tokens", -1),
+        ("cost_usd", -0.1),
+        ("seconds", -1.0),
+    ],
+)
+def test_amounts_that_no_call_can_have_are_damage(name: str, amount: float) -> None:
+    with pytest.raises(StudyError, match=f"damaged: {name} = "):
+        Call.from_dict({"key": "k", "model": "m", name: amount})
+
+
 def test_a_schema_counts_as_prompt() -> None:
     assert most_input_tokens(replace(ASK, schema={"type": "object"})) > most_input_tokens(ASK)
 

@@ -7,7 +7,7 @@ from typing import Any
 import optuna
 import pytest
 
-from tunewise import Float, SearchSpace, attributes
+from tunewise import Categorical, Float, SearchSpace, attributes
 from tunewise.errors import ObjectiveFailed, StudyError
 from tunewise.history import History
 from tunewise.llm.base import ChatReply
@@ -125,3 +125,12 @@ def test_callbacks_are_optuna_s() -> None:
     )
     tune(Values(1, 2), SPACE, proposer="random", n_trials=2, options=options)
     assert seen == [("mine", 0), ("mine", 1)]
+
+
+def test_where_there_is_nothing_to_choose_one_trial_is_enough_and_says_so() -> None:
+    space = SearchSpace({"x": Float(1, 1), "kernel": Categorical(["rbf"])})
+    study = tune(lambda c: c["x"], space, proposer="random", n_trials=9)
+    (trial,) = History.from_study(study)
+    assert (trial.source, trial.proposal.reason) == ("default", "nothing to choose")
+    assert trial.configuration == trial.proposal.configuration == {"x": 1.0, "kernel": "rbf"}
+    assert study.user_attrs[attributes.STOPPED] == "The space has one configuration, and trial 0 has evaluated it."

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -296,3 +298,13 @@ def test_candidates_are_considered() -> None:
     candidates = sampled(SVM, 3, seed=17)
     (proposal,) = surrogate.propose(candidates=candidates)
     assert surrogate.score([proposal])[0] >= surrogate.score(candidates).max()
+
+
+def test_who_looks_at_a_study_does_not_wait_for_scipy_stats() -> None:
+    code = (
+        "import sys; from tunewise.surrogate import fit_surrogate; from tunewise import Float, SearchSpace\n"
+        "space = SearchSpace({'x': Float(0, 1)}); tried = [{'x': k / 9} for k in range(9)]\n"
+        "assert fit_surrogate(space, tried, [c['x'] for c in tried], rng=None).effects()[0].estimate.trend > 0\n"
+        "sys.exit('scipy.stats' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -146,6 +146,7 @@ class Conversation:
     def _reply(self, *, may_call: bool) -> Generator[Event, None, ChatReply]:
         """One reply of the model, kept as far as it came."""
         request = self._request()
+        self._store.make_room(request)
         text = ""
         reading = self._ledger.stream(request, self._record)
         try:

@@ -63,7 +63,8 @@ def counted(stored: StoredStudy) -> str:
     """How many trials, by state."""
     states = ("finished", "failed", "pruned", "running", "waiting")
     counts = {state: sum(t.state == state for t in stored.history) for state in states}
-    return f"{len(stored.history)} trials: " + ", ".join(f"{n} {state}" for state, n in counts.items() if n)
+    count = len(stored.history)
+    return f"{count} trial{'s' * (count != 1)}: " + ", ".join(f"{n} {state}" for state, n in counts.items() if n)
 
 
 def sources(stored: StoredStudy) -> str:

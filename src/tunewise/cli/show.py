@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from tunewise.cli.trial_table import Columns
     from tunewise.codegen.tree import Tree
+    from tunewise.history import TrialRecord
     from tunewise.study.stored import StoredStudy
 
 MOST = 200
@@ -77,12 +78,13 @@ def print_study(
     """The table and the facts below it."""
     from tunewise.cli.closing import fact_lines
     from tunewise.cli.terminal import inert
-    from tunewise.cli.trial_table import INDENT
+    from tunewise.cli.trial_table import INDENT, best_first
 
-    columns = columns_for(stored, max(screen.width, MIN_WIDTH))
+    shown = best_first(stored.history)[:most]
+    columns = columns_for(stored, shown, max(screen.width, MIN_WIDTH))
     if stored.history:
         screen.print(columns.head(), soft_wrap=True)
-    print_trials(screen, stored, columns, most=most, verbose=verbose)
+    print_trials(screen, stored, columns, shown, verbose=verbose)
     if columns.left_out and not verbose:
         screen.print(inert(f"{INDENT}not shown: {', '.join(columns.left_out)} (-v shows all)", "dim"))
     screen.print()
@@ -103,25 +105,26 @@ def print_lines(screen: Console, lines: Sequence[str]) -> None:
             screen.print(inert(line), soft_wrap=True)
 
 
-def print_trials(screen: Console, stored: StoredStudy, columns: Columns, *, most: int | None, verbose: bool) -> None:
-    """A line for each trial, the best first, and why below it; that there are more than are shown, is said."""
+def print_trials(
+    screen: Console, stored: StoredStudy, columns: Columns, shown: Sequence[TrialRecord], *, verbose: bool
+) -> None:
+    """A line for each trial, and why below it; that there are more than are shown, is said."""
     from rich.padding import Padding
 
     from tunewise.cli.terminal import inert
-    from tunewise.cli.trial_table import INDENT, best_first
+    from tunewise.cli.trial_table import INDENT
 
     best = stored.front.best if stored.front else [stored.best.number] if stored.best else []
-    for trial in best_first(stored.history)[:most]:
+    for trial in shown:
         screen.print(columns.row(trial, stored.history, starred=trial.number in best), soft_wrap=True)
         for below in columns.below(trial, verbose=verbose):
             screen.print(Padding(below, (0, 0, 0, len(INDENT))) if verbose else below, soft_wrap=not verbose)
-    if most is not None and len(stored.history) > most:
-        more = len(stored.history) - most
+    if more := len(stored.history) - len(shown):
         screen.print(inert(f"{INDENT}{more:,} more trials are worse or without a value (--all shows them)", "dim"))
 
 
-def columns_for(stored: StoredStudy, width: int) -> Columns:
-    """Hyperparameters that matter most first."""
+def columns_for(stored: StoredStudy, shown: Sequence[TrialRecord], width: int) -> Columns:
+    """Hyperparameters that matter most first, as wide as the trials that are shown need them."""
     from tunewise.cli.trial_table import Columns
 
     shares = stored.effects.shares
@@ -129,9 +132,7 @@ def columns_for(stored: StoredStudy, width: int) -> Columns:
     samples = (
         {}
         if stored.programs
-        else {
-            name: [t.configuration[name] for t in stored.history if name in t.configuration] or [""] for name in order
-        }
+        else {name: [t.configuration[name] for t in shown if name in t.configuration] or [""] for name in order}
     )
     return Columns.fit(stored.objectives, samples, width)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 __all__ = ["State", "TrialRecord", "lasting"]
 
 State = Literal["finished", "pruned", "failed", "running", "waiting"]
+
+CONSTRAINTS = "constraints"
+"""Where Optuna keeps them: under this key, or under one that begins with it and has a name behind a colon."""
+LARGEST = 1e300
+"""Values of constraints beyond are damage."""
 
 STATES: dict[TrialState, State] = {
     TrialState.COMPLETE: "finished",
@@ -46,7 +52,7 @@ class TrialRecord:
         extra: Other numbers that the objective returned.
         values: All that the objective returned as its values, in the order of the study's directions.
         constraints: Values of the constraints, as far as they are known; above 0 is violated.
-        damaged: Names of the parts of proposal and result that could not be read and were left out.
+        damaged: What of it could not be read and was left out: names of parts of proposal and result, and other keys.
         repeats: Numbers of failed trials whose configuration it runs again; those count no more (see `lasting`).
     """
 
@@ -96,29 +102,33 @@ class TrialRecord:
 
     @classmethod
     def from_optuna(cls, trial: FrozenTrial) -> TrialRecord:
-        """Read an Optuna trial, by tunewise or by anybody else."""
+        """Read an Optuna trial, by tunewise or by anybody else, in any state: what is damaged is left out and named."""
         proposal, damaged = Proposal.from_dict(trial.user_attrs.get(attributes.PROPOSAL, {}))
         result, broken = Result.from_dict(trial.user_attrs.get(attributes.RESULT, {}))
         fixed = trial.system_attrs.get("fixed_params", {})
+        if not isinstance(fixed, Mapping):
+            fixed, broken = {}, (*broken, "fixed_params")
         if fixed and attributes.PROPOSAL not in trial.user_attrs:
             proposal = Proposal(source="enqueued")
+        constraints, unknown = constraints_of(trial)
         # A running trial gets its parameters one by one; what was proposed for it is known at once.
         planned = {**proposal.configuration, **fixed} if not trial.state.is_finished() else {}
         last = math.inf if result.last_step is None else result.last_step
         took = trial.duration.total_seconds() if trial.duration else None
+        state, values, error = outcome_of(trial)
         return cls(
             number=trial.number,
-            state=STATES[trial.state],
+            state=state,
             configuration={**planned, **trial.params},
-            value=trial.values[0] if trial.values else None,
-            error=(result.error or "no reason was given") if trial.state == TrialState.FAIL else "",
+            value=values[0] if values else None,
+            error=(error or result.error or "no reason was given") if state == "failed" else "",
             proposal=proposal,
             curve=tuple(sorted((s, v) for s, v in trial.intermediate_values.items() if s <= last)),
             seconds=took if result.seconds is None else result.seconds,
             extra=dict(result.extra),
-            values=tuple(trial.values or ()),
-            constraints=trial.constraints if trial.state.is_finished() else {},
-            damaged=damaged + broken,
+            values=values,
+            constraints=constraints if trial.state.is_finished() else {},
+            damaged=damaged + broken + unknown,
             repeats=tuple(numbers_in(trial.system_attrs.get(attributes.REPEATS))),
         )
 
@@ -137,3 +147,31 @@ def lasting(records: Sequence[TrialRecord], repeated: Collection[int] | None = N
     """
     named = {number for record in records for number in record.repeats} if repeated is None else repeated
     return tuple(record for record in records if record.number not in named or record.state != "failed")
+
+
+def outcome_of(trial: FrozenTrial) -> tuple[State, tuple[float, ...], str]:
+    """State, finite values and why there are none: of all objectives, or of the first one alone."""
+    state, values = STATES[trial.state], tuple(trial.values or ())
+    if not all(map(math.isfinite, values)):
+        values = tuple(filter(math.isfinite, values[:1]))
+    if state != "finished" or values:
+        return state, values, ""
+    return "failed", (), f"its value is {trial.values[0] if trial.values else None}, which is no result"
+
+
+def constraints_of(trial: FrozenTrial) -> tuple[dict[str, float], tuple[str, ...]]:
+    """The values of the constraints by name, and under which keys there is something else."""
+    keys = [key for key in trial.system_attrs if key == CONSTRAINTS or key.startswith(f"{CONSTRAINTS}:")]
+    damaged = tuple(key for key in keys if not is_limit(key, trial.system_attrs[key]))
+    if not damaged:
+        return trial.constraints if keys else {}, ()
+    known = copy.copy(trial)
+    known.system_attrs = {key: entry for key, entry in trial.system_attrs.items() if key not in damaged}
+    return known.constraints, damaged
+
+
+def is_limit(key: str, entry: object) -> bool:
+    """Whether it is what Optuna keeps there: under a name a number, else a list of them, as before version 5."""
+    if key != CONSTRAINTS:
+        return isinstance(entry, int | float) and abs(entry) <= LARGEST  # not NaN
+    return isinstance(entry, list | tuple) and all(is_limit("", value) for value in entry)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Call", "Totals"]
 
+LARGEST = 10**12
+"""Tokens, dollars and seconds beyond are no record of a call."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
@@ -83,8 +86,9 @@ class Call:
         """
         try:
             call = call_form().validate_python(data)
+            check_amounts(call)
         except ValueError as error:
-            first = str(error).partition("\n")[2].partition(" [type=")[0]
+            first = str(error).partition("\n")[2].partition(" [type=")[0] or str(error)
             raise StudyError(
                 f"The record of a model's call is damaged: {' '.join(first.split())[:200]}. Take the study from a "
                 "backup, or begin a new one."
@@ -98,6 +102,18 @@ class Call:
         writing = self.most_output_tokens if self.output_tokens is None else self.output_tokens
         cost = self.cost_usd if self.cost_usd is not None else price.cost(reading, writing) if price else None
         return reading + writing, cost or 0.0
+
+
+def check_amounts(call: Call) -> None:
+    """Refuse counts and costs that no call can have: caps and totals would believe them.
+
+    Raises:
+        ValueError: One is negative, or beyond all use.
+    """
+    for name in ("input_tokens", "output_tokens", "most_input_tokens", "most_output_tokens", "cost_usd", "seconds"):
+        amount = getattr(call, name)
+        if amount is not None and (amount < 0 or amount > LARGEST) and amount != math.inf:
+            raise ValueError(f"{name} = {str(amount)[:40]} cannot be")
 
 
 @cache

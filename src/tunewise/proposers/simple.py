@@ -6,11 +6,14 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import ClassVar, cast
 
+import numpy as np
+
 from tunewise.llm.base import ChatReply, ChatRequest
 from tunewise.proposers.base import ProposalContext, Proposer, Proposing, draw
 from tunewise.record import Proposal
+from tunewise.space import SearchSpace
 
-__all__ = ["DefaultFirst", "Random", "nothing"]
+__all__ = ["DefaultFirst", "Random", "nothing", "only_one"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,12 @@ class DefaultFirst:
             reason="your starting point",
             method=self.name,
         )
+
+
+def only_one(space: SearchSpace) -> Proposal:
+    """The proposal where every hyperparameter has one value."""
+    only = space.sample(np.random.default_rng(0))
+    return Proposal(configuration=only, source="default", reason="nothing to choose", method=DefaultFirst.name)
 
 
 def nothing() -> Generator[ChatRequest, ChatReply, None]:

@@ -39,7 +39,6 @@ from tunewise.report.texts import Cleaner
 from tunewise.secrets import mask_named
 from tunewise.space import Value
 from tunewise.study.remarks import details_of, remarks_on
-from tunewise.study.validated import readable
 
 __all__ = ["LOOPBACK", "ReadOnly", "serve"]
 
@@ -163,7 +162,7 @@ class ReadOnly(BaseStorage):
         """A trial as it is shown; one that can change no more is read once."""
         key = (id_of(trial), trial.datetime_complete)
         if key not in self._seen or not trial.state.is_finished():
-            record = TrialRecord.from_optuna(readable(trial, []))
+            record = TrialRecord.from_optuna(trial)
             self._seen[key] = Seen(self._masked(trial, record), record, note_of(record, self._write))
         return self._seen[key]
 

@@ -102,7 +102,7 @@ def part_of(stored: StoredStudy, trials: Sequence[TrialRecord]) -> optuna.Study:
     for trial in trials:
         bare = copy.copy(known[trial.number])
         bare.values = None if trial.value is None else [trial.value]
-        bare.system_attrs = {}  # Optuna would draw what violates a constraint apart from the rest
+        bare.user_attrs, bare.system_attrs = {}, {}  # Optuna would draw what violates a constraint apart from the rest
         storage.create_new_trial(copied, template_trial=bare)
     return optuna.load_study(study_name=stored.name, storage=storage)
 

@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tunewise import attributes
+from tunewise.account import make_room
 from tunewise.errors import UsageError
-from tunewise.llm.base import Message
+from tunewise.llm.base import ChatRequest, Message
 from tunewise.llm.calls import Call
 from tunewise.optuna_private import id_of_study, storage_of
 from tunewise.plain import PlainDict
@@ -74,6 +75,15 @@ class Conversations:
         entry = call.to_dict() | {"text": "", "question": question}
         at = f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"  # sorted by time; the rest keeps two processes apart
         self._write(f"{attributes.CHAT_CALL}{conversation}:{at}-{secrets.token_hex(3)}", entry)
+
+    def make_room(self, request: ChatRequest) -> None:
+        """Refuse a call that could be paid and not be recorded.
+
+        Raises:
+            StudyError: The disk is full, or the storage may not be written any more.
+        """
+        if self._study is not None:
+            make_room(storage_of(self._study), id_of_study(self._study), request)
 
     def kept(self) -> list[Kept]:
         """All conversations, the latest last."""

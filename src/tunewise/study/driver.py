@@ -27,7 +27,7 @@ from tunewise.llm.calls import Totals
 from tunewise.optuna_private import id_of, storage_of, stored_trial
 from tunewise.sampler import LLMSampler
 from tunewise.secrets import mask
-from tunewise.space import Value
+from tunewise.space import SearchSpace, Value
 from tunewise.study.curve import Curve
 from tunewise.study.stop import NEVER, Stopper, StopRules
 from tunewise.study.watch import Callback, Listeners
@@ -125,7 +125,7 @@ class Driver:
         try:
             while True:
                 history = History.from_study(self._study)
-                reason = reason or self._stopper.reason(history)
+                reason = reason or self._stopper.reason(history) or nothing_left(self._space, history)
                 while not (stopped or reason) and len(self._running) < min(self._n_jobs, trials - len(history.told)):
                     try:
                         self._start()
@@ -223,6 +223,13 @@ class Driver:
             requeue(self._study, id_of(running.trial))
         if self._running and hasattr(self._evaluator, "close"):
             self._evaluator.close()
+
+
+def nothing_left(space: Suggests, history: History) -> str:
+    """Why no further trial would tell anything, in a sentence; "" while one might."""
+    if isinstance(space, SearchSpace) and space.count == 1 and history.finished:
+        return f"The space has one configuration, and trial {history.finished[0].number} has evaluated it."
+    return ""
 
 
 def totals_of(sampler: BaseSampler) -> Totals | None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EffectsOfStudy", "best_and_latest"]
 
-MAX_TRIALS = 300
+MAX_TRIALS = 200
 """Trials behind the surrogate, the best and the latest: its fit takes the cube of their number."""
 LEAST = 3
 """Finished trials below which there is no surrogate."""

@@ -19,7 +19,7 @@ from filelock import FileLock
 from optuna.storages.journal import JournalFileBackend, JournalStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from tunewise.changes import Changes
+from tunewise.changes import Changes, collector_paused
 from tunewise.errors import StudyError
 from tunewise.optuna_private import BaseJournalFileLock, JournalOperation, get_lock_file
 from tunewise.plain import PlainDict
@@ -141,7 +141,8 @@ class SafeJournalStorage(JournalStorage):
     def __init__(self, backend: SafeJournalBackend) -> None:
         self._path = backend.path
         self._kept: dict[int, tuple[Changes, list[FrozenTrial]]] = {}  # the trials of each study, as they were last
-        super().__init__(backend)
+        with collector_paused():
+            super().__init__(backend)
 
     def __getstate__(self) -> dict[str, object]:
         return {**super().__getstate__(), "_kept": {}}

@@ -9,7 +9,6 @@ from typing import TypeAlias
 import optuna
 
 from tunewise.errors import StudyError
-from tunewise.history import History, TrialRecord, lasting
 from tunewise.plain import PlainDict
 from tunewise.prior_studies import PriorStudy
 from tunewise.space import SearchSpace
@@ -46,7 +45,7 @@ def read_prior_study(source: PriorSource, space: SearchSpace) -> PriorStudy:
         )
     (objective,) = known.objectives
     read = PriorStudy.of(
-        History(lasting([*map(TrialRecord.from_optuna, known.trials)]), objective.direction),
+        known.history,
         space,
         name=named(study.study_name, known.about.task.to_dict()),
         metric=objective.name,

@@ -7,42 +7,31 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import optuna
+from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 from threadpoolctl import threadpool_limits
 
 from tunewise.errors import SpaceError, TaskError
-from tunewise.history import History, TrialRecord, lasting
+from tunewise.history import History, TrialRecord
 from tunewise.llm.calls import Call, Totals
 from tunewise.objectives import Objective
 from tunewise.plain import Plain, PlainDict
-from tunewise.proposers.uplift import Uplift, measure_uplift
 from tunewise.space import SearchSpace
 from tunewise.space.plain import from_distribution
 from tunewise.study.effects import EffectsOfStudy
 from tunewise.study.front import Front, find_front
 from tunewise.study.talks import Talk, talks
-from tunewise.study.validated import About, StoredProgram, calls_of, validate
+from tunewise.study.validated import About, Exchange, StoredProgram, validate
 from tunewise.task import Task
 from tunewise.text import sentence
 
+if TYPE_CHECKING:
+    from tunewise.proposers.uplift import Uplift
+
 __all__ = ["Exchange", "StoredStudy"]
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """A prompt and what came back.
-
-    Attributes:
-        trial: Number of the trial that it was for.
-        prompt: The last message that was sent; empty where it was not stored.
-        call: What came back and what it took.
-    """
-
-    trial: int
-    prompt: str
-    call: Call
 
 
 @dataclass(frozen=True)
@@ -53,7 +42,7 @@ class StoredStudy:
         name: Of the study.
         objectives: At least one. What names one value (best, default, figures) is about the first.
         history: The trials.
-        frozen: The same as Optuna has them, with validated attributes, for figures.
+        frozen: The same as Optuna has them, for figures.
         about: Space, task and sessions, where tunewise stored them.
         exchanges: Every call that was made for a trial, oldest first.
         chat_calls: Calls that were made for conversations about the study.
@@ -79,24 +68,18 @@ class StoredStudy:
     def read(cls, study: optuna.Study) -> StoredStudy:
         """Read a study without changing it."""
         valid = validate(study)
-        records = [*map(TrialRecord.from_optuna, valid.trials)]
-        history = History(lasting(records), valid.objectives[0].direction)
         return cls(
             name=valid.name,
             objectives=valid.objectives,
-            history=history,
-            frozen=valid.trials,
+            history=valid.history,
+            frozen=valid.frozen,
             about=valid.about,
-            exchanges=tuple(
-                Exchange(trial.number, text_of(entry.get("prompt")), Call.from_dict(entry))
-                for trial in valid.trials
-                for entry in calls_of(trial).values()
-            ),
+            exchanges=valid.exchanges,
             chat_calls=valid.chat_calls,
             programs=valid.programs,
             conversations=talks(study),
             damage=valid.notes,
-            repeated=tuple(record for record in records if history.trial(record.number) is None),
+            repeated=valid.repeated,
         )
 
     @cached_property
@@ -116,10 +99,11 @@ class StoredStudy:
     @cached_property
     def space(self) -> Mapping[str, Mapping[str, object]]:
         """Each hyperparameter's plain description; of another's study as far as its distributions tell."""
-        inferred: dict[str, Mapping[str, object]] = {}
+        last: dict[str, BaseDistribution] = {}
         for trial in self.frozen:
-            inferred |= {name: from_distribution(d).to_plain() for name, d in trial.distributions.items()}
-        return inferred | self.about.space
+            last |= trial.distributions
+        inferred = {name: from_distribution(d).to_plain() for name, d in last.items() if name not in self.about.space}
+        return {**self.about.space, **inferred}
 
     @cached_property
     def names(self) -> list[str]:
@@ -185,6 +169,8 @@ class StoredStudy:
         compared = any(t.by_model and t.proposal.decision.advice for t in self.history)
         if self.front or self.search_space is None or not compared:
             return None
+        from tunewise.proposers.uplift import measure_uplift
+
         try:
             with threadpool_limits(1):
                 return measure_uplift(self.history, self.search_space)
@@ -312,8 +298,3 @@ def finite(data: object) -> Plain:
         case list() | tuple():
             return [finite(value) for value in data]
     return str(data)
-
-
-def text_of(entry: object) -> str:
-    """A text, where there is one."""
-    return entry if isinstance(entry, str) else ""

@@ -2,39 +2,33 @@
 
 from __future__ import annotations
 
-import copy
-import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tunewise import attributes
+from tunewise.changes import collector_paused
 from tunewise.errors import StudyError
+from tunewise.history import History, TrialRecord, lasting
 from tunewise.llm.calls import Call
 from tunewise.objectives import Objective, objectives_of
 from tunewise.optuna_private import id_of_study, storage_of
 from tunewise.plain import Plain, PlainDict
-from tunewise.record import Proposal, Result
 
 __all__ = [
     "About",
+    "Exchange",
     "Session",
     "StoredProgram",
     "StoredTask",
     "Validated",
-    "calls_of",
-    "readable",
     "validate",
     "validated_call",
 ]
-
-
-LARGEST = 1e300
-"""Values of constraints beyond are damage."""
 
 
 class Form(BaseModel):
@@ -102,13 +96,31 @@ Known = TypeVar("Known", bound=Form)
 
 
 @dataclass(frozen=True)
+class Exchange:
+    """A prompt and what came back.
+
+    Attributes:
+        trial: Number of the trial that it was for.
+        prompt: The last message that was sent; empty where it was not stored.
+        call: What came back and what it took.
+    """
+
+    trial: int
+    prompt: str
+    call: Call
+
+
+@dataclass(frozen=True)
 class Validated:
     """A study whose parts have the form that they should have.
 
     Attributes:
         name: Of the study.
         objectives: At least one.
-        trials: Copies with finite values and validated attributes, by number.
+        history: The trials that count.
+        repeated: Failed trials that a later one has run again.
+        frozen: All trials as Optuna has them.
+        exchanges: Every call that was made for a trial, oldest first.
         about: Space, task and sessions, where tunewise stored them.
         chat_calls: Made for conversations about the study.
         programs: That a model wrote.
@@ -117,7 +129,10 @@ class Validated:
 
     name: str
     objectives: tuple[Objective, ...]
-    trials: tuple[FrozenTrial, ...]
+    history: History
+    repeated: tuple[TrialRecord, ...]
+    frozen: tuple[FrozenTrial, ...]
+    exchanges: tuple[Exchange, ...]
     about: About
     chat_calls: tuple[Call, ...]
     programs: tuple[StoredProgram, ...]
@@ -129,69 +144,42 @@ def validate(study: optuna.Study) -> Validated:
     notes: list[str] = []
     about = validated(study.user_attrs, attributes.STUDY, About, notes, "the study") or About()
     objectives = objectives_of(study, about.task.metric)
-    trials = tuple(readable(trial, notes) for trial in study.get_trials(deepcopy=False))
+    frozen = tuple(study.get_trials(deepcopy=False))
+    with collector_paused():
+        records = [*map(TrialRecord.from_optuna, frozen)]
+    for trial in records:
+        for part in trial.damaged:
+            note(notes, part, f"trial {trial.number}")
+    exchanges = tuple(exchange for trial in frozen for exchange in exchanges_of(trial, notes))
     entries = storage_of(study).get_study_system_attrs(id_of_study(study))
     keys = sorted(key for key in entries if key.startswith(attributes.CHAT_CALL))
     chats = tuple(call for key in keys if (call := validated_call(entries[key], key, notes, "a conversation")))
     keys = [key for key in study.user_attrs if key.startswith(attributes.PROGRAM)]
     programs = (validated(study.user_attrs, key, StoredProgram, notes, "the study") for key in keys)
     known = tuple(program for program in programs if program)
-    return Validated(study.study_name, objectives, trials, about, chats, known, tuple(notes))
+    history = History(lasting(records), objectives[0].direction)
+    return Validated(
+        name=study.study_name,
+        objectives=objectives,
+        history=history,
+        repeated=tuple(record for record in records if history.trial(record.number) is None),
+        frozen=frozen,
+        exchanges=exchanges,
+        about=about,
+        chat_calls=chats,
+        programs=known,
+        notes=tuple(notes),
+    )
 
 
-def with_valid_constraints(trial: FrozenTrial, notes: list[str]) -> FrozenTrial:
-    """The trial, or a copy without constraints that cannot be read."""
-    damaged = [key for key, entry in trial.system_attrs.items() if is_constraint(key) and not is_limit(key, entry)]
-    if not damaged:
-        return trial
-    for key in damaged:
-        note(notes, key, f"trial {trial.number}")
-    known = copy.copy(trial)
-    known.system_attrs = {key: entry for key, entry in trial.system_attrs.items() if key not in damaged}
-    return known
-
-
-def is_constraint(key: str) -> bool:
-    """Whether Optuna keeps constraints under a key: a list as version 4 has it, or one by its name."""
-    return key == "constraints" or key.startswith("constraints:")
-
-
-def is_limit(key: str, entry: object) -> bool:
-    """Whether it is what Optuna keeps there: under a name a number, else a list of them."""
-    if key != "constraints":
-        return isinstance(entry, int | float) and abs(entry) <= LARGEST  # not NaN
-    return isinstance(entry, list | tuple) and all(is_limit("", value) for value in entry)
-
-
-def readable(trial: FrozenTrial, notes: list[str]) -> FrozenTrial:
-    """A copy with one finite value or none, and only attributes that can be read."""
-    trial = with_valid_constraints(trial, notes)
-    known = copy.copy(trial)
-    where = f"trial {trial.number}"
-    known.user_attrs = {}
-    for key, record in ((attributes.PROPOSAL, Proposal), (attributes.RESULT, Result)):
-        if key in trial.user_attrs:
-            read, damaged = record.from_dict(trial.user_attrs[key])
-            known.user_attrs[key] = read.to_dict()
-            for part in damaged:
-                note(notes, part, where)
-    if attributes.RESULT in known.user_attrs and "seconds" not in known.user_attrs[attributes.RESULT]:
-        known.user_attrs[attributes.RESULT] |= {"seconds": took(trial)}
-    kept = (key for key in trial.system_attrs if is_constraint(key) or key == attributes.REPEATS)
-    known.system_attrs = {key: trial.system_attrs[key] for key in kept}
-    if fixed := validated(trial.system_attrs, "fixed_params", Form, notes, where):
-        known.system_attrs["fixed_params"] = fixed.to_dict()
-    for key, entry in calls_of(trial).items():
-        if call := validated_call(entry, key, notes, where):
-            known.system_attrs[key] = {**entry, **call.to_dict()}
-    values = list(trial.values or ())
-    value = values[0] if values else None
-    known.values = (values if all(map(math.isfinite, values)) else values[:1]) or None
-    if trial.state == TrialState.COMPLETE and (value is None or not math.isfinite(value)):
-        known.values, known.state = None, TrialState.FAIL
-        error = f"its value is {value}, which is no result"
-        known.user_attrs[attributes.RESULT] = {**known.user_attrs.get(attributes.RESULT, {}), "error": error}
-    return known
+def exchanges_of(trial: FrozenTrial, notes: list[str]) -> Iterator[Exchange]:
+    """The calls that were made for a trial, in their order."""
+    keys = [key for key in trial.system_attrs if key.startswith(attributes.CALL)]
+    for key in sorted(keys, key=lambda key: (len(key), key)):
+        entry = trial.system_attrs[key]
+        if call := validated_call(entry, key, notes, f"trial {trial.number}"):
+            prompt = entry.get("prompt")
+            yield Exchange(trial.number, prompt if isinstance(prompt, str) else "", call)
 
 
 def validated(attrs: Mapping[str, object], key: str, form: type[Known], notes: list[str], where: str) -> Known | None:
@@ -217,14 +205,3 @@ def validated_call(entry: object, key: str, notes: list[str], where: str) -> Cal
 def note(notes: list[str], key: str, where: str) -> None:
     """Say that something cannot be read."""
     notes.append(f"What {key} says about {where} is damaged and was left out.")
-
-
-def took(trial: FrozenTrial) -> float | None:
-    """Seconds by the clock of the study."""
-    return trial.duration.total_seconds() if trial.duration else None
-
-
-def calls_of(trial: FrozenTrial) -> dict[str, PlainDict]:
-    """The calls that were made for a trial, in their order."""
-    keys = [key for key in trial.system_attrs if key.startswith(attributes.CALL)]
-    return {key: trial.system_attrs[key] for key in sorted(keys, key=lambda key: (len(key), key))}

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import erfcx, log_ndtr, ndtr
-from scipy.stats import qmc
 
 from tunewise.surrogate.lattice import Lattice
 
@@ -200,6 +199,8 @@ def maximize(
     Returns:
         `d` coordinates of a configuration.
     """
+    from scipy.stats import qmc  # takes half a second, which who only looks at a study need not wait for
+
     width = lattice.space.width
     pool = qmc.Sobol(width, rng=rng).random(POOL)
     pool = lattice.snap(np.vstack([pool, perturb(best, rng), best, candidates]))

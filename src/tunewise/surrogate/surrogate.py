@@ -10,7 +10,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
-from scipy.stats import qmc
 
 from tunewise.errors import UsageError
 from tunewise.prior_studies import PriorStudy
@@ -24,7 +23,7 @@ from tunewise.surrogate.acquisition import (
     maximize,
     step_width,
 )
-from tunewise.surrogate.effects import Effect, measure_effects
+from tunewise.surrogate.effects import Effect, latin_hypercube, measure_effects
 from tunewise.surrogate.gp import GP
 from tunewise.surrogate.lattice import Lattice
 from tunewise.surrogate.limits import Limit, are_met, fit_limits, likely_met
@@ -170,7 +169,7 @@ class Surrogate:
 
     @cached_property
     def _effects(self) -> tuple[Effect, ...]:
-        sample = qmc.Sobol(self.lattice.space.width, rng=np.random.default_rng(0)).random(256)
+        sample = latin_hypercube(256, self.lattice.space.width, np.random.default_rng(0))
         return measure_effects(self.posterior[1], self.lattice, self.finished, self.lattice.snap(sample))
 
     def _acquisition(self, gp: Process, incumbent: Array) -> Acquisition:

@@ -9,6 +9,7 @@ __all__ = [
     "CALL",
     "CHAT",
     "CHAT_CALL",
+    "GAINS",
     "GENERATION",
     "PROGRAM",
     "PROPOSAL",
@@ -41,5 +42,7 @@ CHAT_CALL: Final = "tunewise:chat-call:"
 """System attributes of a study: each call to the model that was made for a conversation, as billed."""
 GENERATION: Final = "tunewise:generation"
 """User attribute of a study of programs: contract, data, sandbox, limits."""
+GAINS: Final = "tunewise:gains"
+"""User attribute of a study of programs: what its winner gains on baselines, with an interval."""
 PROGRAM: Final = "tunewise:program:"
 """User attributes of a study, numbered from 1: each program that was written, refused ones too."""

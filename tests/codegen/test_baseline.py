@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tunewise.codegen.baseline import Baseline, baselines, best_of, gain_over
+from tunewise.codegen.baseline import Baseline, baselines, best_of
 from tunewise.codegen.data import Dataset
 from tunewise.codegen.generate import told
 from tunewise.codegen.score import row_losses, score
@@ -28,17 +28,17 @@ def test_a_class_that_nobody_could_learn_is_wrong_for_baselines_too() -> None:
 
 def test_the_gain_has_an_interval_and_a_word(regression: Dataset) -> None:
     mean, *_ = baselines(regression)
-    perfect = gain_over(mean, regression.test.y.astype(float), regression)
+    perfect = mean.gain(regression.test.y.astype(float))
     assert perfect.low <= perfect.value <= perfect.high
     assert perfect.value == mean.test
     assert str(perfect).endswith("against the mean: better")
-    same = gain_over(mean, mean.predictions, regression)
+    same = mean.gain(mean.predictions)
     assert (same.value, same.low, same.high) == (0.0, 0.0, 0.0)
     assert str(same).endswith("no clear difference")
-    assert str(gain_over(mean, mean.predictions + 100, regression)).endswith("worse")
+    assert str(mean.gain(mean.predictions + 100)).endswith("worse")
 
 
 def test_the_model_is_told_what_to_beat(regression: Dataset) -> None:
-    (line,) = told(regression, [Baseline("ridge", 0.25, 0.3, np.zeros(1))])
+    (line,) = told(regression, [Baseline("ridge", 0.25, 0.3, np.zeros(1), regression)])
     assert line == "The validation loss of usual models with their usual settings: ridge 0.25."
     assert told(regression, []) == []

@@ -54,7 +54,7 @@ def test_from_the_table_to_the_winner(generate: Callable[..., Ran], cli: InProce
         assert second.code == 0, second
     assert "p2.depth=3" in first.err
     assert "gradient boosting: validation loss" in first.err
-    assert "Gain on the test rows: " in first.err
+    assert "Gain on the test rows: " in first.out
     assert "p2 repair: best" in second.out
     assert "Winner written to best.py" in second.out
     assert [tool["function"]["name"] for tool in server.received[-1].json["tools"]] == ["make_estimator"]

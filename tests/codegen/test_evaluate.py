@@ -11,7 +11,8 @@ import pytest
 from support.programs import LINEAR, MLP, TREES_CLASSIFIER, TREES_REGRESSOR, torch_program
 from tunewise.codegen.contract import CONTRACTS
 from tunewise.codegen.data import Dataset
-from tunewise.codegen.evaluate import LONGEST, MOST_EPOCHS_TOLD, Runner, curve_of, seconds_of, told_curve
+from tunewise.codegen.evaluate import LONGEST, Runner, seconds_of
+from tunewise.codegen.extras import MOST_EPOCHS_TOLD, curve_of, told_curve
 from tunewise.codegen.score import read_predictions, score
 from tunewise.errors import InvalidReply, TrialFailed
 from tunewise.sandbox.base import Limits, Sandbox
@@ -48,7 +49,7 @@ def runner(regression: Dataset, sandbox: Sandbox) -> Runner:
     return Runner(dataset=regression, contract=CONTRACTS["sklearn"], sandbox=sandbox, limits=QUICK)
 
 
-def test_torch_learns_and_repeats_itself(torch_runner: Runner) -> None:
+def test_torch_learns_and_repeats_itself(torch_runner: Runner, regression: Dataset) -> None:
     default = torch_runner.check(MLP).default
     assert default
     first, second = (torch_runner.evaluate(MLP, default) for _ in range(2))
@@ -57,8 +58,8 @@ def test_torch_learns_and_repeats_itself(torch_runner: Runner) -> None:
     curve = curve_of(first.extra)
     assert [epoch for epoch, _ in curve] == [1, 2, 3, 4, 5]
     assert curve[0][1] > curve[-1][1]
-    assert first.extra["parameters"] == torch_runner.dataset.train.x.shape[1] * 32 + 32 + 32 + 1
-    assert first.extra["validation_rmse"] == pytest.approx(np.sqrt(first.value) * torch_runner.dataset.unit)
+    assert first.extra["parameters"] == regression.train.x.shape[1] * 32 + 32 + 32 + 1
+    assert first.extra["validation_rmse"] == pytest.approx(np.sqrt(first.value) * regression.unit)
 
 
 def test_torch_classifies(classification: Dataset, torch_sandbox: Sandbox) -> None:
@@ -148,8 +149,8 @@ def test_bad_predictions_fail_the_trial(runner: Runner, predict: str, complaint:
         runner.evaluate(dummy(predict), {"a": True})
 
 
-def test_constant_predictions_get_their_true_score(runner: Runner) -> None:
-    y = runner.dataset.validation.y
+def test_constant_predictions_get_their_true_score(runner: Runner, regression: Dataset) -> None:
+    y = regression.validation.y
     found = runner.evaluate(dummy("return np.full(len(X), 0.25)"), {"a": True})
     assert found.value == pytest.approx(np.mean((y - 0.25) ** 2))
     assert found.value > 0.5
@@ -172,9 +173,9 @@ sys.modules["__main__"].respond = lambda value: real({"score": 0.0, "predictions
 
 
 @pytest.mark.parametrize("lie", LIARS)
-def test_liars_get_their_true_score_or_none(runner: Runner, lie: str) -> None:
+def test_liars_get_their_true_score_or_none(runner: Runner, regression: Dataset, lie: str) -> None:
     """The checks of imports are passed over: what counts is that nothing is believed."""
-    constant = np.mean(runner.dataset.validation.y**2)
+    constant = np.mean(regression.validation.y**2)
     code = LIARS[lie] + dummy("return np.zeros(len(X))")
     try:
         found = runner.evaluate(code, {"a": True})
@@ -203,7 +204,7 @@ def test_divergence_is_a_failed_trial_that_says_so(torch_runner: Runner) -> None
         torch_runner.evaluate(code, {"lr": 1e-2})
 
 
-def test_searching_for_labels_finds_those_of_the_training_rows_only(runner: Runner) -> None:
+def test_searching_for_labels_finds_those_of_the_training_rows_only(runner: Runner, regression: Dataset) -> None:
     search = """
 import gc, glob, os
 found = []
@@ -213,7 +214,7 @@ lengths = {len(np.load(f, allow_pickle=False)) for f in found if f.endswith("y.n
 biggest = {o.shape for o in gc.get_objects() if isinstance(o, np.ndarray)}
 raise RuntimeError(f"labels: {sorted(lengths)}")
 """
-    with pytest.raises(TrialFailed, match=rf"labels: \[{len(runner.dataset.train)}\]"):
+    with pytest.raises(TrialFailed, match=rf"labels: \[{len(regression.train)}\]"):
         runner.evaluate("import numpy as np\n" + search + dummy("return 1"), {"a": True})
 
 

@@ -17,8 +17,8 @@ from tunewise.codegen.contract import read_space
 from tunewise.codegen.data import Dataset
 from tunewise.codegen.evaluate import Runner
 from tunewise.codegen.export import export_program
-from tunewise.codegen.generate import Generation
-from tunewise.codegen.sampler import Options
+from tunewise.codegen.generate import Generation, GenerationOptions
+from tunewise.codegen.sampler import SearchOptions
 from tunewise.codegen.tree import Tree
 from tunewise.codegen.write import MAX_ATTEMPTS
 from tunewise.errors import BudgetReached, ModelUnavailable, ModelUnusable, ObjectiveFailed, StudyError, UsageError
@@ -50,10 +50,9 @@ def study_of(
     """Run a study with a scripted model, tuned by the model alone unless said otherwise."""
     model = ScriptedModel(replies)
     model.calls_tools = tools
-    chosen = Options(**{"tuner": "compressed", **options.pop("options", {})})
-    generation = Generation(
-        dataset, sandbox=sandbox, model=model, contract="sklearn", trials=trials, limits=QUICK, options=chosen
-    )
+    search = SearchOptions(**{"tuner": "compressed", **options.pop("options", {})})
+    chosen = GenerationOptions(contract="sklearn", trials=trials, limits=QUICK, search=search)
+    generation = Generation(dataset, sandbox=sandbox, model=model, options=chosen)
     return generation.run(**options), model
 
 
@@ -261,10 +260,9 @@ def test_caps_hold_and_the_study_goes_on_without_paying_twice(
 ) -> None:
     file = str(tmp_path / "s.journal")
     model = ScriptedModel([fenced("import os"), fenced(RIDGE)])
+    capped = GenerationOptions(contract="sklearn", trials=2, limits=QUICK, caps=Caps(max_calls=1))
     with pytest.raises(BudgetReached):
-        Generation(
-            regression, sandbox=sandbox, model=model, contract="sklearn", trials=2, limits=QUICK, caps=Caps(max_calls=1)
-        ).run(storage=file)
+        Generation(regression, sandbox=sandbox, model=model, options=capped).run(storage=file)
     study, again = study_of(regression, sandbox, [fenced(RIDGE), called({"alpha": 1.0})], trials=2, storage=file)
     assert len(again.requests) == 2
     assert StoredStudy.read(study).totals.calls == 3
@@ -295,8 +293,13 @@ def test_wrong_arguments(regression: Dataset, sandbox: Sandbox, wrong: dict[str,
 
 
 def test_unknown_contracts(regression: Dataset, sandbox: Sandbox) -> None:
-    with pytest.raises(StudyError, match="The contracts are torch and sklearn"):
-        Generation(regression, sandbox=sandbox, model=ScriptedModel([]), contract="jax")
+    for wrong, words in (
+        ("jax", "The contracts are table, torch, sklearn"),
+        ("table", "scored on a Table, with folds"),
+    ):
+        options = GenerationOptions(contract=wrong)
+        with pytest.raises(StudyError, match=words):
+            Generation(regression, sandbox=sandbox, model=ScriptedModel([]), options=options)
 
 
 def test_the_same_seed_gives_the_same_study(regression: Dataset, sandbox: Sandbox) -> None:
@@ -305,9 +308,8 @@ def test_the_same_seed_gives_the_same_study(regression: Dataset, sandbox: Sandbo
 
     values = []
     for _ in range(2):
-        generation = Generation(
-            regression, sandbox=sandbox, model=FunctionModel(play), contract="sklearn", trials=3, limits=QUICK
-        )
+        options = GenerationOptions(contract="sklearn", trials=3, limits=QUICK)
+        generation = Generation(regression, sandbox=sandbox, model=FunctionModel(play), options=options)
         values.append([(t.params, t.value) for t in generation.run().trials])
     assert values[0] == values[1]
 

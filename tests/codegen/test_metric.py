@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, mean_absolute_error
 
-from tunewise.codegen.baseline import baselines, gain_over
+from tunewise.codegen.baseline import baselines
 from tunewise.codegen.data import Dataset, Recipe, load_dataset
 from tunewise.codegen.metric import metric_loss
 from tunewise.errors import StudyError, TrialFailed
@@ -26,7 +26,7 @@ def test_errors_are_in_the_unit_of_the_target(regression: Dataset, houses: Path)
     truth = data.original(data.validation.y)
     assert mean.value == pytest.approx(mean_absolute_error(truth, np.full(len(truth), data.centre)))
     assert mean.value > 20, "of prices in the hundreds"
-    gain = gain_over(mean, data.test.y.astype(float), data)
+    gain = mean.gain(data.test.y.astype(float))
     assert gain.low <= gain.value <= gain.high
     assert gain.value == pytest.approx(mean.test)
 

@@ -115,7 +115,7 @@ def test_a_contract_whose_library_is_missing(name: str, monkeypatch: pytest.Monk
 
 
 def test_an_unknown_contract() -> None:
-    with pytest.raises(StudyError, match="torch and sklearn"):
+    with pytest.raises(StudyError, match="The contracts are table, torch, sklearn"):
         contract_named("jax")
 
 

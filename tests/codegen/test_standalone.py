@@ -14,7 +14,7 @@ import pytest
 from support.programs import TREES_REGRESSOR, fenced
 from tunewise.codegen.data import Dataset
 from tunewise.codegen.export import export_program
-from tunewise.codegen.generate import generate
+from tunewise.codegen.generate import GenerationOptions, generate
 from tunewise.llm.scripted import ScriptedModel
 from tunewise.sandbox.base import Sandbox
 
@@ -25,7 +25,8 @@ BLOCK = "import sys\nsys.modules['tunewise'] = None\n"
 @pytest.fixture
 def alone(regression: Dataset, sandbox: Sandbox, houses: Path, tmp_path: Path) -> Path:
     model = ScriptedModel([fenced("from __future__ import annotations\n" + TREES_REGRESSOR)])
-    study = generate(regression, sandbox=sandbox, model=model, contract="sklearn", trials=1)
+    options = GenerationOptions(contract="sklearn", trials=1)
+    study = generate(regression, sandbox=sandbox, model=model, options=options)
     (tmp_path / "best.py").write_text(export_program(study, file="best.py"))
     (tmp_path / "train.csv").write_text(houses.read_text())
     with houses.open() as file:

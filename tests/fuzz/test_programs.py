@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tunewise.codegen.contract import CONTRACTS, read_space
-from tunewise.codegen.evaluate import curve_of, problem_of, seconds_of, told_curve
+from tunewise.codegen.evaluate import problem_of, seconds_of
+from tunewise.codegen.extras import curve_of, told_curve
 from tunewise.codegen.reply import find_program
 from tunewise.codegen.score import read_predictions, score
 from tunewise.errors import InvalidReply, TrialFailed

@@ -14,7 +14,7 @@ from tunewise import Categorical, DataCard, Float, History, Int, SearchSpace, Ta
 from tunewise.objectives import Objective, Scalarization
 from tunewise.prompts.advised import AdvisedView, Nearest
 from tunewise.prompts.findings import say_findings
-from tunewise.prompts.program import ProgramTuningView, ProgramView
+from tunewise.prompts.program import ProgramTuningView, ProgramView, Progress, TableView
 from tunewise.prompts.render import MAX_PROMPT_TOKENS, environment, render, template_hash
 from tunewise.prompts.schema import batch_schema, reply_schema
 from tunewise.prompts.views import (
@@ -143,6 +143,20 @@ PROGRAM: dict[str, Any] = {
     "limits": ("Training must take less than 60 s.",),
 }
 
+TABLE: dict[str, Any] = {
+    "task": replace(TASK, facts=("target price: from 1 to 9.", "The loss of usual models: ridge 0.3.")),
+    "function": "make_estimator",
+    "returns": "an unfitted estimator",
+    "imports": "numpy, pandas, sklearn",
+    "regression": True,
+    "about": ("target price: from 1 to 9", "place: text, 3 different"),
+    "probabilities": False,
+    "folds": 5,
+    "time": "",
+    "seconds": 60.0,
+    "memory_mb": 4096,
+}
+
 VIEWS: dict[str, View] = {
     "problem-objectives": ProblemView(TASK, SVC, objectives=OBJECTIVES),
     "feedback-objectives": FeedbackView(FRONT[7], TASK, objectives=OBJECTIVES),
@@ -177,21 +191,40 @@ VIEWS: dict[str, View] = {
     "program-draft": ProgramView(**PROGRAM),
     "program-refused": ProgramView(
         **PROGRAM,
-        tree=("p1 draft: refused. It imports os.",),
-        parent=1,
-        code="import os",
-        objection="The program breaks the contract: it imports os (line 1).",
-        unreadable="The reply holds no Python program.",
+        progress=Progress(
+            tree=("p1 draft: refused. It imports os.",),
+            parent=1,
+            code="import os",
+            objection="The program breaks the contract: it imports os (line 1).",
+            unreadable="The reply holds no Python program.",
+        ),
     ),
     "program-improve": ProgramView(
         **{**PROGRAM, "regression": False, "outputs": 10, "limits": ()},
-        tree=("p1 draft: best 0.25 in trial 1, 3 trials. Ridge.",),
-        parent=1,
-        code="def make_estimator():\n    ...",
-        trials=('trial 1: {"alpha": 1} -> validation error = 2.5000e-01; average training loss of each epoch: 0.2',),
+        progress=Progress(
+            tree=("p1 draft: best 0.25 in trial 1, 3 trials. Ridge.",),
+            parent=1,
+            code="def make_estimator():\n    ...",
+            trials=(
+                'trial 1: {"alpha": 1} -> validation error = 2.5000e-01; average training loss of each epoch: 0.2',
+            ),
+        ),
     ),
-    "program-repair": ProgramView(**PROGRAM, parent=2, code="...", trials=("trial 1: failed: diverged",), repair=True),
+    "program-repair": ProgramView(
+        **PROGRAM, progress=Progress(parent=2, code="...", trials=("trial 1: failed: diverged",), repair=True)
+    ),
+    "program-table": TableView(**TABLE),
+    "program-table-time": TableView(
+        **{**TABLE, "regression": False, "probabilities": True, "time": "sold"},
+        progress=Progress(
+            tree=("p1 draft: best 0.25 in trial 1, 3 trials. Ridge.",),
+            parent=1,
+            code="def make_estimator():\n    ...",
+            trials=('trial 1: {"alpha": 1} -> loss = 2.5000e-01; in each fold: 0.2, 0.3; on training rows 0.1',),
+        ),
+    ),
     "program-tuning": ProgramTuningView(code="def make_estimator():\n    ..."),
+    "program-tuning-table": ProgramTuningView(code="...", folds=("trial 1: 0.2, 0.3; on training rows 0.1",)),
     "program-tuning-calls": ProgramTuningView(code="...", curves=("trial 1: 0.9, 0.5",), tool="make_estimator"),
     "wrong-reply": WrongReplyView(("The reply holds no JSON object.", "It repeats trial 0, which has been evaluated.")),
 }
@@ -237,7 +270,7 @@ def test_no_golden_file_is_left_over() -> None:
 
 
 def test_every_template_is_tested() -> None:
-    used = {view.template for view in VIEWS.values()} | {"compressed.jinja"}
+    used = {view.template for view in VIEWS.values()} | {"compressed.jinja", "program_progress.jinja"}
     assert used == {file.name for file in (GOLDEN.parents[1] / "src/tunewise/prompts/templates").iterdir()}
 
 

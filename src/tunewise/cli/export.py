@@ -15,8 +15,11 @@ def export(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.py", help="Where to.")] = Path("program.py"),
     trial: Annotated[int | None, typer.Option(min=0, help="Number of the trial; the best one by default.")] = None,
     name: NameOption = None,
+    rows: Annotated[
+        bool, typer.Option("--rows/--no-rows", help="Whether a program for a table carries the rows to train on.")
+    ] = True,
 ) -> None:
-    """Write the winner of a study of programs as a Python file that trains it again and compares its scores.
+    """Write the winner of a study of programs as a Python file: `python FILE.py predict new.csv` trains and predicts.
 
     The file holds what a model wrote: read it before you run it.
 
@@ -26,11 +29,11 @@ def export(
     """
     from tunewise.cli.options import find
 
-    write(find(study, name), output, trial)
+    write(find(study, name), output, trial, rows=rows)
     typer.echo(f"{output}")
 
 
-def write(study: object, output: Path, trial: int | None = None) -> None:
+def write(study: object, output: Path, trial: int | None = None, *, rows: bool = True) -> None:
     """Write a program to a file.
 
     Raises:
@@ -44,7 +47,7 @@ def write(study: object, output: Path, trial: int | None = None) -> None:
     assert isinstance(study, optuna.Study), "an Optuna study"
     if output.suffix != ".py":
         raise UsageError(f"{output} does not end in .py, and other files are not overwritten. Name a Python file.")
-    text = export_program(study, trial=trial, file=output.name)
+    text = export_program(study, trial=trial, file=output.name, rows=rows)
     try:
         output.write_text(text, "utf-8")
     except OSError as error:

@@ -11,6 +11,7 @@ import typer
 from tunewise.cli.options import (
     BaseUrlOption,
     KeyOption,
+    LooseOption,
     MaxCallsOption,
     MaxTokensOption,
     MaxUsdOption,
@@ -23,6 +24,11 @@ from tunewise.cli.options import (
 from tunewise.cli.terminal import PlainOption, VerboseOption
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tunewise.codegen.baseline import Usual
+    from tunewise.codegen.evaluate import ProgramData
+    from tunewise.codegen.table import TableRecipe
     from tunewise.llm.base import ChatModel
 
 
@@ -36,6 +42,7 @@ class TaskName(StrEnum):
 class ContractName(StrEnum):
     """What programs are written with."""
 
+    table = "table"
     torch = "torch"
     sklearn = "sklearn"
 
@@ -46,22 +53,31 @@ def generate(
         typer.Argument(metavar="DATA", help="A CSV or parquet file, or a folder of parquet files.", show_default=False),
     ],
     target: Annotated[str, typer.Option(help="Name of the column to predict.", show_default=False)],
-    task: Annotated[TaskName, typer.Option(help="Whether that is a number or a class.", show_default=False)],
+    task: Annotated[
+        TaskName | None, typer.Option(help="Whether that is a number or a class; by default text is a class.")
+    ] = None,
     model: Annotated[
         str | None, typer.Option("--model", help="Who writes the programs, named as for `tune`.", show_default=False)
     ] = None,
     base_url: BaseUrlOption = None,
     api_key_env: KeyOption = None,
-    contract: Annotated[ContractName, typer.Option(help="What programs are written with.")] = ContractName.torch,
+    contract: Annotated[
+        ContractName,
+        typer.Option(help="table: the columns as they are. torch, sklearn: encoded inputs, one split of the rows."),
+    ] = ContractName.table,
+    cv: Annotated[int, typer.Option(min=2, max=20, help="Folds that programs are scored on, for table.")] = 5,
     n_trials: Annotated[int, typer.Option(min=1, help="Evaluations in all, earlier runs included.")] = 5,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training rows, for torch.")] = 10,
-    time: Annotated[str | None, typer.Option(help="Column by which rows are split: the latest are held out.")] = None,
+    time: Annotated[
+        str | None,
+        typer.Option("--time-column", "--time", help="Column that orders the rows: later ones are held out."),
+    ] = None,
     metric: Annotated[
-        str | None, typer.Option(help="A scorer of scikit-learn, such as neg_mean_absolute_error or f1_macro.")
+        str | None, typer.Option(help="A scorer of scikit-learn, such as neg_mean_absolute_error or roc_auc.")
     ] = None,
     drop: Annotated[list[str] | None, typer.Option(help="Column that nobody may use; may be repeated.")] = None,
     rows: Annotated[int | None, typer.Option(min=50, help="Use so many rows at most, drawn at random.")] = None,
-    timeout: Annotated[float, typer.Option(min=1, help="Seconds that one evaluation may take.")] = 300.0,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds that one evaluation may take, all its folds.")] = 300.0,
     memory: Annotated[int, typer.Option(min=1024, help="MiB that one evaluation may take.")] = 4096,
     proposer: ProposerOption = None,
     reasoning: ReasoningOption = None,
@@ -76,6 +92,7 @@ def generate(
     max_usd: MaxUsdOption = None,
     record: RecordOption = None,
     replay: ReplayOption = None,
+    loose: LooseOption = False,
     export: Annotated[Path | None, typer.Option(metavar="FILE.py", help="Write the winner to this file.")] = None,
     unsafe_no_sandbox: Annotated[
         bool, typer.Option("--unsafe-no-sandbox", help="Run the model's code with all your rights.")
@@ -91,19 +108,19 @@ def generate(
 
     **Examples**
 
-    - `tunewise generate trips.parquet --target log_seconds --task regression --time pickup --model gpt-5`
+    - `tunewise generate credit.csv --target class --metric roc_auc --model gpt-5 --n-trials 10 --export best.py`
 
-    - `tunewise generate credit.csv --target class --task classification --contract sklearn --model gpt-5 --n-trials 10`
+    - `tunewise generate trips.parquet --target log_seconds --time-column pickup --cv 4 --model gpt-5`
     """
     from tunewise.cli.export import write
     from tunewise.cli.options import quiet_optuna
     from tunewise.cli.running import Screen, running, taped
     from tunewise.cli.signals import terminate_as_interrupt
-    from tunewise.codegen.baseline import baselines, best_of
-    from tunewise.codegen.data import Recipe, load_dataset
-    from tunewise.codegen.generate import Generation
+    from tunewise.codegen.baseline import best_of
+    from tunewise.codegen.generate import Generation, GenerationOptions
     from tunewise.codegen.runtime import sandbox_for
-    from tunewise.codegen.sampler import Options
+    from tunewise.codegen.sampler import SearchOptions
+    from tunewise.codegen.table import TableRecipe
     from tunewise.errors import TrialFailed
     from tunewise.llm.ledger import Caps
     from tunewise.llm.resolve import closing
@@ -112,25 +129,33 @@ def generate(
     from tunewise.text import printable
 
     quiet_optuna()
-    chat_model = taped(lambda: connect(model, base_url, api_key_env), record=record, replay=replay)
-    recipe = Recipe(
+    chat_model = taped(lambda: connect(model, base_url, api_key_env), record=record, replay=replay, loose=loose)
+    address = storage or f"{data.stem}.journal"
+    recipe = TableRecipe(
         path=str(data),
         target=target,
-        task=task.value,
+        task=task.value if task else None,
+        folds=cv,
         time=time,
         drop=tuple(drop or ()),
         rows=rows,
         seed=seed,
         metric=metric,
     )
-    address = storage or f"{data.stem}.journal"
-    dataset = load_dataset(recipe)
-    usual = baselines(dataset, seed=seed)
+    dataset, usual = table_of(recipe) if contract == "table" else split_of(recipe)
     if not quiet:
         for baseline in usual:
-            typer.echo(f"{baseline.name}: {dataset.metric} {baseline.value:.4g}, test {baseline.test:.4g}", err=True)
-    options = Options(
-        tuner=proposer.value if proposer else "auto", patience=patience, reasoning=bool(reasoning), seed=seed
+            typer.echo(str(baseline), err=True)
+    options = GenerationOptions(
+        contract=contract.value,
+        trials=n_trials,
+        epochs=epochs,
+        seed=seed,
+        limits=Limits(wall_s=timeout, cpu_s=timeout, memory_mb=memory),
+        search=SearchOptions(
+            tuner=proposer.value if proposer else "auto", patience=patience, reasoning=bool(reasoning), seed=seed
+        ),
+        caps=Caps(max_calls=max_calls, max_tokens=max_tokens, max_usd=max_usd),
     )
 
     with (
@@ -138,19 +163,7 @@ def generate(
         sandbox_for(contract.value, unsafe=unsafe_no_sandbox) as sandbox,
         closing(chat_model),
     ):
-        generation = Generation(
-            dataset,
-            sandbox=sandbox,
-            model=chat_model,
-            contract=contract.value,
-            trials=n_trials,
-            epochs=epochs,
-            seed=seed,
-            limits=Limits(wall_s=timeout, cpu_s=timeout, memory_mb=memory),
-            options=options,
-            caps=Caps(max_calls=max_calls, max_tokens=max_tokens, max_usd=max_usd),
-            baselines=usual,
-        )
+        generation = Generation(dataset, sandbox=sandbox, model=chat_model, options=options, baselines=usual)
         screen = running(
             Screen(quiet=quiet, plain=plain, verbose=verbose),
             address=address,
@@ -163,14 +176,48 @@ def generate(
         )
         with screen as watch:
             study = generation.run(storage=address, name=name, watch=watch)
-        if not quiet:
-            try:
-                typer.echo(f"Gain on the test rows: {generation.gain(study, best_of(usual))}", err=True)
-            except TrialFailed as failure:
-                typer.echo(printable(f"The winner did not train a second time: {failure}"), err=True)
+        try:
+            for gain in generation.gains(study, list(dict.fromkeys([usual[-1], best_of(usual)]))):
+                typer.echo(str(gain))
+        except TrialFailed as failure:
+            typer.echo(printable(f"The winner did not train a second time: {failure}"), err=True)
     if export:
         write(open_study(address, name), export)
         typer.echo(f"Winner written to {export}")
+
+
+def table_of(recipe: TableRecipe) -> tuple[ProgramData, Sequence[Usual]]:
+    """A table with folds, and what is to be beaten on it."""
+    from tunewise.codegen.table import load_table
+    from tunewise.codegen.table_baseline import table_baselines
+
+    table = load_table(recipe)
+    return table, table_baselines(table, seed=recipe.seed)
+
+
+def split_of(recipe: TableRecipe) -> tuple[ProgramData, Sequence[Usual]]:
+    """Encoded inputs with one split of the rows, and what is to be beaten on it.
+
+    Raises:
+        UsageError: The task is not named.
+    """
+    from tunewise.codegen.baseline import baselines
+    from tunewise.codegen.data import Recipe, load_dataset
+    from tunewise.errors import UsageError
+
+    if recipe.task is None:
+        raise UsageError("The contracts torch and sklearn need --task. Say --task regression or --task classification.")
+    made = Recipe(
+        path=recipe.path,
+        target=recipe.target,
+        task=recipe.task,
+        time=recipe.time,
+        drop=recipe.drop,
+        rows=recipe.rows,
+        seed=recipe.seed,
+        metric=recipe.metric,
+    )
+    return (dataset := load_dataset(made)), baselines(dataset, seed=recipe.seed)
 
 
 def connect(name: str | None, base_url: str | None, api_key_env: str | None) -> ChatModel:

@@ -33,6 +33,9 @@ MaxTokensOption = Annotated[int | None, typer.Option(min=0, help="Stop before mo
 MaxUsdOption = Annotated[float | None, typer.Option(min=0, help="Stop before more US dollars.")]
 RecordOption = Annotated[Path | None, typer.Option(help="Record all calls into this cassette.")]
 ReplayOption = Annotated[Path | None, typer.Option(help="Answer from this cassette; no model is called.")]
+LooseOption = Annotated[
+    bool, typer.Option("--loose", help="With --replay: requests may differ in numbers, as on another machine.")
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]
 NameOption = Annotated[str | None, typer.Option("--study-name", help="Name of the study, where a storage has several.")]
 

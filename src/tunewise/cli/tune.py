@@ -10,6 +10,7 @@ from tunewise.cli.options import (
     BaseUrlOption,
     FileArgument,
     KeyOption,
+    LooseOption,
     MaxCallsOption,
     MaxTokensOption,
     MaxUsdOption,
@@ -50,9 +51,7 @@ def tune(
     max_usd: MaxUsdOption = None,
     record: RecordOption = None,
     replay: ReplayOption = None,
-    loose: Annotated[
-        bool, typer.Option("--loose", help="With --replay: requests may differ in numbers, as on another machine.")
-    ] = False,
+    loose: LooseOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
     plain: PlainOption = False,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["encode", "quantiles"]
+__all__ = ["about_cells", "encode", "quantiles"]
 
 MOST_TOLD = 40
 """Columns that the card describes."""
@@ -63,6 +63,24 @@ def about_column(column: Column, train: NDArray[np.bool_]) -> str:
     missing = column.missing[train]
     share = f", {missing.mean():.1%} missing" if missing.any() else ""
     return f"{column.name}: {about(column, train)}{share}"
+
+
+def about_cells(column: Column) -> str:
+    """What a column is like that programs are given as it is, in all rows."""
+    rows = np.ones(len(column.cells), bool)
+    known, missing = column.known(rows), column.missing
+    if column.kind == "time":
+        told = f"date and time from {str(known.min())[:16]} to {str(known.max())[:16]}"
+    elif column.kind == "number":
+        told = f"number, {len(np.unique(known))} different, {quantiles(known)}"
+    else:
+        values, counts = column.commonest(rows)
+        common = ", ".join(
+            f"{shorten(v, 30)} ({count / len(rows):.1%})" for v, count in zip(values[:8], counts, strict=False)
+        )
+        told = f"text, {len(values)} different, commonest {common}"
+    share = f", {missing.mean():.1%} missing" if missing.any() else ""
+    return " ".join(f"{column.name}: {told}{share}".split())[:300]
 
 
 def about_numbers(column: Column, train: NDArray[np.bool_]) -> str:

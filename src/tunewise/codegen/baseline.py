@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import numpy as np
 
@@ -21,11 +21,24 @@ from tunewise.evaluate.estimator import Predictor
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Baseline", "Gain", "baselines", "best_of", "gain_over"]
+__all__ = ["Baseline", "Gain", "Usual", "baselines", "best_of"]
 
 RESAMPLES: Final = 2000
 METRIC_RESAMPLES: Final = 500
 """Where each needs a call of scikit-learn."""
+
+
+class Usual(Protocol):
+    """A usual model with its usual settings, on whatever data."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102 - what it is
+    @property
+    def value(self) -> float: ...  # noqa: D102 - its loss, as that of a trial
+    def gain(self, proof: NDArray[np.float64]) -> Gain: ...  # noqa: D102 - of a program with this `Runner.proof`
+
+
+U = TypeVar("U", bound=Usual)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,33 +50,60 @@ class Baseline:
         value: Its loss on the validation rows, as that of a trial.
         test: The same on the test rows.
         predictions: Of the test rows, `n`.
+        dataset: The data.
     """
 
     name: str
     value: float
     test: float
     predictions: NDArray[np.float64] = field(repr=False, compare=False)
+    dataset: Dataset = field(repr=False, compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.dataset.metric} {self.value:.4g}, test {self.test:.4g}"
+
+    def gain(self, proof: NDArray[np.float64]) -> Gain:
+        """The gain of a program with these predictions of the test rows, `n`, with a bootstrap over rows."""
+        data, rng = self.dataset, np.random.default_rng(0)
+        rows = len(proof)
+        if data.recipe.metric:
+            value = gap(data, self.predictions, proof, slice(None))
+            found = [gap(data, self.predictions, proof, rng.integers(rows, size=rows)) for _ in range(METRIC_RESAMPLES)]
+            low, high = np.nanquantile(found, [0.025, 0.975])
+            return Gain(self.name, value, float(low), float(high))
+        theirs, own = (row_losses(data.task, given, data.test.y) for given in (self.predictions, proof))
+        gaps = theirs - own
+        means = [float(gaps[rng.integers(rows, size=rows)].mean()) for _ in range(RESAMPLES)]
+        low, high = np.quantile(means, [0.025, 0.975])
+        return Gain(self.name, float(gaps.mean()), float(low), float(high))
 
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """How much less loss a program has than a baseline on the test rows, with a 95 % bootstrap interval over rows.
+    """How much less loss a program has than a baseline on rows that it was not chosen by, with a 95 % interval.
 
     Attributes:
         over: Name of the baseline.
         value: Loss of the baseline minus loss of the program; above 0 the program is better.
         low: Lower end.
         high: Upper end.
+        where: On what.
     """
 
     over: str
     value: float
     low: float
     high: float
+    where: str = "the test rows"
+
+    @property
+    def verdict(self) -> str:
+        """In words."""
+        return "better" if self.low > 0 else "worse" if self.high < 0 else "no clear difference"
 
     def __str__(self) -> str:
-        word = "better" if self.low > 0 else "worse" if self.high < 0 else "no clear difference"
-        return f"{self.value:+.4g} ({self.low:+.4g} to {self.high:+.4g}) against {self.over}: {word}"
+        reach = f"{self.value:+.4g} ({self.low:+.4g} to {self.high:+.4g})"
+        return f"Gain on {self.where}: {reach} against {self.over}: {self.verdict}"
 
 
 def baselines(dataset: Dataset, *, seed: int = 0) -> tuple[Baseline, ...]:
@@ -82,7 +122,7 @@ def baselines(dataset: Dataset, *, seed: int = 0) -> tuple[Baseline, ...]:
             np.asarray(estimator.predict(part.x), dtype=np.float64) for part in (dataset.validation, dataset.test)
         )
         value = dataset.loss(validation, dataset.validation.y)
-        found.append(Baseline(name, value, dataset.loss(test, dataset.test.y), test))
+        found.append(Baseline(name, value, dataset.loss(test, dataset.test.y), test, dataset))
     return tuple(found)
 
 
@@ -104,33 +144,9 @@ def estimators(task: str, seed: int) -> list[tuple[str, Predictor]]:
     ]
 
 
-def best_of(found: Sequence[Baseline]) -> Baseline:
-    """The one with the least loss on the validation rows, by which a program is chosen, too."""
+def best_of(found: Sequence[U]) -> U:
+    """The one with the least loss by which a program is chosen, too."""
     return min(found, key=lambda baseline: baseline.value)
-
-
-def gain_over(baseline: Baseline, predictions: NDArray[np.float64], dataset: Dataset) -> Gain:
-    """The gain of a program over a baseline.
-
-    Args:
-        baseline: Which.
-        predictions: The program's of the test rows, `n`.
-        dataset: The data of both.
-    """
-    rng = np.random.default_rng(0)
-    if dataset.recipe.metric:
-        value = gap(dataset, baseline.predictions, predictions, slice(None))
-        rows = len(predictions)
-        found = [
-            gap(dataset, baseline.predictions, predictions, rng.integers(rows, size=rows))
-            for _ in range(METRIC_RESAMPLES)
-        ]
-        return Gain(baseline.name, value, *map(float, np.nanquantile(found, [0.025, 0.975])))
-    theirs, own = (row_losses(dataset.task, given, dataset.test.y) for given in (baseline.predictions, predictions))
-    gaps = theirs - own
-    means = [float(gaps[rng.integers(len(gaps), size=len(gaps))].mean()) for _ in range(RESAMPLES)]
-    low, high = np.quantile(means, [0.025, 0.975])
-    return Gain(baseline.name, float(gaps.mean()), float(low), float(high))
 
 
 def gap(

@@ -37,6 +37,10 @@ MAX_HYPERPARAMETERS = 12
 MAX_BITS = 53
 """Of an integer in a program: larger ones are no numbers to tune, and a float cannot tell them apart."""
 COMMON = ("__future__", "collections", "dataclasses", "functools", "itertools", "math", "numpy", "typing", "warnings")
+FEATURES = ("calendar", "copy", "datetime", "operator", "random", "re", "statistics", "string", "time", "unicodedata")
+"""What a program may need that writes its own features, or trains until its time is over."""
+BOOSTERS = ("lightgbm", "xgboost", "catboost", "torch")
+"""What a program may use where it is installed."""
 FORBIDDEN_CALLS = ("__import__", "eval", "exec", "open", "input", "compile", "globals", "breakpoint")
 """Nothing that a model needs; saying so early is kinder than a failure in the sandbox, which is what protects."""
 
@@ -52,6 +56,8 @@ class Contract:
         library: What it is written with.
         imports: Top-level packages that it may import.
         trained: How it is trained, in words for the model.
+        needs: What must be installed here.
+        extra: Of this package, which brings it.
     """
 
     name: str
@@ -59,10 +65,26 @@ class Contract:
     returns: str
     library: str
     imports: tuple[str, ...]
-    trained: str
+    trained: str = ""
+    needs: tuple[str, ...] = ()
+    extra: str = ""
+
+    @property
+    def installed(self) -> tuple[str, ...]:
+        """What it may import that is here."""
+        return tuple(name for name in self.imports if name != "__future__" and find_spec(name))
 
 
 CONTRACTS = {
+    "table": Contract(
+        name="table",
+        function="make_estimator",
+        returns="an unfitted estimator: any object with fit(X, y) and predict(X), such as a scikit-learn pipeline",
+        library="scikit-learn",
+        imports=(*COMMON, *FEATURES, "pandas", "scipy", "sklearn", *BOOSTERS),
+        needs=("sklearn", "pandas", "pyarrow"),
+        extra="codegen",
+    ),
     "torch": Contract(
         name="torch",
         function="make_model_and_optimizer",
@@ -75,6 +97,8 @@ CONTRACTS = {
             "train() mode, and predicts in eval() mode. An argument named batch_size, if there is one, sets the size "
             "of the batches (256 otherwise)."
         ),
+        needs=("torch",),
+        extra="torch",
     ),
     "sklearn": Contract(
         name="sklearn",
@@ -86,6 +110,8 @@ CONTRACTS = {
             "The estimator is fitted once with fit(X, y), X of shape (N_ROWS, N_INPUTS), and asked with predict(X). "
             "Use SEED where it takes a random_state."
         ),
+        needs=("sklearn",),
+        extra="sklearn",
     ),
 }
 """Forms of program by name."""
@@ -98,7 +124,7 @@ def contract_named(name: str) -> Contract:
         StudyError: There is none of that name.
     """
     if name not in CONTRACTS:
-        raise StudyError(f"contract = {name!r} is unknown. The contracts are {' and '.join(CONTRACTS)}.")
+        raise StudyError(f"contract = {name!r} is unknown. The contracts are {', '.join(CONTRACTS)}.")
     return CONTRACTS[name]
 
 
@@ -109,8 +135,10 @@ def installed_contract(name: str) -> Contract:
         StudyError: There is none of that name, or its library is missing.
     """
     contract = contract_named(name)
-    if find_spec(name) is None:  # contracts are named after what programs import
-        raise StudyError(f"Programs of contract {name} need {contract.library}. Run pip install 'tunewise[{name}]'.")
+    for module in contract.needs:
+        if find_spec(module) is None:
+            need = contract.library if len(contract.needs) == 1 else module
+            raise StudyError(f"Programs of contract {name} need {need}. Run pip install 'tunewise[{contract.extra}]'.")
     return contract
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,10 +18,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tunewise.codegen.about import encode, quantiles
+from tunewise.codegen.extras import told_curve
 from tunewise.codegen.metric import check_metric, metric_loss, metric_name
-from tunewise.codegen.score import Targets, TaskKind, score
+from tunewise.codegen.score import Targets, TaskKind, read_predictions, score
 from tunewise.data.arrow import check_columns, numbers_of, read_table
 from tunewise.errors import StudyError
+from tunewise.evaluate import Evaluation
 from tunewise.plain import PlainDict
 from tunewise.task import DataCard
 from tunewise.text import shorten
@@ -142,6 +145,50 @@ class Dataset:
         if self.task != "regression":
             return targets
         return np.asarray(targets * self.unit + self.centre, dtype=np.float64)
+
+    @property
+    def splits(self) -> tuple[Dataset]:
+        """There is one."""
+        return (self,)
+
+    @property
+    def answers(self) -> int:
+        """Numbers that a program gives."""
+        return len(self.validation) + len(self.test)
+
+    @property
+    def arguments(self) -> PlainDict:
+        """What the harness is told about the data."""
+        return {"task": self.task, "outputs": self.outputs}
+
+    @property
+    def constants(self) -> PlainDict:
+        """What an exported program needs to know."""
+        return {"inputs": len(self.inputs), "outputs": self.outputs, "rows": len(self.train)}
+
+    def judge(self, answer: Mapping[str, object]) -> Evaluation:
+        """Score an answer of the harness against labels that it never saw; the test loss stands beside the value.
+
+        Raises:
+            TrialFailed: The predictions are not what was asked for.
+        """
+        rows = len(self.validation)
+        predictions = read_predictions(answer.get("predictions"), self.answers)
+        value = self.loss(predictions[:rows], self.validation.y)
+        extra = {"test_loss": self.loss(predictions[rows:], self.test.y)}
+        if self.task == "regression" and not self.recipe.metric:
+            extra["validation_rmse"] = math.sqrt(value) * self.unit
+        if type(parameters := answer.get("parameters")) is int and 0 <= parameters < 2**53:
+            extra["parameters"] = float(parameters)
+        return Evaluation(value, {**extra, **told_curve(answer.get("curve"))})
+
+    def proof(self, answer: Callable[[Dataset], Mapping[str, object]]) -> NDArray[np.float64]:
+        """A program's predictions of the test rows, `n`.
+
+        Raises:
+            TrialFailed: They are not what was asked for.
+        """
+        return read_predictions(answer(self).get("predictions"), self.answers)[len(self.validation) :]
 
     @property
     def card(self) -> DataCard:

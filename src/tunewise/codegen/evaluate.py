@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import functools
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from tunewise.codegen.contract import Contract, read_space
-from tunewise.codegen.data import Dataset
-from tunewise.codegen.harness import Arguments
-from tunewise.codegen.score import read_predictions
+from tunewise.codegen.extras import together
+from tunewise.codegen.source import joined
 from tunewise.errors import InvalidReply, TrialFailed
 from tunewise.evaluate import Evaluation
+from tunewise.plain import PlainDict
 from tunewise.sandbox.base import Limits, Outcome, Sandbox
 from tunewise.space import SearchSpace, Value
 
@@ -22,33 +20,84 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["CURVE", "Runner", "curve_of", "harness_program"]
+    from tunewise.codegen.data import Recipe
+    from tunewise.codegen.score import TaskKind
+    from tunewise.codegen.table import TableRecipe
+    from tunewise.task import DataCard
 
-CURVE = "train_loss@"
-"""Beginning of the keys of `Evaluation.extra` that hold the average training loss of an epoch, numbered from 1."""
-MOST_EPOCHS_TOLD = 12
-"""Epochs whose training loss is kept, evenly spread, the first and the last among them."""
+__all__ = ["ProgramData", "Runner", "Split", "harness_program"]
+
 BYTES_OF_A_NUMBER = 26
 """A prediction takes so many in an answer, at most."""
 MAX_WORDS = 600
+"""Characters of what a program says about its failure that are told to the model."""
 LONGEST = 1e9
 """Seconds that a program can say of itself; it may say any number at all."""
-"""Characters of what a program says about its failure that are told to the model."""
 CHECK = Limits(wall_s=60.0, cpu_s=60.0)
 TRAIN = Limits(wall_s=300.0, cpu_s=300.0)
 """Limits of a check and, where nobody says other ones, of an evaluation."""
+TABLE_PARTS = ("harness", "tabular", "table_harness")
 
 
 @functools.cache
-def harness_program() -> str:
-    """What runs in the sandbox: the text of `harness.py`, and a call."""
-    text = (files(__package__) / "harness.py").read_text("utf-8")
-    return f"{text}\n\nmain(arguments, respond)\n"
+def harness_program(contract: str) -> str:
+    """What runs in the sandbox: the text of a harness, and a call."""
+    if contract == "table":
+        return f"{joined(TABLE_PARTS)}\n\ntable_main(arguments, respond)\n"
+    return f"{joined(('harness',))}\n\nmain(arguments, respond)\n"
+
+
+class Split(Protocol):
+    """Rows to learn from, and rows whose labels are kept from the program."""
+
+    @property
+    def files(self) -> Mapping[str, bytes]:
+        """What the sandbox is given."""
+        ...
+
+    @property
+    def answers(self) -> int:
+        """Numbers that a program gives for it, at most."""
+        ...
+
+    def judge(self, answer: Mapping[str, object]) -> Evaluation:
+        """Score an answer of the harness.
+
+        Raises:
+            TrialFailed: It is not what was asked for.
+        """
+        ...
+
+
+class ProgramData(Protocol):
+    """Data that programs are scored on: a `Dataset` with one split, or a `Table` with folds."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102 - of the data
+    @property
+    def task(self) -> TaskKind: ...  # noqa: D102 - regression or classification
+    @property
+    def metric(self) -> str: ...  # noqa: D102 - what a trial's value is called
+    @property
+    def about(self) -> tuple[str, ...]: ...  # noqa: D102 - lines on the target, then on the columns
+    @property
+    def card(self) -> DataCard: ...  # noqa: D102 - for the task of a study
+    @property
+    def fingerprint(self) -> str: ...  # noqa: D102 - changes with any cell
+    @property
+    def splits(self) -> Sequence[Split]: ...  # noqa: D102 - what a trial's value is the mean over
+    @property
+    def arguments(self) -> PlainDict: ...  # noqa: D102 - what the harness is told
+    @property
+    def constants(self) -> PlainDict: ...  # noqa: D102 - what an exported program needs to know
+    def proof(self, answer: Callable[[Split], Mapping[str, object]]) -> NDArray[np.float64]: ...  # noqa: D102 - see there
+    @property
+    def recipe(self) -> Recipe | TableRecipe: ...  # noqa: D102 - how they were made
 
 
 @dataclass(frozen=True, kw_only=True)
 class Runner:
-    """Checks and evaluates programs of one contract on one data set.
+    """Checks and evaluates programs of one contract on one set of data.
 
     Attributes:
         dataset: The data.
@@ -56,17 +105,23 @@ class Runner:
         sandbox: Where they run.
         epochs: Passes over the training rows, for torch.
         seed: Of everything random in a program.
-        limits: Of one evaluation.
+        limits: Of one evaluation, of all its splits together.
         max_parameters: Of a torch model.
     """
 
-    dataset: Dataset
+    dataset: ProgramData
     contract: Contract
     sandbox: Sandbox
     epochs: int = 10
     seed: int = 0
     limits: Limits = TRAIN
     max_parameters: int = 2_000_000
+
+    @property
+    def limits_of_split(self) -> Limits:
+        """Of one training."""
+        share = len(self.dataset.splits)
+        return replace(self.limits, wall_s=self.limits.wall_s / share, cpu_s=self.limits.cpu_s / share)
 
     def check(self, code: str) -> SearchSpace:
         """Check a program: by its text, then in the sandbox with its defaults, on a few rows.
@@ -80,7 +135,7 @@ class Runner:
         space = read_space(code, self.contract)
         assert space.default is not None, "the contract demands a default of every hyperparameter"
         limits = replace(CHECK, memory_mb=self.limits.memory_mb)
-        outcome = self._run(code, space.default, mode="check", limits=limits)
+        outcome = self._run(code, space.default, self.dataset.splits[0], mode="check", limits=limits)
         answer = outcome.result if isinstance(outcome.result, dict) else {}
         if problem := problem_of(outcome, answer):
             raise InvalidReply(f"The program fails with its defaults. {problem}")
@@ -93,58 +148,66 @@ class Runner:
         return space
 
     def evaluate(self, code: str, configuration: Mapping[str, Value]) -> Evaluation:
-        """Train a program, and score its predictions here.
+        """Train a program on each split, and score its predictions here.
 
         Returns:
-            The validation loss, with the test loss, the number of parameters and the training losses beside it.
+            The mean loss; beside it the loss of each of several splits, and what else is known.
 
         Raises:
             TrialFailed: It raised, diverged, reached a limit, or its predictions are not what was asked for.
         """
-        outcome = self._run(code, configuration, mode="train", limits=self.limits)
+        return together([self.evaluate_on(split, code, configuration) for split in self.dataset.splits])
+
+    def evaluate_on(self, split: Split, code: str, configuration: Mapping[str, Value]) -> Evaluation:
+        """Train a program on one split, and score its predictions there; see `evaluate`."""
+        return split.judge(self.answer(split, code, configuration))
+
+    def answer(self, split: Split, code: str, configuration: Mapping[str, Value]) -> Mapping[str, object]:
+        """What the harness answers after training on a split; untrusted.
+
+        Raises:
+            TrialFailed: It answers nothing, or names a problem.
+        """
+        outcome = self._run(code, configuration, split, mode="train", limits=self.limits_of_split)
         answer = outcome.result if isinstance(outcome.result, dict) else {}
         if problem := problem_of(outcome, answer):
             raise TrialFailed(problem)
-        return judge(self.dataset, answer)
+        return answer
 
-    def predict_test(self, code: str, configuration: Mapping[str, Value]) -> NDArray[np.float64]:
-        """Train a program once more, and give its predictions of the test rows, `n`.
+    def proof(self, code: str, configuration: Mapping[str, Value]) -> NDArray[np.float64]:
+        """Train a program on what the winner is judged by, for a baseline to say what is gained.
 
         Raises:
             TrialFailed: As `evaluate`.
         """
-        outcome = self._run(code, configuration, mode="train", limits=self.limits)
-        answer = outcome.result if isinstance(outcome.result, dict) else {}
-        if problem := problem_of(outcome, answer):
-            raise TrialFailed(problem)
-        rows = len(self.dataset.validation)
-        return read_predictions(answer.get("predictions"), rows + len(self.dataset.test))[rows:]
+        return self.dataset.proof(lambda split: self.answer(split, code, configuration))
 
-    def arguments(self, code: str, configuration: Mapping[str, Value], *, mode: str) -> Arguments:
+    def arguments(self, code: str, configuration: Mapping[str, Value], *, mode: str) -> PlainDict:
         """What the harness is given, as plain data."""
         return {
             "mode": mode,
             "contract": self.contract.name,
+            "function": self.contract.function,
             "code": code,
             "hyperparameters": dict(configuration),
-            "task": self.dataset.task,
-            "outputs": self.dataset.outputs,
             "epochs": self.epochs,
+            "seconds": self.limits_of_split.wall_s,
             "seed": self.seed,
             "max_parameters": self.max_parameters,
+            **self.dataset.arguments,
         }
 
-    def _run(self, code: str, configuration: Mapping[str, Value], *, mode: str, limits: Limits) -> Outcome:
-        arguments = self.arguments(code, configuration, mode=mode)
-        data = self.dataset
-        answer_kb = (len(data.validation) + len(data.test)) * BYTES_OF_A_NUMBER // 1024
-        files_mb = sum(map(len, data.files.values())) // 2**20
+    def _run(
+        self, code: str, configuration: Mapping[str, Value], split: Split, *, mode: str, limits: Limits
+    ) -> Outcome:
+        given = split.files
         limits = replace(
             limits,
-            result_kb=max(limits.result_kb, 1024 + answer_kb),
-            disk_mb=limits.disk_mb + files_mb,
+            result_kb=max(limits.result_kb, 1024 + split.answers * BYTES_OF_A_NUMBER // 1024),
+            disk_mb=limits.disk_mb + sum(map(len, given.values())) // 2**20,
         )
-        return self.sandbox.run(harness_program(), arguments=arguments, files=self.dataset.files, limits=limits)
+        arguments = self.arguments(code, configuration, mode=mode)
+        return self.sandbox.run(harness_program(self.contract.name), arguments=arguments, files=given, limits=limits)
 
 
 def problem_of(outcome: Outcome, answer: Mapping[str, object]) -> str:
@@ -161,39 +224,3 @@ def seconds_of(answer: Mapping[str, object]) -> float:
     if not isinstance(seconds, int | float) or not seconds >= 0:
         return 0.0
     return float(min(seconds, LONGEST))
-
-
-def judge(dataset: Dataset, answer: Mapping[str, object]) -> Evaluation:
-    """Score an answer of the harness against labels that it never saw.
-
-    Raises:
-        TrialFailed: The predictions are not what was asked for.
-    """
-    rows = len(dataset.validation)
-    predictions = read_predictions(answer.get("predictions"), rows + len(dataset.test))
-    value = dataset.loss(predictions[:rows], dataset.validation.y)
-    test = dataset.loss(predictions[rows:], dataset.test.y)
-    extra = {"test_loss": test}
-    if dataset.task == "regression" and not dataset.recipe.metric:
-        extra["validation_rmse"] = math.sqrt(value) * dataset.unit
-    if type(parameters := answer.get("parameters")) is int and 0 <= parameters < 2**53:
-        extra["parameters"] = float(parameters)
-    return Evaluation(value, {**extra, **told_curve(answer.get("curve"))})
-
-
-def told_curve(given: object) -> dict[str, float]:
-    """The training losses that are worth keeping; the program may have made them up, so they are no score."""
-    if not isinstance(given, list) or not given or len(given) > 100_000:
-        return {}
-    if not all(type(loss) in (int, float) and abs(loss) < 1e300 for loss in given):
-        return {}
-    count = len(given)
-    told = min(count, MOST_EPOCHS_TOLD)
-    kept = sorted({round(i * (count - 1) / max(1, told - 1)) for i in range(told)})
-    return {f"{CURVE}{i + 1}": float(given[i]) for i in kept}
-
-
-def curve_of(extra: Mapping[str, float]) -> tuple[tuple[int, float], ...]:
-    """Epochs and their average training losses."""
-    pairs = [(key.removeprefix(CURVE), loss) for key, loss in extra.items() if key.startswith(CURVE)]
-    return tuple(sorted((int(epoch), loss) for epoch, loss in pairs if epoch.isdigit()))

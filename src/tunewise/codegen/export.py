@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import io
-import json
-import pprint
 import re
 from importlib.resources import files
 from pathlib import Path
@@ -14,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 from tunewise import attributes
 from tunewise.codegen.contract import contract_named
 from tunewise.codegen.data import Recipe, load_dataset
-from tunewise.codegen.evaluate import CURVE, Runner
+from tunewise.codegen.evaluate import Runner
+from tunewise.codegen.export_table import export_table
+from tunewise.codegen.extras import CURVE
+from tunewise.codegen.source import pretty, without_future
 from tunewise.codegen.tree import Tree, own_names, program_of
 from tunewise.errors import StudyError, TunewiseError
 from tunewise.sandbox.base import Limits, Outcome
@@ -111,8 +111,16 @@ if __name__ == "__main__":
 """
 
 
-def export_program(study: optuna.Study, *, trial: int | None = None, file: str = "program.py") -> str:
+def export_program(
+    study: optuna.Study, *, trial: int | None = None, file: str = "program.py", rows: bool = True
+) -> str:
     """The best trial of a study of programs, or another one, as the text of a Python file.
+
+    Args:
+        study: Of programs.
+        trial: Number of the trial; None: the best.
+        file: Name of the file.
+        rows: Whether a program of contract "table" carries the rows to train on, where there are not too many.
 
     Raises:
         StudyError: It is not a study of programs, or the trial has not finished.
@@ -131,6 +139,9 @@ def export_program(study: optuna.Study, *, trial: int | None = None, file: str =
             f"Trial {trial} of the study has not finished. Finished are: {', '.join(map(str, finished)) or 'none'}."
         )
     program = tree[program_of(chosen)]
+    if about["contract"] == "table":
+        gains = study.user_attrs.get(attributes.GAINS, {})
+        return export_table(about, gains, program, chosen, file=file, rows=rows)
     scores = {"validation": chosen.value, **{k: v for k, v in chosen.extra.items() if not k.startswith(CURVE)}}
     told = ", ".join(f"{name} {value:.6g}" for name, value in scores.items() if value is not None)
     title = clip(program.reason or f"Program {program.number} of a study.", 100).replace("\\", "/").replace('"', "'")
@@ -160,21 +171,6 @@ def travelling() -> str:
         texts[f"winner.{name}"] = re.sub(r"^(\s*from) tunewise\b", r"\1 winner", text, flags=re.MULTILINE)
     assert not any(QUOTES in text for text in texts.values()), "the quotes that they stand in"
     return "".join(f'    "{name}": r{QUOTES}{text}{QUOTES},\n' for name, text in texts.items())
-
-
-def pretty(value: object) -> str:
-    """Plain data as Python, keys in their order."""
-    return pprint.pformat(json.loads(json.dumps(value)), sort_dicts=False, width=110)
-
-
-def without_future(code: str) -> str:
-    """The program without imports of the future, which stand at the top of the file."""
-    lines = code.split("\n")
-    for node in ast.parse(code).body:
-        if isinstance(node, ast.ImportFrom) and node.module == "__future__":
-            for number in range(node.lineno - 1, node.end_lineno or node.lineno):
-                lines[number] = ""
-    return "\n".join(lines)
 
 
 def reproduce(

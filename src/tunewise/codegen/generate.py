@@ -5,19 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass, field
 
 import optuna
 from optuna.trial import TrialState
 
 from tunewise import attributes
 from tunewise.checks import check_whole
-from tunewise.codegen.baseline import Baseline, Gain, gain_over
-from tunewise.codegen.contract import installed_contract
-from tunewise.codegen.data import Dataset
-from tunewise.codegen.evaluate import TRAIN, Runner
-from tunewise.codegen.sampler import Options, ProgramSampler, ProgramSpaces
+from tunewise.codegen.baseline import Gain, Usual
+from tunewise.codegen.contract import Contract, installed_contract
+from tunewise.codegen.evaluate import TRAIN, ProgramData, Runner
+from tunewise.codegen.sampler import ProgramSampler, ProgramSpaces, SearchOptions
+from tunewise.codegen.table import Table
+from tunewise.codegen.table_baseline import TableBaseline
 from tunewise.codegen.tree import Tree, split_name
 from tunewise.errors import ObjectiveFailed, StudyError
 from tunewise.evaluate import Evaluation
@@ -34,70 +34,84 @@ from tunewise.study.storage import Storage, only_driver, open_storage
 from tunewise.study.watch import Watch
 from tunewise.task import Task
 
-__all__ = ["Generation", "generate"]
+__all__ = ["Generation", "GenerationOptions", "generate"]
 
 logger = logging.getLogger("tunewise")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationOptions:
+    """How a study of programs is run.
+
+    Attributes:
+        contract: "torch" or "sklearn" for a `Dataset`, "table" for a `Table`; None: "torch" or "table".
+        trials: How many evaluations the study is to have in all.
+        epochs: Passes over the training rows, for torch.
+        seed: Of everything random in programs.
+        limits: Of one evaluation.
+        search: How programs are sought.
+        caps: What the model's calls may cost.
+        price: Of the model, where no list has it.
+    """
+
+    contract: str | None = None
+    trials: int = 5
+    epochs: int = 10
+    seed: int = 0
+    limits: Limits = TRAIN
+    search: SearchOptions = field(default_factory=SearchOptions)
+    caps: Caps = field(default_factory=Caps)
+    price: Price | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("trials", self.trials), ("epochs", self.epochs)):
+            check_whole(name, value, 1, error=StudyError)
 
 
 class Generation:
     """A study of programs, before it runs.
 
     Args:
-        dataset: The data.
+        dataset: The data, a `Dataset` or a `Table`.
         sandbox: Where programs run.
         model: Who writes them.
-        contract: "torch" or "sklearn".
-        trials: How many evaluations the study is to have in all.
-        epochs: Passes over the training rows, for torch.
-        seed: Of everything random.
-        limits: Of one evaluation.
-        options: How programs are sought.
-        caps: What the model's calls may cost.
-        price: Of the model, where no list has it.
-        baselines: What the model is told to beat; see `baselines`.
+        options: How it is run.
+        baselines: What the model is told to beat; see `baselines` and `table_baselines`.
 
     Raises:
-        UsageError: An argument breaks a rule.
+        UsageError: An option breaks a rule, or the contract does not fit the data.
     """
 
     def __init__(
         self,
-        dataset: Dataset,
+        dataset: ProgramData,
         *,
         sandbox: Sandbox,
         model: ChatModel,
-        contract: str = "torch",
-        trials: int = 5,
-        epochs: int = 10,
-        seed: int = 0,
-        limits: Limits = TRAIN,
-        options: Options | None = None,
-        caps: Caps | None = None,
-        price: Price | None = None,
-        baselines: Sequence[Baseline] = (),
+        options: GenerationOptions | None = None,
+        baselines: Sequence[Usual] = (),
     ) -> None:
-        for name, value in (("trials", trials), ("epochs", epochs)):
-            check_whole(name, value, 1, error=StudyError)
-        chosen = installed_contract(contract)
-        self.trials = trials
+        options = options or GenerationOptions()
+        chosen = contract_for(dataset, options.contract)
+        self.trials = options.trials
         self.runner = Runner(
             dataset=dataset,
             contract=chosen,
             sandbox=sandbox,
-            epochs=epochs,
-            seed=seed,
-            limits=limits,
+            epochs=options.epochs,
+            seed=options.seed,
+            limits=options.limits,
         )
         self.task = Task(
             library=chosen.library,
             data=dataset.card,
             metric=dataset.metric,
             direction="minimize",
-            budget=trials,
+            budget=options.trials,
             facts=(*(f"{line}." for line in dataset.about[:1]), *told(dataset, baselines)),
         )
-        ledger = Ledger(model, caps=caps or Caps(), price=price)
-        self.sampler = ProgramSampler(ledger, runner=self.runner, task=self.task, options=options or Options(seed=seed))
+        ledger = Ledger(model, caps=options.caps, price=options.price)
+        self.sampler = ProgramSampler(ledger, runner=self.runner, task=self.task, options=options.search)
 
     def run(self, *, storage: Storage = None, name: str = "tunewise", watch: Watch | None = None) -> optuna.Study:
         """Run the study, or go on where an interrupted run of the same ended.
@@ -140,14 +154,14 @@ class Generation:
             "data": runner.dataset.recipe.to_dict(),
             "fingerprint": runner.dataset.fingerprint,
             "metric": runner.dataset.recipe.metric,
+            "told_metric": runner.dataset.metric,
+            "task": runner.dataset.task,
             "epochs": runner.epochs,
             "seed": runner.seed,
             "max_parameters": runner.max_parameters,
             "limits": asdict(runner.limits),
             "sandbox": runner.sandbox.name,
-            "inputs": len(runner.dataset.inputs),
-            "outputs": runner.dataset.outputs,
-            "rows": len(runner.dataset.train),
+            **runner.dataset.constants,
         }
 
     def _check_same(self, study: optuna.Study) -> None:
@@ -174,23 +188,51 @@ class Generation:
         if study.user_attrs.get(attributes.STUDY) is None:
             study.set_user_attr(attributes.STUDY, {"space": {}, "task": self.task.to_dict()})
 
-    def gain(self, study: optuna.Study, over: Baseline) -> Gain:
-        """How much the best program gains over a baseline on the test rows; it is trained once more.
+    def gains(self, study: optuna.Study, over: Sequence[Usual]) -> tuple[Gain, ...]:
+        """How much the best program gains over baselines on rows that it was not chosen by; it is trained once more.
 
         Raises:
             TrialFailed: It does not train a second time.
         """
-        configuration = study.best_trial.params
-        number, _ = split_name(next(iter(configuration)))
-        own = {split_name(name)[1]: value for name, value in configuration.items()}
-        predictions = self.runner.predict_test(Tree.from_study(study)[number].code, own)
-        return gain_over(over, predictions, self.runner.dataset)
+        number, own = program_and_own(study.best_trial.params)
+        proof = self.runner.proof(Tree.from_study(study)[number].code, own)
+        found = tuple(baseline.gain(proof) for baseline in over)
+        told = {"trial": study.best_trial.number, "over": [asdict(gain) for gain in found]}
+        study.set_user_attr(attributes.GAINS, told)
+        return found
 
 
-def told(dataset: Dataset, baselines: Sequence[Baseline]) -> list[str]:
-    """What the model learns of the baselines."""
+def contract_for(dataset: ProgramData, name: str | None) -> Contract:
+    """The contract of this name, or the usual one.
+
+    Raises:
+        StudyError: It is unknown, its library is missing, or it is one for other data.
+    """
+    folds = isinstance(dataset, Table)
+    chosen = installed_contract(name or ("table" if folds else "torch"))
+    if (chosen.name == "table") != folds:
+        need = "a Table, with folds" if chosen.name == "table" else "a Dataset, with one split"
+        raise StudyError(f"Programs of contract {chosen.name} are scored on {need}. Give that, or another contract.")
+    return chosen
+
+
+def program_and_own(configuration: Mapping[str, Value]) -> tuple[int, dict[str, Value]]:
+    """The number of the program that a configuration is of, and its hyperparameters by the program's names."""
+    number, _ = split_name(next(iter(configuration)))
+    return number, {split_name(name)[1]: value for name, value in configuration.items()}
+
+
+def told(dataset: ProgramData, baselines: Sequence[Usual]) -> list[str]:
+    """What the model learns of the baselines, and of chance."""
+    if not baselines:
+        return []
     scores = ", ".join(f"{baseline.name} {baseline.value:.4g}" for baseline in baselines)
-    return [f"The {dataset.metric} of usual models with their usual settings: {scores}."] if scores else []
+    lines = [f"The {dataset.metric} of usual models with their usual settings: {scores}."]
+    last = baselines[-1]
+    if isinstance(last, TableBaseline):
+        folds = ", ".join(f"{loss:.4g}" for loss in last.losses)
+        lines.append(f"In each fold {last.name} has {folds}: small differences of means are chance.")
+    return lines
 
 
 class ProgramEvaluator:
@@ -202,20 +244,21 @@ class ProgramEvaluator:
 
     def evaluate(self, configuration: Mapping[str, Value]) -> Evaluation:
         """Train and score it; see `Evaluator`."""
-        number, _ = split_name(next(iter(configuration)))
-        own = {split_name(name)[1]: value for name, value in configuration.items()}
+        number, own = program_and_own(configuration)
         return self._runner.evaluate(Tree.from_study(self._study)[number].code, own)
 
 
 def generate(
-    dataset: Dataset,
+    dataset: ProgramData,
     *,
     sandbox: Sandbox,
     model: ChatModel,
+    options: GenerationOptions | None = None,
+    baselines: Sequence[Usual] = (),
     storage: Storage = None,
     name: str = "tunewise",
     watch: Watch | None = None,
-    **options: Any,
 ) -> optuna.Study:
-    """Run a `Generation` with these options; see there."""
-    return Generation(dataset, sandbox=sandbox, model=model, **options).run(storage=storage, name=name, watch=watch)
+    """Run a `Generation`; see there."""
+    generation = Generation(dataset, sandbox=sandbox, model=model, options=options, baselines=baselines)
+    return generation.run(storage=storage, name=name, watch=watch)

@@ -62,14 +62,16 @@ class Answer(TypedDict, total=False):
 
     Attributes:
         problem: Why it failed, for the program's author.
-        predictions: A number or a class for each row to predict.
+        predictions: A number or a class for each row to predict; of contract "table" perhaps its probabilities.
+        seen: The same of the first training rows, of contract "table".
         curve: The average training loss of every epoch.
         parameters: How many; None where nobody can say.
         seconds: Of a check: the time that one epoch may take.
     """
 
     problem: str
-    predictions: list[float]
+    predictions: list[float] | list[list[float]]
+    seen: list[float] | list[list[float]]
     curve: list[float]
     parameters: int | None
     seconds: float
@@ -112,14 +114,20 @@ def is_program(frame: types.FrameType) -> bool:
 
 
 def load(arguments: Arguments, arrays: Arrays) -> Callable[..., object]:
-    """Run the program's text as a module of its own and find its function; annotations are not evaluated."""
+    """The function of a program that is told the shape of its inputs."""
     rows, inputs = arrays["train_x"].shape
+    names = {"N_INPUTS": inputs, "N_OUTPUTS": arguments["outputs"], "N_ROWS": rows, "SEED": arguments["seed"]}
+    return loaded(arguments["code"], names, FUNCTIONS[arguments["contract"]])
+
+
+def loaded(text: str, names: Mapping[str, object], function: str) -> Callable[..., object]:
+    """Run a program's text as a module of its own and find its function; annotations are not evaluated."""
     module = types.ModuleType("program")
-    vars(module).update(N_INPUTS=inputs, N_OUTPUTS=arguments["outputs"], N_ROWS=rows, SEED=arguments["seed"])
+    vars(module).update(names)
     sys.modules["program"] = module
-    code = compile(arguments["code"], "<program>", "exec", __future__.annotations.compiler_flag, dont_inherit=True)
+    code = compile(text, "<program>", "exec", __future__.annotations.compiler_flag, dont_inherit=True)
     exec(code, vars(module))  # noqa: S102 - the point of it all
-    return getattr(module, FUNCTIONS[arguments["contract"]])  # type: ignore[no-any-return]
+    return getattr(module, function)  # type: ignore[no-any-return]
 
 
 def run_torch(arguments: Arguments, arrays: Arrays) -> Answer:

@@ -1,7 +1,8 @@
-"""A metric of scikit-learn that is made of predictions, as a loss to minimize.
+"""A metric of scikit-learn as a loss to minimize.
 
-A metric is named as scikit-learn's scorers are. One that begins with `neg_` is taken without its sign, in the target's
-own unit; of any other, such as `f1_macro` or `r2`, the loss is 1 minus the score.
+It is computed by scikit-learn, from predictions or probabilities, and named as scikit-learn's scorers are. One that
+begins with `neg_` is taken without its sign, in the target's own unit; of any other, such as `f1_macro` or `r2`, the
+loss is 1 minus the score.
 """
 
 from __future__ import annotations
@@ -27,13 +28,17 @@ def metric_name(metric: str) -> str:
     return metric.removeprefix("neg_") if metric.startswith("neg_") else f"1 - {metric}"
 
 
-def check_metric(metric: str, task: str, truth: Targets) -> None:
-    """A metric must exist, fit the task, and need predictions alone.
+def check_metric(metric: str, task: str, truth: Targets, *, probabilities: bool = False) -> bool:
+    """A metric must exist, fit the task, and need nothing that programs do not give.
 
     Args:
         metric: Its name.
         task: Regression or classification.
         truth: Targets, `n`, as an example.
+        probabilities: Whether programs can give them.
+
+    Returns:
+        Whether it needs probabilities.
 
     Raises:
         StudyError: It does not.
@@ -45,7 +50,13 @@ def check_metric(metric: str, task: str, truth: Targets) -> None:
         hint = did_you_mean(metric, get_scorer_names(), "The names are those of sklearn.metrics.get_scorer_names().")
         raise StudyError(f"metric = {shorten(metric)} is unknown. {hint}")
     try:
-        score_of(metric, task, truth.astype(float), truth)
+        try:
+            score_of(metric, task, truth.astype(float), truth)
+        except AttributeError:
+            if not probabilities or task != "classification":
+                raise
+            score_of(metric, task, np.eye(int(truth.max()) + 1)[truth.astype(int)], truth)
+            return True
     except AttributeError:
         raise StudyError(
             f"metric = {metric} needs probabilities, and programs give predictions. Choose one such as accuracy, "
@@ -55,10 +66,11 @@ def check_metric(metric: str, task: str, truth: Targets) -> None:
         raise StudyError(
             f"metric = {metric} does not fit the target: {str(error).rstrip('.')}. Choose another."
         ) from None
+    return False
 
 
 def metric_loss(metric: str, task: str, predictions: Targets, truth: Targets) -> float:
-    """The loss of predictions by a metric.
+    """The loss of predictions, or of probabilities `n x classes`, by a metric.
 
     Raises:
         TrialFailed: It cannot be computed from these predictions, or is not finite.
@@ -83,7 +95,8 @@ def score_of(metric: str, task: str, predictions: Targets, truth: Targets) -> fl
     from sklearn.metrics import get_scorer
 
     classify = task == "classification"
-    given = np.where(predictions < 0, 0, predictions).astype(truth.dtype) if classify else predictions
+    chosen = predictions.argmax(axis=1) if predictions.ndim == 2 else predictions
+    given = np.where(chosen < 0, 0, chosen).astype(truth.dtype) if classify else chosen
 
     class Given(ClassifierMixin if classify else RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """Has predicted already."""
@@ -94,6 +107,16 @@ def score_of(metric: str, task: str, predictions: Targets, truth: Targets) -> fl
             """What was given."""
             return given
 
+    class Likely(Given):
+        """Has predicted probabilities, too."""
+
+        classes_ = np.arange(predictions.shape[-1])
+
+        def predict_proba(self, X: object) -> object:  # noqa: N803, ARG002 - scikit-learn's name
+            """What was given."""
+            return predictions
+
+    estimator = Likely() if predictions.ndim == 2 else Given()
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # that a class was never predicted is no news
-        return float(get_scorer(metric)(Given(), np.empty((len(truth), 0)), truth))
+        return float(get_scorer(metric)(estimator, np.empty((len(truth), 0)), truth))

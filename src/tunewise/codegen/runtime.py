@@ -19,14 +19,24 @@ logger = logging.getLogger("tunewise")
 NO_THREADS_STEP = """
 import os
 os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"
+os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"
 """
-"""pandas imports pyarrow, whose allocator starts a thread unless it is told not to: no process can be forked then."""
+"""pandas imports pyarrow. One of its allocators starts a thread, so that no process can be forked, and another one
+reserves a GiB, more than a small limit of memory allows."""
 NEIGHBOURS_STEP = """
 import sklearn.ensemble, sklearn.pipeline
 from sklearn.neighbors import KNeighborsRegressor
 KNeighborsRegressor(1).fit(numpy.eye(8), numpy.arange(8)).predict(numpy.eye(8))
 """
 """Makes scikit-learn look for its thread pools, for which it reads files that a locked child cannot."""
+
+TABLE_STEP = """
+import importlib.util, pandas, sklearn.compose, sklearn.impute, sklearn.ensemble
+pandas.DataFrame({"a": [1.0], "b": ["x"]}).groupby("b").mean()
+if importlib.util.find_spec("lightgbm"):
+    import lightgbm
+"""
+"""pandas, and a booster that takes a second to import."""
 
 
 @contextmanager
@@ -46,7 +56,8 @@ def sandbox_for(contract: str, *, unsafe: bool = False) -> Iterator[Sandbox]:
     if unsafe:
         yield find_sandbox(unsafe=True)
         return
-    step = TORCH_STEP if contract == "torch" else SKLEARN_STEP + NEIGHBOURS_STEP
+    steps = {"torch": TORCH_STEP, "sklearn": SKLEARN_STEP + NEIGHBOURS_STEP}
+    step = steps.get(contract, steps["sklearn"] + TABLE_STEP)
     try:
         warm = warm_sandbox(["numpy"], warm_up=NO_THREADS_STEP + step)
     except SandboxUnavailable as error:

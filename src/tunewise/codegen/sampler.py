@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
-__all__ = ["Options", "ProgramSampler", "ProgramSpaces"]
+__all__ = ["ProgramSampler", "ProgramSpaces", "SearchOptions"]
 
 Part = TypeVar("Part")
 
@@ -50,7 +50,7 @@ logger = logging.getLogger("tunewise")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class SearchOptions:
     """How programs are sought.
 
     Attributes:
@@ -86,10 +86,10 @@ class ProgramSampler(BaseSampler):
         options: How programs are sought.
     """
 
-    def __init__(self, ledger: Ledger, *, runner: Runner, task: Task, options: Options | None = None) -> None:
+    def __init__(self, ledger: Ledger, *, runner: Runner, task: Task, options: SearchOptions | None = None) -> None:
         self.task = task
         self._runner = runner
-        self._options = options or Options()
+        self._options = options or SearchOptions()
         self._account = Account(ledger)
 
     @property

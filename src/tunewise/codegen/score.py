@@ -15,7 +15,7 @@ from tunewise.errors import TrialFailed
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Targets", "TaskKind", "read_predictions", "row_losses", "score"]
+__all__ = ["Targets", "TaskKind", "read_predictions", "read_probabilities", "row_losses", "score"]
 
 TaskKind = Literal["regression", "classification"]
 Targets: TypeAlias = "NDArray[np.float64] | NDArray[np.int64]"
@@ -41,6 +41,22 @@ def read_predictions(given: object, rows: int) -> NDArray[np.float64]:
     if not np.isfinite(predictions).all():
         raise TrialFailed("The program gave predictions that are not finite.")
     return predictions
+
+
+def read_probabilities(given: object, rows: int, classes: int) -> NDArray[np.float64]:
+    """Probabilities from a sandbox's answer, `n x classes`, each row with sum 1.
+
+    Raises:
+        TrialFailed: They are anything else.
+    """
+    if not isinstance(given, list) or len(given) != rows:
+        raise TrialFailed(f"The program gave no probabilities for {rows} rows.")
+    if not all(isinstance(row, list) and len(row) == classes for row in given):
+        raise TrialFailed(f"The program gave no probability for each of {classes} classes.")
+    found = read_predictions([value for row in given for value in row], rows * classes).reshape(rows, classes)
+    if (found < 0).any() or not np.allclose(found.sum(axis=1), 1, atol=1e-3):
+        raise TrialFailed("The program gave probabilities that are negative or whose sum is not 1.")
+    return np.asarray(found / found.sum(axis=1, keepdims=True))
 
 
 def row_losses(kind: TaskKind, predictions: NDArray[np.float64], truth: Targets) -> NDArray[np.float64]:

@@ -83,8 +83,8 @@ def fit_predict(
     answer = harness.run(arguments, {"train_x": x[train], "train_y": y, "eval_x": x[~train]})
     if "problem" in answer:
         raise StudyError(f"Training failed. {answer['problem']}")
-    predicted = answer["predictions"]
-    return [classes[int(i)] for i in predicted] if classify else [value * unit + mean for value in predicted]
+    predicted = np.asarray(answer["predictions"], dtype=float)
+    return [classes[int(i)] for i in predicted] if classify else (predicted * unit + mean).tolist()
 
 
 def main(code: str, *, hyperparameters: Mapping[str, object], training: Mapping[str, Any]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tunewise.codegen.evaluate import curve_of
+from tunewise.codegen.extras import FITTED, curve_of, folds_told
 from tunewise.codegen.tree import Program
 from tunewise.history import History, TrialRecord
 from tunewise.llm.base import ChatRequest, Tool
@@ -29,7 +29,9 @@ def tuning_request(request: ChatRequest, program: Program, history: History, *, 
     """
     told = [trial for trial in history.told if curve_of(trial.extra)][-MOST_TRIALS:]
     curves = tuple(f"trial {t.number}: {curve(t)}" for t in told)
-    view = ProgramTuningView(code=program.code, curves=curves, tool=tool.name if tool else "")
+    held = [trial for trial in history.told if folds_told(trial.extra)][-MOST_TRIALS:]
+    folds = tuple(f"trial {t.number}: {folds_of(t)}" for t in held)
+    view = ProgramTuningView(code=program.code, curves=curves, folds=folds, tool=tool.name if tool else "")
     first = next(i for i, message in enumerate(request.messages) if message.role == "user")
     messages = list(request.messages)
     messages[first] = replace(messages[first], content=f"{render(view)}\n\n{messages[first].content}")
@@ -45,7 +47,16 @@ def trial_lines(history: History, metric: str) -> Iterator[str]:
         if trial.number in chosen:
             losses = curve(trial)
             more = f"; average training loss of each epoch: {losses}" if losses else ""
+            if folds_told(trial.extra):
+                more = f"; in each fold: {folds_of(trial)}"
             yield f"trial {trial.number}: {show(trial.configuration)} -> {outcome(trial, metric)}{more}"
+
+
+def folds_of(trial: TrialRecord) -> str:
+    """The value of each fold and on the training rows, on one line."""
+    values = ", ".join(f"{value:.4g}" for value in folds_told(trial.extra))
+    fitted = trial.extra.get(FITTED)
+    return values if fitted is None else f"{values}; on training rows {fitted:.4g}"
 
 
 def curve(trial: TrialRecord) -> str:

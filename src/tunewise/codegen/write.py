@@ -8,24 +8,21 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from tunewise.codegen.contract import MAX_HYPERPARAMETERS, parsed
+from tunewise.codegen.ask import program_request
+from tunewise.codegen.contract import parsed
 from tunewise.codegen.evaluate import Runner
 from tunewise.codegen.policy import Step
 from tunewise.codegen.reply import find_program
-from tunewise.codegen.tell import trial_lines
 from tunewise.codegen.tree import Program, Tree
 from tunewise.errors import InvalidReply, ModelUnusable
-from tunewise.llm.base import ChatReply, ChatRequest, Message
-from tunewise.prompts.program import ProgramView
-from tunewise.prompts.render import render
-from tunewise.prompts.views import SystemView
+from tunewise.llm.base import ChatReply, ChatRequest
 from tunewise.task import Task
 from tunewise.text import clip
 
 if TYPE_CHECKING:
     import optuna
 
-__all__ = ["MAX_ATTEMPTS", "NoProgram", "program_request", "write_program"]
+__all__ = ["MAX_ATTEMPTS", "NoProgram", "write_program"]
 
 MAX_ATTEMPTS = 5
 """How often a program is asked for in one trial."""
@@ -117,44 +114,3 @@ def essence(code: str) -> str:
         return ast.dump(parsed(code))
     except (InvalidReply, RecursionError):
         return ""
-
-
-def program_request(
-    runner: Runner, task: Task, tree: Tree, parent: Program | None, *, unreadable: str = "", expert: bool = True
-) -> ChatRequest:
-    """The request for a program."""
-    dataset, contract = runner.dataset, runner.contract
-    loss = "mean squared error" if dataset.task == "regression" else "cross entropy of logits"
-    failed = parent is not None and parent.is_valid and not tree.history_of(parent).finished
-    view = ProgramView(
-        task=task,
-        function=contract.function,
-        returns=contract.returns.format(task="regressor" if dataset.task == "regression" else "classifier"),
-        trained=contract.trained.format(epochs=runner.epochs, loss=loss),
-        imports=", ".join(package for package in contract.imports if package != "__future__"),
-        outputs=dataset.outputs,
-        regression=dataset.task == "regression",
-        about=dataset.about,
-        limits=limits_of(runner),
-        most_hyperparameters=MAX_HYPERPARAMETERS,
-        tree=tuple(tree.lines()[-12:]),
-        parent=parent.number if parent else 0,
-        code=parent.code if parent else "",
-        trials=tuple(trial_lines(tree.history_of(parent), task.metric)) if parent and parent.is_valid else (),
-        repair=failed,
-        objection=parent.objection if parent else "",
-        unreadable=unreadable,
-    )
-    system = (Message("system", render(SystemView())),) if expert else ()
-    return ChatRequest(messages=(*system, Message("user", render(view))))
-
-
-def limits_of(runner: Runner) -> tuple[str, ...]:
-    """What a program may use, a sentence each."""
-    limits = runner.limits
-    told = [
-        f"Training runs on one processor core, and must take less than {limits.wall_s:g} s and {limits.memory_mb} MiB."
-    ]
-    if runner.contract.name == "torch":
-        told.append(f"At most {runner.max_parameters:,} parameters.")
-    return tuple(told)

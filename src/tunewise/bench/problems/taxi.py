@@ -155,20 +155,18 @@ class Taxi:
 
     def generation(self, model: ChatModel, *, trials: int, seed: int) -> Generation:
         """A search for programs on the same terms; see `Programmable`."""
-        from tunewise.codegen.generate import Generation
-        from tunewise.codegen.sampler import Options
+        from tunewise.codegen.generate import Generation, GenerationOptions
+        from tunewise.codegen.sampler import SearchOptions
 
-        return Generation(
-            self.dataset,
-            sandbox=sandbox(),
-            model=model,
+        options = GenerationOptions(
             contract=CONTRACT.name,
             trials=trials,
             epochs=self.epochs,
             seed=self.seed,
             limits=LIMITS,
-            options=Options(seed=seed),
+            search=SearchOptions(seed=seed),
         )
+        return Generation(self.dataset, sandbox=sandbox(), model=model, options=options)
 
 
 def find_trips(data_dir: Path | str | None) -> Path:

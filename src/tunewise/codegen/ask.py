@@ -58,7 +58,7 @@ def view_of(runner: Runner, task: Task, progress: Progress) -> ProgramView | Tab
             probabilities=data.probabilities,
             folds=data.recipe.folds,
             time=data.recipe.time or "",
-            seconds=runner.limits_of_split.wall_s,
+            seconds=runner.seconds,
             memory_mb=runner.limits.memory_mb,
         )
     assert isinstance(data, Dataset), "there are two kinds"

@@ -123,6 +123,11 @@ class Runner:
         share = len(self.dataset.splits)
         return replace(self.limits, wall_s=self.limits.wall_s / share, cpu_s=self.limits.cpu_s / share)
 
+    @property
+    def seconds(self) -> float:
+        """How long one training may take on a machine that does nothing else."""
+        return min(self.limits_of_split.wall_s, self.limits_of_split.cpu_s)
+
     def check(self, code: str) -> SearchSpace:
         """Check a program: by its text, then in the sandbox with its defaults, on a few rows.
 
@@ -191,7 +196,7 @@ class Runner:
             "code": code,
             "hyperparameters": dict(configuration),
             "epochs": self.epochs,
-            "seconds": self.limits_of_split.wall_s,
+            "seconds": self.seconds,
             "seed": self.seed,
             "max_parameters": self.max_parameters,
             **self.dataset.arguments,

@@ -101,7 +101,7 @@ def export_table(
         columns=pretty(about["columns"]),
         classes=pretty(about["classes"]),
         seed=about["seed"],
-        seconds=about["limits"]["wall_s"] / recipe.folds,
+        seconds=min(about["limits"]["wall_s"], about["limits"]["cpu_s"]) / recipe.folds,
     )
     middle = MIDDLE.format(hyperparameters=pretty(own_names(trial.configuration)), scores=pretty(scores))
     rest = joined(["tabular", "standalone_table"]).removeprefix("from __future__ import annotations\n")

@@ -81,7 +81,7 @@ class TableBaseline:
 
 
 def corrected_interval(gaps: Sequence[float], share: float) -> tuple[float, float]:
-    """A 95 % interval of the mean of differences between two models over folds [Nadeau].
+    """A 95 % interval of the mean of differences between two models over folds [Nadeau, Bouckaert].
 
     Folds share most of their training rows, so the variance of the mean is not s2 / k but s2 * (1 / k + share), as in
     the corrected resampled t-test.

@@ -49,7 +49,7 @@ def framed(cells: Mapping[str, Sequence[object]], columns: Mapping[str, str]) ->
         return pd.to_datetime(given, errors="coerce", format="mixed").dt.tz_localize(None).astype("datetime64[us]")
 
     typed = {"number": numbers, "text": texts, "time": instants}
-    return pd.DataFrame({name: typed[kind](pd.Series(cells[name])).to_numpy() for name, kind in columns.items()})
+    return pd.DataFrame({name: typed[kind](pd.Series(list(cells[name]))) for name, kind in columns.items()})
 
 
 def calendar(table: pd.DataFrame) -> pd.DataFrame:

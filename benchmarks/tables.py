@@ -48,6 +48,12 @@ PAGE = HERE.parent / "docs" / "results" / "generate.md"
 TRIALS, PATIENCE = 8, 1
 LIMITS = Limits(wall_s=1200, cpu_s=300)
 """Of an evaluation; a machine may have other work, too."""
+NOTE = """
+Losses of winners are those of the folds that chose them, so they flatter. The gain does not: it is the mean of paired
+differences over folds on which no trial was scored (rows shuffled anew twice; by time, later ones), with the corrected
+95 % interval of Nadeau and Bengio. Both are of one run: another run, or another reader, writes other programs. Two of
+the tables are old and public: whoever writes the programs may have read about them.
+""".strip()
 BLOCK = "import sys\nsys.modules['tunewise'] = None\n"
 """Of a `sitecustomize`: whoever imports tunewise fails."""
 
@@ -165,10 +171,7 @@ def page(played: Sequence[Played], who: str) -> str:
         f"The winner's cross-validated loss is below that of gradient boosting on {ahead} of {len(played)} tables; on "
         f"{better} the whole interval of the gain is above 0.",
         "",
-        "Losses of winners are those of the folds that chose them, so they flatter. The gain does not: it is the mean of",
-        "paired differences over folds on which no trial was scored (rows shuffled anew twice; by time, later ones), with",
-        "the corrected 95 % interval of Nadeau and Bengio. Both are of one run: another run, or another reader, writes",
-        "other programs. Two of the tables are old and public: whoever writes the programs may have read about them.",
+        NOTE,
     ]
     for one in played:
         lines += section(one)

@@ -12,13 +12,16 @@ import pytest
 
 from tunewise import Categorical, DataCard, Float, History, Int, SearchSpace, Task, TrialRecord
 from tunewise.objectives import Objective, Scalarization
+from tunewise.prior_studies import PriorStudy
 from tunewise.prompts.advised import AdvisedView, Nearest
 from tunewise.prompts.findings import say_findings
+from tunewise.prompts.prior import describe_prior_studies
 from tunewise.prompts.program import ProgramTuningView, ProgramView, Progress, TableView
 from tunewise.prompts.render import MAX_PROMPT_TOKENS, environment, render, template_hash
 from tunewise.prompts.schema import batch_schema, reply_schema
 from tunewise.prompts.views import (
     FeedbackView,
+    PriorView,
     ProblemView,
     RequestView,
     SystemView,
@@ -159,6 +162,7 @@ TABLE: dict[str, Any] = {
 
 VIEWS: dict[str, View] = {
     "problem-objectives": ProblemView(TASK, SVC, objectives=OBJECTIVES),
+    "prior": PriorView(describe_prior_studies([PriorStudy.of(HISTORY, SVC, name="last year", metric="error")])),
     "feedback-objectives": FeedbackView(FRONT[7], TASK, objectives=OBJECTIVES),
     "request-objectives": RequestView(FRONT, dialogue=True),
     "problem-batch": ProblemView(TASK, SVC, batch=4),
@@ -249,6 +253,10 @@ DIALOGUES = {
     "compressed-constraint": (ProposalContext(task=TASK, space=SVC, history=CONSTRAINED), compressed_messages),
     "compressed-unmet": (ProposalContext(task=TASK, space=SVC, history=UNMET), compressed_messages),
     "chat-objectives": (ProposalContext(task=TASK, space=SVC, history=FRONT), chat_messages),
+    "chat-prior": (
+        ProposalContext(task=TASK, space=SVC, prior_studies=(PriorStudy.of(HISTORY, SVC, name="last year"),)),
+        chat_messages,
+    ),
     "chat-first": (ProposalContext(task=TASK, space=SVC), chat_messages),
     "chat": (ProposalContext(task=TASK, space=SVC, history=HISTORY, trial=7), chat_messages),
 }

@@ -122,7 +122,8 @@ def test_the_name_behind_an_address(tmp_path: Path) -> None:
     assert split_name("a.journal") == ("a.journal", None)
 
 
-def test_the_model_is_told_what_was_best_and_how_it_ranked() -> None:
+@pytest.mark.parametrize("proposer", ["auto", "compressed", "chat"])
+def test_the_model_is_told_what_was_best_and_how_it_ranked(proposer: str) -> None:
     asked: list[str] = []
 
     def answer(request: object) -> str:
@@ -130,7 +131,7 @@ def test_the_model_is_told_what_was_best_and_how_it_ranked() -> None:
         return '{"C": 50, "x": 0.25}'
 
     before = tune(loss, SPACE, task=Task(model="SVC", data=DataCard(name="credit")), proposer="random", n_trials=9)
-    tune(loss, SPACE, model=FunctionModel(answer), n_trials=2, prior_studies=[before])
+    tune(loss, SPACE, model=FunctionModel(answer), proposer=proposer, n_trials=2, prior_studies=[before])
     best = History.from_study(before).best
     assert best is not None
     assert "tunewise (SVC on credit): 9 trials, loss (minimized), half of its trials at" in asked[0]

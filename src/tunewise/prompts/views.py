@@ -87,6 +87,14 @@ class ProblemView:
 
 
 @dataclass(frozen=True)
+class PriorView:
+    """What earlier studies found, a part of a prompt."""
+
+    template: ClassVar[str] = "prior.jinja"
+    prior: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class RequestView:
     """The end of every prompt: asks for one configuration."""
 

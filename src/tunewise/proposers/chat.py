@@ -8,8 +8,9 @@ from typing import ClassVar
 from tunewise.errors import ContextLimitExceeded
 from tunewise.history import TrialRecord
 from tunewise.llm.base import Message, Role
+from tunewise.prompts.prior import describe_prior_studies
 from tunewise.prompts.render import render
-from tunewise.prompts.views import FeedbackView, ProblemView, RequestView
+from tunewise.prompts.views import FeedbackView, PriorView, ProblemView, RequestView
 from tunewise.proposers.asking import ask_for_one
 from tunewise.proposers.base import ProposalContext, Proposing
 from tunewise.proposers.compressed import REPLY_TOKENS, Compressed, system
@@ -41,10 +42,12 @@ class Chat:
 
 
 def chat_messages(context: ProposalContext) -> tuple[Message, ...]:
-    """The problem, then for each known trial what the model said and what came of it, then the request."""
+    """The problem and what earlier studies found, then what the model said and what came of it, then the request."""
     history = context.history
     problem = ProblemView(context.task, context.space, context.reasoning, objectives=history.objectives)
     turns: list[tuple[Role, str]] = [("user", render(problem))]
+    if context.prior_studies:
+        turns.append(("user", render(PriorView(describe_prior_studies(context.prior_studies)))))
     for trial in history.told:
         own = is_own(trial)
         if own:

@@ -16,6 +16,7 @@ GOOD = [({"C": 0.5, "n": 3}, 0.25), ({"C": 2.0, "n": 7}, 0.75)]
 TABLES = {
     "plain": "C,n,value\n0.5,3,0.25\n2.0,7,0.75\n",
     "mark and semicolons": "\ufeffC;n;value\n0.5;3;0.25\n2.0;7;0.75\n",
+    "decimal commas": "C;n;value\n0,5;3;0,25\n2,0;7;7,5e-1\n",
     "tabs": "C\tn\tvalue\n0.5\t3\t0.25\n2.0\t7\t0.75\n",
     "MLflow": "run_id,params.C,params.n,metrics.value\na,0.5,3,0.25\nb,2.0,7,0.75\n",
     "Optuna": "number,value,params_C,params_n,state\n0,0.25,0.5,3,COMPLETE\n1,0.75,2.0,7,COMPLETE\n",
@@ -55,6 +56,35 @@ def test_what_does_not_fit_is_told_row_by_row(file: Path, tmp_path: Path, cli: I
     assert ran.out.startswith("2 trials were imported, 6 rows were not.")
     for k in range(2, 8):
         assert f"\nrow {k}: " in ran.out
+    assert kept(file) == GOOD
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "row"),
+    [
+        ("a byte order mark", "\ufeffC,n,value", "{C},{n},{value}"),
+        ("another separator", "C;n;value", "{C};{n};{value}"),
+        ("other columns beside", "who,C,n,when,value", "me,{C},{n},today,{value}"),
+        ("columns in another order", "value,n,C", "{value},{n},{C}"),
+    ],
+)
+def test_text_in_numeric_columns_whatever_the_table_looks_like(
+    name: str, head: str, row: str, file: Path, tmp_path: Path, cli: InProcess
+) -> None:
+    del name
+    rows = [head, row.format(C=0.5, n=3, value=0.25), row.format(C="n/a", n=3, value=1)]
+    rows += [
+        row.format(C=1, n="many", value=1),
+        row.format(C=1, n=3, value="error"),
+        row.format(C=2.0, n=7, value=0.75),
+    ]
+    (tmp_path / "t.csv").write_text("\n".join(rows), "utf-8")
+    ran = cli("import", tmp_path / "t.csv", "--study", file)
+    assert ran.code == 0, ran
+    assert ran.out.startswith("2 trials were imported, 3 rows were not.")
+    for k, word in ((2, "n/a"), (3, "many"), (4, "error")):
+        (line,) = (line for line in ran.out.splitlines() if line.startswith(f"row {k}: "))
+        assert word in line
     assert kept(file) == GOOD
 
 

@@ -50,6 +50,7 @@ class TrialRecord:
         curve: Intermediate values, as (step, value).
         seconds: Wall time of the evaluation; None when unknown.
         extra: Other numbers that the objective returned.
+        note: What was wrong with the values that it reported; empty when nothing was.
         values: All that the objective returned as its values, in the order of the study's directions.
         constraints: Values of the constraints, as far as they are known; above 0 is violated.
         damaged: What of it could not be read and was left out: names of parts of proposal and result, and other keys.
@@ -65,6 +66,7 @@ class TrialRecord:
     curve: tuple[tuple[int, float], ...] = ()
     seconds: float | None = None
     extra: dict[str, float] = field(default_factory=dict)
+    note: str = ""
     values: tuple[float, ...] = ()
     constraints: dict[str, float] = field(default_factory=dict)
     damaged: tuple[str, ...] = ()
@@ -126,6 +128,7 @@ class TrialRecord:
             curve=tuple(sorted((s, v) for s, v in trial.intermediate_values.items() if s <= last)),
             seconds=took if result.seconds is None else result.seconds,
             extra=dict(result.extra),
+            note=result.note,
             values=values,
             constraints=constraints if trial.state.is_finished() else {},
             damaged=damaged + broken + unknown,

@@ -1,7 +1,8 @@
 """What was tried before: rows of a table or trials of another study become trials of this one.
 
-Tables are CSV files by anybody: with commas, semicolons, tabs or bars, with or without a byte order mark. Columns are
-found by their names, in any spelling, also with the prefixes that exports of Optuna, MLflow and Weights & Biases have.
+Tables are CSV files by anybody: with commas, semicolons, tabs or bars, decimal points or commas, with or without a byte
+order mark. Columns are found by their names, in any spelling, also with the prefixes that exports of Optuna, MLflow and
+Weights & Biases have.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ __all__ = ["Imported", "Row", "import_rows", "read_rows"]
 
 PREFIX = re.compile(r"^(params|metrics|config|summary|hyperparameters|user_attrs)[._/]", re.IGNORECASE)
 SEPARATORS = ",;\t|"
+DECIMAL_COMMA = re.compile(r"^(\s*[-+]?\d+),(\d+(?:[eE][-+]?\d+)?\s*)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ def read_rows(source: str) -> list[Row]:
     except csv.Error as error:
         raise StudyError(f"{source} is no table: {error}. Save it as CSV.") from None
     columns = [name.strip() for name in table[0]] if table else []
+    if separator != ",":  # then a number may be written 0,5
+        table[1:] = [[DECIMAL_COMMA.sub(r"\1.\2", cell) for cell in cells] for cells in table[1:]]
     rows = [
         Row(f"row {k}", dict(zip(columns, cells, strict=False))) for k, cells in enumerate(table[1:], 1) if any(cells)
     ]

@@ -12,13 +12,14 @@ __all__ = ["details_of", "remarks_on"]
 
 
 def remarks_on(trial: TrialRecord) -> list[tuple[str, str]]:
-    """Where a trial came from and what it violates: pairs of a label and a text."""
+    """Where a trial came from, what is wrong with its curve, and what it violates: pairs of a label and a text."""
     proposal = trial.proposal
     labelled = [
         ("fallback", proposal.fallback),
         ("reason", proposal.reason),
         ("repaired", "; ".join(proposal.repairs)),
         ("note", proposal.note),
+        ("curve", trial.note),
         ("violates", "; ".join(f"{name} by {value:.4g}" for name, value in trial.violations.items())),
     ]
     return [(label, text) for label, text in labelled if text]

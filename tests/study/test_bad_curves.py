@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,9 +21,13 @@ def study_of(folder: Path, program: str, **parts: object) -> Path:
     """A study file whose trials run a program."""
     (folder / "train.py").write_text(program)
     command = f"{sys.executable} {folder / 'train.py'} {{x}}"
-    return write_study(
-        folder, **{"evaluate": {"command": command}, "space": SPACE, "proposer": "random", "n_trials": 2, **parts}
-    )
+    usual: dict[str, Any] = {
+        "evaluate": {"command": command},
+        "space": SPACE,
+        "proposer": "random",
+        "n_trials": 2,
+    }
+    return write_study(folder, **{**usual, **parts})
 
 
 def trials_of(file: Path) -> list[TrialRecord]:

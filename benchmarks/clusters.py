@@ -1,17 +1,18 @@
 """What the driver of a study costs on a cluster.
 
     python benchmarks/clusters.py engines                                # a trial through threads, Dask and Ray
-    python benchmarks/clusters.py storage --workers 1000 --trials 10000  # many workers, simulated, on a storage
+    python benchmarks/clusters.py storage --workers 1000 --trials 100000 --minutes 20   # many, simulated, on a storage
+    python benchmarks/clusters.py storage --workers 1000 --before 100000 --trials 1000  # the same, late in a study
 
 `engines` runs trials that do nothing, so that all time is overhead. `storage` has as many trials running as there are
-workers; they end in random order, at once, and the time of a trial early and late is compared.
+workers; they end in random order, at once. It tells how long asking and telling take early and late.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import logging
+import math
 import platform
 import random
 import statistics
@@ -20,12 +21,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import ParamSpec, TypeVar
+from unittest import mock
 
+import numpy as np
 import optuna
+from optuna.trial import create_trial
 
 from tunewise import Float, SearchSpace, TuneOptions, tune
+from tunewise.attributes import PROPOSAL, RESULT
+from tunewise.history import History, TrialRecord
+from tunewise.record import Proposal, Result
+from tunewise.study.storage import open_storage
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -132,22 +140,95 @@ def engines(workers: int, trials: int, names: list[str]) -> None:
         print(f"| {name} | {wall:.1f} | {cpu:.1f} |", flush=True)
 
 
-def storage(workers: int, trials: int, address: str | None) -> None:
-    """Print milliseconds per trial for each tenth of a study."""
+class Enough(BaseException):
+    """The time is up."""
+
+
+class Steps:
+    """Processor and wall time of each ask and tell."""
+
+    def __init__(self, minutes: float) -> None:
+        self.ask: list[tuple[float, float]] = []
+        self.tell: list[tuple[float, float]] = []
+        self._at = self._now()
+        self._end = self._at[1] + 60 * minutes
+
+    def proposed(self, trial: TrialRecord) -> None:
+        """See `Watch`."""
+        del trial
+        self._note(self.ask)
+
+    def reported(self, number: int, step: int, value: float) -> None:
+        """See `Watch`."""
+
+    def told(self, trial: TrialRecord, history: History) -> None:
+        """See `Watch`."""
+        del trial, history
+        self._note(self.tell)
+        if self._at[1] > self._end:
+            raise Enough
+
+    def _note(self, steps: list[tuple[float, float]]) -> None:
+        before, self._at = self._at, self._now()
+        steps.append((self._at[0] - before[0], self._at[1] - before[1]))
+
+    @staticmethod
+    def _now() -> tuple[float, float]:
+        return time.process_time(), time.perf_counter()
+
+
+def fill(place: str, trials: int) -> None:
+    """Trials that have ended already; whether they are safe on the disk does not matter here."""
+    study = optuna.create_study(study_name="tunewise", storage=open_storage(place))
+    rng = np.random.default_rng(0)
+    with mock.patch("os.fsync"):
+        for rate, momentum in zip(10 ** rng.uniform(-5, 0, trials), rng.uniform(0, 1, trials), strict=True):
+            params = {"rate": float(rate), "momentum": float(momentum)}
+            proposal = Proposal(configuration=dict(params), source="random", method="random").to_dict()
+            result = Result(value=params["momentum"], seconds=0.0).to_dict()
+            trial = create_trial(
+                params=params,
+                distributions=SPACE.distributions,
+                value=params["momentum"],
+                user_attrs={PROPOSAL: proposal, RESULT: result},
+            )
+            study.add_trial(trial)
+
+
+def storage(workers: int, trials: int, address: str | None, *, before: int = 0, minutes: float = math.inf) -> None:
+    """Print milliseconds of an ask and of a tell, for each tenth of a study and for the last trials alone."""
     with tempfile.TemporaryDirectory() as folder:
         place = address or f"{folder}/s.journal"
-        ticks = run(Simulated(workers, trials), workers, trials, place)
-    tenth = trials // 10
-    print(
-        f"{workers} workers x {trials} trials on {place.partition(':')[0] if address else 'a journal'}; ms per trial\n"
-    )
-    print("| trials | median | mean, wall | mean, processor |\n|---|---|---|---|")
-    for first in range(0, 10 * tenth, tenth):
-        wall, cpu = ticks.wall[first : first + tenth], ticks.cpu[first : first + tenth]
-        steps = [1000 * (b - a) for a, b in itertools.pairwise(wall)]
-        mean = 1000 * (cpu[-1] - cpu[0]) / (len(cpu) - 1)
-        typical, total = statistics.median(steps), statistics.mean(steps)
-        print(f"| {first} to {first + tenth} | {typical:.1f} | {total:.1f} | {mean:.1f} |")
+        if before:
+            fill(place, before)
+        steps = Steps(minutes)
+        options = TuneOptions(executor=Simulated(workers, trials), callbacks=[steps])
+        with suppress(Enough):
+            tune(
+                objective,
+                SPACE,
+                proposer="random",
+                n_trials=before + trials,
+                n_jobs=workers,
+                storage=place,
+                options=options,
+            )
+    kind = place.partition(":")[0] if address else "a journal"
+    print(f"{workers} workers x {len(steps.tell)} trials after {before} on {kind}; median ms, processor (wall)\n")
+    print("| told before | running | ask | tell |\n|---|---|---|---|")
+    tenth = max(len(steps.tell) // 10, 1)
+    for first in range(0, len(steps.tell) - tenth + 1, tenth):
+        asked = steps.ask[workers - 1 :][first : first + tenth]  # from there on each tell is followed by an ask
+        running = min(workers, trials - first)
+        print(f"| {before + first} | {running} | {medians(asked)} | {medians(steps.tell[first : first + tenth])} |")
+
+
+def medians(steps: list[tuple[float, float]]) -> str:
+    """Milliseconds of processor time, and of wall time."""
+    if not steps:
+        return "-"
+    processor, wall = (1000 * statistics.median(each) for each in zip(*steps, strict=True))
+    return f"{processor:.1f} ({wall:.1f})"
 
 
 def main() -> None:
@@ -156,6 +237,8 @@ def main() -> None:
     parser.add_argument("what", choices=["engines", "storage"])
     parser.add_argument("--workers", type=int, default=64)
     parser.add_argument("--trials", type=int, default=640)
+    parser.add_argument("--before", type=int, default=0, help="so many trials have ended before (storage)")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="then it stops (storage)")
     parser.add_argument("--engine", action="append", choices=["threads", "dask", "ray"], default=[])
     parser.add_argument("--address", help="a database; without it, a journal in a temporary folder")
     arguments = parser.parse_args()
@@ -164,7 +247,9 @@ def main() -> None:
     if arguments.what == "engines":
         engines(arguments.workers, arguments.trials, arguments.engine or ["threads", "dask", "ray"])
     else:
-        storage(arguments.workers, arguments.trials, arguments.address)
+        storage(
+            arguments.workers, arguments.trials, arguments.address, before=arguments.before, minutes=arguments.minutes
+        )
 
 
 if __name__ == "__main__":

@@ -23,12 +23,15 @@ Kept = TypeVar("Kept")
 
 
 class Changes:
-    """Which trials of one study may have changed: new ones, and those that had not ended. What has ended stays."""
+    """Which trials of one study have changed: new ones, and those that had not ended. What has ended stays.
+
+    Storages never change a trial that they have handed out, they put another one in its place.
+    """
 
     def __init__(self) -> None:
+        self.open: dict[int, FrozenTrial] = {}  # those that had not ended, by number
         self._looked = 0  # how many trials there were
-        self.open: list[int] = []  # numbers of those that had not ended
-        self._last: tuple[int, int, datetime | None] | None = None  # the latest that had: number, id, when
+        self._last: tuple[int, int, datetime | None] | None = None  # the latest that had ended: number, id, when
 
     def since(self, count: int, trial: Callable[[int], FrozenTrial]) -> list[int]:
         """Numbers of the trials to look at, in order; from now on they are looked at.
@@ -39,13 +42,17 @@ class Changes:
             count: How many trials the study has.
             trial: Each by its number.
         """
-        if self._last and (count < self._looked or mark(trial(self._last[0])) != self._last):
-            self._looked, self.open = 0, []
-        numbers = [*self.open, *range(self._looked, count)]
-        self.open = [number for number in numbers if not trial(number).state.is_finished()]
-        ended = set(numbers).difference(self.open)
-        if ended:
-            self._last = mark(trial(max(ended)))
+        if count < self._looked or (self._last and mark(trial(self._last[0])) != self._last):
+            self._looked, self.open, self._last = 0, {}, None
+        numbers = [number for number, before in self.open.items() if trial(number) is not before]
+        numbers += range(self._looked, count)
+        for number in numbers:
+            now = trial(number)
+            if now.state.is_finished():
+                self.open.pop(number, None)
+            else:
+                self.open[number] = now
+        self._last = next((mark(trial(n)) for n in reversed(numbers) if n not in self.open), self._last)
         self._looked = count
         return numbers
 

@@ -18,6 +18,7 @@ class InferredSpace:
 
     def __init__(self) -> None:
         self._changes = Changes()
+        self._skipped: set[int] = set()  # by the last reading
         self._latest: dict[str, tuple[int, BaseDistribution]] = {}  # of each parameter: in which trial, and how
 
     def read(self, study: Study, *, skip: int) -> dict[str, BaseDistribution]:
@@ -26,8 +27,9 @@ class InferredSpace:
         numbers = self._changes.since(len(trials), trials.__getitem__)
         if len(numbers) == len(trials):
             self._latest = {}
-        for number in numbers:
-            for name, distribution in trials[number].distributions.items() if number != skip else ():
+        for number in {*numbers, *(n for n in self._skipped if n < len(trials))} - {skip}:
+            for name, distribution in trials[number].distributions.items():
                 if name not in self._latest or number >= self._latest[name][0]:
                     self._latest[name] = number, distribution
+        self._skipped = {skip}
         return {name: distribution for name, (_, distribution) in self._latest.items()}

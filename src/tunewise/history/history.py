@@ -187,5 +187,6 @@ class History(Sequence[TrialRecord]):
         if at < len(records) and records[at].number == skip:
             skipped = records[at]
             records = (*records[:at], *records[at + 1 :]) if at + 1 < len(records) else records[:at]
-            known = None if skipped.ended else replace(outcomes, open=tuple(t for t in outcomes.open if t != skipped))
+            rest = tuple(trial for trial in outcomes.open if trial is not skipped)
+            known = None if skipped.ended else replace(outcomes, open=rest)
         return cls(records, outcomes.direction, outcomes=known)

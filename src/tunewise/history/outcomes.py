@@ -41,12 +41,15 @@ class Outcomes:
     ranked: tuple[TrialRecord, ...] = ()
 
     def joined(self, trials: Sequence[TrialRecord]) -> Outcomes:
-        """With further trials, and without those that were open: whoever still is, is among the further ones."""
+        """With further trials, and with open ones as they are now."""
+        changed = {t.number for t in trials}
         ended = [t for t in trials if t.ended]
         finished = [t for t in ended if t.state == "finished"]
         return replace(
             self,
-            open=tuple(t for t in trials if not t.ended),
+            open=merged(
+                tuple(t for t in self.open if t.number not in changed), [t for t in trials if not t.ended], NUMBER
+            ),
             told=merged(self.told, ended, NUMBER),
             finished=merged(self.finished, finished, NUMBER),
             failed=merged(self.failed, [t for t in ended if t.state == "failed"], NUMBER),

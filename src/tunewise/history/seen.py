@@ -1,7 +1,4 @@
-"""The trials of studies as they were read; one that has not changed is read once.
-
-Storages never change a trial that they have handed out, they put another one in its place.
-"""
+"""The trials of studies as they were read; one that has not changed is read once."""
 
 from __future__ import annotations
 
@@ -14,7 +11,6 @@ from tunewise.history.trial import TrialRecord, lasting
 
 if TYPE_CHECKING:
     import optuna
-    from optuna.trial import FrozenTrial
 
     from tunewise.task import Direction
 
@@ -27,7 +23,6 @@ class Seen:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._changes = Changes()
-        self._trials: list[FrozenTrial] = []
         self._records: tuple[TrialRecord, ...] = ()
         self._lasting: tuple[TrialRecord, ...] = ()
         self._repeated: frozenset[int] = frozenset()
@@ -36,17 +31,13 @@ class Seen:
     def read(self, study: optuna.Study) -> tuple[tuple[TrialRecord, ...], Outcomes]:
         """All trials by number, and by what has become of them; without failures that were run again."""
         with self._lock:
-            before, trials = self._trials, study.get_trials(deepcopy=False)
+            trials = study.get_trials(deepcopy=False)
             numbers = self._changes.since(len(trials), trials.__getitem__)
             if len(numbers) == len(trials):
                 self._records, self._outcomes, self._repeated = (), Outcomes(direction_of(study)), frozenset()
                 self._lasting = ()
-            known, self._trials = len(self._records), trials
-            read = [
-                self._records[n] if n < known and trials[n] is before[n] else TrialRecord.from_optuna(trials[n])
-                for n in numbers
-            ]
-            if len(trials) > known or any(self._records[n] is not r for n, r in zip(numbers, read, strict=True)):
+            if numbers:
+                read = [TrialRecord.from_optuna(trials[number]) for number in numbers]
                 records = list(self._records)
                 for number, record in zip(numbers, read, strict=True):
                     records[number : number + 1] = [record]

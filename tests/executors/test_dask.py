@@ -10,12 +10,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support.clusters import kill, run_forty, started, stops_when_told, telling
+from support.clusters import HELD, kill, run_forty, started, stops_when_told, telling
+from support.stalls import relay
 from support.waiting import until
 from support.whole_paths import SRC, InProcess, space, write_study
 from tunewise import TuneOptions, tune
@@ -117,10 +119,16 @@ class Outside:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def start(self) -> None:
-        place = f"127.0.0.1:{self.port}"
         scheduler = ["dask_scheduler", "--host", "127.0.0.1", "--port", str(self.port), "--no-dashboard"]
-        worker = ["dask_worker", place, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
-        self.processes = [self.begun(*scheduler), self.begun(*worker)]
+        self.processes = [self.begun(*scheduler)]
+        self.worker("near", self.port)
+
+    def worker(self, name: str, port: int) -> subprocess.Popen[bytes]:
+        """One more, which reaches the scheduler at a port."""
+        place = f"127.0.0.1:{port}"
+        words = ["dask_worker", place, "--name", name, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
+        self.processes.append(self.begun(*words))
+        return self.processes[-1]
 
     def begun(self, program: str, *words: str) -> subprocess.Popen[bytes]:
         env = os.environ | {"PYTHONPATH": str(SRC)}
@@ -176,6 +184,43 @@ def test_a_scheduler_that_is_gone_ends_the_run_and_loses_nothing(outside: Outsid
     thread.join()
     states = [trial.state for trial in History.from_study(open_study(storage, "tunewise"))]
     assert states == ["finished"] * 20 + ["waiting"]
+
+
+def test_trials_of_a_worker_whose_network_stalls_come_back(outside: Outside, tmp_path: Path) -> None:
+    outside.ready()
+    with ExitStack() as stack:
+        relays = [stack.enter_context(relay(outside.port)) for _ in range(2)]
+        workers = {outside.worker(f"far-{k}", each.port).pid: (f"far-{k}", each) for k, each in enumerate(relays)}
+        address = f"127.0.0.1:{outside.port}"
+        scheduler = stack.enter_context(distributed.Client(address, set_as_default=False))
+        scheduler.wait_for_workers(3)
+        scheduler.retire_workers(names=["near"])
+
+        async def not_heard_of(name: str, dask_scheduler: Any = None) -> None:
+            """What a scheduler does after five minutes without a word of a worker."""
+            next(w for w in dask_scheduler.workers.values() if w.name == name).last_seen = 0.0
+            await dask_scheduler.check_worker_ttl()
+
+        def stall(pid: int) -> None:
+            name, network = workers[pid]
+            network.stall()
+            scheduler.run_on_scheduler(not_heard_of, name)
+            until(lambda: {p for trial, p in started(tmp_path) if trial == HELD} == set(workers))
+            network.flow()  # the first run of the trial is heard of again
+
+        run_forty(f"dask://{address}", tmp_path, interfere=stall)
+
+
+def test_a_driver_whose_network_stalls_and_breaks_goes_on(outside: Outside, tmp_path: Path) -> None:
+    outside.ready()
+    with ExitStack() as stack:
+        network = stack.enter_context(relay(outside.port))
+
+        def stall_and_break(_: int) -> None:
+            network.stall()
+            network.break_off()
+
+        run_forty(f"dask://127.0.0.1:{network.port}", tmp_path, interfere=stall_and_break)
 
 
 @pytest.mark.parametrize("wrong", ["dask://", "slurm://x", "dask", "ray:/", "dask://127.0.0.1:1"])

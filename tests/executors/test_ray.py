@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +31,24 @@ def cluster() -> Iterator[None]:
 
 def test_forty_trials_survive_a_worker_s_death(tmp_path: Path) -> None:
     run_forty("ray", tmp_path, interfere=kill)
+
+
+def test_a_driver_elsewhere_reaches_it_by_its_client_server(tmp_path: Path) -> None:
+    from ray.util.client.server.server import serve
+
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port = held.getsockname()[1]
+    server = serve("127.0.0.1", port)
+    code = (
+        "from pathlib import Path; from support.clusters import kill, run_forty; "
+        f"run_forty('ray://127.0.0.1:{port}', Path({str(tmp_path)!r}), interfere=kill)"
+    )
+    env = os.environ | {"PYTHONPATH": f"{SRC}{os.pathsep}{SRC.parent / 'tests'}"}
+    try:
+        done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    finally:
+        server.stop(0)
+    assert done.returncode == 0, done.stderr
 
 
 def test_what_is_given_up_stops() -> None:

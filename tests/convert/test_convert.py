@@ -285,6 +285,27 @@ def test_a_file_of_another_program_becomes_a_study_file(
     assert all(f"# - {note[:40]}" in draft.text() for note in draft.notes)
 
 
+def test_quoted_commas_and_numbers_too_few_or_too_many(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(
+        """hydra: {sweeper: {params: {a: 'choice(x, "y,z", null)', b: '"1,2",3', c: 'range(1, 9, step="x")'}}}"""
+    )
+    draft = convert_file(tmp_path / "config.yaml")
+    assert [draft.space[name].get("choices") for name in "ab"] == [["x", "y,z", None], ["1,2", 3]]
+    assert "c" not in draft.space
+    (tmp_path / "space.json").write_text(
+        json.dumps(
+            {
+                "few": {"_type": "uniform", "_value": [0.1]},
+                "many": {"_type": "uniform", "_value": [0, 1, 5]},
+                "fits": {"_type": "quniform", "_value": [0, 1, 0.5]},
+            }
+        )
+    )
+    draft = convert_file(tmp_path / "space.json")
+    assert list(draft.space) == ["fits"]
+    assert [note.partition(" ")[0] for note in draft.notes if "cannot be read" in note] == ["few", "many"]
+
+
 def test_what_a_sweep_says_of_the_study_is_kept(tmp_path: Path) -> None:
     (tmp_path / "sweep.yaml").write_text(WANDB, "utf-8")
     draft = convert_file(tmp_path / "sweep.yaml")

@@ -93,10 +93,10 @@ def entry_of(kind: str, arguments: Sequence[Plain], draft: Draft, name: str) -> 
         (choices,) = arguments if len(arguments) == 1 and isinstance(arguments[0], list) else (list(arguments),)
         return {"type": "categorical", "choices": choices}
     numbers = [value for value in arguments if isinstance(value, int | float) and not isinstance(value, bool)]
-    if len(numbers) != len(arguments) or not numbers:
+    if len(numbers) != len(arguments) or len(numbers) not in counts_of(word):
         draft.note(f"{name} is left out: {kind} of {shorten(list(arguments))} cannot be read.")
         return None
-    a, b, *rest = numbers if len(numbers) > 1 else (0, numbers[0])  # randint(10) counts from 0
+    a, b, *rest = numbers if len(numbers) > 1 else (0, numbers[0])
     step: Entry = {"step": rest[0]} if rest else {}
     match word:
         case "uniform":
@@ -121,6 +121,13 @@ def entry_of(kind: str, arguments: Sequence[Plain], draft: Draft, name: str) -> 
             return normal_range(name, word, a, b, draft)
     draft.note(f"{name} is left out: the distribution {shorten(kind)} has no counterpart here.")
     return None
+
+
+def counts_of(word: str) -> tuple[int, ...]:
+    """How many numbers a distribution may have: its bounds, and a step or the base of its logarithm."""
+    if word == "randint":  # randint(10) counts from 0
+        return 1, 2
+    return (2, 3) if word.startswith("q") or word in ("loguniform", "lograndint") else (2,)
 
 
 def normal_range(name: str, word: str, mean: float, deviation: float, draft: Draft) -> Entry:

@@ -196,7 +196,7 @@ def swept(name: str, value: Plain, draft: Draft) -> Entry | None:
         if "(" in inner:
             draft.note(f"{name} is left out: {shorten(value)} is no sweep that is known here.")
             return None
-        return {"type": "categorical", "choices": [word_of(word) for word in inner.split(",")]}
+        return {"type": "categorical", "choices": [word_of(word) for word in split_commas(inner)]}
     if call[1] == "choice":
         return {"type": "categorical", "choices": [word_of(word) for word in split_commas(call[2])]}
     try:
@@ -209,24 +209,26 @@ def swept(name: str, value: Plain, draft: Draft) -> Entry | None:
     numbers = [n for n in read.arguments if isinstance(n, int | float)]
     start = read.named.get("start", numbers[0] if len(numbers) > 1 else 0)
     stop = read.named.get("stop", numbers[min(1, len(numbers) - 1)] if numbers else None)
-    if not isinstance(start, int | float) or not isinstance(stop, int | float):
+    step = read.named.get("step", numbers[2] if len(numbers) > 2 else 1)
+    if not isinstance(start, int | float) or not isinstance(stop, int | float) or not isinstance(step, int | float):
         draft.note(f"{name} is left out: {shorten(value)} cannot be read.")
         return None
     if call[1] == "interval":
         kind = "int" if whole else "float"
         return {"type": kind, "low": start, "high": stop, **({"log": True} if log else {})}
-    step = read.named.get("step", numbers[2] if len(numbers) > 2 else 1)
-    assert isinstance(step, int | float)
     kind = "int" if all(isinstance(n, int) for n in (start, stop, step)) else "float"
     return {"type": kind, "low": start, "high": stop, "step": step}  # the Optuna sweeper includes the end
 
 
 def split_commas(text: str) -> list[str]:
-    """Parts between commas that are not inside brackets."""
-    parts, depth, start = [], 0, 0
+    """Parts between commas that are not inside brackets or quotes."""
+    parts, depth, quote, start = [], 0, "", 0
     for i, c in enumerate(text):
-        depth += (c in "[({") - (c in "])}")
-        if c == "," and depth == 0:
+        if c in "\"'" and quote in ("", c):
+            quote = "" if quote else c
+        elif not quote:
+            depth += (c in "[({") - (c in "])}")
+        if c == "," and depth == 0 and not quote:
             parts.append(text[start:i])
             start = i + 1
     return [*parts, text[start:]]

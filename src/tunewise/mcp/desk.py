@@ -143,7 +143,7 @@ class Desk:
             return next(iter(self.entries.values()))
         if name not in self.entries:
             known = ", ".join(self.entries)
-            wrong = f"there is no study {name[:60]!r}" if name else "there are several studies: name one"
+            wrong = "there are several studies: name one" if name is None else f"there is no study {name[:60]!r}"
             raise InvalidReply(f"{wrong}. This server knows {known}, and opens no others.")
         return self.entries[name]
 

@@ -38,8 +38,8 @@ class Propose(OfStudy):
 class Tell(OfStudy):
     """The result of a trial: a value, or why there is none."""
 
-    trial: int = Field(ge=0)
-    value: float | None = Field(default=None, description="The metric.")
+    trial: int = Field(ge=0, strict=True)
+    value: float | None = Field(default=None, strict=True, description="The metric.")
     error: str | None = Field(default=None, max_length=4_000, description="Why it failed, in place of a value.")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import runpy
+import subprocess
+import sys
 from typing import Any
 
 import optuna
@@ -37,13 +39,26 @@ def test_its_example_runs(hub: Any, monkeypatch: pytest.MonkeyPatch, capsys: pyt
     assert "'x': " in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "check",
+    [("ruff", "check"), ("ruff", "format", "--check"), ("mypy", "--no-site-packages"), ("mdformat", "--check")],
+)
+def test_it_passes_the_checks_of_its_registry(check: tuple[str, ...]) -> None:
+    files = ["README.md"] if check[0] == "mdformat" else ["__init__.py", "example.py"]
+    command = [sys.executable, "-m", *check, *(str(PACKAGE / file) for file in files)]
+    done = subprocess.run(command, cwd=ROOT.parent, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_its_header_is_what_the_registry_wants() -> None:
     _, header, body = (PACKAGE / "README.md").read_text("utf-8").split("---\n", 2)
     said = yaml.safe_load(header)
     assert set(said) == {"author", "title", "description", "tags", "optuna_versions", "license"}
-    assert all(isinstance(said[key], str) for key in ("author", "title", "description", "license"))
+    assert all(isinstance(said[key], str) for key in ("author", "title", "description"))
+    assert said["license"] == "MIT License"  # the only one that is taken there
+    assert all(isinstance(each, str) for each in [*said["tags"], *said["optuna_versions"]])
     assert "sampler" in said["tags"]
-    assert optuna.__version__ in map(str, said["optuna_versions"])
+    assert optuna.__version__ in said["optuna_versions"]
     for section in ("## Abstract", "## APIs", "## Installation", "## Example"):
         assert section in body
     assert {path.name for path in PACKAGE.iterdir() if path.is_file()} == {

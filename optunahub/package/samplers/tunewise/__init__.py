@@ -1,5 +1,8 @@
 """The sampler of tunewise, for OptunaHub."""
 
-from tunewise import LLMSampler, SearchSpace, Task
+from tunewise import LLMSampler
+from tunewise import SearchSpace
+from tunewise import Task
+
 
 __all__ = ["LLMSampler", "SearchSpace", "Task"]

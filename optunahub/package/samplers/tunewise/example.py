@@ -14,7 +14,9 @@ def objective(trial: optuna.Trial) -> float:
 if __name__ == "__main__":
     package = optunahub.load_module("samplers/tunewise")
     # Without a model it is a Gaussian process; the model's name is the first argument.
-    sampler = package.LLMSampler(task=package.Task(model="a bowl", metric="height", budget=10), seed=0)
+    sampler = package.LLMSampler(
+        task=package.Task(model="a bowl", metric="height", budget=10), seed=0
+    )
     study = optuna.create_study(sampler=sampler)
     study.optimize(objective, n_trials=10)
     print(study.best_params, study.best_value)

@@ -219,3 +219,63 @@ def test_a_model_that_fails_leaves_the_rules_draft(
         done = cli("init", "train.py", "--model", "m", "--base-url", server.base_url)
     assert done.code == 0, done
     assert "The model could not be asked" in (tmp_path / "study.yaml").read_text()
+
+
+PRINTS = """
+import argparse
+parser = argparse.ArgumentParser()
+parser.add_argument("--learning-rate", type=float, default=0.1)
+parser.add_argument("--fast", action="store_true")
+args = parser.parse_args()
+values = {{"seconds": 1.0, "accuracy": 0.5}}
+print("epoch 1")
+print({printed})
+"""
+
+
+@pytest.mark.parametrize(
+    ("printed", "metric", "pattern", "direction"),
+    [
+        ("f'validation error: {args.learning_rate}'", "validation error", "validation error: {value}", "minimize"),
+        ("f'val_error={args.learning_rate}'", "val_error", "val_error={value}", "minimize"),
+        ("f'Test accuracy: {args.learning_rate:.1%}'", "Test accuracy", "Test accuracy: {value}", "maximize"),
+        (
+            "f'epoch 9, loss 0.3, val acc: {args.learning_rate}'",
+            "val acc",
+            "epoch * loss * val acc: {value}",
+            "maximize",
+        ),
+        ("args.learning_rate", "value", None, "minimize"),
+        ("__import__('json').dumps(values)", "accuracy", None, "maximize"),
+        ("__import__('json').dumps({'value': 0.1})", "value", None, "minimize"),
+    ],
+)
+def test_what_a_script_prints_in_its_one_run_becomes_metric_and_pattern(
+    printed: str,
+    metric: str,
+    pattern: str | None,
+    direction: str,
+    tmp_path: Path,
+    cli: InProcess,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train.py").write_text(PRINTS.format(printed=printed), "utf-8")
+    done = cli("init", "train.py", "--yes")
+    assert done.code == 0, done
+    assert f"With its defaults: {metric} = " in done.err
+    file = read_study_file(tmp_path / "study.yaml")
+    assert (file.task.metric, file.task.direction) == (metric, direction)
+    evaluate: Any = file.evaluate
+    assert (evaluate.metric, evaluate.pattern) == (metric, pattern)
+    text = (tmp_path / "study.yaml").read_text("utf-8")
+    assert "Which metric counts was not found" not in text
+    assert "\n# runs: python train.py --learning-rate=... --fast\nevaluate:" in text
+    assert cli("tune", "study.yaml", "-q", "--n-trials", "1").code == 0
+
+
+def test_a_key_that_is_the_only_one_is_the_metric(tmp_path: Path) -> None:
+    draft = drafted(tmp_path, PRINTS.format(printed="__import__('json').dumps({'value': 1})"))
+    assert not any("was not found" in note for note in draft.notes)
+    draft = drafted(tmp_path, PRINTS.format(printed="1"))
+    assert any("Which metric counts was not found" in note and "pattern:" in note for note in draft.notes)

@@ -136,7 +136,7 @@ def test_where_the_metric_comes_from(code: str, expected: Evaluation) -> None:
         ),
         ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "signal SIGSEGV"),
         ("raise ValueError('bad rate')", "ValueError: bad rate"),
-        ("print('loss fell')", "told no metric. Looked for: JSON in the file TUNEWISE_RESULT"),
+        ("print('loss fell')", "told no metric. Let it print the number alone"),
         ("pass", "It wrote nothing."),
         ("print('nan')", "The metric is NaN"),
         ("print('{\"value\": NaN}')", "The metric is NaN"),
@@ -353,3 +353,38 @@ def test_a_placeholder_that_names_nothing_is_refused_whatever_its_spelling(name:
 
 def test_dotted_names_are_placeholders() -> None:
     assert fill(["train.py", "--x={optimiser.lr}"], {"optimiser.lr": 0.1}, "") == ["train.py", "--x=0.1"]
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("validation error: 0.0526", 0.0526),
+        ("Validation_Error = 5.26%", 5.26),
+        ("epoch 3, validation error 1e-3", 1e-3),
+    ],
+)
+def test_a_last_line_that_says_the_metric_by_its_name(line: str, value: float) -> None:
+    for named in ({"metric": "validation error"}, {"names": ["validation error"]}):
+        evaluator = CommandEvaluator([sys.executable, "-c", f"print('begins'); print({line!r})"], **named)  # type: ignore[arg-type]
+        assert evaluator.evaluate({}).value == value
+    with pytest.raises(TrialFailed, match="nan"):
+        CommandEvaluator([sys.executable, "-c", "print('loss: nan')"], metric="loss").evaluate({})
+
+
+@pytest.mark.parametrize(
+    ("printed", "words"),
+    [
+        ("validation error: 5.26%", 'pattern: "validation error: {value}".'),
+        ("epoch 10 val_acc=0.93", 'pattern: "epoch * val_acc={value}".'),
+        ('{"accuracy": 0.9, "note": "x"}', "Its JSON has accuracy, and not value: name one of them as metric"),
+        ("done", 'or let evaluate in the study file name the line: pattern: "error: {value}"'),
+    ],
+)
+def test_a_metric_that_was_not_told_comes_with_the_line_that_tells_it(printed: str, words: str) -> None:
+    with pytest.raises(TrialFailed, match="told no metric") as failed:
+        CommandEvaluator([sys.executable, "-c", f"print({printed!r})"]).evaluate({})
+    assert words in str(failed.value)
+    if "* " in words or "validation" in words:  # what it says is true
+        pattern = words.split('"')[1]
+        told = CommandEvaluator([sys.executable, "-c", f"print({printed!r})"], pattern=pattern).evaluate({})
+        assert told.value in (5.26, 0.93)

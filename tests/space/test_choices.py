@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import optuna
 import pytest
 
 from tunewise.errors import InvalidReply, SpaceError
-from tunewise.space import Categorical, Hyperparameter, SearchSpace, Value
+from tunewise.space import Categorical, Flag, Hyperparameter, SearchSpace, Value
 
 
 class Relu:
@@ -124,3 +125,11 @@ def test_the_kinds_are_classes() -> None:
     assert isinstance(space["x"], Hyperparameter)
     assert space.flags == {"f"}
     assert space.to_dict() == plain
+
+
+def test_a_flag_is_tuned_as_any_hyperparameter_is() -> None:
+    space = SearchSpace({"deep": Flag(default=False), "wide": Flag(default=True, when={"deep": True})})
+    restricted = space.restricted(space.distributions)
+    assert restricted == space
+    assert dict(restricted.items()) == dict(space.items())
+    assert replace(space["deep"], description="how deep") == Flag(default=False, description="how deep")

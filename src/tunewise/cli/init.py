@@ -26,8 +26,8 @@ def init(
 ) -> None:
     """Draft a study file for a script: its options with ranges, scales, defaults and descriptions.
 
-    The script is read and not run, until you say yes: then it is run once with its defaults, to see whether it tells
-    its metric. What could not be found is said.
+    The script is read and not run, until you say yes: then it is run once with its defaults, to see which metric it
+    tells and how. What could not be found is said.
 
     With `--model` a language model is asked once for better ranges, scales and descriptions. It sees the options, not
     the script; what it says is checked, and the rules' range stays where it cannot be.
@@ -64,7 +64,7 @@ def init(
     for note in draft.notes:
         typer.echo(printable(f"- {note}"), err=True)
     if yes or (os.isatty(0) and typer.confirm("Run the script once with its defaults?", default=False, err=True)):
-        try_default(output)
+        try_default(draft, output)
 
 
 def ask_for_ranges(draft: Draft, found: Script, script: Path, model: ChatModel) -> None:
@@ -87,9 +87,11 @@ def ask_for_ranges(draft: Draft, found: Script, script: Path, model: ChatModel) 
     typer.echo(f"{model.name} looked over {changed} of {len(draft.space)} ranges ({money(ledger.totals)}).", err=True)
 
 
-def try_default(path: Path) -> None:
-    """Evaluate the starting point once, and say what came of it."""
+def try_default(draft: Draft, path: Path) -> None:
+    """Evaluate the starting point once, say what came of it, and let the study file say how the metric was told."""
+    from tunewise.convert.rules import settle_metric, telling
     from tunewise.errors import TrialFailed
+    from tunewise.evaluate.output import MetricMissing, Named
     from tunewise.study.file import read_study_file
     from tunewise.text import printable
 
@@ -98,8 +100,13 @@ def try_default(path: Path) -> None:
         typer.echo("There is no default for each hyperparameter, so nothing was run. Add them.", err=True)
         return
     try:
-        value = evaluator.evaluate(space.arguments(space.default)).value
+        told: Named | None = Named(task.metric, evaluator.evaluate(space.arguments(space.default)).value)
     except TrialFailed as error:
-        typer.echo(printable(f"With its defaults it fails: {error}"), err=True)
-        raise typer.Exit(5) from None
-    typer.echo(f"With its defaults: {task.metric} = {value:.6g}", err=True)
+        told = telling(error.named) if isinstance(error, MetricMissing) else None
+        if told is None:
+            typer.echo(printable(f"With its defaults it fails: {error}"), err=True)
+            raise typer.Exit(5) from None
+    settle_metric(draft, told)
+    path.write_text(draft.text(), "utf-8")
+    how = f", by the pattern {told.pattern!r}" if told.pattern else ""
+    typer.echo(printable(f"With its defaults: {told.name} = {told.value:.6g}{how}. {path} says so."), err=True)

@@ -32,12 +32,14 @@ class Draft:
         space: For each name its hyperparameter, as a study file has it.
         study: The other keys of a study file.
         notes: What could not be said here, and what is left to do; a sentence each.
+        runs: The command with its options, where it does not show them.
     """
 
     origin: str
     space: dict[str, Entry] = field(default_factory=dict)
     study: dict[str, Plain] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    runs: str = ""
 
     def add(self, name: str, entry: Mapping[str, Plain]) -> None:
         """Take a hyperparameter in; one that breaks a rule of ours is noted and left out."""
@@ -76,7 +78,10 @@ class Draft:
         ordered: dict[str, Plain] = {key: value for key, value in self.study.items() if key == "task"}
         ordered |= {"space": dict(self.space)}
         ordered |= {key: value for key, value in self.study.items() if key != "task"}
-        return "\n".join(head) + "\n" + write_yaml(ordered)
+        written = write_yaml(ordered)
+        if self.runs:
+            written = written.replace("\nevaluate:", f"\n# runs: {on_one_line(clip(self.runs, 1000))}\nevaluate:", 1)
+        return "\n".join(head) + "\n" + written
 
 
 def entry_of(kind: str, arguments: Sequence[Plain], draft: Draft, name: str) -> Entry | None:

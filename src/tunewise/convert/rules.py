@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from tunewise.convert.draft import Draft, Entry
 from tunewise.convert.options import Option, Script
+from tunewise.evaluate.output import Named
 
-__all__ = ["draft_of", "guess"]
+__all__ = ["draft_of", "guess", "settle_metric", "telling"]
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,10 @@ SMALL: Final = re.compile(r"loss|err|mse|rmse|mae|perplexity|nll|deviance")
 LARGE: Final = re.compile(r"acc|auc|f1|score|r2|precision|recall|reward|map\b|bleu|iou|dice")
 
 
+DIRECTION: Final = "If it is to be large, write direction: maximize."
+"""What is noted about a metric whose name does not tell."""
+
+
 def draft_of(script: Script, command: str) -> Draft:
     """A study file for a script, by rules on the names of its options.
 
@@ -78,18 +84,42 @@ def draft_of(script: Script, command: str) -> Draft:
             draft.note(f"{option.name} is left as it is: {option.problem}.")
         elif (entry := entry_for(option, draft)) is not None:
             draft.add(option.name, entry)
-    metric = next((k for k in script.metrics if SMALL.search(k.lower()) or LARGE.search(k.lower())), "")
-    if not metric:
-        metric = script.metrics[0] if script.metrics else "value"
-        draft.note(f'Which metric counts was not found. Let the program print {{"{metric}": ...}} as its last line.')
-    large = bool(LARGE.search(metric.lower())) and not SMALL.search(metric.lower())
-    if not LARGE.search(metric.lower()) and not SMALL.search(metric.lower()):
-        draft.note(f"{metric} is minimized. If it is to be large, write direction: maximize.")
-    draft.metric(metric, "maximize" if large else "minimize")
     words = [f"{name}={{{name}?}}" for name in draft.space] if script.overrides else []
-    draft.study["evaluate"] = {"command": [*command.split(), *words] if words else command, "metric": metric}
+    draft.study["evaluate"] = {"command": [*command.split(), *words] if words else command}
+    told = [Named(key, 0.0) for key in script.metrics] or [Named("value", 0.0)]
+    settle_metric(draft, telling(told) or told[0])
+    if not telling([one for one in told if script.metrics]):
+        draft.note(
+            f'Which metric counts was not found. Let the program print {{"{told[0].name}": ...}} as its last line, or '
+            'name the line that tells it in evaluate: pattern: "error: {value}".'
+        )
     draft.study["n_trials"] = 20
+    if not words:
+        options = (f"--{name}" if entry.get("flag") else f"--{name}=..." for name, entry in draft.space.items())
+        draft.runs = " ".join([command, *options])
     return draft
+
+
+def telling(told: Sequence[Named]) -> Named | None:
+    """The one of several numbers that is the metric: by its name, else where there is only one, or "value"."""
+    by_name = (one for one in reversed(told) if SMALL.search(one.name.lower()) or LARGE.search(one.name.lower()))
+    sole = told[0] if len(told) == 1 else next((one for one in told if one.name == "value"), None)
+    return next(by_name, sole)
+
+
+def settle_metric(draft: Draft, metric: Named) -> None:
+    """Have a study about a metric, large or small as its name says."""
+    name = metric.name.lower()
+    small, large = SMALL.search(name), LARGE.search(name)
+    draft.notes = [note for note in draft.notes if not note.endswith(DIRECTION) and not note.startswith("Which metric")]
+    if not small and not large:
+        draft.note(f"{metric.name} is minimized. {DIRECTION}")
+    draft.metric(metric.name, "maximize" if large and not small else "minimize")
+    how = draft.study["evaluate"]
+    assert isinstance(how, dict)
+    how["metric"] = metric.name
+    if metric.pattern:
+        how["pattern"] = metric.pattern
 
 
 def entry_for(option: Option, draft: Draft) -> Entry | None:

@@ -15,7 +15,7 @@ Values are written as in JSON, text without quotes: `0.1`, `true`, `null`, `rbf`
 
 The metric comes from the result file if there is one: a number, or an object that holds the metric and other numbers.
 Else from standard output: a number alone on the last line, or the last line that is a JSON object with the metric, or
-the last intermediate value.
+a last line that says the metric by its name, as `validation error: 0.05`, or the last intermediate value.
 
 **Intermediate values** are lines of standard output, or of the file `TUNEWISE_REPORTS`, as `lines` describes them.
 `TUNEWISE_TRIAL`, `TUNEWISE_WORKER` and `TUNEWISE_FIDELITY` tell the program what a `Run` knows; where the study names
@@ -44,6 +44,7 @@ from tunewise.evaluate.base import Evaluation, read_metric
 from tunewise.evaluate.function import checked_limit
 from tunewise.evaluate.identity import Identity, of_command
 from tunewise.evaluate.lines import ProgramReports, compile_pattern
+from tunewise.evaluate.output import MetricMissing, Named, named_line, named_values, plain_name
 from tunewise.evaluate.processes import ProcessTree, describe_exit
 from tunewise.evaluate.run import SILENT, Run, device_variables
 from tunewise.secrets import remember_environment
@@ -72,6 +73,7 @@ class CommandEvaluator:
         pattern: Of lines that hold an intermediate value, such as `epoch {step} * val_acc={value}`.
         result_file: Whether to offer `TUNEWISE_RESULT`.
         flags: Hyperparameters that are options without a value: `--amsgrad` when true, nothing when false.
+        names: What else the metric is called in a last line such as `validation error: 0.05`.
 
     Raises:
         StudyError: The command is empty or cannot be split, `cwd` is no folder, the pattern has no
@@ -89,6 +91,7 @@ class CommandEvaluator:
         pattern: str | None = None,
         result_file: bool = True,
         flags: Collection[str] = (),
+        names: Collection[str] = (),
     ) -> None:
         self._words = split(command)
         self._metric = metric
@@ -101,6 +104,7 @@ class CommandEvaluator:
         self._pattern = compile_pattern(pattern) if pattern is not None else None
         self._result_file = result_file
         self._flags = frozenset(flags)
+        self._names = {plain_name(name) for name in (metric, *names)}
         self._running: set[ProcessTree] = set()
         self._closings = 0  # a program may be started while the evaluator is closed
         self._lock = threading.Lock()
@@ -236,14 +240,29 @@ class CommandEvaluator:
                         found = parse(line)
                         if isinstance(found, dict) and self._metric in found:
                             return read_metric(found, self._metric)
+            if lines and (named := named_line(lines[-1])) and plain_name(named.name) in self._names:
+                return read_metric(named.value, self._metric)
             if last is not None:
                 return read_metric(last, self._metric)
         except (ValueError, OverflowError) as error:
             raise TrialFailed(f"The result of the command cannot be read: {shorten(str(error), 200)}.") from None
+        named = list(named_values(lines))
+        raise MetricMissing(
+            f"The command ended well but told no metric. {self._advice(named)}{ending(out, err)}", named
+        )
+
+    def _advice(self, named: Sequence[Named]) -> str:
+        """What to do about a metric that was not found."""
+        if named and named[-1].pattern:
+            said = json.dumps(named[-1].pattern, ensure_ascii=False)
+            return f"If its last line tells it, let evaluate in the study file say so: pattern: {said}."
+        if named:
+            keys = ", ".join(shorten(one.name) for one in named[:5])
+            return f"Its JSON has {keys}, and not {self._metric}: name one of them as metric in evaluate."
         example = json.dumps({self._metric: 0.1})
-        raise TrialFailed(
-            "The command ended well but told no metric. Looked for: JSON in the file TUNEWISE_RESULT, a number on the "
-            f"last line of standard output, or a line of it such as {example}.{ending(out, err)}"
+        return (
+            f"Let it print the number alone, or {example}, as its last line (or write that to the file "
+            'TUNEWISE_RESULT); or let evaluate in the study file name the line: pattern: "error: {value}".'
         )
 
 

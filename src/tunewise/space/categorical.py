@@ -195,8 +195,8 @@ class Flag(Categorical):
     keys = ("flag",)
     needed = ()
 
-    choices: tuple[object, ...] = field(compare=False)
-    names: tuple[Value, ...]
+    choices: tuple[object, ...] = field(init=False, compare=False)  # so that `dataclasses.replace` leaves both out
+    names: tuple[Value, ...] = field(init=False)
 
     def __init__(
         self, *, default: bool | NoDefault = NO_DEFAULT, description: str = "", when: Condition | None = None

@@ -68,6 +68,7 @@ class CommandPart:
             env={"PATH": path, **self.env},
             pattern=self.pattern,
             flags=space.flags,
+            names=[task.metric],
         )
         return Made(evaluator, named(task, self.metric), space)
 

@@ -364,10 +364,11 @@ def test_dotted_names_are_placeholders() -> None:
     ],
 )
 def test_a_last_line_that_says_the_metric_by_its_name(line: str, value: float) -> None:
-    for named in ({"metric": "validation error"}, {"names": ["validation error"]}):
-        evaluator = CommandEvaluator([sys.executable, "-c", f"print('begins'); print({line!r})"], **named)  # type: ignore[arg-type]
+    spellings: list[dict[str, Any]] = [{"metric": "validation error"}, {"names": ["validation error"]}]
+    for named in spellings:
+        evaluator = CommandEvaluator([sys.executable, "-c", f"print('begins'); print({line!r})"], **named)
         assert evaluator.evaluate({}).value == value
-    with pytest.raises(TrialFailed, match="nan"):
+    with pytest.raises(TrialFailed, match="NaN"):
         CommandEvaluator([sys.executable, "-c", "print('loss: nan')"], metric="loss").evaluate({})
 
 

@@ -100,12 +100,15 @@ def try_default(draft: Draft, path: Path) -> None:
         typer.echo("There is no default for each hyperparameter, so nothing was run. Add them.", err=True)
         return
     try:
-        told: Named | None = Named(task.metric, evaluator.evaluate(space.arguments(space.default)).value)
+        value = evaluator.evaluate(space.arguments(space.default)).value
     except TrialFailed as error:
-        told = telling(error.named) if isinstance(error, MetricMissing) else None
-        if told is None:
+        named = telling(error.named) if isinstance(error, MetricMissing) else None
+        if named is None:
             typer.echo(printable(f"With its defaults it fails: {error}"), err=True)
             raise typer.Exit(5) from None
+        told = named
+    else:
+        told = Named(task.metric, value)
     settle_metric(draft, told)
     path.write_text(draft.text(), "utf-8")
     how = f", by the pattern {told.pattern!r}" if told.pattern else ""

@@ -246,9 +246,9 @@ class CommandEvaluator:
                 return read_metric(last, self._metric)
         except (ValueError, OverflowError) as error:
             raise TrialFailed(f"The result of the command cannot be read: {shorten(str(error), 200)}.") from None
-        named = list(named_values(lines))
+        others = list(named_values(lines))
         raise MetricMissing(
-            f"The command ended well but told no metric. {self._advice(named)}{ending(out, err)}", named
+            f"The command ended well but told no metric. {self._advice(others)}{ending(out, err)}", others
         )
 
     def _advice(self, named: Sequence[Named]) -> str:

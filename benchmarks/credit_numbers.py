@@ -14,9 +14,14 @@ import numpy as np
 from tunewise.bench.problems.base import Problem
 from tunewise.bench.recorded import RecordedRun, load_recordings
 from tunewise.bench.suites import Terms, choose_problems
-from tunewise.proposers.credit import FIRST, TIMID
+from tunewise.history import History, TrialRecord
+from tunewise.proposers.base import ProposalContext
+from tunewise.proposers.credit import EARLY, FIRST, MISPLACED, PLACED, TIMID, placement
+from tunewise.record import Proposal
+from tunewise.task import Task
 
 RUNS = ("advised-30", "advised3-30")
+PLACED_IN = ("advised-30", *(f"auto-0.2-30-{play}" for play in "abcd"))
 DRAWS = 60
 STALE, LATE = 8, 12
 """A plateau: so many trials without a new best; and the trials from this one on."""
@@ -59,6 +64,27 @@ def improvements(run: RecordedRun, source: str, *, late: bool) -> Iterator[bool]
             best, found = value, number
 
 
+def placements(problems: dict[str, Problem], runs: list[RecordedRun]) -> str:
+    """Where the reader's first calls go beside the earlier trials, and where a random point would."""
+    rng = np.random.default_rng(0)
+    found: dict[str, list[float]] = {"the reader's": [], "random ones": []}
+    for run in runs:
+        space = problems[run.problem].space
+        records = [
+            TrialRecord(n, "finished", dict(s.configuration), s.value, proposal=Proposal(source=s.source))  # type: ignore[arg-type]
+            for n, s in enumerate(run.steps[: EARLY + 1])
+        ]
+        context = ProposalContext(task=Task(), space=space, history=History(tuple(records)), trial=len(records))
+        for trial in (t for t in records[2:] if t.by_model):
+            found["the reader's"].append(placement(trial.configuration, trial.number, context))
+            found["random ones"].append(placement(space.sample(rng), trial.number, context))
+    return "Proposals of the first calls: " + "; ".join(
+        f"{who}, {np.mean(np.array(ratios) == PLACED):.0%} next to the better half, "
+        f"{np.mean(np.array(ratios) == MISPLACED):.0%} next to a bad trial ({len(ratios)})"
+        for who, ratios in found.items()
+    )
+
+
 def main() -> None:
     """Print the sentences."""
     terms = Terms()
@@ -66,7 +92,8 @@ def main() -> None:
     recorded = [run for run in load_recordings() if run.problem in problems]
     print(first_trials(problems, [run for run in recorded if run.run in RUNS]))
     print(random_trials(problems))
-    for series, source in (("advised-30", "model"), ("auto-30", "acquisition")):
+    print(placements(problems, [run for run in recorded if run.run in PLACED_IN]))
+    for series, source in (("advised-30", "model"), ("auto-30", "surrogate")):
         for late in (False, True):
             new = [i for run in recorded if run.run == series for i in improvements(run, source, late=late)]
             when = f"from trial {LATE} on, after {STALE} without" if late else f"before, after fewer than {STALE // 2}"

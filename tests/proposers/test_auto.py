@@ -19,9 +19,11 @@ from tunewise.errors import ContextLimitExceeded, ModelUnavailable
 from tunewise.history import History, TrialRecord
 from tunewise.llm.base import ChatModel
 from tunewise.models import FunctionModel
+from tunewise.prompts.findings import say_findings, without_effect
 from tunewise.prompts.render import MAX_PROMPT_TOKENS
 from tunewise.proposers import Auto, AutoOptions
-from tunewise.proposers.credit import LEAST, read_credit
+from tunewise.proposers.auto import Assessment
+from tunewise.proposers.credit import DOUBT, LEAST, read_credit
 from tunewise.record import Candidate
 from tunewise.testing.simulated import adversary, default_lover, expert, rambler, repeater, stale
 from tunewise.tokens import estimate_tokens
@@ -138,6 +140,37 @@ def test_a_neighbourhood_that_was_tried_is_said() -> None:
     around = on_grid((0, 0, 0.1), (0, 1, 0.2), (1, 0, 0.3), (1, 1, 0.4), (4, 4, 0.9))
     _, (request,) = play(Auto(), asked(*around, space=GRID), offer((2, 2)))
     assert "5 of the 25 configurations of the grid were tried, all 3 next to the best among them." in told(request)
+
+
+def test_where_all_next_to_the_best_was_tried_it_looks_two_steps_away() -> None:
+    cells = [(x, y, 0.1 + 0.1 * (x + y)) for x in range(2) for y in range(2)]
+    line = SearchSpace({"x": Int(0, 6, default=2), "y": Int(0, 1, default=0)})
+    far = [(x, y, 0.9 + x + y) for x in (2, 6) for y in range(2)]
+    _, (request,) = play(Auto(), asked(*on_grid(*cells, *far), space=line), offer((4, 1)))
+    assert "all 3 next to the best among them." in told(request)
+    said = told(request).split("among them. ")[1].split("\n")[0]
+    assert said.startswith(("At most two steps from the best", "It expects nothing good at most two steps")), said
+
+
+TREES = SearchSpace({"min_samples_split": Int(2, 20, default=2), "min_samples_leaf": Int(1, 10, default=1)})
+
+
+def test_settings_of_trees_that_are_equal_by_their_meaning_are_said_and_count_as_tried() -> None:
+    history = History((TrialRecord(0, "finished", {"min_samples_split": 2, "min_samples_leaf": 5}, 0.3),))
+    assert "min_samples_split makes no difference as long as it is at most twice" in say_findings(history, TREES)[-1]
+    same = without_effect(history, TREES)
+    assert same({"min_samples_split": 8, "min_samples_leaf": 5}) == same(history[0].configuration)
+    assert same({"min_samples_split": 11, "min_samples_leaf": 5}) != same(history[0].configuration)
+    assert not say_findings(history, SPACE)
+
+
+def test_the_best_few_of_many_trials_are_named() -> None:
+    trials = [past(i, i / 20) for i in range(12)]
+    best = sorted(trials, key=lambda t: t.value or 0.0)[:5]
+    assert say_findings(History(tuple(trials[:11])), SPACE)[:1] != [
+        said := say_findings(History(tuple(trials)), SPACE)[0]
+    ]
+    assert said == f"The best so far are trials {', '.join(f'{t.number} ({t.value:.5g})' for t in best)}."
 
 
 def test_all_of_trials_that_tie_for_the_best_are_looked_around() -> None:
@@ -299,15 +332,50 @@ def test_a_trial_near_the_default_after_a_bold_one_is_no_lack_of_ideas() -> None
     assert read_credit(asked(DEFAULT, bold, back)) == read_credit(asked(DEFAULT, bold, far))
 
 
+ASTRAY = (past(1, 0.01, 0.9, proposal=by("model")), past(2, 0.9, 0.9, proposal=by("model")))
+"""Two of the model's, far from each other, that lose to the default."""
+
+
 def test_in_doubt_they_take_turns() -> None:
-    losing = [past(i, 0.01 * i, 0.9, proposal=by("model")) for i in range(1, 4)]
-    _, requests = play(Auto(), asked(DEFAULT, *losing[:2]), offer((0.7, 0.4)))
+    _, requests = play(Auto(), asked(DEFAULT, *ASTRAY), offer((0.7, 0.4)))
     assert requests, "two that lose to the default raise no doubt"
-    proposal, requests = play(Auto(), asked(DEFAULT, *losing))
-    assert (proposal.source, requests) == ("surrogate", [])
-    worse = past(4, 0.0, 1.0)
-    proposal, _ = play(Auto(), asked(DEFAULT, *losing, worse), offer((0.7, 0.4)))
-    assert proposal.source == "model", "the surrogate does no better"
+    others = [past(i, 0.01 * i, 0.05 * i) for i in range(3, 8)]
+    asks = []
+    for count in range(5):
+        context = asked(DEFAULT, *ASTRAY, *others[:count], capable=0.45)
+        credit = read_credit(context, prior=0.45)
+        assert LEAST < credit < DOUBT
+        decides = Assessment(context).model_decides
+        assert decides == (count >= 1 / credit - 1)
+        asks.append(decides)
+    assert asks[0] is False
+    assert asks[-1] is True
+
+
+def test_a_proposal_next_to_a_bad_trial_is_turned_down_while_little_is_known_of_the_model() -> None:
+    proposal, (request,) = play(Auto(), asked(DEFAULT, BAD[0]), offer((0.1, 0.95)))
+    assert proposal.source == "surrogate"
+    assert proposal.refused == ('{"x": 0.1, "y": 0.95} did not run: it is nearest to trial 1, a bad one',)
+    assert not proposal.fallback, "the model did answer"
+    after = past(2, 0.6, 0.4, proposal=proposal)
+    others = [past(i, 0.2 + i / 10, 0.0, value=2.0) for i in range(3, 5)]
+    again, (request,) = play(Auto(), asked(DEFAULT, BAD[0], after, *others), offer((0.7, 0.3)))
+    assert "did not run: it is nearest to trial 1, a bad one" in told(request)
+    assert (again.source, again.configuration) == ("model", {"x": 0.7, "y": 0.3})
+    good, _ = play(Auto(), asked(DEFAULT, BAD[0]), offer((0.6, 0.45)))
+    assert good.source == "model", "it lies next to the default"
+
+
+def test_a_first_proposal_hardly_off_the_default_is_turned_down() -> None:
+    proposal, _ = play(Auto(), asked(DEFAULT), offer((0.52, 0.51)))
+    assert (proposal.source, len(proposal.decision.offered)) == ("surrogate", 1)
+    assert "it is hardly off the default" in proposal.refused[0]
+
+
+def test_a_model_in_doubt_does_not_lead_the_surrogate() -> None:
+    trial = replace(BAD[0], proposal=by("model", call="candidates", offered=(Candidate(configuration=dict(WORST)),)))
+    trusted, doubted = (Assessment(asked(DEFAULT, trial, capable=capable)) for capable in (0.83, 0.4))
+    assert [len(state.surrogate.plausible) for state in (trusted, doubted)] == [2, 1]
 
 
 def test_losing_to_a_good_default_again_and_again_is_one_piece_of_evidence() -> None:
@@ -319,7 +387,8 @@ def test_a_late_point_of_the_surrogate_is_compared_with_what_the_model_tried_the
     early = [past(i, 0.55, 0.4, proposal=by("model")) for i in range(1, 9)]
     late = [past(i, 0.83, 0.21, proposal=by("model")) for i in range(9, 13)]
     learned = past(13, 0.8, 0.25)
-    assert read_credit(asked(DEFAULT, *early, *late, learned)) > read_credit(asked(DEFAULT, *early, learned))
+    whole, part = asked(DEFAULT, *early, *late, learned), asked(DEFAULT, *early, learned)
+    assert read_credit(whole, prior=0.003) > read_credit(part, prior=0.003)
 
 
 def test_what_is_known_about_a_model_is_where_credit_begins() -> None:

@@ -30,7 +30,8 @@ class Nearest:
         tried: How many of them were tried.
         around: How many lie next to the best trial, or to one that ties with it.
         untried: How many of these were not tried.
-        best: Where the surrogate expects most next to one of the few best trials; empty where it expects nothing good.
+        best: Where the surrogate expects most around one of the few best trials; empty where it expects nothing good.
+        steps: How far around: 1, or 2 where everything next to them was tried.
     """
 
     cells: int
@@ -38,6 +39,7 @@ class Nearest:
     around: int
     untried: int
     best: tuple[Advice, ...]
+    steps: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,15 +116,17 @@ class AdvisedView(CompressedView):
             said += f". Of the {near.around} next to the best, {near.untried} are untried."
         else:
             said += f", all {near.around} next to the best among them."
+        where = "next to the best few trials" if near.steps == 1 else "at most two steps from the best few trials"
         if not near.best:
-            return f"{said} It expects nothing good next to the best few trials."
-        return f"{said} Next to the best few trials it would take {'; '.join(map(self.say_advice, near.best))}"
+            return f"{said} It expects nothing good {where}."
+        return f"{said} {where.capitalize()} it would take {'; '.join(map(self.say_advice, near.best))}"
 
     @property
     def unheard(self) -> list[str]:
         """Why some of the configurations that the model gave last did not run."""
-        asked = [t.proposal for t in self.history if t.proposal.decision.call]
-        objections = asked[-1].refused[-MAX_UNHEARD:] if asked and self.batch > 1 else ()
+        asked = [t for t in self.history if t.proposal.decision.call]
+        lost = bool(asked) and (self.batch > 1 or not asked[-1].by_model)
+        objections = asked[-1].proposal.refused[-MAX_UNHEARD:] if lost else ()
         return [clip(objection, MAX_OBJECTION) for objection in objections]
 
     @property

@@ -1,4 +1,4 @@
-"""What the trials show beyond their list: ties, noise, settings without effect, no more progress, curves."""
+"""What the trials show beyond their list: the best, ties, noise, settings without effect, no more progress, curves."""
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ RECENT: Final = 60
 """Among so many trials, the latest, settings are compared."""
 PAIRS: Final = 2
 """So many ties it takes to say that values of a hyperparameter make no difference: one can be chance."""
+LONG: Final = 12
+NAMED: Final = 5
+"""From so many trials on so many of the best are named."""
+SPLIT, LEAF = "min_samples_split", "min_samples_leaf"
+"""Of trees, by scikit-learn's names: a node with fewer rows than the first, or twice the second, is not split."""
 MAX_SAID: Final = 6
 """So many hyperparameters are named in a sentence."""
 
@@ -31,8 +36,21 @@ MAX_SAID: Final = 6
 def say_findings(history: History, space: SearchSpace) -> list[str]:
     """All of them."""
     return (
-        say_precision(history) + say_equal_settings(history, space) + say_progress(history, space) + say_curves(history)
+        say_best(history)
+        + say_precision(history)
+        + say_equal_by_meaning(space)
+        + say_equal_settings(history, space)
+        + say_progress(history, space)
+        + say_curves(history)
     )
+
+
+def say_best(history: History) -> list[str]:
+    """The best few, where the table is long."""
+    if len(history.told) < LONG or history.scalarization:
+        return []
+    best = ", ".join(f"{t.number} ({t.value:.5g})" for t in history.ranked[:NAMED] if t.value is not None)
+    return [f"The best so far are trials {best}."] if best else []
 
 
 def say_precision(history: History) -> list[str]:
@@ -128,6 +146,21 @@ def as_key(value: Value) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
+def say_equal_by_meaning(space: SearchSpace) -> list[str]:
+    """What makes no difference by what hyperparameters mean."""
+    if not {SPLIT, LEAF} <= set(space):
+        return []
+    return [f"By their meaning: {SPLIT} makes no difference as long as it is at most twice {LEAF}."]
+
+
+def effective(configuration: Mapping[str, Value]) -> Mapping[str, Value]:
+    """The configuration that comes to the same by what its hyperparameters mean."""
+    split, leaf = configuration.get(SPLIT), configuration.get(LEAF)
+    if not isinstance(split, int) or not isinstance(leaf, int):
+        return configuration
+    return {**configuration, SPLIT: max(split, 2 * leaf)}
+
+
 def without_effect(history: History, space: SearchSpace) -> Callable[[Mapping[str, Value]], Hashable]:
     """What configurations have in common that differ in equal settings only."""
     first = {
@@ -138,7 +171,7 @@ def without_effect(history: History, space: SearchSpace) -> Callable[[Mapping[st
     }
 
     def canonical(configuration: Mapping[str, Value]) -> Hashable:
-        same = ((n, first.get((n, exactly(v)), v)) for n, v in configuration.items() if n in space)
+        same = ((n, first.get((n, exactly(v)), v)) for n, v in effective(configuration).items() if n in space)
         return frozenset((n, isinstance(v, bool), v) for n, v in same)
 
     return canonical

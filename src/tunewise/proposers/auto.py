@@ -9,6 +9,7 @@ The whole state stands in the history: what was offered, advised and wasted. Any
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Generator, Hashable, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,7 +29,7 @@ from tunewise.prompts.views import ProblemView
 from tunewise.proposers.asking import Answer, Batch, ask_for_batch, kept
 from tunewise.proposers.base import Prefetching, ProposalContext, Proposing, draw
 from tunewise.proposers.compressed import one_message
-from tunewise.proposers.credit import DOUBT, LEAST, fair_value, read_credit
+from tunewise.proposers.credit import DOUBT, LEAST, fair_value, placement, read_credit
 from tunewise.proposers.neighbours import find_nearest
 from tunewise.proposers.options import AutoOptions
 from tunewise.proposers.simple import nothing
@@ -73,12 +74,13 @@ class Auto:
             return from_model(state, waiting[0], Decision(credit=state.credit))
         answer = yield from self.ask(state)
         decision = decision_of(state, answer)
-        if answer.value is None:
-            proposal = by_surrogate(state, decision)
-        else:
-            proposal = from_model(state, answer.value.candidates[0], decision)
+        refused = refused_in(answer)
+        first = answer.value.candidates[0] if answer.value else None
+        if first and (why := state.objection(first.configuration)):
+            refused, first = (*refused, why), None
+        proposal = from_model(state, first, decision) if first else by_surrogate(state, decision)
         reply = kept(answer.reply.text) if answer.reply and answer.value else ""
-        return replace(proposal, refused=refused_in(answer), reply=reply)
+        return replace(proposal, refused=refused, reply=reply)
 
     def prefetch(self, context: ProposalContext) -> Prefetching | None:
         """What is asked while the trial before this one runs, if that is wanted."""
@@ -114,15 +116,26 @@ class Assessment:
             return False
         if self.credit is None or self.credit < LEAST:
             return False
-        return self.credit >= DOUBT or self.share < self.credit
+        return self.credit >= DOUBT or self.turns >= 1 / self.credit - 1
+
+    def objection(self, configuration: Configuration) -> str:
+        """Why a proposal is turned down: by itself it raises doubt that the model has read the trials. Else empty."""
+        context = self.context
+        credit = read_credit(context, prior=context.capable, candidate=configuration)
+        if credit >= min(DOUBT, self.credit or 0.0):
+            return ""
+        nearest = context.nearest(configuration, context.trial)
+        bad = nearest is not None and placement(configuration, context.trial, context) < 1
+        why = f"nearest to trial {nearest.number}, a bad one" if bad and nearest else "hardly off the default"
+        return f"{json.dumps(configuration)} did not run: it is {why}"
 
     @property
-    def share(self) -> float:
-        """The model's share of its and the surrogate's trials, were this one its own."""
-        history = self.context.history
-        model = sum(t.by_model for t in history)
-        surrogate = sum(t.source == "surrogate" for t in history)
-        return model / (model + surrogate + 1)
+    def turns(self) -> float:
+        """How many trials the surrogate has had since the model was asked last; infinite where it never was."""
+        asked = [t.number for t in self.context.history if t.by_model or t.proposal.decision.call]
+        if not asked:
+            return math.inf
+        return sum(t.source == "surrogate" and t.number >= asked[-1] for t in self.context.history)
 
     @cached_property
     def credit(self) -> float | None:
@@ -168,7 +181,7 @@ class Assessment:
             [self.sign * score for _, score in observed],
             failed=failed,
             pending=pending,
-            plausible=plausible(context),
+            plausible=plausible(context, named=self.credit is None or self.credit >= DOUBT),
             rng=context.rng,
             constraints=[context.history.limiting(t) for t, _ in observed],
             prior_studies=context.prior_studies,
@@ -261,20 +274,25 @@ class Assessment:
         return len(np.unique(self.costs)) >= DIFFERENT
 
 
-def plausible(context: ProposalContext) -> list[Configuration]:
-    """What somebody who knows the field would try: the default, and what the model has named, run or not."""
-    named = [c.configuration for t in context.history for c in t.proposal.decision.offered]
+def plausible(context: ProposalContext, *, named: bool) -> list[Configuration]:
+    """What somebody who knows the field would try: the default, and what a model has named, run or not."""
+    found = [c.configuration for t in context.history if named for c in t.proposal.decision.offered]
     default = context.space.default
-    return [c for c in ([default] if default else []) + named if context.space.accepts(c)]
+    return [c for c in ([default] if default else []) + found if context.space.accepts(c)]
 
 
 def waiting_candidates(context: ProposalContext) -> tuple[Candidate, ...]:
     """What the latest call offered and nobody has tried, read from the history."""
-    offered = [c for trial in context.history for c in trial.proposal.decision.offered]
+    offered = [c for t in context.history if not turned_down(t) for c in t.proposal.decision.offered]
     fitting = [
         c for c in offered if context.space.accepts(c.configuration) and set(c.configuration) <= set(context.space)
     ]
     return tuple(c for c in fitting if not context.duplicate(c.configuration))[-POOL:]
+
+
+def turned_down(trial: TrialRecord) -> bool:
+    """Whether what the model offered for a trial was left alone."""
+    return bool(trial.proposal.decision.offered) and not trial.by_model
 
 
 def decision_of(state: Assessment, answer: Answer[Batch]) -> Decision:

@@ -15,6 +15,7 @@ except StopIteration as done:
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -138,6 +139,14 @@ class ProposalContext:
         distances = apart.max(axis=1)
         nearest = int(distances.argmin())
         return self.tried[nearest] if distances[nearest] < NEAR else None
+
+    def nearest(self, configuration: Mapping[str, Value], number: int) -> TrialRecord | None:
+        """The trial below a number that has ended and lies nearest, by the squared distance in the unit cube."""
+        count = bisect_left(self._ended.trials, number, key=lambda trial: trial.number)
+        if not count:
+            return None
+        apart = self._ended.points[:count] - self._place([configuration])
+        return self._ended.trials[int((apart**2).sum(axis=1).argmin())]
 
     def distance(self, one: Mapping[str, Value], other: Mapping[str, Value]) -> float:
         """How far two configurations are apart, as a share of the range where they differ most."""

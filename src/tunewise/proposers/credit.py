@@ -1,15 +1,16 @@
-"""How much a model deserves to be heard: a pure function of how its trials turned out beside those of others.
+"""How much a model deserves to be heard: a pure function of where it went, and how that turned out beside others.
 
-Credit is the probability that the model is a capable one. Its trials are compared with those that others proposed at
-about the same time; the odds are multiplied by how much likelier that outcome is with a capable model than with a
-useless one. The ratios are from recorded studies of a capable reader on 32 tabular tasks, and from random points there
+Credit is the probability that the model is a capable one. Who reads the trials goes where they were good: that is seen
+in a proposal before it runs. And the model's trials are compared with those that others proposed at about the same
+time. The odds are multiplied by how much likelier each observation is with a capable model than with a useless one. The
+ratios are from recorded studies of a capable reader on 32 tabular tasks, and from random points there
 (`benchmarks/credit_numbers.py`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import takewhile
 from typing import Final
 
@@ -17,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunewise.history import History, TrialRecord
-from tunewise.objectives import norm
+from tunewise.objectives import Scalarization, norm
 from tunewise.proposers.base import PRIOR, ProposalContext
+from tunewise.space import Value
 
 __all__ = ["DOUBT", "LEAST", "fair_value", "read_credit"]
 
@@ -27,42 +29,82 @@ RATIO: Final = 3.0
 in 49 of 64 studies, a random point in a fifth of cases. Where it loses all, the inverse; half of them, 1."""
 NEAREST: Final = 3
 """Each trial of others is compared with so many of the model's that are nearest in time: who comes later knows more."""
-TIMID, TIMID_RATIO, FIRST = 0.1, 0.1, 3
-"""A trial within this share of every range from the default, among the first so many, and its ratio: 6 of 192 of a
-capable reader's are, and nearly all of a model that has no idea of its own. Once a trial went farther none counts:
+PLACED: Final = 2.0
+MISPLACED: Final = 1 / 6
+"""For what a call proposes, by the earlier trial that is nearest to it: one of the better half, as in 91 % of a capable
+reader's first ten calls and 34 % of random points; or one of the worse half that is also worse than the middle of what
+others ran, 2 % and 15 %, and nearly all of a model that goes where it just lost. Else 1."""
+EARLY: Final = 10
+"""Of so many of the first calls. Later the worse half of the trials is still good, and says little."""
+TIMID, TIMID_RATIO, FIRST = 0.09, 0.1, 3
+"""A proposal within this share of every range from the default, among the first so many, and its ratio: 6 of 192 of a
+capable reader's are, and nearly all of a model that has no idea of its own. Once one went farther none counts:
 where the default is nearly the best, a capable model comes back to it."""
 WASTED: Final = 0.5
 """Ratio of each of the latest calls in a row that brought nothing usable."""
 DOUBT: Final = 0.5
-"""Below this credit the model's share of all trials is its credit, and the surrogate's the rest, which gives outcomes
-to compare with."""
-LEAST: Final = 0.1
+"""Below this credit c the surrogate has (1 - c) / c turns for each of the model's, which gives outcomes to compare."""
+LEAST: Final = 0.05
 """Below this credit the model is not asked any more."""
 MOST: Final = 0.98
 """Credit that is never exceeded, so that a model that stops being of use is found out."""
 
 
-def read_credit(context: ProposalContext, *, prior: float = PRIOR) -> float:
+def read_credit(
+    context: ProposalContext, *, prior: float = PRIOR, candidate: Mapping[str, Value] | None = None
+) -> float:
     """The probability, in [0, 1], that the model is a capable one, as far as the trials tell.
 
-    Only what ran counts, and calls that brought nothing. Where all trials fail, nobody is the worse for it. Trials that
-    lose to one good default again and again are one piece of evidence, not many: there are as many comparisons as the
-    two sides have trials (their harmonic mean). What others reached long after the model was last heard says nothing
-    about it.
+    Only what it proposed and what ran counts, and calls that brought nothing. Where all trials fail, nobody is the
+    worse for it. Trials that lose to one good default again and again are one piece of evidence, not many: there are as
+    many comparisons as the two sides have trials (their harmonic mean). What others reached long after the model was
+    last heard says nothing about it.
+
+    Args:
+        context: What is known.
+        prior: What is known about the model from elsewhere.
+        candidate: What the model proposes now.
     """
     history = context.history
     own = [t for t in history.told if t.by_model]
     others = [t for t in history.told if not t.by_model and any(t.number <= o.number + NEAREST for o in own)]
-    odds = prior / (1 - prior)
+    calls = [(number, c) for number, c in proposed(history) if set(c) <= set(context.space)]
+    calls += [(context.trial, candidate)] if candidate is not None else []
+    odds = prior / (1 - prior) * math.prod(placement(c, number, context) for number, c in calls[:EARLY])
+    odds = min(odds, MOST / (1 - MOST))
     odds *= WASTED ** failed_calls(history)
-    odds *= TIMID_RATIO ** len(list(takewhile(lambda t: is_timid(t, context), own[:FIRST])))
+    odds *= TIMID_RATIO ** len(list(takewhile(lambda call: is_timid(call[1], context), calls[:FIRST])))
     compared = [(other, nearest_to(other, own)) for other in others if own]
     won = [share for other, near in compared for share in wins(near, other, history)]
     if won:
         sides = len(others), len({trial.number for _, near in compared for trial in near})
         odds *= RATIO ** (2 * math.prod(sides) / sum(sides) * (2 * sum(won) / len(won) - 1))
-    odds = min(odds, MOST / (1 - MOST))
-    return odds / (1 + odds)
+    return min(odds / (1 + odds), MOST)
+
+
+def proposed(history: History) -> Iterator[tuple[int, Mapping[str, Value]]]:
+    """What each call brought first, run or not, and the number of the trial for which it was made."""
+    for trial in history:
+        if offered := trial.proposal.decision.offered:
+            yield trial.number, offered[0].configuration
+        elif trial.by_model and trial.proposal.method != "auto":
+            yield trial.number, trial.configuration
+
+
+def placement(configuration: Mapping[str, Value], number: int, context: ProposalContext) -> float:
+    """The ratio for where a configuration lies, by the trials before some number; 1 where they do not say."""
+    nearest, history = context.nearest(configuration, number), context.history
+    if nearest is None:
+        return 1.0
+    earlier = [t for t in history.told if t.number < number]
+    cost, *costs = costs_for(history.scalarization, [nearest, *earlier], history)
+    if min(costs) == max(costs):
+        return 1.0
+    rank = np.mean([0.5 * (c <= cost) + 0.5 * (c < cost) for c in costs])
+    if rank <= 0.5:
+        return PLACED
+    others = [c for c, t in zip(costs, earlier, strict=True) if not t.by_model]
+    return MISPLACED if others and cost > np.median(others) else 1.0
 
 
 def failed_calls(history: History) -> int:
@@ -71,10 +113,10 @@ def failed_calls(history: History) -> int:
     return len(list(takewhile(bool, reversed(calls))))
 
 
-def is_timid(trial: TrialRecord, context: ProposalContext) -> bool:
-    """Whether a trial hardly differs from the default."""
+def is_timid(configuration: Mapping[str, Value], context: ProposalContext) -> bool:
+    """Whether a configuration hardly differs from the default."""
     default = context.space.default
-    return default is not None and context.distance(trial.configuration, default) < TIMID
+    return default is not None and context.distance(configuration, default) < TIMID
 
 
 def nearest_to(other: TrialRecord, own: list[TrialRecord]) -> list[TrialRecord]:
@@ -90,9 +132,7 @@ def wins(trials: list[TrialRecord], other: TrialRecord, history: History) -> Ite
     """
     for trial in trials:
         before = [t for t in history.told if t.number < max(trial.number, other.number) and t not in (trial, other)]
-        costs = costs_for(trial, [trial, other, *before], history)
-        if costs is None:
-            continue
+        costs = costs_for(trial.proposal.scalarization, [trial, other, *before], history)
         own, their = costs[:2]
         best = costs[2:].min(initial=math.inf)
         worst = max([their, *(c for c, t in zip(costs[2:], before, strict=True) if not t.by_model)])
@@ -100,13 +140,13 @@ def wins(trials: list[TrialRecord], other: TrialRecord, history: History) -> Ite
         yield 0.5 if tie else float(own < their)
 
 
-def costs_for(trial: TrialRecord, trials: list[TrialRecord], history: History) -> NDArray[np.float64] | None:
-    """What each of some trials is worth by what one of them was to make small; None where that cannot be said.
+def costs_for(scalarization: Scalarization | None, trials: list[TrialRecord], history: History) -> NDArray[np.float64]:
+    """What each of some trials is worth by what one of them was to make small.
 
     Returns:
         Infinity for those that failed or violate a constraint.
     """
-    scalarization, now = trial.proposal.scalarization, history.scalarization
+    now = history.scalarization
     if scalarization and scalarization.feasibility:
         return np.array([math.inf if t.state == "failed" else t.violation for t in trials])
     if scalarization and now and len(now.weights) == len(scalarization.weights):  # on the scale of today's front

@@ -43,9 +43,13 @@ def find_nearest(
     if best is None or space.count > MOST_CELLS or not space.accepts(best.configuration):
         return None
     few = [t for t in history.ranked if space.accepts(t.configuration)][:MOST_CENTERS]
-    around = around_all(space, [t.configuration for t in few if history.ties(t, best)])
+    level = [t.configuration for t in few if history.ties(t, best)]
+    around = around_all(space, level)
     wider = around_all(space, [t.configuration for t in few])
     sign = 1.0 if history.direction == "minimize" else -1.0
+    steps = 1 if any(not known(c) for c in around) else 2
+    if steps > 1:
+        wider += [c for c in around_all(space, level, steps) if c not in wider]
     open_ones = [c for c in wider if not known(c)]
     expected = zip(open_ones, expect(open_ones), strict=True) if open_ones else ()
     ordered = sorted(expected, key=lambda one: sign * one[1].mean)[:NAMED]
@@ -54,34 +58,35 @@ def find_nearest(
         tried=len(np.unique(space.encode_all([t.configuration for t in context.tried]).round(6), axis=0)),
         around=len(around),
         untried=sum(not known(c) for c in around),
+        steps=steps,
         best=tuple(Advice(configuration=c, expected=e) for c, e in ordered),
     )
 
 
-def around_all(space: SearchSpace, centers: Sequence[Configuration]) -> list[Configuration]:
-    """What is next to some configurations, without these."""
+def around_all(space: SearchSpace, centers: Sequence[Configuration], steps: int = 1) -> list[Configuration]:
+    """What is so many steps around some configurations, without these."""
     found: list[Configuration] = []
     for center in centers:
-        found += [c for c in neighbours(space, center) if c not in found and c not in centers]
+        found += [c for c in neighbours(space, center, steps) if c not in found and c not in centers]
     return found
 
 
-def neighbours(space: SearchSpace, center: Mapping[str, Value]) -> list[Configuration]:
-    """Configurations at most a step away in every number, or with another choice of one category."""
-    steps = {name: steps_from(space, name, center[name]) for name in space if name in center}
-    size = np.prod([1 + len(values) for name, values in steps.items() if space[name].ordered])
-    together = [name for name in steps if space[name].ordered] if size <= MOST_AROUND else []
-    moved = product(*([center[name], *steps[name]] for name in together))
+def neighbours(space: SearchSpace, center: Mapping[str, Value], steps: int = 1) -> list[Configuration]:
+    """Configurations at most so many steps away in every number, or with another choice of one category."""
+    near = {name: steps_from(space, name, center[name], steps) for name in space if name in center}
+    size = np.prod([1 + len(values) for name, values in near.items() if space[name].ordered])
+    together = [name for name in near if space[name].ordered] if size <= MOST_AROUND else []
+    moved = product(*([center[name], *near[name]] for name in together))
     found = [dict(center) | dict(zip(together, values, strict=True)) for values in moved]
-    found += [dict(center) | {name: value} for name in steps if name not in together for value in steps[name]]
+    found += [dict(center) | {name: value} for name in near if name not in together for value in near[name]]
     return [c for c in found if c != center and space.accepts(c)]
 
 
-def steps_from(space: SearchSpace, name: str, value: Value) -> list[Value]:
-    """The next smaller and the next larger value of a number; all other choices of a category."""
+def steps_from(space: SearchSpace, name: str, value: Value, steps: int) -> list[Value]:
+    """The next smaller and larger values of a number, so many of each; all other choices of a category."""
     hyperparameter = space[name]
     values = list(hyperparameter.grid(MOST_VALUES))
     if not hyperparameter.ordered:
         return [v for v in values[:MOST_VALUES] if v != value]
     at = values.index(value) if value in values else -1
-    return [values[i] for i in (at - 1, at + 1) if at >= 0 and 0 <= i < len(values)]
+    return [values[i] for i in range(max(0, at - steps), min(len(values), at + steps + 1)) if at >= 0 and i != at]

@@ -7,6 +7,7 @@ import runpy
 import shlex
 import tomllib
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,15 @@ def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.Monke
     scope: dict[str, object] = {"__name__": "documentation"}
     for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
         exec(compile(block, ids(page), "exec"), scope)  # our own documentation
+
+
+def test_names_in_blocks_that_are_not_run_exist() -> None:
+    """Indented blocks need a cluster, a tracker or the like; what they import of ours is there all the same."""
+    pattern = re.compile(r"^    from (tunewise\S*) import (.+)", re.MULTILINE)
+    found = [match for page in PAGES for match in pattern.findall(page.read_text())]
+    assert found
+    for module, names in found:
+        assert set(names.split(", ")) <= set(import_module(module).__all__), (module, names)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=ids)

@@ -14,7 +14,7 @@ from tunewise import Categorical, DataCard, Float, History, Int, SearchSpace, Ta
 from tunewise.objectives import Objective, Scalarization
 from tunewise.prior_studies import PriorStudy
 from tunewise.prompts.advised import AdvisedView, Nearest
-from tunewise.prompts.findings import say_findings
+from tunewise.prompts.findings import equal_settings, say_findings
 from tunewise.prompts.prior import describe_prior_studies
 from tunewise.prompts.program import ProgramTuningView, ProgramView, Progress, TableView
 from tunewise.prompts.render import MAX_PROMPT_TOKENS, environment, render, template_hash
@@ -103,7 +103,7 @@ def advised(space: SearchSpace, history: History, *, left: int | None = 8, batch
     """What `auto` tells the model."""
     problem = render(ProblemView(TASK, space, batch=batch, objectives=history.objectives))
     known: dict[str, Any] = {"history": history, "task": TASK, "space": space, "advice": ADVICE}
-    known["findings"] = say_findings(history, space)
+    known["findings"] = say_findings(history, space, equal_settings(history, space))
     return AdvisedView(problem=problem, left=left, batch=batch, **(known | more))
 
 

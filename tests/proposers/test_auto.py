@@ -19,7 +19,7 @@ from tunewise.errors import ContextLimitExceeded, ModelUnavailable
 from tunewise.history import History, TrialRecord
 from tunewise.llm.base import ChatModel
 from tunewise.models import FunctionModel
-from tunewise.prompts.findings import say_findings, without_effect
+from tunewise.prompts.findings import equal_settings, say_findings, without_effect
 from tunewise.prompts.render import MAX_PROMPT_TOKENS
 from tunewise.proposers import Auto, AutoOptions
 from tunewise.proposers.auto import Assessment
@@ -157,18 +157,20 @@ TREES = SearchSpace({"min_samples_split": Int(2, 20, default=2), "min_samples_le
 
 def test_settings_of_trees_that_are_equal_by_their_meaning_are_said_and_count_as_tried() -> None:
     history = History((TrialRecord(0, "finished", {"min_samples_split": 2, "min_samples_leaf": 5}, 0.3),))
-    assert "min_samples_split makes no difference as long as it is at most twice" in say_findings(history, TREES)[-1]
-    same = without_effect(history, TREES)
+    assert (
+        "min_samples_split makes no difference as long as it is at most twice" in say_findings(history, TREES, {})[-1]
+    )
+    same = without_effect(equal_settings(history, TREES), TREES)
     assert same({"min_samples_split": 8, "min_samples_leaf": 5}) == same(history[0].configuration)
     assert same({"min_samples_split": 11, "min_samples_leaf": 5}) != same(history[0].configuration)
-    assert not say_findings(history, SPACE)
+    assert not say_findings(history, SPACE, {})
 
 
 def test_the_best_few_of_many_trials_are_named() -> None:
     trials = [past(i, i / 20) for i in range(12)]
     best = sorted(trials, key=lambda t: t.value or 0.0)[:5]
-    assert say_findings(History(tuple(trials[:11])), SPACE)[:1] != [
-        said := say_findings(History(tuple(trials)), SPACE)[0]
+    assert say_findings(History(tuple(trials[:11])), SPACE, {})[:1] != [
+        said := say_findings(History(tuple(trials)), SPACE, {})[0]
     ]
     assert said == f"The best so far are trials {', '.join(f'{t.number} ({t.value:.5g})' for t in best)}."
 

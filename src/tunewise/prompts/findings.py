@@ -16,7 +16,7 @@ from tunewise.space import SearchSpace, Value
 from tunewise.space.values import exactly
 from tunewise.text import clip
 
-__all__ = ["say_findings", "stale_for", "without_effect"]
+__all__ = ["Equal", "EqualSettings", "equal_settings", "say_findings", "stale_for", "without_effect"]
 
 STALE: Final = 5
 """So many trials without a better value are said."""
@@ -33,13 +33,13 @@ MAX_SAID: Final = 6
 """So many hyperparameters are named in a sentence."""
 
 
-def say_findings(history: History, space: SearchSpace) -> list[str]:
-    """All of them."""
+def say_findings(history: History, space: SearchSpace, equal: Equal) -> list[str]:
+    """All of them, with the settings that are known to be equal."""
     return (
         say_best(history)
         + say_precision(history)
         + say_equal_by_meaning(space)
-        + say_equal_settings(history, space)
+        + say_equal_settings(equal)
         + say_progress(history, space)
         + say_curves(history)
     )
@@ -83,11 +83,11 @@ def key_of(trial: TrialRecord, *, without: str = "") -> Hashable:
     return frozenset((n, isinstance(v, bool), v) for n, v in trial.configuration.items() if n != without)
 
 
-def say_equal_settings(history: History, space: SearchSpace) -> list[str]:
+def say_equal_settings(equal: Equal) -> list[str]:
     """Values of a hyperparameter that gave equal results wherever everything else was equal; one sentence, or none."""
     found = [
         f"{clip(name, 60)} {', '.join(map(show_value, group.values))} ({group.ties} pairs of trials)"
-        for name, groups in equal_settings(history, space).items()
+        for name, groups in equal.items()
         for group in groups
     ]
     return [f"With all else equal, these made no difference so far: {'; '.join(found[:MAX_SAID])}."] if found else []
@@ -101,7 +101,11 @@ class EqualSettings:
     ties: int
 
 
-def equal_settings(history: History, space: SearchSpace) -> dict[str, list[EqualSettings]]:
+Equal = Mapping[str, Sequence[EqualSettings]]
+"""By hyperparameter."""
+
+
+def equal_settings(history: History, space: SearchSpace) -> Equal:
     """For each hyperparameter the groups of its values that tied at least twice and never differed."""
     if history.scalarization:
         return {}
@@ -161,11 +165,11 @@ def effective(configuration: Mapping[str, Value]) -> Mapping[str, Value]:
     return {**configuration, SPLIT: max(split, 2 * leaf)}
 
 
-def without_effect(history: History, space: SearchSpace) -> Callable[[Mapping[str, Value]], Hashable]:
+def without_effect(equal: Equal, space: SearchSpace) -> Callable[[Mapping[str, Value]], Hashable]:
     """What configurations have in common that differ in equal settings only."""
     first = {
         (name, exactly(value)): group.values[0]
-        for name, groups in equal_settings(history, space).items()
+        for name, groups in equal.items()
         for group in groups
         for value in group.values
     }

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from tunewise.history import TrialRecord
 from tunewise.llm.base import ChatReply, ChatRequest, Message
 from tunewise.prompts.advised import AdvisedView, Nearest
-from tunewise.prompts.findings import say_findings, without_effect
+from tunewise.prompts.findings import Equal, equal_settings, say_findings, without_effect
 from tunewise.prompts.prior import describe_prior_studies
 from tunewise.prompts.render import render
 from tunewise.prompts.views import ProblemView
@@ -231,9 +231,14 @@ class Assessment:
         return self.canonical(configuration) in self.tried or self.context.duplicate(configuration) is not None
 
     @cached_property
+    def equal(self) -> Equal:
+        """Settings between which no difference was seen."""
+        return equal_settings(self.context.history, self.context.space)
+
+    @cached_property
     def canonical(self) -> Callable[[Configuration], Hashable]:
         """What configurations have in common that differ in equal settings only."""
-        return without_effect(self.context.history, self.context.space)
+        return without_effect(self.equal, self.context.space)
 
     @cached_property
     def tried(self) -> set[Hashable]:
@@ -364,7 +369,7 @@ def advised_messages(state: Assessment, count: int) -> tuple[Message, ...]:
         batch=count,
         left=context.left,
         advice=state.told_advice,
-        findings=say_findings(history, context.space),
+        findings=say_findings(history, context.space, state.equal),
         near=state.near,
         prior=describe_prior_studies(context.prior_studies),
     )

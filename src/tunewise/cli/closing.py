@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from tunewise.cli.trial_table import brief
 from tunewise.history import TrialRecord
 from tunewise.study.stored import StoredStudy
+from tunewise.study.use_of_model import unasked
 from tunewise.text import money
 
 __all__ = ["closing_lines", "fact_lines"]
@@ -36,6 +37,8 @@ def fact_lines(stored: StoredStudy, *, verbose: bool) -> list[str]:
     if stored.fallbacks:
         numbers = ", ".join(f"{t.number} ({t.source})" for t in stored.fallbacks)
         lines.append(f"Without the model, although it was asked: trial {numbers}.")
+    if told := unasked(stored.history):
+        lines.append(told)
     if stored.totals.calls:
         lines.append(calls(stored))
     return lines

@@ -24,6 +24,7 @@ from tunewise.space.plain import from_distribution
 from tunewise.study.effects import EffectsOfStudy
 from tunewise.study.front import Front, find_front
 from tunewise.study.talks import Talk, talks
+from tunewise.study.use_of_model import of_no_use
 from tunewise.study.validated import About, Exchange, StoredProgram, validate
 from tunewise.task import Task
 from tunewise.text import sentence
@@ -214,10 +215,12 @@ class StoredStudy:
         return None if None in costs else math.fsum(c for c in costs if c is not None)
 
     def verdict(self) -> str:
-        """What the model added over the default configuration, in a sentence."""
+        """What the model added over the default configuration, or tuning without it did, in a sentence or two."""
         metric, best, default = self.metric, self.best_of_model, self.default
-        if best is None and not self.totals.calls:
-            return "No language model was asked."
+        if best is None and not self.exchanges:
+            return f"{self._gained()} No language model was asked.".strip()
+        if best is None and not any(t.by_model for t in self.history):
+            return f"{self._gained()} {of_no_use(self.history, [one.call for one in self.exchanges])}".strip()
         if best is None:
             ended = "meets the constraints" if any(t.by_model for t in self.history.finished) else "has finished"
             return f"No trial that the language model proposed {ended}, so there is nothing to credit it with."
@@ -231,16 +234,32 @@ class StoredStudy:
         gain = self.gain(best, default)
         assert gain is not None
         compared = f"{metric} {best.value:.6g} (trial {best.number}) against {default.value:.6g}"
+        relative = self._relative(best, default)
         if gain == 0:
             return f"The language model added nothing over the default: {compared}."
         if gain < 0:
             return f"The language model did not reach the default: {compared}."
-        relative = f", {gain / abs(default.value):.1%} better" if default.value else ""
         return (
-            f"The language model added {gain:.4g} over the default: {compared}{relative}. "
+            f"The language model added {gain:.4g} over the default: {compared}{f', {relative}' if relative else ''}. "
             f"{'' if self.history.best is best else 'The best trial of all was not its own. '}"
             "One study, one seed: a hint."
         )
+
+    def _gained(self) -> str:
+        """What tuning gained over the default configuration, whoever proposed; empty where that cannot be said."""
+        best, default = self.best, self.default
+        gain = self.gain(best, default)
+        if best is None or default is None or gain is None or self.front or not self.history.counts(default):
+            return ""
+        if gain <= 0:
+            return f"No trial was better than the default ({default.value:.6g}, trial {default.number})."
+        better = self._relative(best, default) or f"{gain:.4g} better"
+        return f"{better} than the default ({default.value:.6g}, trial {default.number})."
+
+    def _relative(self, best: TrialRecord, default: TrialRecord) -> str:
+        """By which share a trial is better than the default."""
+        gain = self.gain(best, default)
+        return f"{gain / abs(default.value):.1%} better" if gain and default.value else ""
 
     def to_dict(self) -> PlainDict:
         """Plain data, for programs: strict JSON, in which a number that is not finite is null."""

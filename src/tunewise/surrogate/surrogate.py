@@ -31,7 +31,7 @@ from tunewise.surrogate.plausible import plausible_region
 from tunewise.surrogate.posterior import fit_best, sample_posterior
 from tunewise.surrogate.subset import LIMIT, select
 from tunewise.surrogate.success import SuccessProbability, fit_success
-from tunewise.surrogate.transfer import Informed, inform, learn
+from tunewise.surrogate.transfer import Informed, inform, learn, trusted
 from tunewise.surrogate.warp import Warp
 
 __all__ = ["Surrogate", "fit_surrogate"]
@@ -246,7 +246,7 @@ def fit_surrogate(
     warp, gp = fit_best(X, y, groups=lattice.groups)
     limits = fit_limits(X, [limiting[row] for row in kept], groups=lattice.groups)
     good = np.flatnonzero(allowed[kept])
-    lessons = [lesson for study in prior_studies if (lesson := learn(study, space))]
+    lessons = trusted([lesson for study in prior_studies if (lesson := learn(study, space))], X[good], y[good])
     process: Process = inform(gp, lessons) if lessons else gp
     expected = process.predict(np.vstack([X[good], running[likely_met(limits, running)]]))[0]
     return Surrogate(

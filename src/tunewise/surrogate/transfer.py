@@ -7,7 +7,7 @@ This study is taken for a weighted sum of earlier ones plus something of its own
 where `m_i` is what the process of prior study i expects, on that study's own scale; `d` is the process of this study
 alone; and `c`, the level, follows the values. So units and levels of the metrics need not agree. The weights are
 learned with everything else: studies that rank the trials as they turned out gain, others lose. As values come, `d`
-says more, and the prior less.
+says more, and the prior less. A study that ranks them wrongly is left out (`trusted`).
 """
 
 # ruff: noqa: N803, N806 - X, as the literature calls a matrix of points
@@ -29,7 +29,7 @@ from tunewise.surrogate.lattice import Lattice
 from tunewise.surrogate.posterior import fit_best
 from tunewise.surrogate.subset import select
 
-__all__ = ["Informed", "Lesson", "inform", "learn"]
+__all__ = ["Informed", "Lesson", "inform", "learn", "trusted"]
 
 Array = NDArray[np.float64]
 
@@ -83,6 +83,28 @@ def learn(study: PriorStudy, space: SearchSpace) -> Lesson | None:
         groups = np.unique(Lattice(space).groups[columns], return_inverse=True)[1].astype(np.intp)
         known[tuple(space)] = Lesson(fit_best(X[kept], y[kept], groups=groups)[1], columns)
     return known[tuple(space)]
+
+
+def trusted(lessons: Sequence[Lesson], X: Array, y: Array) -> list[Lesson]:
+    """The prior studies that do not rank the trials of this one wrongly.
+
+    Each pair of trials with different values speaks for a study that ranks it so, and against one that does not. The
+    other studies speak for it with a pair each: one that stands alone is left out as soon as it is no better than
+    chance, so that an unrelated one costs a trial; of several, the weights decide first.
+
+    Args:
+        lessons: `k` prior studies.
+        X: `n x d` points.
+        y: `n` values, to be minimized.
+    """
+    one, other = np.triu_indices(len(y), 1)
+    really = np.sign(y[one] - y[other])
+    if not really.any():
+        return list(lessons)
+    expected_ranks = [np.sign(known[one] - known[other]) for known in (lesson.expect(X) for lesson in lessons)]
+    vouched = len(lessons) - 1
+    kept = [float(really @ ranks) + vouched > 0 for ranks in expected_ranks]
+    return [lesson for lesson, is_kept in zip(lessons, kept, strict=True) if is_kept]
 
 
 @dataclass(frozen=True)

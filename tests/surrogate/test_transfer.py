@@ -83,7 +83,8 @@ def test_a_study_alone_is_left_out_once_it_ranks_no_better_than_chance_and_other
 
 
 def test_an_unrelated_study_costs_a_trial() -> None:
-    tried, wrong = [{"x": 0.1, "rate": 1e-2}, {"x": 0.2, "rate": 0.3}], study((0.2, 0.9), 2)
+    tried: list[Configuration] = [{"x": 0.1, "rate": 1e-2}, {"x": 0.2, "rate": 0.3}]
+    wrong = study((0.2, 0.9), 2)
     values = [1.0, 2.0]  # where it expects more, it was worse
     assert fitted(tried, values, [wrong]).propose(1) == fitted(tried, values, []).propose(1)
     assert fitted(tried, values[::-1], [wrong]).propose(1) != fitted(tried, values[::-1], []).propose(1)

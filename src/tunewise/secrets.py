@@ -15,7 +15,19 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
-__all__ = ["MASK", "mask", "mask_known", "mask_named", "remember", "remember_address", "remember_environment"]
+from tunewise.plain import Plain
+
+__all__ = [
+    "MASK",
+    "mask",
+    "mask_data",
+    "mask_known",
+    "mask_named",
+    "remember",
+    "remember_address",
+    "remember_environment",
+    "unfinished",
+]
 
 MASK = "***"
 LEAST = 8
@@ -177,6 +189,28 @@ def mask_known(text: str) -> str:
         if value in text:
             text = text.replace(value, MASK)
     return text
+
+
+def mask_data(data: Plain) -> Plain:
+    """Plain data with every text in it masked; keys stay."""
+    match data:
+        case str():
+            return mask(data)
+        case Mapping():
+            return {key: mask_data(value) for key, value in data.items()}
+        case list() | tuple():
+            return [mask_data(value) for value in data]
+    return data
+
+
+def unfinished(text: str, end: int) -> int:
+    """Where to cut a text that goes on: at `end`, or where a known secret begins that would be cut in two there."""
+    for secret in known_secrets():  # the longest first
+        for at in range(max(0, end - len(secret) + 1), end):
+            if secret.startswith(text[at : at + len(secret)]):
+                end = at
+                break
+    return end
 
 
 def mask_named(name: str, text: str) -> str:

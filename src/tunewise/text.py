@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Final, Protocol
 
-from tunewise.secrets import mask
+from tunewise.secrets import mask, unfinished
 
 __all__ = [
     "StreamedText",
@@ -35,6 +35,10 @@ BEGINNING: Final = re.compile(
 )
 MAX_COMMAND: Final = 4_000
 """Characters after which a command to a terminal that does not end is taken for text."""
+
+
+MAX_LINE: Final = 1_000
+"""Characters of a line that are looked at again when more of it comes."""
 
 
 def shorten(value: object, limit: int = 60) -> str:
@@ -108,17 +112,35 @@ def encodable(text: str) -> str:
 
 
 class StreamedText:
-    """Takes commands to a terminal out of a text that comes piece by piece, also where one is cut in two."""
+    """Masks a text that comes piece by piece, and takes commands to a terminal out of it, also where one is cut in two.
+
+    What may be the beginning of a command or of a secret waits for what follows: a word for its end, a known secret
+    for all of it. What stands before in its line is looked at too: `password:` says what the next word is.
+    """
 
     def __init__(self) -> None:
         self._held = ""
+        self._line = ""  # as it came, and as it was shown
+        self._shown = ""
 
     def __call__(self, piece: str) -> str:
-        """What can be shown so far; the beginning of a command waits for its end."""
+        """What can be shown so far."""
         text = COMMAND.sub("", self._held + piece)
         begun = BEGINNING.search(text)
-        self._held = text[begun.start() :] if begun and len(text) - begun.start() < MAX_COMMAND else ""
-        return without_commands(text[: len(text) - len(self._held)])
+        word = "" if text[-1:].isspace() else "".join(text.rsplit(None, 1)[-1:])
+        whole = unfinished(text, min(begun.start() if begun else len(text), len(text) - len(word)))
+        if len(text) - whole >= MAX_COMMAND:
+            whole = len(text)
+        self._held = text[whole:]
+        return self._masked(text[:whole])
+
+    def _masked(self, text: str) -> str:
+        line, before = self._line + text, self._shown
+        masked = without_commands(line)
+        self._line, self._shown = line.rpartition("\n")[2], masked.rpartition("\n")[2]
+        if len(self._line) > MAX_LINE:
+            self._line, self._shown = "", ""
+        return masked[len(before) :] if masked.startswith(before) else without_commands(text)
 
     @property
     def held(self) -> bool:
@@ -128,7 +150,7 @@ class StreamedText:
     def rest(self) -> str:
         """What has waited in vain."""
         held, self._held = self._held, ""
-        return without_commands(held)
+        return self._masked(held)
 
 
 def duration(seconds: float) -> str:

@@ -177,7 +177,16 @@ def test_no_command_survives_in_pieces(pieces: list[str]) -> None:
     assert not {"\x1b", "\x07", "\x9b"} & set("".join(map(cleaner, pieces)) + cleaner.rest())
 
 
+@pytest.mark.parametrize("size", [1, 2, 5, 7, 40])
+def test_secrets_that_come_in_pieces_are_masked(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FEATHER_SECRET", "plumage Blue seventeen")
+    text = "I saw plumage Blue seventeen\nand password: hunter2222 and sk-abcdefghijklmnop1234 there, plumage too."
+    cleaner = StreamedText()
+    shown = "".join(cleaner(text[k : k + size]) for k in range(0, len(text), size)) + cleaner.rest()
+    assert shown == "I saw ***\nand password: *** and *** there, plumage too."
+
+
 def test_a_command_without_an_end_is_text_in_the_end() -> None:
     cleaner = StreamedText()
-    shown = cleaner("\x1b]0;" + "x" * 10_000) + cleaner("y")
+    shown = cleaner("\x1b]0;" + "x" * 10_000) + cleaner("y") + cleaner.rest()
     assert shown.endswith("xy")

@@ -12,7 +12,7 @@ from tunewise.errors import StudyError
 from tunewise.evaluate.identity import Identity
 from tunewise.history import History, direction_of
 from tunewise.plain import PlainDict
-from tunewise.secrets import mask
+from tunewise.secrets import mask, mask_data
 from tunewise.space import SearchSpace
 from tunewise.study.changes import about_of, check_changes
 from tunewise.study.sessions import extended
@@ -82,7 +82,7 @@ def check_same_study(
             study.study_name,
         )
     sessions = extended(stored.get("sessions"), study.sampler, first=len(trials))
-    about: PlainDict = {"space": told_space(space), "task": task.to_dict(), "sessions": sessions}
+    about: PlainDict = {"space": told_space(space), "task": mask_data(task.to_dict()), "sessions": mask_data(sessions)}
     if known := asdict(objective) if objective else stored.get("objective"):
         about["objective"] = known
     if stored != about:

@@ -16,6 +16,7 @@ from tunewise.cli.show import print_study
 from tunewise.cli.trial_table import Columns
 from tunewise.history import History, TrialRecord
 from tunewise.objectives import Objective
+from tunewise.record import Proposal
 from tunewise.study.stored import StoredStudy
 
 
@@ -87,3 +88,14 @@ def test_ten_trials_of_six_hyperparameters_fit(width: int) -> None:
     assert [int(line.split()[0]) for line in lines if re.match(r" +\d+  model", line)] == [
         t.number for t in sorted(study.trials, key=lambda t: t.value or 0.0)
     ]
+
+
+def test_the_line_of_a_trial_that_begins_fits_a_log() -> None:
+    out = io.StringIO()
+    progress = Progress(Console(file=out, width=60), Columns.fit([Objective("loss")], {}, 60), 3)
+    configuration = {f"hyperparameter_{k}": 0.5 for k in range(9)}
+    proposal = Proposal(source="model", reason="because " * 20)
+    progress.proposed(TrialRecord(0, "running", {**configuration}, proposal=proposal))
+    (line,) = out.getvalue().splitlines()
+    assert line.startswith("trial 0 begins, by model: ")
+    assert len(line) <= 60

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from support.waiting import Leap, until, until_gone, written
+from tunewise.cli.trial_table import brief_remark
 from tunewise.errors import StudyError, TrialFailed
 from tunewise.evaluate.base import Evaluation
 from tunewise.evaluate.command import CommandEvaluator, fill
@@ -389,3 +390,15 @@ def test_a_metric_that_was_not_told_comes_with_the_line_that_tells_it(printed: s
         pattern = words.split('"')[1]
         told = CommandEvaluator([sys.executable, "-c", f"print({printed!r})"], pattern=pattern).evaluate({})
         assert told.value in (5.26, 0.93)
+
+
+def test_a_traceback_tells_what_was_raised_before_all_else() -> None:
+    program = "raise MemoryError('out of memory with learning rate 0.607')"
+    with pytest.raises(TrialFailed) as failed:
+        CommandEvaluator([sys.executable, "-c", program]).evaluate({})
+    said = str(failed.value)
+    assert said.startswith(
+        "The command ended with exit code 1: MemoryError: out of memory with learning rate 0.607. Its "
+    )
+    assert brief_remark("error", said) == "exit code 1: MemoryError: out of memory with learning rate 0.607."
+    assert brief_remark("fallback", "no reply") == "fallback: no reply"

@@ -67,7 +67,8 @@ def counted(stored: StoredStudy) -> str:
     states = ("finished", "failed", "pruned", "running", "waiting")
     counts = {state: sum(t.state == state for t in stored.history) for state in states}
     count = len(stored.history)
-    return f"{count} trial{'s' * (count != 1)}: " + ", ".join(f"{n} {state}" for state, n in counts.items() if n)
+    said = f"{count} trial{'s' * (count != 1)}: " + ", ".join(f"{n} {state}" for state, n in counts.items() if n)
+    return f"{said} for the next run" if counts["waiting"] else said
 
 
 def sources(stored: StoredStudy) -> str:

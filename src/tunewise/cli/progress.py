@@ -18,7 +18,6 @@ from tunewise.cli.trial_table import Columns
 from tunewise.history import History, TrialRecord
 from tunewise.llm.calls import Totals
 from tunewise.prompts.views import show
-from tunewise.study.remarks import remarks_on
 from tunewise.text import duration, money
 
 __all__ = ["Progress", "Waiting"]
@@ -122,9 +121,8 @@ class Progress:
         worker = next(k for k in range(1, len(busy) + 2) if k not in busy)
         self._running[trial.number] = Running(trial, worker, time.monotonic())
         if not self._spinner:
-            why = "; ".join(text if label == "reason" else f"{label}: {text}" for label, text in remarks_on(trial))
-            said = f"trial {trial.number} begins, by {trial.source}: {show(trial.configuration)}"
-            self._say(inert(" ".join(f"{said} {why}".split()), "dim"))
+            said = " ".join(f"trial {trial.number} begins, by {trial.source}: {show(trial.configuration)}".split())
+            self._say(inert(said if self._verbose else fitted(said, self._screen.width), "dim"))
 
     def reported(self, number: int, step: int, value: float) -> None:
         """A trial has reported an intermediate value; called by the thread that it came from."""

@@ -124,15 +124,13 @@ def print_trials(
 
 
 def columns_for(stored: StoredStudy, shown: Sequence[TrialRecord], width: int) -> Columns:
-    """Hyperparameters that matter most first, as wide as the trials that are shown need them."""
+    """Hyperparameters in the order of the space, as `tune` has them, as wide as the trials that are shown need them."""
     from tunewise.cli.trial_table import Columns
 
-    shares = stored.effects.shares
-    order = [*shares, *(name for name in stored.names if name not in shares)]
     samples = (
         {}
         if stored.programs
-        else {name: [t.configuration[name] for t in shown if name in t.configuration] or [""] for name in order}
+        else {name: [t.configuration[name] for t in shown if name in t.configuration] or [""] for name in stored.names}
     )
     return Columns.fit(stored.objectives, samples, width)
 

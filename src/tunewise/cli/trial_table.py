@@ -128,7 +128,7 @@ class Columns:
         if not verbose:
             if trial.source == "default":  # its reason is always the same
                 remarks = [(label, text) for label, text in remarks if label != "reason"]
-            told = "; ".join(text if label in ("reason", "error") else f"{label}: {text}" for label, text in remarks)
+            told = "; ".join(brief_remark(label, text) for label, text in remarks)
             if told:
                 yield inert(INDENT + fitted(told, self.width - len(INDENT)), style_of(remarks))
             return
@@ -137,6 +137,13 @@ class Columns:
             yield inert(", ".join(f"{name}={brief(value)}" for name, value in rest.items()))
         for label, text in [*remarks, *details_of(trial)]:
             yield inert(text if label == "reason" else f"{label}: {text}", "red" if label == "error" else "dim")
+
+
+def brief_remark(label: str, text: str) -> str:
+    """A remark in few words: of a failure what went wrong, without the output."""
+    if label == "error":
+        return text.removeprefix("The command ended with ").partition(" Its output ends with:")[0]
+    return text if label == "reason" else f"{label}: {text}"
 
 
 def best_first(history: History) -> list[TrialRecord]:

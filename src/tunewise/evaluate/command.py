@@ -135,7 +135,7 @@ class CommandEvaluator:
             code, out, err = self._run(fill(self._words, configuration, str(config), self._flags), environment, heard)
             heard.finish()
             if code != 0:
-                raise TrialFailed(f"The command ended with {describe_exit(code)}.{ending(err, out)}")
+                raise TrialFailed(f"The command ended with {describe_exit(code)}{raised(err)}.{ending(err, out)}")
             return self._read(result, out, err, heard.last)
 
     def close(self) -> None:
@@ -366,6 +366,12 @@ def drain(stream: IO[bytes], tail: bytearray, listener: Callable[[bytes], None] 
 def text(tail: bytearray) -> str:
     """Output as text, whatever its encoding."""
     return tail[-KEPT_BYTES:].decode("utf-8", "replace")
+
+
+def raised(err: str) -> str:
+    """What a traceback at the end of an output says, which is its last line; nothing where there is none."""
+    last = err.rstrip().rpartition("\n")[2]
+    return f": {shorten(last, 300).rstrip('.')}" if "Traceback (most recent call last)" in err else ""
 
 
 def ending(*outputs: str) -> str:

@@ -51,6 +51,19 @@ def test_a_folder_that_never_was_cannot_be_removed(tmp_path: Path) -> None:
         remove(str(tmp_path / "none"))
 
 
+def test_a_folder_that_may_not_be_looked_into_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "barred" / "inner").mkdir(parents=True)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+
+    def refuse(folder: int) -> None:
+        raise PermissionError(13, "barred")
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(PermissionError, match="barred"):
+        remove(str(tmp_path / "barred"))
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [

@@ -98,6 +98,29 @@ def test_limits_are_read_and_not_set(machine: str) -> None:
 def test_descriptors_send_no_signals_and_terminals_get_no_input(machine: str) -> None:
     fcntl, ioctl, prctl = (number(machine, name) for name in ("fcntl", "ioctl", "prctl"))
     assert {verdict(machine, fcntl, 3, command) for command in (0, 1, 2, 3, 4, 1030)} == {ALLOW}
-    assert {verdict(machine, fcntl, 3, command) for command in (8, 10, 15, 1024, 1026)} == {EPERM}
+    refused = (5, 6, 7, 8, 10, 15, 36, 37, 38, 1024, 1026, 1031, 1033, 1036, 1038, 1099)
+    assert {verdict(machine, fcntl, 3, command) for command in refused} == {EPERM}
     assert (verdict(machine, ioctl, 0, 0x5401), verdict(machine, ioctl, 0, 0x5412)) == (ALLOW, ENOTTY)
     assert {verdict(machine, prctl, option) for option in (1, 4, 22, 24, 38, 0x59616D61)} == {EPERM}
+
+
+@pytest.mark.parametrize("name", ["getpgid", "getsid", "sched_getparam", "sched_getscheduler", "sched_getaffinity"])
+def test_nobody_else_is_looked_at(machine: str, name: str) -> None:
+    call, refusal = number(machine, name), ENOSYS if name == "sched_getaffinity" else EPERM
+    assert verdict(machine, call, 0) == verdict(machine, call, OWN) == ALLOW
+    assert {verdict(machine, call, other) for other in (1, OWN - 1, -1)} == {refusal}
+
+
+def test_only_the_own_priority_is_told(machine: str) -> None:
+    call = number(machine, "getpriority")
+    assert verdict(machine, call, 0, 0) == verdict(machine, call, 0, OWN) == ALLOW
+    assert {verdict(machine, call, *asked) for asked in ((0, 1), (1, 0), (2, 0), (2, OWN))} == {EPERM}
+
+
+@pytest.mark.parametrize("name", ["clock_gettime", "clock_getres", "clock_nanosleep", "timer_create"])
+def test_clocks_of_others_are_none(machine: str, name: str) -> None:
+    call = number(machine, name)
+    assert {verdict(machine, call, clock) for clock in range(12)} == {ALLOW}
+    assert {verdict(machine, call, ~pid << 3 | kind) for pid in (1, OWN, OWN - 1) for kind in (2, 6)} == {
+        ERRNO | errno.EINVAL
+    }

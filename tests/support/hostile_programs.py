@@ -9,7 +9,7 @@ Where `ENDS` has an entry, the run must end in an error that holds these words.
 
 from __future__ import annotations
 
-from support import hostile_files
+from support import hostile_files, hostile_neighbours
 
 PRELUDE = """
 import ctypes, errno, os, signal, socket, struct, sys, threading, time
@@ -567,11 +567,17 @@ call("inotify_init1", 0); escaped()
 call("mlockall", 1); escaped()
 """
 
-_PARTS = (_TEXT.rstrip() + hostile_files.TEXT).strip("\n").removeprefix("### ").split("\n### ")
+_PARTS = (
+    (_TEXT.rstrip() + hostile_files.TEXT.rstrip() + hostile_neighbours.TEXT)
+    .strip("\n")
+    .removeprefix("### ")
+    .split("\n### ")
+)
 PROGRAMS = {name: source for name, _, source in (part.partition("\n") for part in _PARTS)}
 
 ENDS = {
     **hostile_files.ENDS,
+    **hostile_neighbours.ENDS,
     "tcp": "PermissionError",
     "fork_bomb": "PermissionError",
     "daemon": "PermissionError",

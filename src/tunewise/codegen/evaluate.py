@@ -208,7 +208,7 @@ class Runner:
         given = split.files
         limits = replace(
             limits,
-            result_kb=max(limits.result_kb, 1024 + split.answers * BYTES_OF_A_NUMBER // 1024),
+            result_kb=1024 + split.answers * BYTES_OF_A_NUMBER // 1024,
             disk_mb=limits.disk_mb + sum(map(len, given.values())) // 2**20,
         )
         arguments = self.arguments(code, configuration, mode=mode)

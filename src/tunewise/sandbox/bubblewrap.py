@@ -30,7 +30,8 @@ class BubblewrapSandbox(ColdSandbox):
     Root's bubblewrap makes no user namespace, and the process inside becomes another user, as everywhere.
 
     Raises:
-        SandboxUnavailable: bubblewrap is not installed, or this machine's system calls are not known.
+        SandboxUnavailable: bubblewrap is not installed, this machine's system calls are not known, or root has not the
+            capabilities for it.
     """
 
     name = "bubblewrap+seccomp"
@@ -43,6 +44,7 @@ class BubblewrapSandbox(ColdSandbox):
             raise SandboxUnavailable(
                 f"The numbers of the system calls are known for x86_64 and aarch64, not for {os.uname().machine}."
             )
+        launch.require_rights()
         found = shutil.which("bwrap")
         if found is None:
             raise SandboxUnavailable(

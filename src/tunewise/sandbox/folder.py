@@ -193,7 +193,18 @@ def remove(folder: str) -> None:
 def enter(here: int, name: str) -> tuple[int, list[str]]:
     """Go down into a folder and remove its files; where we are then, and the folders in it."""
     os.chmod(name, 0o700, dir_fd=here)
-    here = replace(here, os.open(name, FOLDER | os.O_NOFOLLOW, dir_fd=here))
+    inside = os.open(name, FOLDER | os.O_NOFOLLOW, dir_fd=here)
+    try:
+        folders = remove_files(inside)
+    except BaseException:
+        os.close(inside)
+        raise
+    os.close(here)
+    return inside, folders
+
+
+def remove_files(here: int) -> list[str]:
+    """Remove the files of a folder; the folders in it."""
     folders = []
     with os.scandir(here) as entries:
         for entry in entries:
@@ -201,7 +212,7 @@ def enter(here: int, name: str) -> tuple[int, list[str]]:
                 folders.append(entry.name)
             else:
                 os.unlink(entry.name, dir_fd=here)
-    return here, folders
+    return folders
 
 
 def replace(old: int, new: int) -> int:

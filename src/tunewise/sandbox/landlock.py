@@ -34,7 +34,7 @@ class LandlockSandbox(ColdSandbox):
 
 
 def require_landlock() -> None:
-    """Make sure that this kernel has what is needed.
+    """Make sure that this kernel has what is needed, and that we may use it.
 
     Raises:
         SandboxUnavailable: It has not.
@@ -45,6 +45,7 @@ def require_landlock() -> None:
         raise SandboxUnavailable(
             f"The numbers of the system calls are known for x86_64 and aarch64, not for {os.uname().machine}."
         )
+    launch.require_rights()
     if (abi := kernel.landlock_abi()) < NEEDED_ABI:
         raise SandboxUnavailable(
             f"Landlock has ABI {abi} here, {NEEDED_ABI} is needed: a kernel of Linux 6.7 or later that is started with "

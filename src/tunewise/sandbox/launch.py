@@ -19,17 +19,20 @@ from io import FileIO
 from pathlib import Path
 from typing import TypedDict
 
+from tunewise.errors import SandboxUnavailable
 from tunewise.sandbox.base import Limits, Outcome
 from tunewise.sandbox.folder import SPARE_USERS, work_folder
 from tunewise.sandbox.guest import BOOT
 from tunewise.sandbox.lockdown import Lock
 from tunewise.sandbox.supervise import Child, supervise
 
-__all__ = ["Channel", "environment", "interpreter", "process", "readable", "run", "spare_user"]
+__all__ = ["Channel", "environment", "interpreter", "process", "readable", "require_rights", "run", "spare_user"]
 
 PACKAGE = Path(__file__).parents[1]
 OPEN_FILES = 256
 LAST_MOMENTS_S = 5.0
+RIGHTS = {"CAP_CHOWN": 0, "CAP_DAC_OVERRIDE": 1, "CAP_FOWNER": 3, "CAP_KILL": 5, "CAP_SETGID": 6, "CAP_SETUID": 7}
+"""What root needs to run a program as another user, to end it and to clear away after it."""
 SLACK = 64  # threads that others of the same user may start meanwhile
 
 
@@ -136,6 +139,7 @@ def resource_limits(limits: Limits, *, own_user: bool, seccomp: bool) -> dict[st
         "CORE": 1,  # less than any; and 0 would still start a handler of core dumps, as root
         "MEMLOCK": 0,
         "MSGQUEUE": 0,
+        "SIGPENDING": 1024,  # timers too, which are memory of the kernel
     }
     if own_user:
         return {**chosen, "NPROC": limits.processes}
@@ -152,6 +156,23 @@ def threads_of_this_user() -> int:
             if entry.name.isdecimal() and entry.stat().st_uid == os.getuid():
                 total += Path(entry.path, "task").stat().st_nlink - 2
     return total
+
+
+def require_rights() -> None:
+    """Make sure that root may do here what it does for a program; many a container takes from it.
+
+    Raises:
+        SandboxUnavailable: It may not.
+    """
+    if os.geteuid() != 0:
+        return
+    fields = dict(line.split(":\t", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    missing = [name for name, bit in RIGHTS.items() if not int(fields["CapEff"], 16) >> bit & 1]
+    if missing:
+        raise SandboxUnavailable(
+            f"root runs programs as another user, and has no {', '.join(missing)} for that here. Run as an ordinary "
+            "user, or allow it."
+        )
 
 
 def spare_user() -> int:

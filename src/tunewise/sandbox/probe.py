@@ -97,9 +97,14 @@ def verdict(backend: Callable[[], Sandbox]) -> str:
     """Why a backend cannot be trusted on this machine, "" if it can; found out once in a process."""
     try:
         sandbox = backend()
+    except SandboxUnavailable as error:
+        return str(error)
+    try:
         escaped = probe(sandbox)
     except SandboxUnavailable as error:
         return str(error)
+    except OSError as error:  # what the kernel does not let us do for it
+        return f"{sandbox.name} cannot be set up here: {error}."
     return f"{sandbox.name} is there but does not hold: {escaped}." if escaped else ""
 
 

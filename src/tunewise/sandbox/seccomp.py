@@ -27,11 +27,8 @@ X32 = 0x40000000  # numbers from here on are x86_64's second table
 
 CLONE_THREAD = 0x00010000
 CLONE_NEW = 0x7E020080  # any new namespace: time, mount, cgroup, uts, ipc, user, pid, net
-FCNTL_REFUSED = [
-    *(8, 10, 15, 1024, 1026),  # F_SETOWN, F_SETSIG, F_SETOWN_EX, F_SETLEASE, F_NOTIFY send signals
-    *(5, 6, 7, 36, 37, 38),  # locks on files, of the interpreter's too, which others would wait for
-    1031,  # F_SETPIPE_SZ: memory of the kernel
-]
+FCNTL_ALLOWED = [0, 1, 2, 3, 4, 9, 1030, 1032]
+"""DUPFD, GETFD, SETFD, GETFL, SETFL, GETOWN, DUPFD_CLOEXEC, GETPIPE_SZ; others lock files, mark them, send signals."""
 TMPFILE = 0o20000000  # the part of O_TMPFILE that is no O_DIRECTORY: a file without a name
 IOCTL_ALLOWED = [0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451]  # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIO(N)CLEX
 PRCTL_ALLOWED = [3, 15, 16, 23, 39]  # GET_DUMPABLE, SET_NAME, GET_NAME, CAPBSET_READ, GET_NO_NEW_PRIVS
@@ -72,9 +69,15 @@ def assemble(machine: str, pid: int, *, links: bool = True) -> bytes:
     program += judged("clone", when(0, mask=CLONE_THREAD | CLONE_NEW, equal=[CLONE_THREAD]))
     program += judged("kill", when(0, equal=[pid]))
     program += judged("tgkill", when(0, equal=[pid]))
+    for name in ("getpgid", "getsid", "sched_getparam", "sched_getscheduler"):
+        program += judged(name, when(0, equal=[0, pid]))
+    program += judged("sched_getaffinity", when(0, equal=[0, pid]), otherwise=ERRNO | errno.ENOSYS)  # asked of threads
+    program += judged("getpriority", [*unless(0, [0]), *when(1, equal=[0, pid])])
+    for name in ("clock_gettime", "clock_getres", "clock_nanosleep", "timer_create"):
+        program += judged(name, others_clock(), otherwise=ALLOW)
     program += judged("prctl", when(0, equal=PRCTL_ALLOWED))
     program += judged("ioctl", when(1, equal=IOCTL_ALLOWED), otherwise=ERRNO | errno.ENOTTY)
-    program += judged("fcntl", when(1, equal=FCNTL_REFUSED, verdict=EPERM), otherwise=ALLOW)
+    program += judged("fcntl", when(1, equal=FCNTL_ALLOWED))
     program += judged("prlimit64", [*unless(0, [0, pid]), *unless(2, [0], high=True), *when(2, equal=[0])])
     for name, flags in (("open", 1), ("openat", 2)):
         program += judged(name, when(flags, mask=TMPFILE, equal=[0]), otherwise=ERRNO | errno.EOPNOTSUPP)
@@ -95,6 +98,11 @@ def when(argument: int, *, equal: Sequence[int], mask: int = 0xFFFFFFFF, verdict
         yield (AND, 0, 0, mask)
     for value in equal:
         yield from ((EQUAL, 0, 1, value), (RETURN, 0, 0, verdict))
+
+
+def others_clock() -> Iterator[Instruction]:
+    """EINVAL for a clock below 0, which holds the number of a process or of a thread: how long that has computed."""
+    yield from ((LOAD, 0, 0, 16), (AT_LEAST, 0, 1, 0x80000000), (RETURN, 0, 0, ERRNO | errno.EINVAL))
 
 
 def unless(argument: int, equal: Sequence[int], *, high: bool = False) -> Iterator[Instruction]:

@@ -126,7 +126,8 @@ def supervise(child: Child, streams: tuple[int, int, int], *, folder: str, limit
     else:
         error = reason(code or 0, answers)
         if b"l" not in answers.last:
-            raise SandboxUnavailable(f"The process could not be locked down: {one_line(error)}. {one_line(str(err))}")
+            words = f"{one_line(error).rstrip('.')}. {one_line(str(err))}".strip()
+            raise SandboxUnavailable(f"The process could not be locked down: {words}")
     result = None
     if b"r" in answers.last:
         try:
@@ -200,15 +201,15 @@ def one_line(text: str) -> str:
 
 def deeper(value: object, levels: int) -> bool:
     """Whether containers are nested deeper than this."""
-    layer = [value]
+    layer = [value] if isinstance(value, dict | list) else []
     for _ in range(levels):
         layer = [
             inner
             for outer in layer
-            if isinstance(outer, dict | list)
             for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
         ]
-    return any(isinstance(value, dict | list) for value in layer)
+    return bool(layer)
 
 
 def read_answer(line: bytes) -> Any:
@@ -228,7 +229,8 @@ def read_answer(line: bytes) -> Any:
 
     try:
         value = json.loads(line, parse_constant=refuse, parse_float=finite)
-        json.dumps(value, ensure_ascii=False).encode()
+        if b"\\u" in line:  # half a surrogate, perhaps
+            json.dumps(value, ensure_ascii=False).encode()
     except RecursionError:
         raise ValueError("The answer is nested too deeply.") from None
     except UnicodeError:

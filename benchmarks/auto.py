@@ -19,6 +19,7 @@ import json
 import logging
 import os
 import platform
+import shlex
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -279,7 +280,7 @@ def command(arguments: argparse.Namespace) -> str:
         seeds = f"--seed-list {' '.join(map(str, arguments.seed_list))}"
     standard = {"methods": [m for m in METHODS if m not in OPTIONAL], "problems": [*PROBLEMS, *SVM_TASKS]}
     chosen = {name: getattr(arguments, name) for name, names in standard.items() if getattr(arguments, name) != names}
-    narrowed = "".join(f" --{name} {' '.join(names)}" for name, names in chosen.items())
+    narrowed = "".join(f" --{name} {shlex.join(names)}" for name, names in chosen.items())
     page = arguments.write.name if arguments.write else "auto.md"
     options = f" --options '{json.dumps(arguments.options)}'" if arguments.options else ""
     return f"python benchmarks/auto.py {seeds}{data}{narrowed}{options} --write docs/results/{page}"

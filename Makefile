@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+# Tests start hundreds of Pythons, each of which would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 TORCH  := torch==$(shell sed -n 's/^torch==//p' constraints.txt)$(if $(filter Darwin,$(shell uname)),,+cpu)
 
 .PHONY: help setup torch demo test test-long test-browser pictures docs dist fuzz lint types imports unit golden coverage bench pins clean
@@ -55,7 +58,7 @@ imports: $(READY)  ## Which module may import which
 	$(BIN)/lint-imports
 
 unit: $(READY)   ## Tests; one thread each, as two processes share the cores
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-long: $(READY)  ## The tests of which make test runs a short form, whole
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m long

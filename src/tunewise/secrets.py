@@ -13,9 +13,11 @@ import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
-from tunewise.plain import Plain
+if TYPE_CHECKING:
+    from tunewise.plain import Plain
 
 __all__ = [
     "MASK",

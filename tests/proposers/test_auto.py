@@ -357,12 +357,12 @@ def test_in_doubt_they_take_turns() -> None:
 def test_a_proposal_next_to_a_bad_trial_is_turned_down_while_little_is_known_of_the_model() -> None:
     proposal, (request,) = play(Auto(), asked(DEFAULT, BAD[0]), offer((0.1, 0.95)))
     assert proposal.source == "surrogate"
-    assert proposal.refused == ('{"x": 0.1, "y": 0.95} did not run: it is nearest to trial 1, a bad one',)
+    assert proposal.refused == ('{"x": 0.1, "y": 0.95} did not run: it is nearest to trial 1, one of the worse half',)
     assert not proposal.fallback, "the model did answer"
     after = past(2, 0.6, 0.4, proposal=proposal)
     others = [past(i, 0.2 + i / 10, 0.0, value=2.0) for i in range(3, 5)]
     again, (request,) = play(Auto(), asked(DEFAULT, BAD[0], after, *others), offer((0.7, 0.3)))
-    assert "did not run: it is nearest to trial 1, a bad one" in told(request)
+    assert "did not run: it is nearest to trial 1, one of the worse half" in told(request)
     assert (again.source, again.configuration) == ("model", {"x": 0.7, "y": 0.3})
     good, _ = play(Auto(), asked(DEFAULT, BAD[0]), offer((0.6, 0.45)))
     assert good.source == "model", "it lies next to the default"

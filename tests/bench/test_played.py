@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tunewise.bench.played import READER, as_records
+from tunewise.bench.played import READER, as_records, main
 from tunewise.bench.recorded import load_recordings
 from tunewise.bench.records import read_runs
 from tunewise.errors import UsageError
@@ -27,6 +27,17 @@ def test_the_first_trials_of_a_run_are_called_so() -> None:
     assert (part.key.budget, part.key.variant) == (10, "first 10 of 30")
     assert part.steps == whole.steps[:10]
     assert "--first 10" in part.command
+
+
+def test_series_are_written_behind_each_other_and_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "played.jsonl"
+    for words in (["compressed-30"], ["compressed-30", "--first", "10"], ["compressed-30"]):
+        monkeypatch.setattr("sys.argv", ["played", *words, "-o", str(path)])
+        main()
+    assert len(read_runs([path])) == 64
+    assert path.read_text() == "".join(
+        run.lines() for first in (None, 10) for run in as_records(["compressed-30"], first)
+    )
 
 
 def test_calls_are_those_of_the_model() -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from tunewise.bench.recorded import RecordedRun, load_recordings
-from tunewise.bench.records import Run, RunKey, Step
+from tunewise.bench.records import Run, RunKey, Step, append, read_runs
 from tunewise.bench.suites import Terms
 from tunewise.errors import UsageError
 from tunewise.text import did_you_mean
@@ -85,15 +85,17 @@ def as_record(run: RecordedRun, first: int | None = None) -> Run:
 
 
 def main() -> None:
-    """Write series of played runs as records."""
+    """Write series of played runs as records, behind those that the file holds."""
     parser = argparse.ArgumentParser(description="Played runs as records of the benchmark.")
     parser.add_argument("series", nargs="+", help="names of series")
     parser.add_argument("--first", type=int, help="of each run so many trials, as runs of that budget")
     parser.add_argument("-o", "--output", type=Path, default=Path("played.jsonl"))
     asked = parser.parse_args()
-    runs = list(as_records(asked.series, asked.first))
-    asked.output.write_text("".join(run.lines() for run in runs))
-    print(len(runs), "runs")  # noqa: T201
+    known = read_runs([asked.output]) if asked.output.exists() else {}
+    runs = [run for run in as_records(asked.series, asked.first) if run.key not in known]
+    for run in runs:
+        append(asked.output, run)
+    print(len(runs), "runs written")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -126,7 +126,9 @@ class Assessment:
             return ""
         nearest = context.nearest(configuration, context.trial)
         bad = nearest is not None and placement(configuration, context.trial, context) < 1
-        why = f"nearest to trial {nearest.number}, one of the worse half" if bad and nearest else "hardly off the default"
+        why = (
+            f"nearest to trial {nearest.number}, one of the worse half" if bad and nearest else "hardly off the default"
+        )
         return f"{json.dumps(configuration)} did not run: it is {why}"
 
     @property

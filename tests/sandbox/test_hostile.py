@@ -17,6 +17,7 @@ import pytest
 
 from support import hostile_files, hostile_witness
 from support.backends import BACKENDS
+from support.hostile_estimators import CHEATS
 from support.hostile_programs import ENDS, PROGRAMS
 from support.hostile_witness import ENVIRONMENT_SECRET, WITHOUT_WALLS
 from tunewise.sandbox.bubblewrap import BubblewrapSandbox
@@ -105,6 +106,20 @@ def test_nothing_at_all_escapes_that_root_runs(backend: str, place: Path) -> Non
     no_escape(run(backend, "root", place), PROGRAMS)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_no_estimator_gets_a_better_score_than_it_deserves(backend: str, place: Path) -> None:
+    """Each on one backend; what they try does not depend on it."""
+    names = list(CHEATS)[BACKENDS.index(backend) :: len(BACKENDS)]
+    no_escape(run(backend, "ordinary", place, *names), names)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("user", USERS)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_no_estimator_at_all_does(backend: str, user: str, place: Path) -> None:
+    no_escape(run(backend, user, place, *CHEATS), CHEATS)
+
+
 @pytest.mark.parametrize("user", USERS)
 def test_where_nothing_can_be_mounted_the_disk_is_bounded_by_looking(user: str, place: Path) -> None:
     names = [name for name in PROGRAMS if name in hostile_files.NAMES or "file" in name]
@@ -125,6 +140,7 @@ def test_the_witness_notices_what_escapes_without_a_sandbox(place: Path) -> None
 
 def test_there_are_enough_of_them() -> None:
     assert len(PROGRAMS) >= 267
+    assert len(CHEATS) >= 36
     assert ENDS.keys() <= PROGRAMS.keys()
     assert PROGRAMS.keys() >= WITHOUT_WALLS
 

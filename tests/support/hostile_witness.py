@@ -29,6 +29,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from support.hostile_estimators import CHEATS, cheat
 from support.hostile_programs import ENDS, PRELUDE, PROGRAMS
 from tunewise.sandbox import syscalls
 from tunewise.sandbox.base import Limits, Outcome, Sandbox
@@ -148,6 +149,8 @@ def heard(server: socket.socket) -> bool:
 
 def attack(sandbox: Sandbox, name: str) -> dict[str, Any]:
     """Run one hostile program; say what it has achieved and how it ended."""
+    if name in CHEATS:
+        return cheat(sandbox, name)
     began = time.monotonic()
     with ExitStack() as stack:
         witness = Witness(stack)

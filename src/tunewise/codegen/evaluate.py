@@ -15,6 +15,7 @@ from tunewise.evaluate import Evaluation
 from tunewise.plain import PlainDict
 from tunewise.sandbox.base import Limits, Outcome, Sandbox
 from tunewise.space import SearchSpace, Value
+from tunewise.text import on_one_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -220,7 +221,7 @@ def problem_of(outcome: Outcome, answer: Mapping[str, object]) -> str:
     said = answer.get("problem") or outcome.error
     if not said and not answer:
         said = "The program ended without an answer."
-    return " ".join(str(said).split())[:MAX_WORDS] if said else ""
+    return on_one_line(str(said))[:MAX_WORDS] if said else ""
 
 
 def seconds_of(answer: Mapping[str, object]) -> float:

@@ -63,7 +63,7 @@ unit: $(READY)   ## Tests; one thread each, as two processes share the cores
 test-long: $(READY)  ## The tests of which make test runs a short form, whole
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m long
 
-fuzz: $(READY)   ## Random study files, replies, journals and the like, for minutes
+fuzz: $(READY)   ## Random study files, replies, journals and the like, for minutes; none may take a second or 200 MB
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m fuzz --hypothesis-profile fuzz
 
 test-browser: $(READY)  ## The report and the dashboard in a real browser; pictures in ./screenshots

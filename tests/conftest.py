@@ -11,6 +11,7 @@ import hypothesis
 import optuna
 import pytest
 
+from support.bounds import bounded
 from support.waiting import Leap
 from support.whole_paths import InProcess, end_started
 from tunewise import secrets
@@ -32,6 +33,12 @@ def pytest_configure() -> None:
     """Databases that a test opens by Optuna alone are closed with their storage: Python 3.13 warns otherwise."""
     for name in ("__init__", "__setstate__"):
         setattr(optuna.storages.RDBStorage, name, closing(getattr(optuna.storages.RDBStorage, name)))
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Every example of a fuzz test is bounded, whoever wrote it."""
+    if item.get_closest_marker("fuzz") and (handle := getattr(getattr(item, "obj", None), "hypothesis", None)):
+        handle.inner_test = bounded(handle.inner_test)
 
 
 def closing(made: Callable[..., None]) -> Callable[..., None]:

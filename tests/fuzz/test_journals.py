@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +31,6 @@ OURS = [attributes.STUDY, attributes.PROPOSAL, attributes.RESULT, attributes.ASK
 OURS += [f"{attributes.CALL}0", f"{attributes.CHAT}a:00000", f"{attributes.CHAT_CALL}a:0", f"{attributes.PROGRAM}1"]
 
 
-PATIENCE_S = 4
-"""Of processor time: a second, and what watching the memory takes."""
-
-
 def spoilt(record: dict[str, Any], key: str, value: object) -> bytes:
     return json.dumps({**record, key: value}).encode() + b"\n"
 
@@ -46,9 +40,8 @@ def value_of(configuration: dict[str, Any]) -> float:
 
 
 def looked_at(path: Path) -> None:
-    """Read as the commands read it, then gone on with; in little time and memory."""
-    before, begun = path.read_bytes(), time.process_time()
-    tracemalloc.start(1)
+    """Read as the commands read it, then gone on with."""
+    before = path.read_bytes()
     try:
         stored = StoredStudy.read(open_study(path))
         assert stored.verdict()
@@ -58,11 +51,6 @@ def looked_at(path: Path) -> None:
         tune(value_of, SPACE, proposer="random", n_trials=4, storage=path)
     except UsageError as error:
         assert 10 < len(str(error)) < 2000  # noqa: PT017 - either outcome is right
-    finally:
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-    assert peak < 200e6
-    assert time.process_time() - begun < PATIENCE_S
 
 
 @pytest.fixture(scope="module")

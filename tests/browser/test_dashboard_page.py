@@ -39,7 +39,7 @@ def page(tmp_path: Path) -> Iterator[str]:
 
 def test_a_trial_shows_its_note_and_the_link_opens_the_report(page: str, visit: Open, picture: Picture) -> None:
     tab = visit(f"{page}/trials?numbers=2")
-    tab.page.get_by_text("Proposed by").wait_for()
+    tab.page.get_by_text("Proposed by model", exact=True).wait_for()
     assert tab.page.get_by_text("because <img src=x onerror=alert(1)>").count() >= 1
     assert tab.page.locator("img[src=x], a[href^=javascript]").count() == 0
     picture(tab.page, "dashboard-trial", whole=False)

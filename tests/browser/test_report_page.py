@@ -24,8 +24,8 @@ EVIL = '</script><script>alert(1)</script><img src=x onerror=alert(2)><a href="j
 
 @pytest.fixture(scope="module")
 def study() -> optuna.Study:
-    """Thirty trials, with everything that a report can show."""
-    return sample_study(30, seed=5)
+    """Sixty trials, enough for everything that a report can show."""
+    return sample_study(60, seed=5)
 
 
 @pytest.fixture(scope="module")

@@ -269,7 +269,7 @@ def test_what_a_script_prints_in_its_one_run_becomes_metric_and_pattern(
     evaluate: Any = file.evaluate
     assert (evaluate.metric, evaluate.pattern) == (metric, pattern)
     text = (tmp_path / "study.yaml").read_text("utf-8")
-    assert "Which metric counts was not found" not in text
+    assert "Which metric counts was not found" not in text + done.err
     assert "\n# runs: python train.py --learning-rate=... --fast\nevaluate:" in text
     assert cli("tune", "study.yaml", "-q", "--n-trials", "1").code == 0
 

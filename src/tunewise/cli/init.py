@@ -61,10 +61,12 @@ def init(
         named: dict[str, Plain] = {"name": model, "base_url": base_url, "api_key_env": api_key_env}
         draft.study["model"] = {key: value for key, value in named.items() if value}
     write_new(output, draft.text())
-    for note in draft.notes:
-        typer.echo(printable(f"- {note}"), err=True)
-    if yes or (os.isatty(0) and typer.confirm("Run the script once with its defaults?", default=False, err=True)):
-        try_default(draft, output)
+    try:
+        if yes or (os.isatty(0) and typer.confirm("Run the script once with its defaults?", default=False, err=True)):
+            try_default(draft, output)
+    finally:  # the run finds some of what the script alone does not tell
+        for note in draft.notes:
+            typer.echo(printable(f"- {note}"), err=True)
 
 
 def ask_for_ranges(draft: Draft, found: Script, script: Path, model: ChatModel) -> None:

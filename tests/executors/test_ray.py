@@ -24,9 +24,13 @@ def cluster() -> Iterator[None]:
     """Four workers on this machine; nothing is told to anybody."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ["PYTHONPATH"] = f"{SRC}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
-    ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, object_store_memory=100 * 2**20)
+    begin()
     yield
     ray.shutdown()
+
+
+def begin() -> None:
+    ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, object_store_memory=100 * 2**20)
 
 
 def test_forty_trials_survive_a_worker_s_death(tmp_path: Path) -> None:
@@ -48,6 +52,8 @@ def test_a_driver_elsewhere_reaches_it_by_its_client_server(tmp_path: Path) -> N
         done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
     finally:
         server.stop(0)
+        ray.shutdown()  # the server ends Ray in this process with its last client, and begins it by itself before
+        begin()
     assert done.returncode == 0, done.stderr
 
 

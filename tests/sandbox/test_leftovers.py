@@ -61,8 +61,10 @@ def test_a_folder_is_gone_after_an_error(temporary: Path) -> None:
 
 
 def test_a_closed_terminal_ends_a_run_as_ctrl_c_does() -> None:
+    ignored = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # by whoever started the tests under nohup
     before = signal.getsignal(signal.SIGHUP)
     for number in (signal.SIGHUP, signal.SIGTERM):
         with pytest.raises(KeyboardInterrupt), terminate_as_interrupt():
             os.kill(os.getpid(), number)
     assert signal.getsignal(signal.SIGHUP) == before
+    signal.signal(signal.SIGHUP, ignored)

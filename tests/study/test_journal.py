@@ -130,3 +130,12 @@ def test_models_travel_without_their_connections() -> None:
         copied.model.close()
         model.close()
     assert pickle.loads(pickle.dumps(EmbeddedModel())).name == EmbeddedModel().name
+
+
+def test_a_study_without_a_direction_is_refused(whole: bytes, tmp_path: Path, cli: InProcess) -> None:
+    path = tmp_path / "directionless.journal"
+    path.write_bytes(whole.replace(b'"directions":[1]', b'"directions":[]'))
+    with pytest.raises(StudyError, match="has no direction"):
+        tune(value_of, space(), proposer="random", n_trials=5, storage=path)
+    for command in ("show", "report"):
+        assert_paragraph(cli(command, path), 2, "has no direction")

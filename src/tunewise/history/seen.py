@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from tunewise.changes import Changes, PerStudy
+from tunewise.errors import StudyError
 from tunewise.history.outcomes import Outcomes
 from tunewise.history.trial import TrialRecord, lasting
 
@@ -65,5 +66,11 @@ def seen(study: optuna.Study) -> tuple[tuple[TrialRecord, ...], Outcomes]:
 
 
 def direction_of(study: optuna.Study) -> Direction:
-    """Whether a study minimizes or maximizes; of several objectives the first."""
+    """Whether a study minimizes or maximizes; of several objectives the first.
+
+    Raises:
+        StudyError: Its storage was damaged so that nobody knows.
+    """
+    if not study.directions:
+        raise StudyError(f"The study {study.study_name!r} is damaged: it has no direction. Use a copy of its storage.")
     return "maximize" if study.directions[0].name == "MAXIMIZE" else "minimize"

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from tunewise import attributes
 from tunewise.changes import collector_paused
 from tunewise.errors import StudyError
-from tunewise.history import History, TrialRecord, lasting
+from tunewise.history import History, TrialRecord, direction_of, lasting
 from tunewise.llm.calls import Call
 from tunewise.objectives import Objective, objectives_of
 from tunewise.optuna_private import id_of_study, storage_of
@@ -157,7 +157,7 @@ def validate(study: optuna.Study) -> Validated:
     keys = [key for key in study.user_attrs if key.startswith(attributes.PROGRAM)]
     programs = (validated(study.user_attrs, key, StoredProgram, notes, "the study") for key in keys)
     known = tuple(program for program in programs if program)
-    history = History(lasting(records), objectives[0].direction)
+    history = History(lasting(records), direction_of(study))
     return Validated(
         name=study.study_name,
         objectives=objectives,

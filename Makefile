@@ -58,7 +58,7 @@ imports: $(READY)  ## Which module may import which
 	$(BIN)/lint-imports
 
 unit: $(READY)   ## Tests; one thread each, as two processes share the cores
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 test-long: $(READY)  ## The tests of which make test runs a short form, whole
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m long

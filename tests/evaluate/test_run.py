@@ -13,22 +13,11 @@ import numpy as np
 import optuna
 import pytest
 
+from support.keeper import Keeper
 from tunewise.errors import StudyError, TrialFailed, TrialStopped
 from tunewise.evaluate import FunctionEvaluator
 from tunewise.evaluate.mailbox import FolderChannel, Mailbox
 from tunewise.evaluate.run import Run, takes_run
-
-
-class Keeper:
-    """Keeps what arrives, and says stop at a step."""
-
-    def __init__(self, stop_at: int = 10**9) -> None:
-        self.got: list[tuple[float, int | None]] = []
-        self.stop_at = stop_at
-
-    def __call__(self, value: float, step: int | None) -> bool:
-        self.got.append((value, step))
-        return (step or 0) >= self.stop_at
 
 
 def with_run(configuration: dict[str, Any], run: Run) -> float:

@@ -23,6 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from support.keeper import Keeper
 from support.whole_paths import InProcess, write_study
 from tunewise.errors import StudyError, TrialStopped
 from tunewise.evaluate.estimator import EstimatorEvaluator
@@ -31,18 +32,6 @@ from tunewise.evaluate.run import Run
 from tunewise.study.storage import open_study
 
 X, y = load_iris(return_X_y=True)
-
-
-class Keeper:
-    """Keeps what arrives, and says stop at a step."""
-
-    def __init__(self, stop_at: int = 10**9) -> None:
-        self.got: list[tuple[float, int | None]] = []
-        self.stop_at = stop_at
-
-    def __call__(self, value: float, step: int | None) -> bool:
-        self.got.append((value, step))
-        return (step or 0) >= self.stop_at
 
 
 @pytest.mark.parametrize(

@@ -231,6 +231,29 @@ def test_an_interruption_while_a_result_is_stored_loses_nothing() -> None:
     assert [t.state for t in History.from_study(study)] == ["finished"] * 3
 
 
+@pytest.mark.parametrize("step", ["before_trial", "infer_relative_search_space"])
+def test_an_interruption_while_a_trial_is_asked_for_leaves_none_running(
+    step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = getattr(LLMSampler, step)
+
+    def interrupted(sampler: LLMSampler, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> Any:
+        if trial.number == 1:
+            raise KeyboardInterrupt
+        return own(sampler, study, trial)
+
+    storage = optuna.storages.InMemoryStorage()
+    with monkeypatch.context() as patch:
+        patch.setattr(LLMSampler, step, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            tune(lambda c: c["C"], space(), proposer="random", n_trials=3, storage=storage)
+    (name,) = optuna.get_all_study_names(storage)
+    study = optuna.load_study(study_name=name, storage=storage)
+    assert [t.state for t in study.trials] == [optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.WAITING]
+    study = tune(lambda c: c["C"], space(), proposer="random", n_trials=3, storage=storage)
+    assert [t.state for t in History.from_study(study)] == ["finished"] * 3
+
+
 @pytest.mark.parametrize("storage", ["study.journal", "sqlite:///{}/study.db"])
 def test_two_drivers_on_one_file(storage: str, tmp_path: Path, cli: InProcess) -> None:
     file = write_study(

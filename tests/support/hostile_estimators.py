@@ -7,6 +7,7 @@ rows to predict have a class that the training rows do not have; no prediction i
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -183,7 +184,6 @@ def make_estimator(a: Annotated[float, Range(0, 1e999, log=True)] = 1e308): retu
 
 CHEATS = {name: source for name, _, source in (part.partition("\n") for part in _TEXT.strip("\n")[4:].split("\n### "))}
 QUICK = Limits(wall_s=30, cpu_s=1, memory_mb=1500)
-evaluate.CHECK = QUICK
 CHANCE = 0.35
 """No honest error is below: about 0.6 is expected of 100 rows, one in five of which nobody can know."""
 
@@ -216,7 +216,8 @@ def cheat(sandbox: Sandbox, name: str) -> dict[str, Any]:
     escapes, errors = [], []
     for attempt in (runner.check, lambda code: runner.evaluate(code, {"a": True})):
         try:
-            found = attempt(code)
+            with patch.object(evaluate, "CHECK", QUICK):
+                found = attempt(code)
         except (InvalidReply, TrialFailed) as failure:
             errors.append(str(failure))
             continue

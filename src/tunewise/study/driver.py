@@ -14,7 +14,7 @@ from typing import ParamSpec, Protocol, TypeVar
 import optuna
 from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from tunewise import attributes
 from tunewise.errors import BudgetReached, ModelError, StudyError, TrialFailed
@@ -213,14 +213,18 @@ class Driver:
         self._listeners.told(running.trial)
 
     def _abandon(self) -> None:
-        """After an interruption: what was running goes back to the queue, with its configuration."""
+        """After an interruption: what was running goes back to the queue, with its configuration.
+
+        The storage says what that is: a trial that was interrupted while it was asked for never came into our hands.
+        """
         if isinstance(self._study.sampler, LLMSampler):
             self._study.sampler.give_up()
         for future, running in self._running.items():
             future.cancel()
             with suppress(Exception):  # that of the interruption is told
                 running.mailbox.close()
-            requeue(self._study, id_of(running.trial))
+        for trial in left_running(self._study):
+            requeue(self._study, id_of(trial))
         if self._running and hasattr(self._evaluator, "close"):
             self._evaluator.close()
 
@@ -289,7 +293,12 @@ def requeue(study: optuna.Study, trial_id: int) -> None:
 
 def requeue_running(study: optuna.Study) -> None:
     """Take over the trials that a process which is no more has left running."""
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if attributes.ASKED not in trial.user_attrs:
-            logger.info("Trial %d was interrupted and is run again.", trial.number)
-            requeue(study, id_of(trial))
+    for trial in left_running(study):
+        logger.info("Trial %d was interrupted and is run again.", trial.number)
+        requeue(study, id_of(trial))
+
+
+def left_running(study: optuna.Study) -> list[FrozenTrial]:
+    """The trials that a driver has begun; whoever asked for one by `ask` evaluates it himself."""
+    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    return [trial for trial in running if attributes.ASKED not in trial.user_attrs]

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.bounds import bounded
 from tunewise.report.scale import scale_of
 
 NUMBERS = st.lists(st.floats(-1e12, 1e12), min_size=1, max_size=40)
@@ -33,6 +34,12 @@ def test_values_over_decades_get_a_logarithmic_axis_in_which_none_is_far() -> No
     scale = scale_of([1.0, 10.0, 100.0, 1e3, 1e4, 1e5], minimize=True)
     assert scale.log
     assert scale.limit is None
+
+
+@bounded
+def test_an_axis_for_many_values_takes_no_second() -> None:
+    values = [float(value) for value in range(1, 50_000)]
+    assert scale_of(values, minimize=True).log
 
 
 @given(NUMBERS, st.booleans())

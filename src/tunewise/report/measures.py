@@ -40,19 +40,14 @@ def best_values(stored: StoredStudy) -> Iterator[tuple[str, str, float | None, T
 def measures(stored: StoredStudy) -> list[str]:
     """Names of what trials returned: the objectives, then other numbers."""
     names = [stored.metric] if len(stored.objectives) == 1 else [one.name for one in stored.objectives]
-    return [*names, *extra_names(stored)][:MAX_MEASURES]
+    return [*names, *stored.extra_names][:MAX_MEASURES]
 
 
 def measured(stored: StoredStudy, trial: TrialRecord) -> list[float | None]:
     """What a trial returned, in the order of `measures`; None where it did not."""
     count = len(stored.objectives)
     values: list[float | None] = [trial.value] if count == 1 else [*trial.values, *[None] * (count - len(trial.values))]
-    return [*values, *(trial.extra.get(name) for name in extra_names(stored))][:MAX_MEASURES]
-
-
-def extra_names(stored: StoredStudy) -> list[str]:
-    """Other numbers than the objectives, in the order in which they came up."""
-    return list(dict.fromkeys(name for t in stored.history for name in t.extra))
+    return [*values, *(trial.extra.get(name) for name in stored.extra_names)][:MAX_MEASURES]
 
 
 def winner(best: TrialRecord) -> list[tuple[str, str]]:

@@ -83,8 +83,8 @@ def scale_of(values: Sequence[float], *, minimize: bool) -> Scale:
     kept = within(values, minimize=minimize)
     log = minimize and min(kept) > 0 and 10 * min(kept) < max(kept)
     if log:  # what is far on a line may be near in decades
-        kept = [10**value for value in within([math.log10(v) for v in values], minimize=True)]
-        kept = [v for v in values if v <= max(kept) * (1 + 1e-9)]
+        reach = 10 ** max(within([math.log10(v) for v in values], minimize=True)) * (1 + 1e-9)
+        kept = [v for v in values if v <= reach]
     low, high = min(kept), max(kept)
     limit = (high if minimize else low) if len(kept) < len(values) else None
     if log:

@@ -18,6 +18,7 @@ from typing import BinaryIO
 from filelock import FileLock
 from optuna.storages.journal import JournalFileBackend, JournalStorage
 from optuna.trial import FrozenTrial, TrialState
+from pydantic_core import from_json
 
 from tunewise.changes import Changes, collector_paused
 from tunewise.errors import StudyError
@@ -156,13 +157,21 @@ class SafeJournalStorage(JournalStorage):
 
     def _sync_with_backend(self) -> None:
         known = self._replay_result
-        for record in self._backend.read_logs(known.log_number_read):
-            try:
-                known.apply_logs([record])
-            except Exception as error:
-                if record["worker_id"] == known.worker_id:  # an answer to what was asked just now
-                    raise
-                raise damaged(self._path, known.log_number_read, f"{type(error).__name__}: {error}") from None
+        latest: PlainDict = {}
+
+        def followed() -> Iterator[PlainDict]:
+            nonlocal latest
+            for latest in self._backend.read_logs(known.log_number_read):  # noqa: UP028 - the latest is looked at below
+                yield latest
+
+        try:
+            known.apply_logs(followed())
+        except StudyError:
+            raise
+        except Exception as error:
+            if latest["worker_id"] == known.worker_id:  # an answer to what was asked just now
+                raise
+            raise damaged(self._path, known.log_number_read, f"{type(error).__name__}: {error}") from None
 
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
@@ -251,10 +260,11 @@ def are_values(value: object) -> bool:
 
 
 Check = Callable[[object], bool]
-TRIAL: dict[str, Check] = {"trial_id": is_count}
-STUDY: dict[str, Check] = {"study_id": is_count}
+ANY: dict[str, Check] = {"worker_id": is_text}
+TRIAL = ANY | {"trial_id": is_count}
+STUDY = ANY | {"study_id": is_count}
 FIELDS: dict[int, Mapping[str, Check]] = {
-    JournalOperation.CREATE_STUDY: {"study_name": is_text, "directions": lambda value: isinstance(value, list)},
+    JournalOperation.CREATE_STUDY: ANY | {"study_name": is_text, "directions": lambda value: isinstance(value, list)},
     JournalOperation.DELETE_STUDY: STUDY,
     JournalOperation.SET_STUDY_USER_ATTR: STUDY | {"user_attr": is_mapping},
     JournalOperation.SET_STUDY_SYSTEM_ATTR: STUDY | {"system_attr": is_mapping},
@@ -265,7 +275,7 @@ FIELDS: dict[int, Mapping[str, Check]] = {
     JournalOperation.SET_TRIAL_INTERMEDIATE_VALUE: TRIAL | {"step": is_count, "intermediate_value": is_number},
     JournalOperation.SET_TRIAL_USER_ATTR: TRIAL | {"user_attr": is_mapping},
     JournalOperation.SET_TRIAL_SYSTEM_ATTR: TRIAL | {"system_attr": is_mapping},
-    JournalOperation.DISCARD_TRIALS: {},
+    JournalOperation.DISCARD_TRIALS: ANY,
 }
 """What the record of each operation must hold for Optuna to follow it."""
 
@@ -278,13 +288,16 @@ def parse(line: bytes) -> PlainDict:
     """
     if not line.endswith(b"\n"):
         raise ValueError("it has no end")
-    record = json.loads(line)
+    try:
+        record = from_json(line)
+    except ValueError:  # what it alone does not read: halves of a pair of surrogates, numbers of many digits
+        record = json.loads(line)
     if not isinstance(record, dict):
         raise ValueError("it is no record")  # noqa: TRY004 - of the file, not of an argument
     operation = record.get("op_code")
     if not is_count(operation) or operation not in FIELDS:
         raise ValueError(f"op_code = {str(operation)[:40]!r} is no operation of a journal")
-    for name, holds in {"worker_id": is_text, **FIELDS[operation]}.items():
+    for name, holds in FIELDS[operation].items():
         if name not in record or not holds(record[name]):
             raise ValueError(f"{name} = {str(record.get(name))[:40]!r} cannot be")
     if operation == JournalOperation.CREATE_TRIAL and not (

@@ -115,6 +115,11 @@ class StoredStudy:
         return list(found)
 
     @cached_property
+    def extra_names(self) -> list[str]:
+        """Other numbers than the objectives that trials returned, in the order in which they came up."""
+        return list(dict.fromkeys(name for trial in self.history for name in trial.extra))
+
+    @cached_property
     def search_space(self) -> SearchSpace | None:
         """The search space, where the study tells one."""
         try:

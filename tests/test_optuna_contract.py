@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import optuna
@@ -74,6 +74,11 @@ def garbage(proposer: str = "compressed") -> LLMSampler:
     return LLMSampler(weather, seed=0, proposer=proposer, options=SamplerOptions(max_fallbacks=None))
 
 
+def short_and_long(short: Collection[str], samplers: Mapping[str, object]) -> list[Any]:
+    """Names of samplers as parameters: a few in every run, the others by make test-long."""
+    return [name if name in short else pytest.param(name, marks=pytest.mark.long) for name in samplers]
+
+
 SAMPLERS = {
     "good": answering(good),
     "out_of_range": answering(out_of_range),
@@ -83,7 +88,7 @@ SAMPLERS = {
 
 
 class TestLLMSampler(BasicSamplerTestCase, RelativeSamplerTestCase):
-    @pytest.fixture(params=SAMPLERS)
+    @pytest.fixture(params=short_and_long(["good", "garbage"], SAMPLERS))
     def sampler(self, request: pytest.FixtureRequest) -> Callable[[], optuna.samplers.BaseSampler]:
         return SAMPLERS[request.param]
 
@@ -92,7 +97,7 @@ AUTO = {"good": answering(good, "auto"), "garbage": lambda: garbage("auto")}
 
 
 class TestAuto(BasicSamplerTestCase, RelativeSamplerTestCase):
-    @pytest.fixture(params=AUTO)
+    @pytest.fixture(params=short_and_long(["good"], AUTO))
     def sampler(self, request: pytest.FixtureRequest) -> Callable[[], optuna.samplers.BaseSampler]:
         return AUTO[request.param]
 
@@ -101,6 +106,6 @@ SEVERAL = {"compressed": SAMPLERS["good"], "auto": AUTO["good"]}
 
 
 class TestSeveralObjectives(MultiObjectiveSamplerTestCase):
-    @pytest.fixture(params=SEVERAL)
+    @pytest.fixture(params=short_and_long(["auto"], SEVERAL))
     def sampler(self, request: pytest.FixtureRequest) -> Callable[[], optuna.samplers.BaseSampler]:
         return SEVERAL[request.param]

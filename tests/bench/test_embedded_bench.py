@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from support.whole_paths import InProcess
 from tunewise.bench.records import read_runs
 
 
+@pytest.mark.long
 def test_the_embedded_model_is_compared_honestly(tmp_path: Path, cli: InProcess) -> None:
     records = tmp_path / "embedded.jsonl"
     words = ["quadratic", "--methods", "random,gp,compressed", "--model", "embedded", "--budget", "3", "--seeds", "1"]

@@ -50,6 +50,10 @@ class Mixed:
 
 
 CLASSICAL = [name for name, method in METHODS.items() if not method.asks and "optuna-gp-4" not in name]
+ONE_OF_SMAC = [  # each of its runs takes seconds
+    pytest.param(name, marks=pytest.mark.long) if "smac" in name and name != "default+smac-rf" else name
+    for name in CLASSICAL
+]
 
 
 def steps_of(name: str, problem: object, budget: int, seed: int = 0) -> list[Step]:
@@ -59,7 +63,7 @@ def steps_of(name: str, problem: object, budget: int, seed: int = 0) -> list[Ste
     return list(play(METHODS[name], Setting(problem=problem, budget=budget, seed=seed)))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", CLASSICAL)
+@pytest.mark.parametrize("name", ONE_OF_SMAC)
 def test_mixed_and_conditional_spaces(name: str) -> None:
     method, problem = METHODS[name], Mixed()
     if name.endswith("cmaes"):
@@ -73,9 +77,9 @@ def test_mixed_and_conditional_spaces(name: str) -> None:
         assert steps[0].configuration == SPACE.default
 
 
-@pytest.mark.parametrize("name", CLASSICAL)
+@pytest.mark.parametrize("name", ONE_OF_SMAC)
 def test_the_same_seed_gives_the_same_run_and_another_another(name: str) -> None:
-    problem, budget = get("svm:vehicle"), 3 if "smac" in name else 12
+    problem, budget = get("svm:vehicle"), 12 if "tpe" in name else 3
     first, again = ([step.configuration for step in steps_of(name, problem, budget, seed)] for seed in (1, 1))
     assert first == again
     other = islice(play(METHODS[name], Setting(problem=problem, budget=budget, seed=2)), 2)

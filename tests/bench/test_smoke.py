@@ -20,7 +20,7 @@ from tunewise.testing.simulated import rambler
 METHODS = "random,default+random,tpe,default+tpe-4,cmaes,default+gp,gp,compressed,chat+reasoning,llm-then-bo,auto"
 
 
-SHORT = ("rosenbrock", "branin", "svm:credit-g", "rf:credit-g")
+SHORT = ("branin", "svm:credit-g")
 
 
 def fill(records: Path, problems: Sequence[str], seeds: int) -> None:
@@ -70,7 +70,6 @@ def test_the_report_is_whole(records: Path, tmp_path: Path, cli: InProcess) -> N
     figures = sorted(path.name for path in (folder / "figures").glob("*.png"))
     assert [name for name in figures if name.startswith("landscape-")] == [
         "landscape-branin.png",
-        "landscape-rosenbrock.png",
     ]
     assert len([name for name in figures if name.startswith("task-")]) == len(SHORT)
     task = (folder / "tasks/svm-credit-g.md").read_text()

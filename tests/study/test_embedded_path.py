@@ -15,7 +15,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "svc.yaml"
 
 
 def test_the_embedded_model_serves_the_whole_path(tmp_path: Path, cli: InProcess) -> None:
-    study = yaml.safe_load(EXAMPLE.read_text()) | {"n_trials": 4, "max_fallbacks": None, "proposer": "compressed"}
+    study = yaml.safe_load(EXAMPLE.read_text()) | {"n_trials": 2, "max_fallbacks": None, "proposer": "compressed"}
     study["storage"] = "svc.journal"
     assert study["model"] == "embedded"
     file = tmp_path / "svc.yaml"
@@ -25,7 +25,7 @@ def test_the_embedded_model_serves_the_whole_path(tmp_path: Path, cli: InProcess
 
     opened = open_study(tmp_path / "svc.journal", "svc")
     summary, trials = StoredStudy.read(opened), History.from_study(opened).trials
-    assert [(t.number, t.state) for t in trials] == [(k, "finished") for k in range(4)]
+    assert [(t.number, t.state) for t in trials] == [(k, "finished") for k in range(2)]
     assert trials[0].source == "default"
     assert 0 not in summary.calls
     for trial in trials[1:]:
@@ -39,7 +39,7 @@ def test_the_embedded_model_serves_the_whole_path(tmp_path: Path, cli: InProcess
             assert trial.proposal.reply in {call.text[:2000] for call in calls}
         assert trial.source in ran.out
     assert all(0 <= (t.value or 0) < 0.5 for t in trials)
-    assert summary.totals.calls == sum(map(len, summary.calls.values())) >= 3
+    assert summary.totals.calls == sum(map(len, summary.calls.values())) >= 1
     assert "cost: $0" in ran.out
     assert "Kept in" in ran.out
-    assert ran.out.strip().partition("\n4 trials: ")[0] in cli("show", file).out
+    assert ran.out.strip().partition("\n2 trials: ")[0] in cli("show", file).out

@@ -66,7 +66,11 @@ def test_an_empty_study_shows_itself() -> None:
     assert "<b><b></b>" not in notebook.html_of(History(), name="<b>", metric="error")
 
 
-@pytest.mark.parametrize("file", sorted(path.name for path in TUTORIALS.glob("*.ipynb")))
+FIRST = "first-study.ipynb"
+OTHERS = sorted(path.name for path in TUTORIALS.glob("*.ipynb") if path.name != FIRST)
+
+
+@pytest.mark.parametrize("file", [FIRST, *(pytest.param(name, marks=pytest.mark.long) for name in OTHERS)])
 def test_tutorials_run_in_a_kernel(file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ipykernel", reason="there is no kernel: pip install 'tunewise[notebook]'")
     client = pytest.importorskip("nbclient", reason="nbclient is missing: pip install 'tunewise[notebook]'")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -42,22 +42,24 @@ MOST_CLASSES = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """How data become arrays; the same recipe and file give the same arrays.
+    """How a file becomes data; the same recipe and file give the same.
 
     Attributes:
         path: CSV or parquet file, or a folder of parquet files.
         target: Name of the column to predict.
-        task: Whether that is a number or a class.
+        task: Whether that is a number or a class; None: a class where a table holds text or true and false, else a
+            number.
         time: Name of the column that orders the rows; None: they are shuffled.
         drop: Names of columns that nobody may use.
         rows: So many rows at most, drawn at random; None: all.
         seed: Of the drawing and the shuffling.
-        metric: Name of a scorer of scikit-learn; None: squared error of the standardized target, or wrong classes.
+        metric: Name of a scorer of scikit-learn; None: the share of wrong classes, or for numbers the squared error of
+            the standardized target, of a table the root mean squared error.
     """
 
     path: str
     target: str
-    task: TaskKind = "regression"
+    task: TaskKind | None = None
     time: str | None = None
     drop: tuple[str, ...] = ()
     rows: int | None = None
@@ -69,7 +71,7 @@ class Recipe:
         return {**asdict(self), "drop": list(self.drop)}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Recipe:
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The reverse of `to_dict`."""
         return cls(**{**data, "drop": tuple(data.get("drop", ()))})
 
@@ -116,7 +118,7 @@ class Dataset:
     @property
     def task(self) -> TaskKind:
         """Regression or classification."""
-        return self.recipe.task
+        return self.recipe.task or "regression"
 
     @property
     def outputs(self) -> int:
@@ -261,7 +263,7 @@ def make_dataset(table: pa.Table, recipe: Recipe, *, name: str) -> Dataset:
         about=(told, *about),
     )
     if recipe.metric:
-        check_metric(recipe.metric, recipe.task, made.original(made.train.y))
+        check_metric(recipe.metric, made.task, made.original(made.train.y))
     return made
 
 

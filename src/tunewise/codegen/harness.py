@@ -91,9 +91,15 @@ def run(arguments: Arguments, arrays: Arrays) -> Answer:
     Returns:
         A problem, or what training gave; a check gives no predictions.
     """
+    train = run_torch if arguments["contract"] == "torch" else run_sklearn
+    return answered(lambda: train(arguments, arrays), Problem)
+
+
+def answered(train: Callable[[], Answer], refusal: type[Exception]) -> Answer:
+    """What training gives, or the problem that its author is told; `refusal` speaks for itself."""
     try:
-        return (run_torch if arguments["contract"] == "torch" else run_sklearn)(arguments, arrays)
-    except Problem as problem:
+        return train()
+    except refusal as problem:
         return {"problem": str(problem)}
     except MemoryError:
         return {"problem": "It needs more memory than there is."}

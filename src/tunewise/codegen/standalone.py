@@ -77,7 +77,7 @@ def fit_predict(
         "epochs": training["epochs"],
         "seed": training["seed"],
         "max_parameters": training["max_parameters"],
-        "task": recipe["task"],
+        "task": "classification" if classify else "regression",
         "outputs": len(classes) or 1,
     }
     answer = harness.run(arguments, {"train_x": x[train], "train_y": y, "eval_x": x[~train]})

@@ -11,15 +11,16 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tunewise.checks import check_sklearn
 from tunewise.codegen.about import about_cells, quantiles
+from tunewise.codegen.data import Recipe
 from tunewise.codegen.extras import FITTED
 from tunewise.codegen.metric import check_metric, metric_loss, metric_name
 from tunewise.codegen.score import Targets, TaskKind, read_predictions, read_probabilities
@@ -53,39 +54,14 @@ LATE = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TableRecipe:
-    """How a file becomes a table with folds; the same recipe and file give the same.
+class TableRecipe(Recipe):
+    """How a file becomes a table with folds.
 
     Attributes:
-        path: CSV or parquet file, or a folder of parquet files.
-        target: Name of the column to predict.
-        task: Whether that is a number or a class; None: a class where it is text or true and false.
         folds: How many there are, from 2.
-        time: Name of the column that orders the rows; None: they are shuffled.
-        drop: Names of columns that nobody may use.
-        rows: So many rows at most, drawn at random; None: all.
-        seed: Of the drawing and the shuffling.
-        metric: Name of a scorer of scikit-learn; None: root mean squared error, or the share of wrong classes.
     """
 
-    path: str
-    target: str
-    task: TaskKind | None = None
     folds: int = 5
-    time: str | None = None
-    drop: tuple[str, ...] = ()
-    rows: int | None = None
-    seed: int = 0
-    metric: str | None = None
-
-    def to_dict(self) -> PlainDict:
-        """Plain data."""
-        return {**asdict(self), "drop": list(self.drop)}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> TableRecipe:
-        """The reverse of `to_dict`."""
-        return cls(**{**data, "drop": tuple(data.get("drop", ()))})
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
-from tunewise.codegen.harness import Answer, described, loaded
+from tunewise.codegen.harness import Answer, answered, loaded
 from tunewise.codegen.tabular import Unusable, encoder, made, predicted, probabilities
 
 if TYPE_CHECKING:
@@ -72,14 +72,7 @@ def thawed(arrays: Mapping[str, NDArray[np.generic]], columns: Mapping[str, str]
 
 def run_table(arguments: TableArguments, arrays: Mapping[str, NDArray[np.generic]]) -> Answer:
     """Check or train one program; a check gives no predictions."""
-    try:
-        return trained(arguments, arrays)
-    except Unusable as problem:
-        return {"problem": str(problem)}
-    except MemoryError:
-        return {"problem": "It needs more memory than there is."}
-    except Exception as error:  # noqa: BLE001 - whatever a program raises is told to its author
-        return {"problem": described(error)}
+    return answered(lambda: trained(arguments, arrays), Unusable)
 
 
 def trained(arguments: TableArguments, arrays: Mapping[str, NDArray[np.generic]]) -> Answer:

@@ -189,7 +189,7 @@ def find_trips(data_dir: Path | str | None) -> Path:
 @cache
 def load(folder: Path, rows: int, seed: int) -> Dataset:
     """Read, draw, split by time, encode."""
-    recipe = Recipe(path=FOLDER, target=TARGET, time=PICKUP, rows=rows, seed=seed)
+    recipe = Recipe(path=FOLDER, target=TARGET, task="regression", time=PICKUP, rows=rows, seed=seed)
     return make_dataset(load_taxi(folder), recipe, name="green taxi trips, New York City, 2023")
 
 

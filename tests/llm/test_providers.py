@@ -140,7 +140,33 @@ def openrouter(exchange: Exchange, received: Received) -> None:
         exchange.send(200, json.dumps(completion('{"x": 0.1}')))
 
 
+def azure(exchange: Exchange, received: Received) -> None:
+    """Names are those of the user's deployments; the key stands in a header of its own; filters speak their own way."""
+    asked = received.json
+    if received.headers.get("api-key") != KEY:
+        error: dict[str, object] = {"code": "401", "message": "Access denied due to invalid subscription key."}
+        exchange.send(401, json.dumps({"error": error}))
+    elif "max_tokens" in asked:
+        message = "Unsupported parameter: 'max_tokens' is not supported with this model."
+        error = {"message": message, "type": "invalid_request_error", "param": "max_tokens", "code": None}
+        exchange.send(400, json.dumps({"error": error}))
+    else:
+        exchange.send(200, json.dumps(completion('{"x": 0.1}')))
+
+
+def ollama(exchange: Exchange, received: Received) -> None:
+    """Wants no key; has what was pulled, under its whole name."""
+    asked = received.json
+    if asked["model"] != "qwen3:8b":
+        message = f"model '{asked['model']}' not found, try pulling it first"
+        exchange.send(404, json.dumps({"error": {"message": message, "type": "api_error", "code": None}}))
+    else:
+        exchange.send(200, json.dumps(completion('<think>\nSmaller.\n</think>\n\n{"x": 0.1}')))
+
+
 LIKE = {
+    "azure": (azure, ("text-embedding-3-small", "gpt-5-mini"), "gpt-5-mini"),
+    "ollama": (ollama, ("nomic-embed-text:latest", "qwen3:8b"), "qwen3:8b"),
     "mistral": (mistral, ("mistral-embed", "mistral-small-latest", "mistral-large-latest"), "mistral-large-latest"),
     "openai": (openai, ("gpt-4o-mini-tts", "gpt-5-nano", "gpt-5", "text-embedding-3-small"), "gpt-5"),
     "openrouter": (
@@ -161,12 +187,15 @@ def test_two_commands_lead_from_a_key_to_a_running_study(
     (tmp_path / "study.yaml").write_text(STUDY)
     (tmp_path / "bowl.py").write_text("def bowl(c):\n    return c['x'] ** 2\n")
     provider = PROVIDERS[name]
-    monkeypatch.setenv(provider.keys[0], KEY)
-    with FaultServer(then=behaviour, models=offered, api_key=KEY) as server:
-        monkeypatch.setenv(provider.url_variable, server.base_url)
+    if provider.keys:
+        monkeypatch.setenv(provider.keys[0], KEY)
+    key, path = KEY if provider.keys else None, "/openai/v1" if name == "azure" else "/v1"
+    with FaultServer(then=behaviour, models=offered, api_key=key, path=path) as server:
+        address = server.base_url.removesuffix("/openai/v1")  # Azure's users know the address of their resource
+        monkeypatch.setenv(provider.url_variable, address)
         listed = cli("models")
         assert listed.code == 0
-        assert "USD per million tokens read" in listed.out
+        assert ("USD per million tokens read" in listed.out) != provider.free
         begin = next(line for line in listed.out.splitlines() if line.startswith("To begin: "))
         command = begin.removeprefix("To begin: tunewise ").split()
         assert command[-1] == (meant if name == "openai" else f"{name}/{meant}")  # OPENAI_BASE_URL has its own names

@@ -31,6 +31,7 @@ class FaultServer:
         behaviours: One for each request, in turn.
         then: Played for every request after the list; by default an HTTP 500 that says the list is played out.
         models: What `/v1/models` lists.
+        path: What stands in the place of `/v1`.
         api_key: Requests that do not carry it get 401; None lets everyone in.
 
     Attributes:
@@ -45,12 +46,14 @@ class FaultServer:
         then: Behaviour | None = None,
         models: Sequence[str] = ("test-model",),
         api_key: str | None = None,
+        path: str = "/v1",
     ) -> None:
         self.received: list[Received] = []
         self.closing = threading.Event()
         self.hung_up = threading.Event()
         self.models = tuple(models)
         self.api_key = api_key
+        self.path = path
         self._behaviours = tuple(behaviours)
         self._then = then or played_out
         self._lock = threading.Lock()
@@ -60,7 +63,7 @@ class FaultServer:
     @property
     def base_url(self) -> str:
         """Where the server listens, as a client's `base_url`."""
-        return f"http://127.0.0.1:{self._http.server_address[1]}/v1"
+        return f"http://127.0.0.1:{self._http.server_address[1]}{self.path}"
 
     def next_behaviour(self, received: Received) -> Behaviour:
         """Note a request and choose what is played for it."""
@@ -125,7 +128,7 @@ class Exchange(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """`/v1/models`."""
-        if self.path != "/v1/models":
+        if self.path != f"{self.fault_server.path}/models":
             self.send(404, error_body("no such path"))
         elif self.allowed():
             self.send(200, json.dumps({"object": "list", "data": [{"id": name} for name in self.fault_server.models]}))
@@ -133,7 +136,7 @@ class Exchange(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """`/v1/chat/completions`."""
         text = self.rfile.read(int(self.headers.get("content-length", 0)))
-        if self.path != "/v1/chat/completions":
+        if self.path != f"{self.fault_server.path}/chat/completions":
             self.send(404, error_body("no such path"))
         elif self.allowed():
             headers = {name.lower(): value for name, value in self.headers.items()}

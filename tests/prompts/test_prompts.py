@@ -175,6 +175,9 @@ VIEWS: dict[str, View] = {
         PLAIN, STUCK, left=3, advice=(AT,), near=Nearest(cells=25, tried=7, around=8, untried=2, best=(POINT,))
     ),
     "auto-grid-tried": advised(PLAIN, STUCK, advice=(), near=Nearest(cells=25, tried=7, around=8, untried=0, best=())),
+    "auto-open": advised(FULL, History(HISTORY.trials[:1]), advice=(), step="open"),
+    "auto-far": advised(PLAIN, STUCK, advice=(AT,), step="far"),
+    "auto-far-batch": advised(FULL, HISTORY, batch=3, step="far"),
     "auto-batch": advised(FULL, HISTORY, batch=3),
     "auto-last": advised(SVC, HISTORY, left=1),
     "auto-objectives": advised(FULL, FRONT, left=None),

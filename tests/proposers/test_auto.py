@@ -86,13 +86,60 @@ def test_the_model_decides_from_trial_1_on() -> None:
     assert proposal.decision.offered == (Candidate(configuration={"x": 0.7, "y": 0.4}, reason="because", model="m"),)
 
 
-def test_from_three_values_on_the_surrogate_advises_and_the_model_still_decides() -> None:
-    proposal, (request,) = play(Auto(), asked(DEFAULT, *GOOD[:2]), offer((0.9, 0.1)))
+def test_before_six_values_the_model_goes_by_its_own_ideas() -> None:
+    proposal, (request,) = play(Auto(), asked(DEFAULT, *GOOD, past(4, 0.9)), offer((0.9, 0.1)))
+    assert proposal.source == "model"
+    assert len(proposal.decision.advice) == 3, "the surrogate's own points are kept, to tell what the model added"
+    assert "fitted to these trials" not in told(request)
+
+
+def test_from_six_values_on_the_surrogate_advises_and_the_model_still_decides() -> None:
+    level = [past(i, i / 20, value=0.3) for i in range(6)]
+    proposal, (request,) = play(Auto(), asked(*level), offer((0.9, 0.1)))
     assert proposal.source == "model"
     assert len(proposal.decision.advice) == 3
     assert "too few different values to expect anything" in told(request)
     assert "±" not in told(request)
     assert proposal.decision.expected is None
+
+
+def asks(*trials: TrialRecord, **fields: Any) -> str:
+    """What the model is told after some trials."""
+    _, (request,) = play(Auto(), asked(*trials, **fields), offer((1, 1), (0.9, 0.1)))
+    return told(request)
+
+
+def test_the_first_trials_go_far_from_the_default() -> None:
+    said = "Do not stay near the default"
+    assert said in asks(DEFAULT)
+    assert said in asks(DEFAULT, past(1, 0.6))
+    assert said not in asks(DEFAULT, past(1, 0.6), past(2, 0.7))
+    assert said not in asks(past(0, 0.2), space=BARE), "there is none"
+
+
+def test_where_nothing_was_better_of_late_every_second_call_is_for_a_large_step() -> None:
+    said = "a sixth to a third of the range"
+    worse = [past(i, 0.6 - 0.05 * i) for i in range(1, 9)]
+    assert [said in asks(past(0, 0.6), *worse[:count]) for count in (4, 5, 6, 7)] == [False, True, False, True]
+    assert said not in asks(past(0, 0.1), past(1, 0.2), *worse[1:4], past(5, 0.83, 0.21)), "the last one was better"
+    assert said not in asks(past(0, 0.6), *worse[:5], task=replace(TASK, budget=9)), "the last few refine"
+
+
+GRID = SearchSpace({"x": Int(0, 4, default=2), "y": Int(0, 4, default=2)})
+
+
+def on_grid(*cells: tuple[int, int, float]) -> tuple[TrialRecord, ...]:
+    """Trials of a small grid."""
+    return tuple(TrialRecord(i, "finished", {"x": x, "y": y}, value) for i, (x, y, value) in enumerate(cells))
+
+
+def test_a_large_step_is_advised_no_point_next_to_the_best() -> None:
+    cells = [(2, 2, 0.1), (0, 0, 0.9), (4, 4, 0.8), (3, 2, 0.4), (0, 4, 0.95), (4, 0, 0.7)]
+    small = asks(*on_grid(*cells, (1, 1, 0.6)), space=GRID)
+    large = asks(*on_grid(*cells), space=GRID)
+    assert "next to the best" in small
+    assert "next to the best" not in large
+    assert "a sixth to a third" in large
 
 
 def test_advice_is_told_with_figures_from_four_different_values_on_and_not_where_it_is_worse_than_the_middle() -> None:
@@ -109,44 +156,36 @@ def test_advice_is_told_with_figures_from_four_different_values_on_and_not_where
         assert (float(x), float(y)) not in {(t.configuration["x"], t.configuration["y"]) for t in trials}
 
 
-GRID = SearchSpace({"x": Int(0, 4, default=2), "y": Int(0, 4, default=2)})
-
-
-def on_grid(*cells: tuple[int, int, float]) -> tuple[TrialRecord, ...]:
-    """Trials of a small grid."""
-    return tuple(TrialRecord(i, "finished", {"x": x, "y": y}, value) for i, (x, y, value) in enumerate(cells))
-
-
 def test_a_small_grid_is_counted_and_what_is_untried_next_to_the_best_is_named() -> None:
-    trials = on_grid((2, 2, 0.5), (0, 0, 0.9), (4, 4, 0.8), (3, 2, 0.4))
+    trials = on_grid((2, 2, 0.5), (0, 0, 0.9), (4, 4, 0.8), (0, 4, 0.9), (4, 0, 0.8), (3, 2, 0.4))
     _, (request,) = play(Auto(), asked(*trials, space=GRID), offer((1, 1)))
-    assert "4 of the 25 configurations of the grid were tried. Of the 8 next to the best, 7 are untried." in told(
+    assert "6 of the 25 configurations of the grid were tried. Of the 8 next to the best, 7 are untried." in told(
         request
     )
     said = told(request).split("it would take ")[1].split("\n")[0]
     named = [tuple(map(int, part.split(":")[0].split())) for part in said.split("; ")]
     assert 1 <= len(named) <= 3
-    assert not {(2, 2), (0, 0), (4, 4), (3, 2)}.intersection(named)
+    assert not {tuple(t.configuration.values()) for t in trials}.intersection(named)
 
 
 def test_what_comes_to_the_same_is_not_advised() -> None:
-    cells = [(0, 0, 0.5), (0, 1, 0.5), (1, 0, 0.4), (1, 1, 0.4), (3, 0, 0.1), (4, 4, 0.9)]
+    cells = [(4, 4, 0.9), (0, 0, 0.5), (0, 1, 0.5), (1, 0, 0.4), (1, 1, 0.4), (3, 0, 0.1)]
     _, (request,) = play(Auto(), asked(*on_grid(*cells), space=GRID), offer((2, 2)))
     assert "With all else equal, these made no difference so far: y 0, 1 (2 pairs of trials)." in told(request)
     assert re.search(r"^3 1\b|it would take 3 1\b|; 3 1\b", told(request), re.MULTILINE) is None
 
 
 def test_a_neighbourhood_that_was_tried_is_said() -> None:
-    around = on_grid((0, 0, 0.1), (0, 1, 0.2), (1, 0, 0.3), (1, 1, 0.4), (4, 4, 0.9))
+    around = on_grid((0, 1, 0.2), (1, 0, 0.3), (1, 1, 0.4), (4, 4, 0.9), (3, 3, 0.8), (0, 0, 0.1))
     _, (request,) = play(Auto(), asked(*around, space=GRID), offer((2, 2)))
-    assert "5 of the 25 configurations of the grid were tried, all 3 next to the best among them." in told(request)
+    assert "6 of the 25 configurations of the grid were tried, all 3 next to the best among them." in told(request)
 
 
 def test_where_all_next_to_the_best_was_tried_it_looks_two_steps_away() -> None:
-    cells = [(x, y, 0.1 + 0.1 * (x + y)) for x in range(2) for y in range(2)]
+    cells = [(x, y, 0.1 + 0.1 * (x + y)) for x in (1, 0) for y in (1, 0)]
     line = SearchSpace({"x": Int(0, 6, default=2), "y": Int(0, 1, default=0)})
     far = [(x, y, 0.9 + x + y) for x in (2, 6) for y in range(2)]
-    _, (request,) = play(Auto(), asked(*on_grid(*cells, *far), space=line), offer((4, 1)))
+    _, (request,) = play(Auto(), asked(*on_grid(*far, *cells), space=line), offer((4, 1)))
     assert "all 3 next to the best among them." in told(request)
     said = told(request).split("among them. ")[1].split("\n")[0]
     assert said.startswith(("At most two steps from the best", "It expects nothing good at most two steps")), said
@@ -176,7 +215,7 @@ def test_the_best_few_of_many_trials_are_named() -> None:
 
 
 def test_all_of_trials_that_tie_for_the_best_are_looked_around() -> None:
-    trials = on_grid((0, 0, 0.1), (4, 4, 0.1), (2, 2, 0.2), (0, 4, 0.3), (4, 0, 0.4))
+    trials = on_grid((2, 2, 0.2), (0, 4, 0.3), (4, 0, 0.4), (2, 0, 0.4), (0, 0, 0.1), (4, 4, 0.1))
     _, (request,) = play(Auto(), asked(*trials, space=GRID), offer((1, 1)))
     assert "Of the 6 next to the best, 6 are untried" in told(request)
     assert told(request).count("(best)") == 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from tunewise.prompts.table import row, trial_table
 from tunewise.prompts.tradeoff import describe_tradeoff
@@ -13,7 +13,10 @@ from tunewise.record import Advice
 from tunewise.space import SearchSpace
 from tunewise.text import clip
 
-__all__ = ["AdvisedView"]
+__all__ = ["AdvisedView", "Nearest", "Step"]
+
+Step = Literal["", "open", "far"]
+"""What kind of step is asked for: a bold beginning, one far from the best, or none in particular."""
 
 MAX_UNHEARD = 3
 MAX_OBJECTION = 200
@@ -53,6 +56,7 @@ class AdvisedView(CompressedView):
         advice: Where the surrogate would go next; without figures where it knows too little to expect anything.
         findings: What the trials show, a sentence each.
         near: What is still untried around the best trial, where the space is a grid.
+        step: What kind of step is asked for.
     """
 
     template: ClassVar[str] = "advised.jinja"
@@ -64,6 +68,7 @@ class AdvisedView(CompressedView):
     advice: tuple[Advice, ...] = ()
     findings: Sequence[str] = ()
     near: Nearest | None = None
+    step: Step = ""
 
     @property
     def table(self) -> list[str]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from tunewise.history import TrialRecord
 from tunewise.llm.base import ChatReply, ChatRequest, Message
-from tunewise.prompts.advised import AdvisedView, Nearest
+from tunewise.prompts.advised import AdvisedView, Nearest, Step
 from tunewise.prompts.findings import Equal, equal_settings, say_findings, without_effect
 from tunewise.prompts.prior import describe_prior_studies
 from tunewise.prompts.render import render
@@ -33,6 +33,7 @@ from tunewise.proposers.credit import DOUBT, LEAST, fair_value, placement, read_
 from tunewise.proposers.neighbours import find_nearest
 from tunewise.proposers.options import AutoOptions
 from tunewise.proposers.simple import nothing
+from tunewise.proposers.steps import FAR, wanted_step
 from tunewise.record import Advice, Candidate, Decision, Expected, Proposal
 from tunewise.space import Configuration
 
@@ -42,7 +43,9 @@ if TYPE_CHECKING:
 __all__ = ["Auto"]
 
 ADVISED = 3
-"""So many of its next points the surrogate advises, and only from so many values on: before, it knows nothing."""
+"""So many of its next points the surrogate advises."""
+HEARD = 6
+"""It is told from so many values on: before, a capable reader's own ideas gain more (`benchmarks/steps.py`)."""
 DIFFERENT = 4
 """With fewer different values nothing can be expected of a point: its figures are not told."""
 JUDGED = 10
@@ -216,17 +219,25 @@ class Assessment:
     @cached_property
     def told_advice(self) -> tuple[Advice, ...]:
         """What of the advice is worth the model's while: nothing that is expected to be worse than the middle trial."""
-        if self.values < ADVISED:
+        if self.values < HEARD:
             return ()
         named = [a.configuration for a in self.near.best] if self.near else []
         wanted = (a for a in self.advice if a.configuration not in named and not self.known(a.configuration))
+        if self.step == "far" and (best := self.context.history.best):
+            wanted = (a for a in wanted if self.context.distance(a.configuration, best.configuration) >= FAR)
         return tuple(self.told(a) for a in wanted if self.promising(a))
 
     @cached_property
     def near(self) -> Nearest | None:
-        """The grid around the best trial, where there is one."""
-        found = find_nearest(self.context, self.expect, self.known) if self.values >= ADVISED else None
+        """The grid around the best trial, where there is one and the next step should be a small one."""
+        small = self.values >= HEARD and self.step != "far"
+        found = find_nearest(self.context, self.expect, self.known) if small else None
         return replace(found, best=tuple(map(self.told, filter(self.promising, found.best)))) if found else None
+
+    @cached_property
+    def step(self) -> Step:
+        """What kind of step the model is asked for."""
+        return wanted_step(self.context)
 
     def known(self, configuration: Configuration) -> bool:
         """Whether it was tried, or one that differs from it only where no difference has ever been seen."""
@@ -373,6 +384,7 @@ def advised_messages(state: Assessment, count: int) -> tuple[Message, ...]:
         advice=state.told_advice,
         findings=say_findings(history, context.space, state.equal),
         near=state.near,
+        step=state.step,
         prior=describe_prior_studies(context.prior_studies),
     )
     return one_message(context, view)

@@ -1,0 +1,216 @@
+"""How far to go, and whose idea to follow: what the recorded reader's trials gained, compared within each task.
+
+    python benchmarks/steps.py              # steps by their size: a minute
+    python benchmarks/steps.py --advice     # own ideas and the surrogate's points in trials 3 to 5: some minutes
+    python benchmarks/steps.py --turns      # turns of the surrogate in place of the reader's: some minutes
+
+A trial's gain is by how much it improved the best value, as a share of the mean of random points minus the best value
+of the table. Trials of studies that have found that value are left out. Nothing is trained.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from statistics import mean
+from typing import Final
+
+import numpy as np
+
+from tunewise.bench.problems.base import Problem
+from tunewise.bench.recorded import RecordedRun, load_recordings
+from tunewise.bench.suites import Terms, choose_problems
+from tunewise.history import History, TrialRecord
+from tunewise.proposers.auto import Assessment
+from tunewise.proposers.base import ProposalContext
+from tunewise.proposers.neighbours import find_nearest
+from tunewise.proposers.steps import FAR, OPENING, SETTLED, STALE
+from tunewise.record import Candidate, Decision, Proposal
+from tunewise.space import Configuration
+
+PLAYS: Final = tuple(f"auto-0.2-30-{play}" for play in "abcde")
+EARLIER: Final = ("advised-30", "advised3-30", "auto-30", "compressed-30")
+OWN: Final = ("model", "repair")
+DRAWS, RESAMPLED, BUDGET = 300, 2000, 30
+SLACK: Final = 0.017
+"""So that three of twenty steps of a grid count as a sixth of it."""
+TURNS, UNTIL = (5, 7, 9), 10
+"""The trials that the surrogate takes over, and after how many the studies are compared."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Regret on one problem: 0 at the best value of its table, 1 at the mean of random points."""
+
+    problem: Problem
+    best: float
+    random: float
+
+    @classmethod
+    def of(cls, problem: Problem) -> Scale:
+        """By some hundred random points."""
+        rng = np.random.default_rng(0)
+        drawn = [problem.evaluate(problem.space.sample(rng)).value for _ in range(DRAWS)]
+        return cls(problem, problem.best or 0.0, mean(drawn))
+
+    def regret(self, value: float) -> float:
+        """Of a value."""
+        return (value - self.best) / (self.random - self.best)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A recorded trial, and all before it."""
+
+    scale: Scale
+    number: int
+    trial: TrialRecord
+    context: ProposalContext
+
+    @property
+    def best(self) -> float:
+        """The best value before."""
+        return min(t.value for t in self.context.history if t.value is not None)
+
+    @property
+    def gain(self) -> float:
+        """What the trial gained."""
+        return max(0.0, self.scale.regret(self.best) - self.scale.regret(self.trial.value or np.inf))
+
+    @property
+    def stale(self) -> int:
+        """How many trials had brought nothing better."""
+        return self.number - 1 - next(t.number for t in self.context.history if t.value == self.best)
+
+    @property
+    def step(self) -> float:
+        """How far the trial is from the nearest of the best ones, as a share of the range where they differ most."""
+        best = [t for t in self.context.history if t.value == self.best]
+        return min(self.context.distance(t.configuration, self.trial.configuration) for t in best)
+
+    @property
+    def changed(self) -> int:
+        """In how many hyperparameters the trial differs from the nearest of the best ones."""
+        best = [t.configuration for t in self.context.history if t.value == self.best]
+        return min(sum(value != near.get(name) for name, value in self.trial.configuration.items()) for near in best)
+
+
+def recorded(number: int, configuration: Mapping[str, object], source: str, value: float | None) -> TrialRecord:
+    """A trial as a study keeps it."""
+    kept: Configuration = dict(configuration)  # type: ignore[arg-type]
+    offered = (Candidate(configuration=kept),) if source in OWN else ()
+    proposal = Proposal(configuration=kept, source=source, decision=Decision(offered=offered))  # type: ignore[arg-type]
+    return TrialRecord(number, "finished" if value is not None else "failed", kept, value, proposal=proposal)
+
+
+def after(trials: list[TrialRecord], scale: Scale, *, model: bool = True) -> ProposalContext:
+    """What `auto` knows after some trials."""
+    return ProposalContext(
+        task=replace(scale.problem.task, budget=BUDGET),
+        space=scale.problem.space,
+        history=History(tuple(trials)),
+        trial=len(trials),
+        rng=np.random.default_rng(len(trials)),
+        has_model=model,
+    )
+
+
+def moments(runs: list[RecordedRun], scales: Mapping[str, Scale]) -> Iterator[Moment]:
+    """The reader's trials of runs that had not found the best value."""
+    for run in runs:
+        scale = scales[run.problem]
+        trials = [recorded(n, s.configuration, s.source, s.value) for n, s in enumerate(run.steps)]
+        for number in range(1, len(trials)):
+            moment = Moment(scale, number, trials[number], after(trials[:number], scale))
+            if moment.best > scale.best + 1e-12 and trials[number].by_model:
+                yield moment
+
+
+def compare(found: list[Moment], chosen: Callable[[Moment], bool | None]) -> str:
+    """How much more the chosen trials gained than others of the same task, with an interval over tasks."""
+    by_task: dict[str, dict[bool, list[float]]] = {}
+    for moment in found:
+        if (kind := chosen(moment)) is not None:
+            by_task.setdefault(moment.scale.problem.name, {True: [], False: []})[kind].append(moment.gain)
+    both = [kinds for kinds in by_task.values() if kinds[True] and kinds[False]]
+    differences = np.array([mean(kinds[True]) - mean(kinds[False]) for kinds in both])
+    weights = np.array([1 / (1 / len(kinds[True]) + 1 / len(kinds[False])) for kinds in both])
+    rows = np.random.default_rng(0).integers(len(both), size=(RESAMPLED, len(both)))
+    low, high = np.quantile([np.average(differences[r], weights=weights[r]) for r in rows], (0.05, 0.95))
+    count, of = (sum(len(kinds[k]) for kinds in by_task.values() for k in ks) for ks in ((True,), (True, False)))
+    others = mean(gain for kinds in by_task.values() for gain in kinds[False])
+    return (
+        f"{np.average(differences, weights=weights):+.4f} (90 %: {low:+.4f} to {high:+.4f}; {len(both)} tasks, "
+        f"{count} of {of} trials; the others gain {others:.4f})"
+    )
+
+
+def by_size(found: list[Moment]) -> Iterator[str]:
+    """First steps in several hyperparameters and in one; steps of at least `FAR` and smaller ones."""
+    first_steps = [m for m in found if m.number <= OPENING]
+    yield f"Two or more hyperparameters, trials 1 to {OPENING}: {compare(first_steps, lambda m: m.changed > 1)}"
+    for first, last in ((1, 1), (2, OPENING), (OPENING + 1, SETTLED - 1), (SETTLED, 14), (15, BUDGET - 1)):
+        late = first >= SETTLED
+        here = [m for m in found if first <= m.number <= last and (not late or m.stale >= STALE)]
+        when = f"trials {first} to {last}" + (f", after {STALE} and more without a better one" if late else "")
+        yield f"Steps of a sixth of a range and more, {when}: {compare(here, lambda m: m.step >= FAR - SLACK)}"
+
+
+def followed(moment: Moment) -> bool | None:
+    """Whether a trial is one of the points that the surrogate would have named; None where it names none."""
+    state = Assessment(moment.context)
+    near = find_nearest(moment.context, state.expect, state.known)
+    named = [a.configuration for a in (*state.advice, *(near.best if near else ()))]
+    return moment.trial.configuration in named if named else None
+
+
+def with_turns(run: RecordedRun, scale: Scale) -> tuple[float, float] | None:
+    """Regret as it was, and where the surrogate had some of the turns; None where the best was found before.
+
+    The reader's next proposals are as recorded: it is not told what the surrogate found.
+    """
+    steps = [recorded(n, s.configuration, s.source, s.value) for n, s in enumerate(run.steps)]
+    values = [t.value for t in steps if t.value is not None]
+    if min(values[: TURNS[0]]) <= scale.best + 1e-12:
+        return None
+    trials = steps[: TURNS[0]]
+    ahead = (t for t in steps[TURNS[0] :] if t.by_model)
+    for number in range(TURNS[0], UNTIL):
+        if number in TURNS:
+            point = Assessment(after(trials, scale, model=False)).advice[0].configuration
+            value = scale.problem.evaluate(point).value
+            trials.append(recorded(number, point, "surrogate", value))
+        elif step := next(ahead, None):
+            trials.append(replace(step, number=number))
+    return scale.regret(min(values[:UNTIL])), scale.regret(min(t.value for t in trials if t.value is not None))
+
+
+def main() -> None:
+    """Print the sentences."""
+    parser = argparse.ArgumentParser(description="What recorded steps of a capable reader gained.")
+    parser.add_argument("--advice", action="store_true", help="own ideas and the surrogate's points in trials 3 to 5")
+    parser.add_argument("--turns", action="store_true", help="turns of the surrogate in place of the reader's")
+    asked = parser.parse_args()
+    terms = Terms()
+    scales = {name: Scale.of(terms.find(name)) for name in choose_problems("hpobench")}
+    runs = [run for run in load_recordings() if run.problem in scales and run.budget == BUDGET]
+    plays = [run for run in runs if run.run in PLAYS]
+    if asked.advice:
+        early = [m for m in moments(plays, scales) if OPENING < m.number < SETTLED]
+        print(f"Points that the surrogate names, in trials {OPENING + 1} to {SETTLED - 1}: {compare(early, followed)}")
+    elif asked.turns:
+        found = [pair for run in plays if (pair := with_turns(run, scales[run.problem]))]
+        differences = np.array([other - own for own, other in found])
+        error = differences.std() / len(found) ** 0.5
+        print(
+            f"Regret after {UNTIL} of {len(found)} studies, trials {', '.join(map(str, TURNS))} the surrogate's: "
+            f"{differences.mean():+.4f} +- {error:.4f} beside {mean(own for own, _ in found):.4f}"
+        )
+    else:
+        found_all = list(moments([run for run in runs if run.run in PLAYS + EARLIER], scales))
+        print(*by_size(found_all), sep="\n")
+
+
+if __name__ == "__main__":
+    main()

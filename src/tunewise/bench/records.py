@@ -247,16 +247,17 @@ def torn(after: Sequence[str]) -> bool:
     return not after or (following is not None and following.get("trial") == 0)
 
 
-def is_record(row: Mapping[str, Any]) -> bool:
+def is_record(row: Mapping[str, object]) -> bool:
     """Whether the parts of a record are what they should be."""
+    extra = row.get("extra", {})
     return (
         all(isinstance(row.get(name), str) for name in ("problem", "protocol", "method", "model", "variant", "source"))
         and all(isinstance(row.get(name), int) for name in ("budget", "seed", "trial"))
         and all(isinstance(row.get(name, 0), int | float | None) for name in NUMBERS)
         and isinstance(row.get("configuration"), dict)
-        and isinstance(row.get("extra", {}), dict)
         and isinstance(row.get("programs", []), list)
-        and all(isinstance(number, int | float) for number in row.get("extra", {}).values())
+        and isinstance(extra, dict)
+        and all(isinstance(number, int | float) for number in extra.values())
     )
 
 

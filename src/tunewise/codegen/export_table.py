@@ -8,7 +8,7 @@ import lzma
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from tunewise.codegen.extras import folds_told
 from tunewise.codegen.source import joined, pretty, without_future
@@ -73,6 +73,25 @@ if __name__ == "__main__":
 """
 
 
+class Over(TypedDict):
+    """What the winner gains on a baseline: `value`, its 95 % interval from `low` to `high`, and on which rows."""
+
+    over: str
+    value: float
+    low: float
+    high: float
+    where: str
+
+
+class Scores(TypedDict):
+    """What is known of how good a program is: its value, those of its folds, and what it gains."""
+
+    metric: str
+    value: float | None
+    folds: list[float]
+    gains: list[Over]
+
+
 def export_table(
     about: Mapping[str, Any], gains: Mapping[str, Any], program: Program, trial: TrialRecord, *, file: str, rows: bool
 ) -> str:
@@ -117,18 +136,18 @@ def quoted(text: str, most: int) -> str:
     return clip(text, most).replace("\\", "/").replace('"', "'")
 
 
-def scores_of(about: Mapping[str, Any], gains: Mapping[str, Any], trial: TrialRecord) -> dict[str, Any]:
+def scores_of(about: Mapping[str, Any], gains: Mapping[str, Any], trial: TrialRecord) -> Scores:
     """What is known of how good it is."""
     folds = folds_told(trial.extra)
     return {
         "metric": about["told_metric"],
         "value": trial.value,
         "folds": list(folds),
-        "gains": [dict(gain) for gain in gains.get("over", [])] if gains.get("trial") == trial.number else [],
+        "gains": list(gains.get("over", [])) if gains.get("trial") == trial.number else [],
     }
 
 
-def sentences(scores: Mapping[str, Any]) -> list[str]:
+def sentences(scores: Scores) -> list[str]:
     """The scores in words."""
     folds = scores["folds"]
     mean = math.fsum(folds) / len(folds)

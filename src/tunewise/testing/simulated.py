@@ -23,7 +23,7 @@ import numpy as np
 
 from tunewise.llm.base import ChatReply, ChatRequest
 from tunewise.llm.prices import FREE, Price
-from tunewise.space import Categorical, Configuration, Float, Int, SearchSpace, Value
+from tunewise.space import Categorical, Configuration, Float, Hyperparameter, Int, SearchSpace, Value
 
 __all__ = ["Seen", "Simulated", "adversary", "default_lover", "expert", "rambler", "read_prompt", "repeater", "stale"]
 
@@ -224,7 +224,7 @@ def read_trials(text: str, space: SearchSpace) -> list[tuple[Configuration, floa
 def read_dialogue(request: ChatRequest) -> list[tuple[Configuration, float | None]]:
     """The turns of the chat prompt."""
     trials: dict[int, tuple[Configuration, float | None]] = {}
-    said: Any = {}
+    said: Configuration = {}
     for message in request.messages:
         if message.role == "assistant":
             said = json.loads(message.content)
@@ -246,7 +246,7 @@ def value_in(outcome: str) -> float | None:
     )
 
 
-def read_hyperparameter(kind: str, facts: str) -> Any:
+def read_hyperparameter(kind: str, facts: str) -> Hyperparameter:
     """A line of the search space; a grid as the range that it spans."""
     more: dict[str, Any] = {}
     log, whole = False, "integer" in kind

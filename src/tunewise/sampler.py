@@ -29,7 +29,6 @@ from tunewise.inferred_space import InferredSpace
 from tunewise.llm.base import ChatModel, ChatRequest
 from tunewise.llm.calls import Totals
 from tunewise.llm.ledger import Caps, Ledger
-from tunewise.llm.scripted import ScriptedModel
 from tunewise.objectives import draw_weights, find_scalarization, objectives_of
 from tunewise.optuna_private import id_of, process_constraints, storage_of, stored_trial
 from tunewise.pickling import Portable
@@ -37,11 +36,11 @@ from tunewise.plain import PlainDict
 from tunewise.prefetches import Prefetches
 from tunewise.prior_studies import PriorStudy
 from tunewise.prompts.render import template_hash
-from tunewise.proposers import Auto, DefaultFirst, ProposalContext, Proposer, as_stored, find_proposer
+from tunewise.proposers import Auto, DefaultFirst, ProposalContext, Proposer, as_stored, find_model, find_proposer
 from tunewise.proposers.base import PRIOR, Prefetching, Proposing
 from tunewise.proposers.drive import drive
-from tunewise.proposers.simple import only_one
-from tunewise.proposers.tried import TriedBefore
+from tunewise.proposers.simple import only_one, without_choice
+from tunewise.proposers.tried import TriedBefore, all_tried, tried_whole
 from tunewise.record import MODEL_SOURCES, Proposal
 from tunewise.sampler_options import SamplerOptions
 from tunewise.space import Configuration, SearchSpace, Value
@@ -248,20 +247,23 @@ class LLMSampler(Portable, BaseSampler):
         return self._sample(study, trial, {param_name: param_distribution}, fixed=fixed)[param_name]
 
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
-        """Store constraints, wait for what is asked beside the trial; end `study.optimize` without a useful model."""
+        """Store constraints, wait for what is asked beside the trial; end `study.optimize` where no more can come."""
         del values
         self._beside.wait(study.study_name, trial.number)
         if self._constraints_func:
             process_constraints(self._constraints_func, study, trial, state)
-        if self._options.max_fallbacks is not None and len(self._fallbacks) >= self._options.max_fallbacks:
-            try:
+        if attributes.PROPOSAL not in trial.user_attrs and nothing_chosen(trial):
+            self._store(study, trial, without_choice(trial.params))
+        with suppress(RuntimeError):  # not inside optimize: who asks is told by the next proposal
+            if self._options.max_fallbacks is not None and len(self._fallbacks) >= self._options.max_fallbacks:
                 study.stop()
-            except RuntimeError:  # not inside optimize: the next proposal raises
-                return
-            try:
-                self.check_fallbacks()
-            except ModelUnusable as error:
-                logger.warning("The study stops. %s", error)
+                try:
+                    self.check_fallbacks()
+                except ModelUnusable as error:
+                    logger.warning("The study stops. %s", error)
+            elif self.space and tried_whole(self.space, History.from_study(study)):
+                study.stop()
+                logger.warning("The study stops. %s", all_tried(self.space))
 
     def give_up(self) -> None:
         """End the calls that are made beside trials, at once, as for Ctrl-C; they are recorded."""
@@ -387,14 +389,7 @@ def fixed_in(trial: FrozenTrial) -> Configuration:
     return {**trial.system_attrs.get("fixed_params", {}), **trial.params}
 
 
-def find_model(model: str | ChatModel | None, proposer: Proposer) -> ChatModel:
-    """The model that was named or given; some proposers need none."""
-    if model is None:
-        if proposer.needs_model:
-            raise StudyError(
-                'No model was given. Name one: model="embedded", or the model of an OpenAI-compatible server.'
-            )
-        return ScriptedModel([], name="none")
-    from tunewise.llm.resolve import resolve_model
-
-    return resolve_model(model)
+def nothing_chosen(trial: FrozenTrial) -> bool:
+    """Whether a trial has parameters, and none of them could have been another: Optuna asks nobody for those."""
+    known = trial.distributions.values()
+    return bool(known) and "fixed_params" not in trial.system_attrs and all(one.single() for one in known)

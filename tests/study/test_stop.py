@@ -7,7 +7,7 @@ from typing import Any
 import optuna
 import pytest
 
-from tunewise import Categorical, Float, SearchSpace, attributes
+from tunewise import Categorical, Float, Int, SearchSpace, attributes
 from tunewise.errors import ObjectiveFailed, StudyError
 from tunewise.history import History
 from tunewise.llm.base import ChatReply
@@ -35,9 +35,11 @@ class Values:
         return value
 
 
-def run(objective: Any, rules: StopRules, storage: Any = None, n_trials: int = 9) -> optuna.Study:
+def run(
+    objective: Any, rules: StopRules, storage: Any = None, n_trials: int = 9, *, space: SearchSpace = SPACE
+) -> optuna.Study:
     return tune(
-        objective, SPACE, proposer="random", n_trials=n_trials, storage=storage, options=TuneOptions(stop=rules)
+        objective, space, proposer="random", n_trials=n_trials, storage=storage, options=TuneOptions(stop=rules)
     )
 
 
@@ -133,4 +135,48 @@ def test_where_there_is_nothing_to_choose_one_trial_is_enough_and_says_so() -> N
     (trial,) = History.from_study(study)
     assert (trial.source, trial.proposal.reason) == ("default", "nothing to choose")
     assert trial.configuration == trial.proposal.configuration == {"x": 1.0, "kernel": "rbf"}
-    assert study.user_attrs[attributes.STOPPED] == "The space has one configuration, and trial 0 has evaluated it."
+    assert study.user_attrs[attributes.STOPPED] == "The space has one configuration, and it has been tried."
+
+
+GRID = SearchSpace({"x": Int(1, 3), "kernel": Categorical(["rbf", "linear"])})
+
+
+@pytest.mark.parametrize("n_jobs", [1, 4])
+@pytest.mark.parametrize("proposer", ["random", "auto"])
+def test_a_grid_that_was_tried_whole_ends_the_study_and_says_so(proposer: str, n_jobs: int) -> None:
+    study = tune(lambda c: float(c["x"]), GRID, proposer=proposer, n_trials=20, n_jobs=n_jobs)
+    assert len({tuple(t.params.items()) for t in study.trials}) == len(study.trials) == 6
+    assert study.user_attrs[attributes.STOPPED] == "All 6 configurations of the space have been tried."
+
+
+def test_a_grid_that_was_tried_whole_ends_optimize_too(caplog: pytest.LogCaptureFixture) -> None:
+    study = optuna.create_study(sampler=LLMSampler(None, space=GRID))
+    with caplog.at_level("WARNING", "tunewise"):
+        study.optimize(lambda trial: float(GRID.suggest(trial)["x"]), n_trials=20)
+    assert len(study.trials) == 6
+    assert "All 6 configurations of the space have been tried." in caplog.text
+
+
+def test_repeats_run_where_they_tell_something_or_somebody_wants_them() -> None:
+    storage = optuna.storages.InMemoryStorage()
+    study = run(Values(*range(9)), StopRules(), storage, n_trials=1, space=GRID)
+    study.enqueue_trial(study.trials[0].params)
+    noisy = run(Values(*range(1, 30)), StopRules(), storage, n_trials=12, space=GRID)
+    assert len(noisy.trials) == 12  # trials 0 and 1 differ, so the others may too
+    storage = optuna.storages.InMemoryStorage()
+    study = run(Values(*[1] * 9), StopRules(), storage, n_trials=6, space=GRID)
+    study.enqueue_trial(study.trials[0].params)
+    assert len(run(Values(*[1] * 9), StopRules(), storage, n_trials=12, space=GRID).trials) == 7
+    with pytest.raises(ObjectiveFailed):  # nothing finished: the objective is wrong, and nothing was tried
+        run(Values(*[None] * 9), StopRules(failures=None), n_trials=8, space=GRID)
+
+
+def test_an_objective_of_constants_alone_is_told_as_such() -> None:
+    study = optuna.create_study(sampler=LLMSampler(None))
+    study.optimize(lambda trial: trial.suggest_float("x", 1, 1) + trial.suggest_int("n", 2, 2), n_trials=1)
+    study.enqueue_trial({"x": 1.0})
+    study.optimize(lambda trial: trial.suggest_float("x", 1, 1), n_trials=1)
+    first, second = History.from_study(study)
+    assert (first.source, first.proposal.reason) == ("default", "nothing to choose")
+    assert first.configuration == first.proposal.configuration == {"x": 1.0, "n": 2}
+    assert second.source == "enqueued"

@@ -7,6 +7,8 @@ from dataclasses import asdict, fields, is_dataclass, replace
 from typing import Any, Final, cast
 
 from tunewise.errors import StudyError
+from tunewise.llm.base import ChatModel
+from tunewise.llm.scripted import ScriptedModel
 from tunewise.plain import Plain, PlainDict
 from tunewise.proposers.auto import Auto
 from tunewise.proposers.base import Proposer
@@ -14,7 +16,7 @@ from tunewise.proposers.chat import Chat
 from tunewise.proposers.compressed import Compressed
 from tunewise.proposers.simple import Random
 
-__all__ = ["PROPOSERS", "as_stored", "describe_proposers", "find_proposer", "from_stored"]
+__all__ = ["PROPOSERS", "as_stored", "describe_proposers", "find_model", "find_proposer", "from_stored"]
 
 PROPOSERS: Final[Mapping[str, type[Auto | Compressed | Chat | Random]]] = {
     kind.name: kind for kind in (Auto, Compressed, Chat, Random)
@@ -43,6 +45,23 @@ def find_proposer(proposer: str | Proposer) -> Proposer:
             "proposer has a name, needs_model, and a method propose(context)."
         )
     return proposer
+
+
+def find_model(model: str | ChatModel | None, proposer: Proposer) -> ChatModel:
+    """The model that was named or given; some proposers need none.
+
+    Raises:
+        StudyError: None was given to a proposer that needs one, or its name is unknown.
+    """
+    if model is None:
+        if proposer.needs_model:
+            raise StudyError(
+                'No model was given. Name one: model="embedded", or the model of an OpenAI-compatible server.'
+            )
+        return ScriptedModel([], name="none")
+    from tunewise.llm.resolve import resolve_model
+
+    return resolve_model(model)
 
 
 def as_stored(proposer: Proposer) -> PlainDict:

@@ -11,9 +11,9 @@ import numpy as np
 from tunewise.llm.base import ChatReply, ChatRequest
 from tunewise.proposers.base import ProposalContext, Proposer, Proposing, draw
 from tunewise.record import Proposal
-from tunewise.space import SearchSpace
+from tunewise.space import Configuration, SearchSpace
 
-__all__ = ["DefaultFirst", "Random", "nothing", "only_one"]
+__all__ = ["DefaultFirst", "Random", "nothing", "only_one", "without_choice"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,11 @@ class DefaultFirst:
 
 def only_one(space: SearchSpace) -> Proposal:
     """The proposal where every hyperparameter has one value."""
-    only = space.sample(np.random.default_rng(0))
+    return without_choice(space.sample(np.random.default_rng(0)))
+
+
+def without_choice(only: Configuration) -> Proposal:
+    """The proposal that nobody made, for there is no other."""
     return Proposal(configuration=only, source="default", reason="nothing to choose", method=DefaultFirst.name)
 
 

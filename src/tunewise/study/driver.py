@@ -25,6 +25,7 @@ from tunewise.evaluate.run import Run, takes_run
 from tunewise.history import History, TrialRecord
 from tunewise.llm.calls import Totals
 from tunewise.optuna_private import id_of, storage_of, stored_trial
+from tunewise.proposers.tried import all_tried, tried_whole
 from tunewise.sampler import LLMSampler
 from tunewise.secrets import mask
 from tunewise.space import SearchSpace, Value
@@ -231,9 +232,7 @@ class Driver:
 
 def nothing_left(space: Suggests, history: History) -> str:
     """Why no further trial would tell anything, in a sentence; "" while one might."""
-    if isinstance(space, SearchSpace) and space.count == 1 and history.finished:
-        return f"The space has one configuration, and trial {history.finished[0].number} has evaluated it."
-    return ""
+    return all_tried(space) if isinstance(space, SearchSpace) and tried_whole(space, history) else ""
 
 
 def totals_of(sampler: BaseSampler) -> Totals | None:

@@ -15,6 +15,7 @@ from tunewise.errors import InvalidReply
 from tunewise.plain import Plain
 from tunewise.prompts.relaxed import Broken, Scan, scan
 from tunewise.prompts.thoughts import final_answer
+from tunewise.secrets import mask
 from tunewise.space import Configuration, Repair, SearchSpace, Value
 from tunewise.space.values import normalized
 from tunewise.text import clip, shorten
@@ -316,10 +317,10 @@ def refuse_broken(broken: Broken, text: str, *, after: int, space: SearchSpace) 
 
 
 def reason_of(whole: Mapping[str, Plain], part: Mapping[str, Plain], before: str) -> str:
-    """The analysis: texts beside the configuration in the object around it, else the prose before it."""
+    """The analysis, without secrets: texts beside the configuration in its object, else the prose before it."""
     beside = [v for v in whole.values() if isinstance(v, str)] if whole is not part else []
     text = " ".join((" ".join(beside) or re.sub(r"```\w*", " ", before)).split())
     text = re.sub(r"\b(?:next )?(?:configuration|config|output|json)\W*$", "", text, flags=re.IGNORECASE)
     text = re.sub(r"^\W*\b(?:analysis|reasoning|thought)\b[\"'*: ]*", "", text, flags=re.IGNORECASE)
     text = text.lstrip(" *#").rstrip(" *#[{(,\"'")
-    return clip(text, MAX_REASON)
+    return clip(mask(text[: 2 * MAX_REASON]), MAX_REASON)  # none that begins in what is kept is cut before it is known

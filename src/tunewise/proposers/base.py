@@ -125,13 +125,13 @@ class ProposalContext:
     def duplicate(self, configuration: Mapping[str, Value]) -> TrialRecord | None:
         """The earlier trial that a configuration repeats, if it does and something else is left to try.
 
-        Where the space is inferred, what counts is what a trial really had: an objective that asks for one
-        hyperparameter or another would run the same again with other values of what did not exist.
+        What counts is what a trial really had: an objective that asks for one hyperparameter or another would run the
+        same again with other values of what it did not ask for, whether the space says so or not.
         """
         if self.fixed or not self.tried or self.exhausted:
             return None
         points = self._tried.points
-        apart = np.abs(points - self._place([configuration]))
+        apart = np.where(self._tried.unused, 0.0, np.abs(points - self._place([configuration])))
         if self.inferred:
             ended = len(self._ended.trials)
             real = np.array([*[True] * ended, *(t.state != "running" for t in self.tried[ended:])])

@@ -30,17 +30,20 @@ class Tried:
         looked: All trials that were looked at, by number.
         trials: `n` of them that did.
         points: `n x d` coordinates in the unit cube, `ABSENT` for what does not exist.
+        unused: `n x d`, whether a coordinate was proposed and the ended trial never asked for it, so that another value
+            would have been the same trial.
     """
 
     space: SearchSpace
     looked: tuple[TrialRecord, ...]
     trials: tuple[TrialRecord, ...]
     points: NDArray[np.float64]
+    unused: NDArray[np.bool_]
 
     @classmethod
     def nothing(cls, space: SearchSpace) -> Tried:
         """No trial at all."""
-        return cls(space, (), (), np.empty((0, space.width)))
+        return cls(space, (), (), np.empty((0, space.width)), np.empty((0, space.width), dtype=bool))
 
     def joined(self, more: Sequence[TrialRecord]) -> Tried:
         """With further trials."""
@@ -48,7 +51,18 @@ class Tried:
             return self
         fitting = [t for t in more if any(name in t.configuration for name in self.space)]
         points = self.space.encode_all([t.configuration for t in fitting], absent=ABSENT)
-        return Tried(self.space, (*self.looked, *more), (*self.trials, *fitting), np.vstack([self.points, points]))
+        unused = np.zeros(points.shape, dtype=bool)
+        for row, trial in zip(unused, fitting, strict=True):
+            for name in trial.proposal.configuration if trial.ended else ():
+                if name in self.space and name not in trial.configuration:
+                    row[self.space.columns[name]] = True
+        return Tried(
+            self.space,
+            (*self.looked, *more),
+            (*self.trials, *fitting),
+            np.vstack([self.points, points]),
+            np.vstack([self.unused, unused]),
+        )
 
     def common(self, trials: Sequence[TrialRecord]) -> Tried:
         """The part up to where other trials begin to differ. Both are by number, so that only their ends can."""
@@ -58,7 +72,7 @@ class Tried:
         if same == len(self.looked):
             return self
         kept = bisect_left(self.trials, self.looked[same].number, key=lambda trial: trial.number)
-        return Tried(self.space, self.looked[:same], self.trials[:kept], self.points[:kept])
+        return Tried(self.space, self.looked[:same], self.trials[:kept], self.points[:kept], self.unused[:kept])
 
 
 class TriedBefore:

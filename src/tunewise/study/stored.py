@@ -19,6 +19,7 @@ from tunewise.history import History, TrialRecord
 from tunewise.llm.calls import Call, Totals
 from tunewise.objectives import Objective
 from tunewise.plain import Plain, PlainDict
+from tunewise.secrets import mask
 from tunewise.space import SearchSpace
 from tunewise.space.plain import from_distribution
 from tunewise.study.effects import EffectsOfStudy
@@ -311,14 +312,14 @@ def plain_trial(trial: TrialRecord) -> PlainDict:
 
 
 def finite(data: object) -> Plain:
-    """Data as strict JSON has it: None in place of numbers that are not finite, text in place of what is no data."""
+    """Data as strict JSON has it, without secrets; None for numbers that are not finite, text for what is no data."""
     match data:
         case float() if not math.isfinite(data):
             return None
-        case None | bool() | int() | float() | str():
+        case None | bool() | int() | float():
             return data
         case Mapping():
-            return {key: finite(value) for key, value in data.items()}
+            return {mask(str(key)): finite(value) for key, value in data.items()}
         case list() | tuple():
             return [finite(value) for value in data]
-    return str(data)
+    return mask(str(data))

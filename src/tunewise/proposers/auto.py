@@ -45,7 +45,8 @@ __all__ = ["Auto"]
 ADVISED = 3
 """So many of its next points the surrogate advises."""
 HEARD = 6
-"""It is told from so many values on: before, a capable reader's own ideas gain more (`benchmarks/steps.py`)."""
+"""It is told from so many values on: before, to follow it gains no more than a capable reader's own ideas, and what it
+expects rests on little (`benchmarks/steps.py --advice`)."""
 DIFFERENT = 4
 """With fewer different values nothing can be expected of a point: its figures are not told."""
 JUDGED = 10

@@ -72,9 +72,9 @@ test-browser: $(READY)  ## The report and the dashboard in a real browser; pictu
 	  echo 'The browser tests need Chromium, and there is none that could be installed from here: that takes root and' \
 	    'apt-get. Install chromium with the tools of this system, then run make test-browser again. All other tests' \
 	    'run without it: make test.' >&2; exit 1; }
-	@$(BIN)/python -c 'import playwright' 2>/dev/null || \
+	@$(BIN)/python -c 'import playwright, axe_playwright_python' 2>/dev/null || \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[browser]' || { \
-	  echo 'The browser tests need the package playwright, and pip could not install it. Check that pip reaches its' \
+	  echo 'The browser tests need the extra browser, and pip could not install it. Check that pip reaches its' \
 	    'index, then run make test-browser again.' >&2; exit 1; }
 	$(BIN)/python -m pytest -n 0 tests/browser --screenshots screenshots
 

@@ -67,3 +67,22 @@ def test_without_plotly_the_way_out_is_said(ran: Path, cli: InProcess, monkeypat
     monkeypatch.setitem(sys.modules, "plotly", None)
     assert_paragraph(cli("report", ran), 2, "tunewise[report]", "--format md")
     assert cli("report", ran, "--format", "md").code == 0
+
+
+def test_a_study_that_was_run_elsewhere_than_its_file_says(ran: Path, cli: InProcess) -> None:
+    assert cli("tune", ran, "--storage", "mine.journal", "-q").code == 0
+    ran.with_suffix(".journal").unlink()
+    for words in ((ran, "--storage", "mine.journal"), ("--storage", "mine.journal"), ("mine.journal",)):
+        assert cli("show", *words).code == 0
+        assert len(json.loads(cli("report", *words, "--format", "json").out)["trials"]) == 3
+    assert "tunewise show study.yaml --storage mine.journal\n" in (
+        cli("report", ran.name, "--storage", "mine.journal", "--format", "md").out
+    )
+    assert_paragraph(cli("show", "mine.journal", "--storage", "other.journal"), 2, "Leave out one of them")
+    assert_paragraph(cli("show"), 2, "Name a study file")
+    assert_paragraph(cli("report", "-o", "mine.html", "--storage", "none.journal"), 2, "does not exist")
+
+
+def test_a_study_that_nobody_named_is_called_after_its_file(ran: Path, cli: InProcess) -> None:
+    ran.with_suffix(".journal").rename("first-try.journal")
+    assert cli("report", "first-try.journal", "--format", "md").out.startswith("# first-try\n")

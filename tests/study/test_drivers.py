@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
+import threading
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +18,7 @@ from support.whole_paths import InProcess, assert_paragraph, run, space, start, 
 from tunewise.errors import StudyError
 from tunewise.history import History
 from tunewise.study.options import TuneOptions
-from tunewise.study.storage import file_of, only_driver, open_storage, open_study
+from tunewise.study.storage import file_of, is_driven, only_driver, open_storage, open_study
 from tunewise.study.tune import tune
 
 OBJECTIVE = """
@@ -138,3 +141,45 @@ def test_a_plain_study_with_an_interrupted_trial_is_taken_over(tmp_path: Path, c
     )
     assert [t.state.name for t in study.trials] == ["COMPLETE"] * 4
     assert study.trials[2].params["C"] == left.params["C"]
+
+
+@pytest.mark.parametrize("kind", ["journal", "db"])
+def test_what_a_killed_driver_left_is_told_as_interrupted(kind: str, tmp_path: Path, cli: InProcess) -> None:
+    address = f"{tmp_path}/s.journal" if kind == "journal" else f"sqlite:///{tmp_path}/s.db"
+    (tmp_path / "wait").touch()
+    file = write_study(tmp_path, objective=OBJECTIVE, proposer="random", n_trials=40, storage=address, seed=1)
+    process = start("tune", file, "-q")
+    until(lambda: any(int(line.split()[0]) % 5 == 0 for line in lines(tmp_path)))
+    waits = History.from_study(open_study(address))[-1].number
+    shown = cli("show", file).out
+    assert "running" in shown
+    assert "interrupted" not in shown
+    process.kill()
+    process.communicate()
+    until_gone(*{int(line.split()[1]) for line in lines(tmp_path)})
+    told = f"Trial {waits} was interrupted, and nobody runs it now. The next run of the same study does."
+    for words in (["show", file], ["report", file, "--format", "md", "-o", "-"]):
+        shown = " ".join(cli(*words).out.split())
+        assert told in shown
+        assert "running" not in shown
+    states = [trial["state"] for trial in json.loads(cli("show", file, "--json").out)["trials"]]
+    assert states.count("interrupted") == 1
+    (tmp_path / "wait").unlink()
+    assert run("tune", file, "-q").code == 0
+    assert "interrupted" not in cli("show", file).out
+
+
+def test_who_only_looks_keeps_no_driver_out(tmp_path: Path) -> None:
+    file = tmp_path / "s.journal"
+    opened = open_storage(file)
+    with only_driver(file, "s"):
+        assert is_driven(opened)
+    assert is_driven(opened) is False
+    with file.open("rb") as looked:
+        fcntl.flock(looked, fcntl.LOCK_SH)
+        later = threading.Timer(0.05, lambda: fcntl.flock(looked, fcntl.LOCK_UN))
+        later.start()
+        with only_driver(file, "s"):
+            assert is_driven(opened)
+        later.join()
+    assert is_driven(open_storage(None)) is None

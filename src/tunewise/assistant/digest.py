@@ -97,7 +97,7 @@ class DataView:
         goal = f"{task.metric}, {task.direction}d"
         states = {
             state: sum(t.state == state for t in stored.history)
-            for state in ("finished", "failed", "pruned", "running", "waiting")
+            for state in ("finished", "failed", "pruned", "running", "interrupted", "waiting")
         }
         counts = ", ".join(f"{count} {state}" for state, count in states.items() if count) or "no trial yet"
         budget = f"; {task.budget} planned" if task.budget else ""

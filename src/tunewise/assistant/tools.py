@@ -37,7 +37,7 @@ class Nothing(Arguments):
 class TrialsArguments(Arguments):
     """Which trials, in which order."""
 
-    state: Literal["any", "finished", "failed", "pruned", "running", "waiting"] = "any"
+    state: Literal["any", "finished", "failed", "pruned", "running", "interrupted", "waiting"] = "any"
     order: Literal["best", "latest", "oldest"] = "best"
     limit: int = Field(default=20, ge=1, le=MAX_TRIALS)
     skip: int = Field(default=0, ge=0)

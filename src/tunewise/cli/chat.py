@@ -16,6 +16,7 @@ from tunewise.cli.options import (
     NameOption,
     RecordOption,
     ReplayOption,
+    StorageOption,
 )
 from tunewise.cli.terminal import PlainOption
 
@@ -46,6 +47,7 @@ def chat(
     base_url: BaseUrlOption = None,
     api_key_env: KeyOption = None,
     name: NameOption = None,
+    storage: StorageOption = None,
     max_calls: Annotated[int | None, typer.Option(min=0, help="Stop before more calls, the study's included.")] = None,
     max_tokens: MaxTokensOption = None,
     max_usd: MaxUsdOption = None,
@@ -84,13 +86,13 @@ def chat(
     from tunewise.study.conversations import Conversations
 
     quiet_optuna()
-    if study is None and (resume or conversation or conversations):
+    if not (study or storage) and (resume or conversation or conversations):
         raise UsageError("Conversations are kept with a study, and none is given. Name one: tunewise chat study.yaml.")
     if log == "-" and once is None:
         raise UsageError("--log - takes standard input, where the questions would come from. Ask with --once.")
     is_file = study is not None and study.endswith((".yaml", ".yml"))
     spec = read(Path(study), model=model, base_url=base_url, api_key_env=api_key_env) if study and is_file else None
-    opened = find(study, name) if study else None
+    opened = find(study, name, storage) if study or storage else None
     store = Conversations(opened)
     terminal = Terminal(asks=once is None, person=sys.stdin.isatty() and sys.stdout.isatty(), plain=plain)
     if conversations:

@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
-from tunewise.cli.options import NameOption, StudyArgument
+from tunewise.cli.options import NameOption, StorageOption, StudyArgument
 
 
 def dashboard(
-    study: StudyArgument,
+    study: StudyArgument = None,
     name: NameOption = None,
+    storage: StorageOption = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where it listens; 0: any free port.")] = 8080,
     host: Annotated[str, typer.Option(help="Address that it listens on; others than loopback show it to others.")] = (
         "127.0.0.1"
@@ -28,11 +29,10 @@ def dashboard(
 
     - `tunewise dashboard study.journal --port 0 --no-open`
     """
-    import shlex
     import webbrowser
     from contextlib import suppress
 
-    from tunewise.cli.options import find
+    from tunewise.cli.options import find, words_of
     from tunewise.cli.signals import terminate_as_interrupt
     from tunewise.report.dashboard import LOOPBACK, serve
 
@@ -43,6 +43,5 @@ def dashboard(
         if open_page:
             webbrowser.open(url)
 
-    address = shlex.join([study, *(["--study-name", name] if name else [])])
     with suppress(KeyboardInterrupt), terminate_as_interrupt():
-        serve(find(study, name), host=host, port=port, address=address, ready=ready)
+        serve(find(study, name, storage), host=host, port=port, address=words_of(study, name, storage), ready=ready)

@@ -7,14 +7,15 @@ from typing import Annotated
 
 import typer
 
-from tunewise.cli.options import NameOption, StudyArgument
+from tunewise.cli.options import NameOption, StorageOption, StudyArgument
 
 
 def export(
-    study: StudyArgument,
+    study: StudyArgument = None,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.py", help="Where to.")] = Path("program.py"),
     trial: Annotated[int | None, typer.Option(min=0, help="Number of the trial; the best one by default.")] = None,
     name: NameOption = None,
+    storage: StorageOption = None,
     rows: Annotated[
         bool, typer.Option("--rows/--no-rows", help="Whether a program for a table carries the rows to train on.")
     ] = True,
@@ -29,7 +30,7 @@ def export(
     """
     from tunewise.cli.options import find
 
-    write(find(study, name), output, trial, rows=rows)
+    write(find(study, name, storage), output, trial, rows=rows)
     typer.echo(f"{output}")
 
 

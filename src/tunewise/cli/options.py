@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tunewise.errors import UsageError
+
 if TYPE_CHECKING:
     import optuna
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE.yaml", help="The study file.", show_default=False)]
 StudyArgument = Annotated[
-    str,
+    str | None,
     typer.Argument(
         metavar="STUDY", help="A study file (.yaml), a journal file, or a database URL.", show_default=False
     ),
@@ -37,6 +39,10 @@ LooseOption = Annotated[
     bool, typer.Option("--loose", help="With --replay: requests may differ in numbers, as on another machine.")
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]
+StorageOption = Annotated[
+    str | None,
+    typer.Option("--storage", metavar="ADDRESS", help="Where the study is, if not where its file says."),
+]
 NameOption = Annotated[str | None, typer.Option("--study-name", help="Name of the study, where a storage has several.")]
 
 
@@ -84,15 +90,36 @@ def capped(planned: Caps, *, max_calls: int | None, max_tokens: int | None, max_
     )
 
 
-def find(study: str, name: str | None = None) -> optuna.Study:
-    """Open the study that an argument means, for reading."""
+def find(study: str | None, name: str | None = None, storage: str | None = None) -> optuna.Study:
+    """Open the study that a command means, for reading.
+
+    Args:
+        study: A study file, a journal or a database URL.
+        name: Of the study, where it is not that of the file.
+        storage: Where it is, where that is not what the file says; with it alone nothing else is needed.
+
+    Raises:
+        UsageError: It is not said which study, or twice where it is.
+    """
     from tunewise.study.storage import open_study
 
     quiet_optuna()
-    if study.endswith((".yaml", ".yml")):
+    if study and study.endswith((".yaml", ".yml")):
         file = read(Path(study))
-        return open_study(file.storage_address, name or file.study_name)
-    return open_study(study, name)
+        return open_study(storage or file.storage_address, name or file.study_name)
+    if study and storage:
+        raise UsageError(f"{study} is where a study is, and so is --storage {storage}. Leave out one of them.")
+    if address := study or storage:
+        return open_study(address, name)
+    raise UsageError("Which study? Name a study file (.yaml), a journal file or a database URL.")
+
+
+def words_of(study: str | None, name: str | None, storage: str | None) -> str:
+    """What a person types into a shell to mean a study."""
+    import shlex
+
+    named = [*([study] if study else []), *(["--storage", storage] if storage else [])]
+    return shlex.join([*named, *(["--study-name", name] if name else [])])
 
 
 def quiet_optuna() -> None:

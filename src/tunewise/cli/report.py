@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tunewise.cli.options import NameOption
+from tunewise.cli.options import NameOption, StorageOption
 from tunewise.errors import UsageError
 
 
@@ -30,18 +30,19 @@ ENDINGS = {
 
 def report(
     studies: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="STUDY...",
             help="A study file (.yaml), a journal file, or a database URL; several are compared.",
             show_default=False,
         ),
-    ],
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help='Where to; "-" for standard output.')
     ] = None,
     form: Annotated[ReportFormat | None, typer.Option("--format", help="As the file's ending says, else html.")] = None,
     name: NameOption = None,
+    storage: StorageOption = None,
 ) -> None:
     """Write a study as one self-contained page, as Markdown or as JSON; or compare several studies.
 
@@ -55,21 +56,20 @@ def report(
 
     - `tunewise report first.yaml second.yaml -o compared.html`
     """
-    import shlex
-
-    from tunewise.cli.options import find
+    from tunewise.cli.options import find, words_of
     from tunewise.report import compare
     from tunewise.report import report as make
     from tunewise.text import printable
 
     file, chosen = target(output, form)
-    if file and file.exists() and any(Path(study).exists() and file.samefile(study) for study in studies):
+    named = [*(studies or ()), *([storage] if storage else [])]
+    study = studies[0] if studies else None
+    if file and file.exists() and any(Path(one).exists() and file.samefile(one) for one in named):
         raise UsageError(f"{file} is the study itself. Name another file with -o.")
-    if len(studies) > 1:
-        text = compare([find(study, name) for study in studies], form=chosen.value)
+    if studies and len(studies) > 1:
+        text = compare([find(one, name, storage) for one in studies], form=chosen.value)
     else:
-        address = shlex.join([*studies, *(["--study-name", name] if name else [])])
-        text = make(find(studies[0], name), form=chosen.value, address=address)
+        text = make(find(study, name, storage), form=chosen.value, address=words_of(study, name, storage))
     if file is None:
         typer.echo(text)
         return

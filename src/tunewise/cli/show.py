@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tunewise import attributes
-from tunewise.cli.options import NameOption, StudyArgument
+from tunewise.cli.options import NameOption, StorageOption, StudyArgument
 from tunewise.cli.terminal import PlainOption, VerboseOption
 
 if TYPE_CHECKING:
@@ -28,8 +28,9 @@ MIN_WIDTH = 60
 
 
 def show(
-    study: StudyArgument,
+    study: StudyArgument = None,
     name: NameOption = None,
+    storage: StorageOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Everything, for programs.")] = False,
     every: Annotated[bool, typer.Option("--all", help="Every trial, however many there are.")] = False,
     verbose: VerboseOption = False,
@@ -47,7 +48,7 @@ def show(
     from tunewise.cli.terminal import console
     from tunewise.study.stored import StoredStudy
 
-    found = find(study, name)
+    found = find(study, name, storage)
     stored, programs = StoredStudy.read(found), programs_of(found)
     if as_json:
         import json

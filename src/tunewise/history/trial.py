@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["State", "TrialRecord", "lasting"]
 
-State = Literal["finished", "pruned", "failed", "running", "waiting"]
+State = Literal["finished", "pruned", "failed", "running", "waiting", "interrupted"]
 
 CONSTRAINTS = "constraints"
 """Where Optuna keeps them: under this key, or under one that begins with it and has a name behind a colon."""
@@ -41,7 +41,8 @@ class TrialRecord:
 
     Attributes:
         number: From 0, in order of creation.
-        state: "waiting" is in the queue, also after an interruption.
+        state: "waiting" is in the queue, also after an interruption; "interrupted" runs no more, and
+            waits for the next driver; only a `StoredStudy` knows that.
         configuration: The hyperparameters that exist in it.
         value: The metric when finished; the last intermediate value when pruned; else None. Of several objectives the
             first.
@@ -75,7 +76,7 @@ class TrialRecord:
     @property
     def ended(self) -> bool:
         """Whether its outcome is known."""
-        return self.state not in ("running", "waiting")
+        return self.state not in ("running", "waiting", "interrupted")
 
     @property
     def violations(self) -> dict[str, float]:

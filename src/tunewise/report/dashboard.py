@@ -14,7 +14,7 @@ import json
 import threading
 import warnings
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from socketserver import ThreadingMixIn
 from typing import BinaryIO, Never
@@ -34,11 +34,14 @@ from tunewise.history import History, TrialRecord
 from tunewise.optuna_private import FrozenStudy, id_of, id_of_study, storage_of
 from tunewise.plain import Plain, PlainDict
 from tunewise.report import report
+from tunewise.report.dashboard_page import completed
 from tunewise.report.markdown import Writer
 from tunewise.report.texts import Cleaner
 from tunewise.secrets import mask_named
 from tunewise.space import Value
 from tunewise.study.remarks import details_of, remarks_on
+from tunewise.study.storage import begun_by_driver, is_driven
+from tunewise.study.validated import driven_by_us
 
 __all__ = ["LOOPBACK", "ReadOnly", "serve"]
 
@@ -163,8 +166,17 @@ class ReadOnly(BaseStorage):
         key = (id_of(trial), trial.datetime_complete)
         if key not in self._seen or not trial.state.is_finished():
             record = TrialRecord.from_optuna(trial)
+            if self._is_left(trial):
+                record = replace(record, state="interrupted")
             self._seen[key] = Seen(self._masked(trial, record), record, note_of(record, self._write))
         return self._seen[key]
+
+    def _is_left(self, trial: FrozenTrial) -> bool:
+        """Whether a driver has begun a trial and is no more."""
+        if not begun_by_driver(trial):
+            return False
+        attrs = self._storage.get_study_user_attrs(self._study)
+        return driven_by_us(attrs) and is_driven(self._storage) is False
 
     def _masked(self, trial: FrozenTrial, record: TrialRecord) -> FrozenTrial:
         known = copy.copy(trial)
@@ -221,6 +233,7 @@ def note_of(trial: TrialRecord, write: Writer) -> str:
     lines = [f"Proposed by **{write.inline(trial.source)}**"]
     lines += [f"{label}: {write.inline(text, 2_000)}" for label, text in remarks_on(trial)]
     lines += [f"error: {write.inline(trial.error, 2_000)}"] if trial.error else []
+    lines += ["interrupted: the next run of the study runs it again"] if trial.state == "interrupted" else []
     return "\n\n".join(lines)
 
 
@@ -313,7 +326,7 @@ def serve(
     app = optuna_dashboard.wsgi(storage, artifact_store=ReportStore(study, address))
     hosts = LOOPBACK if host in LOOPBACK else None
     try:
-        server = make_server(host, port, reading_only(app, hosts), server_class=Server, handler_class=Quiet)
+        server = make_server(host, port, reading_only(completed(app), hosts), server_class=Server, handler_class=Quiet)
     except (OSError, OverflowError) as error:
         raise UsageError(
             f"{host}, port {port}, cannot be listened on: {getattr(error, 'strerror', None) or error}. Name another "

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from tunewise.report.conversations import latest
+from tunewise.report.measures import title_of
 from tunewise.report.records import commands, front_rows, notes_of, programs_of, sessions, uplift_in_words
 from tunewise.report.texts import Cleaner, number, took, value
 from tunewise.study.effects import best_and_latest
@@ -56,7 +57,7 @@ def markdown(stored: StoredStudy, clean: Cleaner, address: str) -> str:
     """The whole report."""
     write = Writer(clean)
     history = stored.history
-    lines = [f"# {write.inline(stored.name)}", "", write.inline(stored.verdict(), 2_000), ""]
+    lines = [f"# {write.inline(title_of(stored))}", "", write.inline(stored.verdict(), 2_000), ""]
     lines += [f"- {write.inline(fact, 2_000)}" for fact in facts(stored)]
     if front := stored.front:
         heads = ["trial", *(f"{one.name} ({one.direction})" for one in front.objectives)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 
@@ -14,15 +15,17 @@ __all__ = ["MAX_MEASURES", "best_values", "measured", "measures", "title_of", "w
 
 MAX_MEASURES = 6
 """Numbers of a trial that get a column: objectives, then what was returned beside them."""
-UNNAMED = ("tunewise", "no-name")
-"""How names of studies begin that nobody chose."""
+UNNAMED = re.compile(r"tunewise|study|no-name-.*")
+"""Names of studies that nobody chose: those that come of `tune`, of a file study.yaml, and of Optuna."""
 
 
 def title_of(stored: StoredStudy) -> str:
-    """The study's name, or what is tuned where nobody named it."""
-    if stored.name.startswith(UNNAMED) and (model := stored.task.model):
+    """The study's name; where nobody chose one what is tuned, else the name of its file."""
+    if not UNNAMED.fullmatch(stored.name):
+        return stored.name
+    if model := stored.task.model:
         return f"{model}: {stored.metric}"
-    return stored.name
+    return stored.file or stored.name
 
 
 def best_values(stored: StoredStudy) -> Iterator[tuple[str, str, float | None, TrialRecord | None]]:

@@ -148,7 +148,7 @@ def notes_of(stored: StoredStudy) -> list[str]:
         )
     if history.trials and all(trial.source == "unknown" for trial in history):
         notes.append("No trial says who proposed it: the study was not made by tunewise.")
-    if waiting := [t for t in history if not t.ended]:
+    if waiting := [t for t in history if t.state in ("running", "waiting")]:
         notes.append(f"{len(waiting)} trial{'s' * (len(waiting) > 1)} had not ended when this was made.")
     return notes
 

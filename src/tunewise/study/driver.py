@@ -31,6 +31,7 @@ from tunewise.secrets import mask
 from tunewise.space import SearchSpace, Value
 from tunewise.study.curve import Curve
 from tunewise.study.stop import NEVER, Stopper, StopRules
+from tunewise.study.storage import begun_by_driver
 from tunewise.study.watch import Callback, Listeners
 
 __all__ = ["Driver", "Inline", "Suggests", "requeue", "requeue_running"]
@@ -298,6 +299,5 @@ def requeue_running(study: optuna.Study) -> None:
 
 
 def left_running(study: optuna.Study) -> list[FrozenTrial]:
-    """The trials that a driver has begun; whoever asked for one by `ask` evaluates it himself."""
-    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    return [trial for trial in running if attributes.ASKED not in trial.user_attrs]
+    """The trials that a driver has begun, and that have not ended."""
+    return [*filter(begun_by_driver, study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))]

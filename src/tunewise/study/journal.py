@@ -140,7 +140,7 @@ class SafeJournalStorage(JournalStorage):
     """Optuna's storage on a journal, where a record that cannot be followed is refused with the number of its line."""
 
     def __init__(self, backend: SafeJournalBackend) -> None:
-        self._path = backend.path
+        self.path = backend.path
         self._kept: dict[int, tuple[Changes, list[FrozenTrial]]] = {}  # the trials of each study, as they were last
         with collector_paused():
             super().__init__(backend)
@@ -171,7 +171,7 @@ class SafeJournalStorage(JournalStorage):
         except Exception as error:
             if latest["worker_id"] == known.worker_id:  # an answer to what was asked just now
                 raise
-            raise damaged(self._path, known.log_number_read, f"{type(error).__name__}: {error}") from None
+            raise damaged(self.path, known.log_number_read, f"{type(error).__name__}: {error}") from None
 
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,16 +11,29 @@ from pathlib import Path
 
 import optuna
 from optuna.exceptions import StorageInternalError
+from optuna.trial import FrozenTrial, TrialState
 
+from tunewise import attributes
 from tunewise.errors import StudyError
 from tunewise.optuna_private import engine_of
 from tunewise.secrets import remember_address
 from tunewise.study.journal import SafeJournalBackend, SafeJournalStorage
 from tunewise.text import shorten
 
-__all__ = ["failure_of_database", "may_exist", "only_driver", "open_storage", "open_study"]
+__all__ = [
+    "begun_by_driver",
+    "failure_of_database",
+    "file_behind",
+    "is_driven",
+    "may_exist",
+    "only_driver",
+    "open_storage",
+    "open_study",
+]
 
 Storage = str | Path | optuna.storages.BaseStorage | None
+LOOKS = 5
+"""How often the lock is tried: for a moment somebody may hold it who only looks whether it is held (`is_driven`)."""
 
 
 def open_storage(storage: Storage) -> optuna.storages.BaseStorage:
@@ -97,6 +111,14 @@ def file_of(storage: Storage) -> Path | None:
     return None
 
 
+def file_behind(storage: optuna.storages.BaseStorage) -> Path | None:
+    """The file on this machine that holds a storage which is open, if one does."""
+    if isinstance(storage, SafeJournalStorage):
+        return file_of(storage.path)
+    engine = engine_of(storage)
+    return file_of(str(engine.url)) if engine else None
+
+
 @contextmanager
 def only_driver(storage: Storage, name: str) -> Iterator[bool]:
     """Hold a study's place for the one process that may ask and tell; True: its running trials are orphans.
@@ -114,6 +136,32 @@ def only_driver(storage: Storage, name: str) -> Iterator[bool]:
     """
     with failures_told(), held(storage, name) as orphaned:
         yield orphaned
+
+
+def begun_by_driver(trial: FrozenTrial) -> bool:
+    """Whether a trial is marked as running and a driver has begun it; whoever got it by `ask` evaluates it himself."""
+    return trial.state == TrialState.RUNNING and attributes.ASKED not in trial.user_attrs
+
+
+def is_driven(storage: optuna.storages.BaseStorage) -> bool | None:
+    """Whether a process asks and tells in a storage now; None where only a server would know.
+
+    Args:
+        storage: As it was opened.
+    """
+    import fcntl
+
+    file = file_behind(storage)
+    if file is None:
+        return None
+    try:
+        with file.open("rb") as looked:
+            fcntl.flock(looked, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    return False
 
 
 @contextmanager
@@ -154,10 +202,14 @@ def holding_file(file: Path, storage: Storage) -> Iterator[None]:
             f"{storage} cannot be opened as a study: {error.strerror}. Name a file in a folder where you may write."
         ) from None
     with held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise another_driver(storage) from None
+        for attempt in range(LOOKS):
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if attempt == LOOKS - 1:
+                    raise another_driver(storage) from None
+                time.sleep(0.05)
         yield
 
 

@@ -52,6 +52,7 @@ class StoredStudy:
         conversations: About the study, the latest last.
         damage: What could not be read, a sentence each.
         repeated: Failed trials that a later one has run again, or will; they are no part of the history.
+        file: Name without ending of the file that holds it; empty where none does.
     """
 
     name: str
@@ -65,6 +66,7 @@ class StoredStudy:
     conversations: tuple[Talk, ...] = ()
     damage: tuple[str, ...] = ()
     repeated: tuple[TrialRecord, ...] = ()
+    file: str = ""
 
     @classmethod
     def read(cls, study: optuna.Study) -> StoredStudy:
@@ -82,6 +84,7 @@ class StoredStudy:
             conversations=talks(study),
             damage=valid.notes,
             repeated=valid.repeated,
+            file=valid.file,
         )
 
     @cached_property
@@ -142,7 +145,16 @@ class StoredStudy:
             if self.front
             else ""
         )
-        return (*filter(None, [several, self._told_repeated()]), *self.damage)
+        return (*filter(None, [several, self._told_repeated(), self._told_interrupted()]), *self.damage)
+
+    def _told_interrupted(self) -> str:
+        """Which trials will run once more."""
+        numbers = [str(trial.number) for trial in self.history if trial.state == "interrupted"]
+        if not numbers:
+            return ""
+        several = len(numbers) > 1
+        which, them = (f"Trials {', '.join(numbers)} were", "them") if several else (f"Trial {numbers[0]} was", "it")
+        return f"{which} interrupted, and nobody runs {them} now. The next run of the same study does."
 
     def _told_repeated(self) -> str:
         """Why numbers of trials are missing."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 import optuna
@@ -18,6 +18,7 @@ from tunewise.llm.calls import Call
 from tunewise.objectives import Objective, objectives_of
 from tunewise.optuna_private import id_of_study, storage_of
 from tunewise.plain import Plain, PlainDict
+from tunewise.study.storage import begun_by_driver, file_behind, is_driven
 
 __all__ = [
     "About",
@@ -26,6 +27,7 @@ __all__ = [
     "StoredProgram",
     "StoredTask",
     "Validated",
+    "driven_by_us",
     "validate",
     "validated_call",
 ]
@@ -125,6 +127,7 @@ class Validated:
         chat_calls: Made for conversations about the study.
         programs: That a model wrote.
         notes: What could not be read, a sentence each.
+        file: Name without ending of the file that holds it; empty where none does.
     """
 
     name: str
@@ -137,6 +140,7 @@ class Validated:
     chat_calls: tuple[Call, ...]
     programs: tuple[StoredProgram, ...]
     notes: tuple[str, ...]
+    file: str
 
 
 def validate(study: optuna.Study) -> Validated:
@@ -147,6 +151,8 @@ def validate(study: optuna.Study) -> Validated:
     frozen = tuple(study.get_trials(deepcopy=False))
     with collector_paused():
         records = [*map(TrialRecord.from_optuna, frozen)]
+    if driven_by_us(study.user_attrs):
+        records = [*interrupted(study, frozen, records)]
     for trial in records:
         for part in trial.damaged:
             note(notes, part, f"trial {trial.number}")
@@ -169,7 +175,24 @@ def validate(study: optuna.Study) -> Validated:
         chat_calls=chats,
         programs=known,
         notes=tuple(notes),
+        file=file.stem if (file := file_behind(storage_of(study))) else "",
     )
+
+
+def driven_by_us(attrs: Mapping[str, object]) -> bool:
+    """Whether a driver of tunewise runs a study, as its user attributes tell: who does so holds its lock."""
+    about = attrs.get(attributes.STUDY)
+    return attributes.GENERATION in attrs or (isinstance(about, Mapping) and "objective" in about)
+
+
+def interrupted(
+    study: optuna.Study, frozen: Sequence[FrozenTrial], records: Sequence[TrialRecord]
+) -> Sequence[TrialRecord]:
+    """Trials that are still marked as running are interrupted where there is no driver that could run them."""
+    left = {trial.number for trial in frozen if begun_by_driver(trial)}
+    if not left or is_driven(storage_of(study)) is not False:
+        return records
+    return [replace(one, state="interrupted") if one.number in left else one for one in records]
 
 
 def exchanges_of(trial: FrozenTrial, notes: list[str]) -> Iterator[Exchange]:

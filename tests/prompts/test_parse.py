@@ -18,7 +18,7 @@ from tunewise.plain import Plain, PlainDict
 from tunewise.prompts import parse, relaxed
 from tunewise.prompts.parse import parse_batch, parse_reply
 from tunewise.prompts.views import show
-from tunewise.space import Configuration
+from tunewise.space import Configuration, Value
 from tunewise.space.values import exactly
 
 SPACE = SearchSpace(
@@ -312,7 +312,12 @@ def only_own_error(text: str) -> None:
 @given(spaces_with_configuration())
 def test_what_was_written_exactly_is_read_back(drawn: tuple[SearchSpace, Configuration]) -> None:
     space, configuration = drawn
-    text = "{" + ", ".join(f"{exactly(name)}: {exactly(value)}" for name, value in configuration.items()) + "}"
+
+    def written(name: str, value: Value) -> str:  # a choice as the prompt lists it: -1.0 may stand beside -1
+        choices = space[name]
+        return choices.show(value) if isinstance(choices, Categorical) else exactly(value)
+
+    text = "{" + ", ".join(f"{exactly(name)}: {written(name, value)}" for name, value in configuration.items()) + "}"
     parsed = parse_reply(text, space)
     assert parsed.configuration == configuration
     assert not parsed.repairs

@@ -1,18 +1,18 @@
-"""Fidelities beside Optuna's TPE with Hyperband at equal total epochs, really trained: linear networks of scikit-learn.
+"""Fidelities beside TPE with Hyperband and SMAC at equal total epochs: linear networks that are really trained.
 
     python benchmarks/fidelity.py --seeds 10 --out docs/results/fidelity.md
 
-Every epoch that is trained counts, those of evaluations that begin anew too. All begin with the same default. The value
-of a study is the best validation error after 81 epochs; while no trial has come so far, it is 1. `auto` asks no model.
-SMAC's multi-fidelity facade is not among them yet.
+Every epoch that is trained counts; for every method a trial that goes on continues where it was. All begin with the
+same default. The value of a study is the best validation error after 81 epochs; while no trial has come so far, it is
+1. `auto` asks no model.
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
 import warnings
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -23,9 +23,11 @@ from sklearn.linear_model import SGDClassifier
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
+from tunewise.configspace import to_configspace
 from tunewise.evaluate import Run
 from tunewise.evaluate.fidelity import Fidelity
-from tunewise.space import Categorical, Configuration, Float, SearchSpace
+from tunewise.log import silenced
+from tunewise.space import Categorical, Configuration, Float, SearchSpace, Value
 from tunewise.study.options import TuneOptions
 from tunewise.study.tune import tune
 
@@ -39,7 +41,7 @@ SPACE = SearchSpace(
         "penalty": Categorical(["l2", "l1", "elasticnet"], default="l2"),
     }
 )
-MOST_TRIALS = 60
+MOST_TRIALS = 200
 
 
 class Training:
@@ -47,28 +49,39 @@ class Training:
 
     Attributes:
         spent: Epochs so far.
+        begun: Trials so far.
         reached: For each trial at the highest fidelity the epochs spent when it came there, and its error.
     """
 
     def __init__(self, data: str, seed: int, budget: int) -> None:
         inputs, labels = DATA[data](return_X_y=True)
-        self._split = train_test_split(inputs, labels, test_size=0.33, stratify=labels, random_state=seed)
+        train, valid, *labels = train_test_split(inputs, labels, test_size=0.33, stratify=labels, random_state=seed)
+        scaler = StandardScaler().fit(train)
+        self._split = scaler.transform(train), scaler.transform(valid), *labels
         self._seed, self._budget = seed, budget
+        self._open: dict[tuple[Value, ...], Iterator[tuple[int, float]]] = {}
         self.spent = 0
+        self.begun = 0
         self.reached: list[tuple[int, float]] = []
 
-    def errors(self, configuration: Configuration) -> Iterator[float]:
-        """The validation error after each epoch."""
+    def errors(self, configuration: Configuration) -> Iterator[tuple[int, float]]:
+        """Each epoch, from 1, and the validation error after it."""
         train, valid, labels, true = self._split
-        scaler = StandardScaler().fit(train)
         model = SGDClassifier(loss="log_loss", learning_rate="invscaling", random_state=self._seed, **configuration)
+        self.begun += 1
         for epoch in range(1, HIGH + 1):
-            model.partial_fit(scaler.transform(train), labels, classes=np.unique(labels))
+            model.partial_fit(train, labels, classes=np.unique(labels))
             self.spent += 1
-            error = float(1 - model.score(scaler.transform(valid), true))
+            error = float(1 - model.score(valid, true))
             if epoch == HIGH and self.spent <= self._budget:
                 self.reached.append((self.spent, error))
-            yield error
+            yield epoch, error
+
+    def error(self, configuration: Configuration, epochs: int) -> float:
+        """The validation error after so many epochs, which go on from those that the configuration has had."""
+        key = tuple(configuration[name] for name in SPACE)
+        running = self._open.setdefault(key, self.errors(configuration))
+        return next(error for epoch, error in running if epoch == epochs)
 
     @property
     def over(self) -> bool:
@@ -84,8 +97,7 @@ def tunewise_study(training: Training, seed: int, *, cheap: bool) -> None:
     """`auto` without a model, with or without fidelities."""
 
     def objective(configuration: Configuration, run: Run) -> float:
-        epochs = int(run.fidelity or HIGH)
-        return next(islice(training.errors(configuration), epochs - 1, None))
+        return training.error(configuration, int(run.fidelity or HIGH))
 
     fidelity = Fidelity(name="epochs", low=LOW, high=HIGH) if cheap else None
 
@@ -112,7 +124,7 @@ def optuna_study(training: Training, seed: int) -> None:
 
     def objective(trial: optuna.Trial) -> float:
         error = 1.0
-        for epoch, error in enumerate(training.errors(SPACE.suggest(trial)), 1):
+        for epoch, error in training.errors(SPACE.suggest(trial)):
             trial.report(error, epoch)
             if trial.should_prune() and epoch < HIGH:
                 raise optuna.TrialPruned
@@ -122,11 +134,57 @@ def optuna_study(training: Training, seed: int) -> None:
         study.optimize(objective, n_trials=1)
 
 
+def smac_study(training: Training, seed: int) -> None:
+    """SMAC's multi-fidelity facade (random forest and Hyperband) with its own settings, the default first."""
+    import smac
+    from smac.runhistory import TrialValue
+
+    with tempfile.TemporaryDirectory() as folder:
+        scenario = smac.Scenario(
+            to_configspace(SPACE),
+            deterministic=True,
+            n_trials=MOST_TRIALS,
+            min_budget=LOW,
+            max_budget=HIGH,
+            seed=seed,
+            use_default_config=True,
+            output_directory=Path(folder),
+        )
+        facade = smac.MultiFidelityFacade(scenario, None, overwrite=True, logging_level=False)
+        while not training.over:
+            asked = facade.ask()
+            plain = {n: v.item() if hasattr(v, "item") else v for n, v in dict(asked.config).items()}
+            error = training.error(SPACE.coerce(plain).configuration, round(asked.budget or HIGH))
+            facade.tell(asked, TrialValue(error), save=False)
+
+
 ARMS: dict[str, Callable[[Training, int], None]] = {
     "auto, all epochs": lambda training, seed: tunewise_study(training, seed, cheap=False),
     "auto, fidelities": lambda training, seed: tunewise_study(training, seed, cheap=True),
     "TPE + Hyperband": optuna_study,
+    "SMAC, multi-fidelity": smac_study,
 }
+
+
+def page(found: Mapping[tuple[str, str], Sequence[Training]], epochs: int) -> str:
+    """The figures as a page: studies of each data set and method."""
+    shown = (epochs // 2, epochs)
+    seeds = len(next(iter(found.values())))
+    lines = [
+        "# Fidelities",
+        "",
+        f"Mean validation error after so many epochs in all (standard error over {seeds} seeds), trials of {LOW} to "
+        f"{HIGH} epochs. Command: `python benchmarks/fidelity.py --seeds {seeds} --epochs {epochs}`.",
+        "",
+        "| data | method | " + " | ".join(f"{budget} epochs" for budget in shown) + " | begun | finished |",
+        "|---" * (4 + len(shown)) + "|",
+    ]
+    for (data, name), studies in found.items():
+        columns = ([study.best(budget) for study in studies] for budget in shown)
+        cells = [f"{mean(c):.4f} ({stdev(c) / len(c) ** 0.5 if len(c) > 1 else 0:.4f})" for c in columns]
+        counts = (f"{mean(c):.1f}" for c in ([s.begun for s in studies], [len(s.reached) for s in studies]))
+        lines.append(f"| {data} | {name} | " + " | ".join([*cells, *counts]) + " |")
+    return "\n".join([*lines, ""])
 
 
 def main() -> None:
@@ -138,31 +196,18 @@ def main() -> None:
     given = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore")
-    shown = (given.epochs // 2, given.epochs)
-    lines = [
-        "# Fidelities",
-        "",
-        f"Mean validation error after so many epochs in all (standard error over {given.seeds} seeds). "
-        f"Command: `python benchmarks/fidelity.py --seeds {given.seeds} --epochs {given.epochs}`.",
-        "",
-        "| data | method | " + " | ".join(f"{budget} epochs" for budget in shown) + " |",
-        "|---" * (2 + len(shown)) + "|",
-    ]
-    for data in DATA:
-        for name, play in ARMS.items():
-            found = []
-            for seed in range(given.seeds):
-                training = Training(data, seed, given.epochs)
-                play(training, seed)
-                found.append([training.best(budget) for budget in shown])
-                print(data, name, seed, found[-1], flush=True)
-            columns = zip(*found, strict=True)
-            cells = (f"{mean(c):.4f} ({stdev(c) / len(c) ** 0.5 if len(c) > 1 else 0:.4f})" for c in columns)
-            lines.append(f"| {data} | {name} | " + " | ".join(cells) + " |")
-    text = "\n".join([*lines, ""])
-    print(text)
-    if given.out:
-        given.out.write_text(text, "utf-8")
+    found: dict[tuple[str, str], list[Training]] = {(data, name): [] for data in DATA for name in ARMS}
+    for seed in range(given.seeds):
+        for (data, name), rows in found.items():
+            training = Training(data, seed, given.epochs)
+            with silenced():
+                ARMS[name](training, seed)
+            rows.append(training)
+            print(data, name, seed, training.best(given.epochs), flush=True)
+        text = page(found, given.epochs)
+        print(text)
+        if given.out:
+            given.out.write_text(text, "utf-8")
 
 
 if __name__ == "__main__":

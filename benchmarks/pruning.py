@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import runpy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
@@ -57,6 +58,31 @@ def play(seed: int, trials: int, *, pruned: bool) -> Arm:
     return Arm(best.value, sum(len(t.curve) for t in history), sum(t.state == "pruned" for t in history))
 
 
+def page(rows: Sequence[tuple[Arm, Arm]], trials: int) -> str:
+    """The figures as a page, without and with pruning for each seed."""
+    gaps = [short.best - full.best for full, short in rows]
+    saved = sum(short.epochs for _, short in rows) / sum(full.epochs for full, _ in rows)
+    spread = f" (standard error {stdev(gaps) / len(gaps) ** 0.5:.4f})" if len(gaps) > 1 else ""
+    lines = [
+        "# Pruning",
+        "",
+        f"The network of `examples/digits_cnn.yaml`, {trials} trials of at most {EPOCHS} epochs, `auto` without a "
+        f"model, {len(rows)} seeds. Command: `python benchmarks/pruning.py --seeds {len(rows)} --trials {trials}`.",
+        "",
+        "| seed | best error, all epochs | epochs | best error, pruned | epochs | trials pruned |",
+        "|---|---|---|---|---|---|",
+        *(
+            f"| {seed} | {full.best:.4f} | {full.epochs} | {short.best:.4f} | {short.epochs} | {short.pruned} |"
+            for seed, (full, short) in enumerate(rows)
+        ),
+        "",
+        f"Pruned studies train {100 * saved:.0f} % of the epochs. Their best error differs by {mean(gaps):+.4f} on the "
+        f"mean{spread}.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Play all seeds, and write a page."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -68,33 +94,10 @@ def main() -> None:
     rows = []
     for seed in range(given.seeds):
         rows.append((play(seed, given.trials, pruned=False), play(seed, given.trials, pruned=True)))
-        print(seed, *rows[-1], flush=True)
-    lines = [
-        "# Pruning",
-        "",
-        f"The network of `examples/digits_cnn.yaml`, {given.trials} trials of at most {EPOCHS} epochs, "
-        f"`auto` without a model, {given.seeds} seeds. "
-        f"Command: `python benchmarks/pruning.py --seeds {given.seeds} --trials {given.trials}`.",
-        "",
-        "| seed | best error, all epochs | epochs | best error, pruned | epochs | trials pruned |",
-        "|---|---|---|---|---|---|",
-        *(
-            f"| {seed} | {full.best:.4f} | {full.epochs} | {short.best:.4f} | {short.epochs} | {short.pruned} |"
-            for seed, (full, short) in enumerate(rows)
-        ),
-    ]
-    gaps = [short.best - full.best for full, short in rows]
-    saved = sum(short.epochs for _, short in rows) / sum(full.epochs for full, _ in rows)
-    spread = f" (standard error {stdev(gaps) / len(gaps) ** 0.5:.4f})" if len(gaps) > 1 else ""
-    lines += [
-        "",
-        f"Pruned studies train {100 * saved:.0f} % of the epochs. Their best error differs by {mean(gaps):+.4f} on the "
-        f"mean{spread}.",
-        "",
-    ]
-    print("\n".join(lines))
-    if given.out:
-        given.out.write_text("\n".join(lines), "utf-8")
+        text = page(rows, given.trials)
+        print(seed, *rows[-1], text, sep="\n", flush=True)
+        if given.out:
+            given.out.write_text(text, "utf-8")
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ class PriorStudy:
         left_out: How many of its trials do not fit.
         metric: What it measured.
         direction: Whether small or large values are good there.
+        weight: How likely it is beforehand that a new study is like it, beside others, above 0.
     """
 
     name: str
@@ -49,6 +50,7 @@ class PriorStudy:
     left_out: int = 0
     metric: str = "value"
     direction: Direction = "minimize"
+    weight: float = 1.0
 
     @property
     def costs(self) -> list[float]:

@@ -77,7 +77,9 @@ def test_proposals_are_allowed(count: int) -> None:
 
 def test_the_incumbent_is_allowed() -> None:
     surrogate = fitted(12, pending=[{"x": 0.2, "y": 0.5}])
-    assert np.median(surrogate.warp.inverse(surrogate.incumbent[:, None])) == pytest.approx(0.16, abs=0.05)
+    assert np.median(surrogate.warp.inverse(surrogate.hypotheses[0].incumbent[:, None])) == pytest.approx(
+        0.16, abs=0.05
+    )
     assert (surrogate.best[:, 0] >= 0.6).all()
 
 

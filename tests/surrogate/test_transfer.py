@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from tunewise.prior_studies import PriorStudy
 from tunewise.space import Categorical, Configuration, Float, SearchSpace
 from tunewise.surrogate import Surrogate, fit_surrogate
 from tunewise.surrogate.posterior import fit_best
-from tunewise.surrogate.transfer import inform, learn, trusted
+from tunewise.surrogate.transfer import inform, learn, log_shares, trusted
 
 SPACE = SearchSpace({"x": Float(0, 1, default=0.1), "rate": Float(1e-5, 1, log=True, default=1e-2)})
 
@@ -101,6 +103,21 @@ def test_gradients_are_those_of_the_prediction() -> None:
         ahead, behind = process.predict(points + moved), process.predict(points - moved)
         for gradient, k in ((mean_gradient, 0), (std_gradient, 1)):
             assert gradient[0, :, column] == pytest.approx((ahead[k] - behind[k])[0] / (2 * step), rel=1e-3, abs=1e-5)
+
+
+def test_shares_follow_what_the_studies_said_of_the_values() -> None:
+    right, wrong = (lesson for best in ((0.8, 0.3), (0.2, 0.9)) if (lesson := learn(study(best), SPACE)))
+    rng = np.random.default_rng(3)
+    tried = [SPACE.sample(rng) for _ in range(5)]
+    points, values = SPACE.encode_all(tried), np.array([loss(c, (0.8, 0.3)) for c in tried])
+    gp = fit_best(points, values, groups=np.arange(2))[1]
+    (alone, to_right), (_, to_wrong) = (np.exp(log_shares(gp, [lesson])) for lesson in (right, wrong))
+    assert to_right > 0.5 > to_wrong
+    assert alone + to_right == pytest.approx(1)
+    first = fit_best(points[:1], values[:1], groups=np.arange(2))[1]
+    assert np.exp(log_shares(first, [right])) == pytest.approx([0.75, 0.25])
+    assert np.exp(log_shares(first, [right] * 7)) == pytest.approx([0.3, 0.7])
+    assert np.exp(log_shares(first, [replace(right, weight=9.0)])) == pytest.approx([0.25, 0.75])
 
 
 def test_a_conditioned_process_expects_what_it_was_told() -> None:

@@ -34,6 +34,7 @@ from tunewise.proposers.neighbours import find_nearest
 from tunewise.proposers.options import AutoOptions
 from tunewise.proposers.simple import nothing
 from tunewise.proposers.steps import FAR, wanted_step
+from tunewise.proposers.stopped import studies_at_steps
 from tunewise.record import Advice, Candidate, Decision, Expected, Proposal
 from tunewise.space import Configuration
 
@@ -181,6 +182,10 @@ class Assessment:
 
         context = self.context
         observed, failed, pending = self.sorted_trials
+        steps = list(studies_at_steps(context.history, context.space))
+        if steps:  # they say more of a pruned trial than its rank, and its last value is as unknown as of one that runs
+            pending = [*(t.configuration for t, _ in observed if t.state == "pruned"), *pending]
+            observed = [(t, score) for t, score in observed if t.state != "pruned"]
         return fit_surrogate(
             context.space,
             [t.configuration for t, _ in observed],
@@ -190,7 +195,7 @@ class Assessment:
             plausible=plausible(context, named=self.credit is None or self.credit >= DOUBT),
             rng=context.rng,
             constraints=[context.history.limiting(t) for t, _ in observed],
-            prior_studies=context.prior_studies,
+            prior_studies=[*context.prior_studies, *steps],
         )
 
     @cached_property

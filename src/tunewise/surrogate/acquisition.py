@@ -20,6 +20,7 @@ from tunewise.surrogate.lattice import Lattice
 
 __all__ = [
     "Acquisition",
+    "Average",
     "LogExpectedImprovement",
     "Nearby",
     "Process",
@@ -154,6 +155,32 @@ class Total:
         """`m` scores and their `m x d` gradients."""
         scores, gradients = zip(*(term.score_with_gradient(X) for term in self.terms), strict=True)
         return np.sum(scores, axis=0), np.sum(gradients, axis=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Average:
+    """The mean of acquisitions in logarithms, each with a share.
+
+    Attributes:
+        terms: `k` acquisitions.
+        log_shares: Logarithms of their shares.
+    """
+
+    terms: tuple[Acquisition, ...]
+    log_shares: tuple[float, ...]
+
+    def score(self, X: Array) -> Array:
+        """`m` scores of `m x d` points."""
+        heights = [term.score(X) + share for term, share in zip(self.terms, self.log_shares, strict=True)]
+        result: Array = np.logaddexp.reduce(heights, axis=0)
+        return result
+
+    def score_with_gradient(self, X: Array) -> tuple[Array, Array]:
+        """`m` scores and their `m x d` gradients."""
+        scores, gradients = zip(*(term.score_with_gradient(X) for term in self.terms), strict=True)
+        heights = np.array(scores) + np.array(self.log_shares)[:, None]
+        total = np.logaddexp.reduce(heights, axis=0)
+        return total, (np.exp(heights - total)[..., None] * np.array(gradients)).sum(axis=0)
 
 
 def log_improvement(z: Array) -> Array:

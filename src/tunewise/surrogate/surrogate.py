@@ -1,6 +1,6 @@
 """The statistical half of a proposer in one object: fit, then score, predict, propose, tell the effects."""
 
-# ruff: noqa: N806 - X, as the literature calls a matrix of points
+# ruff: noqa: N803, N806 - X, as the literature calls a matrix of points
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +16,7 @@ from tunewise.prior_studies import PriorStudy
 from tunewise.space import Configuration, SearchSpace, Value
 from tunewise.surrogate.acquisition import (
     Acquisition,
+    Average,
     LogExpectedImprovement,
     Nearby,
     Process,
@@ -31,7 +32,7 @@ from tunewise.surrogate.plausible import plausible_region
 from tunewise.surrogate.posterior import fit_best, sample_posterior
 from tunewise.surrogate.subset import LIMIT, select
 from tunewise.surrogate.success import SuccessProbability, fit_success
-from tunewise.surrogate.transfer import Informed, inform, learn, trusted
+from tunewise.surrogate.transfer import inform, learn, log_shares, trusted
 from tunewise.surrogate.warp import Warp
 
 __all__ = ["Surrogate", "fit_surrogate"]
@@ -64,6 +65,26 @@ REACH = 0.35
 
 
 @dataclass(frozen=True)
+class Hypothesis:
+    """What this study may be like.
+
+    Attributes:
+        process: What it expects then, on the warped scale.
+        incumbent: The least of it at one of the trials, finished or running, that meet the constraints.
+        log_share: Logarithm of its probability.
+    """
+
+    process: Process
+    incumbent: Array
+    log_share: float
+
+    def after(self, X: Array, allowed: bool) -> Hypothesis:
+        """The same after trials at `m x d` points that turn out as expected."""
+        incumbent = np.minimum(self.incumbent, least(self.process, X)) if allowed else self.incumbent
+        return Hypothesis(self.process.condition(X), incumbent, self.log_share)
+
+
+@dataclass(frozen=True)
 class Surrogate:
     """What the trials so far say about all others.
 
@@ -72,13 +93,13 @@ class Surrogate:
         warp: The scale on which the values are believed.
         gp: The process on that scale, from finished trials alone.
         values: `n` values that it was fitted to.
-        believed: The same, which also knows prior studies, and where trials failed and run.
+        hypotheses: What this study may be like, with where trials failed and run: nothing else, first, and the
+            prior studies.
         success_probability: Where trials fail; None when none did.
         finished: `n x d` points of the finished trials.
         tried: `m x d` points of all trials, finished, failed and pending.
         apart: By how much a proposal differs from those in some coordinate.
         best: `k x d` points of the best finished trials that meet the constraints, the best first.
-        incumbent: The least value that the process expects at one of those or at a running trial, on the warped scale.
         rng: Randomness of `propose`.
         plausible: `k x d` points near which good values are to be expected before any is known.
         limits: Where each constraint is met.
@@ -88,20 +109,19 @@ class Surrogate:
     warp: Warp
     gp: GP
     values: Array
-    believed: Process
+    hypotheses: tuple[Hypothesis, ...]
     success_probability: SuccessProbability | None
     finished: Array
     tried: Array
     apart: float
     best: Array
-    incumbent: Array
     rng: np.random.Generator
     plausible: Array
     limits: tuple[Limit, ...] = ()
 
     def score(self, configurations: Sequence[Mapping[str, Value]]) -> Array:
         """Logarithm of expected improvement times probability of success; `n` numbers that compare with each other."""
-        return self._acquisition(self.believed, self.incumbent).score(self._encode(configurations))
+        return self._acquisition(self.hypotheses).score(self._encode(configurations))
 
     def predict(self, configurations: Sequence[Mapping[str, Value]]) -> tuple[Array, Array]:
         """What values are expected, a mixture over all fits, noise and unknown mean included.
@@ -143,17 +163,15 @@ class Surrogate:
             n: How many will run at the same time.
             candidates: Configurations to consider beside the surrogate's own.
         """
-        gp, tried, chosen = self.believed, self.tried, []
+        hypotheses, tried, chosen = self.hypotheses, self.tried, []
         extra = self._encode(candidates)
-        incumbent = self.incumbent
         for _ in range(n):
-            acquisition = self._acquisition(gp, incumbent)
+            acquisition = self._acquisition(hypotheses)
             x = maximize(
                 acquisition, self.lattice, self.rng, best=self.best, avoid=tried, apart=self.apart, candidates=extra
             )
-            if likely_met(self.limits, x[None])[0]:
-                incumbent = np.minimum(incumbent, gp.predict(x[None])[0][:, 0])
-            gp, tried = gp.condition(x[None]), np.vstack([tried, x])
+            allowed = bool(likely_met(self.limits, x[None])[0])
+            hypotheses, tried = tuple(h.after(x[None], allowed) for h in hypotheses), np.vstack([tried, x])
             chosen.append(self.lattice.space.decode(x))
         return chosen
 
@@ -172,18 +190,17 @@ class Surrogate:
         sample = latin_hypercube(256, self.lattice.space.width, np.random.default_rng(0))
         return measure_effects(self.posterior[1], self.lattice, self.finished, self.lattice.snap(sample))
 
-    def _acquisition(self, gp: Process, incumbent: Array) -> Acquisition:
-        terms: list[Acquisition] = [LogExpectedImprovement(gp, incumbent), *self.limits]
-        if self.success_probability is not None:
-            terms.append(self.success_probability)
-        if isinstance(gp, Informed):  # earlier studies know better where to look first
-            return Total(tuple(terms))
+    def _acquisition(self, hypotheses: Sequence[Hypothesis]) -> Acquisition:
+        alone, *likened = [LogExpectedImprovement(h.process, h.incumbent) for h in hypotheses]
+        own: list[Acquisition] = [alone]  # earlier studies know better where to look first
         if len(self.best):
-            terms.append(self._nearby())
+            own.append(self._nearby())
         if len(self.plausible):
             power = PLAUSIBLE / max(1, self.gp.y.shape[1])
-            terms.append(plausible_region(self.lattice, self.plausible, power=power))
-        return Total(tuple(terms))
+            own.append(plausible_region(self.lattice, self.plausible, power=power))
+        improvement = Average((Total(tuple(own)), *likened), tuple(h.log_share for h in hypotheses))
+        success = [self.success_probability] if self.success_probability is not None else []
+        return Total((improvement, *self.limits, *success))
 
     def _nearby(self) -> Nearby:
         """A prior around the best trial, which fades with the trials and with the dimensions.
@@ -247,24 +264,34 @@ def fit_surrogate(
     limits = fit_limits(X, [limiting[row] for row in kept], groups=lattice.groups)
     good = np.flatnonzero(allowed[kept])
     lessons = trusted([lesson for study in prior_studies if (lesson := learn(study, space))], X[good], y[good])
-    process: Process = inform(gp, lessons) if lessons else gp
-    expected = process.predict(np.vstack([X[good], running[likely_met(limits, running)]]))[0]
+    processes: list[Process] = [gp, inform(gp, lessons)] if lessons else [gp]
+    promising = np.vstack([X[good], running[likely_met(limits, running)]])
+    broken_latest, running_latest = broken[-LIMIT // 4 :], running[-LIMIT // 4 :]
     return Surrogate(
         lattice=lattice,
         warp=warp,
         gp=gp,
         values=y,
-        believed=believe(process, gp, broken[-LIMIT // 4 :], running[-LIMIT // 4 :]),
+        hypotheses=tuple(
+            Hypothesis(believe(process, gp, broken_latest, running_latest), least(process, promising), share)
+            for process, share in zip(processes, log_shares(gp, lessons) if lessons else (0.0,), strict=True)
+        ),
         success_probability=fit_success(X, broken[-LIMIT // 2 :], groups=lattice.groups) if len(broken) else None,
         finished=finished,
         tried=np.vstack([finished, broken, running]),
         apart=step_width(X, y),
         best=X[good[np.argsort(y[good], kind="stable")]][:NEIGHBOURHOODS],
-        incumbent=expected.min(axis=1) if len(y) and expected.size else np.zeros(len(expected)),
         rng=rng,
         plausible=space.encode_all(plausible),
         limits=limits,
     )
+
+
+def least(process: Process, X: Array) -> Array:
+    """The least value that each of `s` processes expects at one of `m x d` points; 0 where there are none."""
+    expected = process.predict(X)[0]
+    result: Array = expected.min(axis=1) if expected.size else np.zeros(len(expected))
+    return result
 
 
 def believe(process: Process, gp: GP, broken: Array, running: Array) -> Process:

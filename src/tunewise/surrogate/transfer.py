@@ -1,13 +1,14 @@
 """What earlier studies expect, as the prior of a study that has few trials.
 
-This study is taken for a weighted sum of earlier ones plus something of its own:
+This study is like earlier ones, or like none. Like them means a weighted sum of them plus something of its own:
 
     y(x) = c + sum_i w_i m_i(x) + d(x),    w_i ~ N(1 / k, t^2 / k)
 
 where `m_i` is what the process of prior study i expects, on that study's own scale; `d` is the process of this study
 alone; and `c`, the level, follows the values. So units and levels of the metrics need not agree. The weights are
 learned with everything else: studies that rank the trials as they turned out gain, others lose. As values come, `d`
-says more, and the prior less. A study that ranks them wrongly is left out (`trusted`).
+says more, and the prior less. A study that ranks them wrongly is left out (`trusted`). The acquisition function is the
+mean of those in both cases, each by its probability (`log_shares`).
 """
 
 # ruff: noqa: N803, N806 - X, as the literature calls a matrix of points
@@ -29,13 +30,17 @@ from tunewise.surrogate.lattice import Lattice
 from tunewise.surrogate.posterior import fit_best
 from tunewise.surrogate.subset import select
 
-__all__ = ["Informed", "Lesson", "inform", "learn", "trusted"]
+__all__ = ["Informed", "Lesson", "inform", "learn", "log_shares", "trusted"]
 
 Array = NDArray[np.float64]
 
 SPREAD: Final = 0.6
 """The `t` above: how far a study's weight may be from its equal share. On the tables of
 `benchmarks/transfer.py` .3, .6 and 1 differ by no more than chance."""
+
+ALONE: Final = 3.0
+"""How much likelier it is beforehand that a study is like none, than that it is like one earlier study of weight 1. So
+one that stands alone is checked against what is plausible without it, and several that were chosen are followed."""
 
 NOISE: Final = 0.05
 """Standard deviation of a value, in units of the spread of this study's values."""
@@ -48,10 +53,12 @@ class Lesson:
     Attributes:
         gp: The process of its trials.
         columns: Those of the cube that it knows about.
+        weight: As of the study.
     """
 
     gp: GP
     columns: NDArray[np.intp]
+    weight: float = 1.0
 
     def expect(self, X: Array) -> Array:
         """`m` values at `m x d` points, in units of its trials' spread."""
@@ -81,7 +88,7 @@ def learn(study: PriorStudy, space: SearchSpace) -> Lesson | None:
         y = np.array(study.costs)
         kept = select(X, y)
         groups = np.unique(Lattice(space).groups[columns], return_inverse=True)[1].astype(np.intp)
-        known[tuple(space)] = Lesson(fit_best(X[kept], y[kept], groups=groups)[1], columns)
+        known[tuple(space)] = Lesson(fit_best(X[kept], y[kept], groups=groups)[1], columns, study.weight)
     return known[tuple(space)]
 
 
@@ -195,13 +202,46 @@ def inform(gp: GP, lessons: Sequence[Lesson]) -> Informed:
         gp: Of this study alone, one sample.
         lessons: At least one.
     """
-    known = expected(lessons, gp.X)
-    covariance = gp.covariance(gp.X)[0] + SPREAD**2 / len(lessons) * known @ known.T
-    covariance[np.diag_indices(len(known))] += gp.hyperparameters.noise[0] + NOISE**2
+    inverse, left, level = explain(gp, lessons)
+    return Informed(gp, tuple(lessons), level, inverse @ left, inverse)
+
+
+def explain(gp: GP, lessons: Sequence[Lesson]) -> tuple[Array, Array, float]:
+    """How the values look to whoever knows `k` prior studies.
+
+    Returns:
+        The inverse of their covariance (`n x n`), what the prior leaves of them (`n`), and their level.
+    """
+    covariance, left = gp.covariance(gp.X)[0], gp.y[0]
+    if lessons:
+        known = expected(lessons, gp.X)
+        covariance = covariance + SPREAD**2 / len(lessons) * known @ known.T
+        left = left - known.mean(axis=1)
+    covariance[np.diag_indices(len(left))] += gp.hyperparameters.noise[0] + NOISE**2
     inverse = np.linalg.inv(covariance)
-    own = gp.y[0] - known.mean(axis=1)
-    level = float(inverse.sum(axis=0) @ own / inverse.sum()) if len(own) else 0.0
-    return Informed(gp, tuple(lessons), level, inverse @ (own - level), inverse)
+    level = float(inverse.sum(axis=0) @ left / inverse.sum()) if len(left) else 0.0
+    return inverse, left - level, level
+
+
+def log_shares(gp: GP, lessons: Sequence[Lesson]) -> tuple[float, float]:
+    """Logarithms of the probabilities that a study is like none, and like prior ones.
+
+    Args:
+        gp: Of the study alone, one sample.
+        lessons: The prior ones, at least one.
+    """
+    alone = float(np.log(ALONE)) + log_likelihood(gp, ())
+    like = float(np.log(sum(lesson.weight for lesson in lessons))) + log_likelihood(gp, lessons)
+    total = np.logaddexp(alone, like)
+    return float(alone - total), float(like - total)
+
+
+def log_likelihood(gp: GP, lessons: Sequence[Lesson]) -> float:
+    """Of the values of a study that is like prior ones, up to a constant; one value says nothing."""
+    if len(gp.X) < 2:
+        return 0.0
+    inverse, left, _ = explain(gp, lessons)
+    return 0.5 * float(np.linalg.slogdet(inverse)[1] - left @ inverse @ left)
 
 
 def expected(lessons: Sequence[Lesson], X: Array) -> Array:

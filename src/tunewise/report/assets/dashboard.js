@@ -24,7 +24,8 @@
   ];
   const fix = () => {
     const [red, green, blue] = getComputedStyle(document.body).backgroundColor.match(/\d+/g);
-    document.documentElement.classList.toggle("tunewise-light", +red + +green + +blue > 382);
+    const [root, light] = [document.documentElement.classList, +red + +green + +blue > 382];
+    if (root.contains("tunewise-light") !== light) root.toggle("tunewise-light");
     for (const [selector, attributes] of fixes) {
       for (const element of document.querySelectorAll(selector)) {
         for (const [name, value] of Object.entries(attributes)) {
@@ -46,7 +47,6 @@
     waits = true;
     setTimeout(() => { waits = false; fix(); }, 100);
   };
-  new MutationObserver(soon).observe(document.documentElement, { childList: true, subtree: true });
-  document.addEventListener("transitionend", soon); // a change of the theme moves no element
+  new MutationObserver(soon).observe(document.documentElement, { childList: true, subtree: true, attributeFilter: ["class"] });
   soon();
 })();

@@ -36,9 +36,10 @@ from tunewise.plain import PlainDict
 from tunewise.prefetches import Prefetches
 from tunewise.prior_studies import PriorStudy
 from tunewise.prompts.render import template_hash
-from tunewise.proposers import Auto, DefaultFirst, ProposalContext, Proposer, as_stored, find_model, find_proposer
+from tunewise.proposers import Auto, DefaultFirst, ProposalContext, Proposer, as_stored, find_proposer
 from tunewise.proposers.base import PRIOR, Prefetching, Proposing
 from tunewise.proposers.drive import drive
+from tunewise.proposers.registry import find_model
 from tunewise.proposers.simple import only_one, without_choice
 from tunewise.proposers.tried import TriedBefore, all_tried, tried_whole
 from tunewise.record import MODEL_SOURCES, Proposal

@@ -5,7 +5,7 @@ from tunewise.proposers.base import ProposalContext, Proposer, Proposing
 from tunewise.proposers.chat import Chat
 from tunewise.proposers.compressed import Compressed
 from tunewise.proposers.options import AutoOptions
-from tunewise.proposers.registry import PROPOSERS, as_stored, describe_proposers, find_model, find_proposer, from_stored
+from tunewise.proposers.registry import PROPOSERS, as_stored, describe_proposers, find_proposer, from_stored
 from tunewise.proposers.simple import DefaultFirst, Random
 from tunewise.record import Proposal
 
@@ -23,7 +23,6 @@ __all__ = [
     "Random",
     "as_stored",
     "describe_proposers",
-    "find_model",
     "find_proposer",
     "from_stored",
 ]

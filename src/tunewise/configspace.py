@@ -50,8 +50,8 @@ def to_configspace(space: SearchSpace) -> ConfigurationSpace:
     """Write a search space as a `ConfigurationSpace`.
 
     Raises:
-        SpaceError: ConfigSpace cannot hold a hyperparameter: its bounds differ only beyond 13 decimal places, or an
-            integer has more than 64 bits. Or it is not installed.
+        SpaceError: ConfigSpace cannot hold a hyperparameter: its bounds differ only beyond 13 decimal places, an
+            integer has more than 64 bits, or a text ends in a zero character. Or it is not installed.
     """
     config_space = library()
     exported = {}
@@ -61,8 +61,8 @@ def to_configspace(space: SearchSpace) -> ConfigurationSpace:
             exported[name] = export(name, hyperparameter, meta)
         except (TypeError, ValueError, OverflowError) as error:
             raise SpaceError(
-                f"{name} cannot be written for ConfigSpace: {shorten(error, 200)}. ConfigSpace keeps 13 decimal places "
-                "and 64 bits; choose other bounds."
+                f"{name} cannot be written for ConfigSpace: {shorten(error, 200)}. ConfigSpace keeps 13 decimal "
+                "places, 64 bits, and no zero character at the end of a text; choose other bounds or choices."
             ) from error
     conditions = []
     for name, hyperparameter in space.items():

@@ -95,11 +95,7 @@ class DataView:
         if stored is None:
             return []
         goal = f"{task.metric}, {task.direction}d"
-        states = {
-            state: sum(t.state == state for t in stored.history)
-            for state in ("finished", "failed", "pruned", "running", "interrupted", "waiting")
-        }
-        counts = ", ".join(f"{count} {state}" for state, count in states.items() if count) or "no trial yet"
+        counts = ", ".join(f"{count} {state}" for state, count in stored.states.items()) or "no trial yet"
         budget = f"; {task.budget} planned" if task.budget else ""
         facts = [task.hardware, *task.facts]
         return [

@@ -64,11 +64,9 @@ def values(stored: StoredStudy, trial: TrialRecord) -> str:
 
 def counted(stored: StoredStudy) -> str:
     """How many trials, by state."""
-    states = ("finished", "failed", "pruned", "running", "interrupted", "waiting")
-    counts = {state: sum(t.state == state for t in stored.history) for state in states}
     count = len(stored.history)
-    said = f"{count} trial{'s' * (count != 1)}: " + ", ".join(f"{n} {state}" for state, n in counts.items() if n)
-    return f"{said} for the next run" if counts["waiting"] else said
+    said = f"{count} trial{'s' * (count != 1)}: " + ", ".join(f"{n} {state}" for state, n in stored.states.items())
+    return f"{said} for the next run" if "waiting" in stored.states else said
 
 
 def sources(stored: StoredStudy) -> str:

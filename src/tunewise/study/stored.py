@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import optuna
 from optuna.distributions import BaseDistribution
@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from tunewise.errors import SpaceError, TaskError
 from tunewise.history import History, TrialRecord
+from tunewise.history.trial import State
 from tunewise.llm.calls import Call, Totals
 from tunewise.objectives import Objective
 from tunewise.plain import Plain, PlainDict
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from tunewise.proposers.uplift import Uplift
 
 __all__ = ["Exchange", "StoredStudy"]
+
+
+STATES: Final[tuple[State, ...]] = ("finished", "failed", "pruned", "running", "interrupted", "waiting")
 
 
 @dataclass(frozen=True)
@@ -210,6 +214,12 @@ class StoredStudy:
     def best_of_model(self) -> TrialRecord | None:
         """The best trial that the model proposed."""
         return next((t for t in self.history.ranked if t.by_model), None)
+
+    @cached_property
+    def states(self) -> dict[str, int]:
+        """How many trials are in each state that any is in, what has ended first."""
+        counts = Counter(trial.state for trial in self.history)
+        return {state: counts[state] for state in STATES if counts[state]}
 
     @property
     def sources(self) -> Counter[str]:

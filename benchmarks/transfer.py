@@ -5,6 +5,10 @@
 No model is asked. A prior study is the default and then our Gaussian process, 20 trials. Arms: no prior study; those of
 the other seven data sets; one of a function that has nothing to do with the task (the squared distance from a random
 point of the cube, at 20 random points). Regret is normalized: 0 is the best of the table, 1 a random point.
+
+Two bounds stand beside them, which know the complete tables of the other seven: a greedy portfolio, whose next member
+makes the mean rank of its best one on the seven tables smallest (as in Auto-sklearn 2.0, Feurer et al., JMLR 23, 2022),
+tried in this order after the default; and after the default, whichever of the seven optima is best on the eighth.
 """
 
 from __future__ import annotations
@@ -14,12 +18,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import rankdata
 
 from tunewise.bench.measures import best_so_far, normalized
 from tunewise.bench.methods.base import Outcome, Setting
 from tunewise.bench.methods.optuna import quiet_study
 from tunewise.bench.methods.ours import studied
 from tunewise.bench.problems.base import Problem
+from tunewise.bench.problems.hpobench import TabularTask
+from tunewise.bench.problems.published import PUBLISHED_GRID, PublishedTask
 from tunewise.bench.problems.registry import get
 from tunewise.bench.suites import suites
 from tunewise.errors import TrialFailed
@@ -32,6 +39,7 @@ from tunewise.sampler_options import SamplerOptions
 PRIOR_TRIALS = 20
 DRAWS = 500
 ARMS = ("no prior study", "the other seven", "an unrelated one")
+BOUNDS = ("a portfolio from the seven tables", "the best of the seven optima")
 
 
 def play(problem: Problem, trials: int, seed: int, prior: tuple[PriorStudy, ...] = ()) -> History:
@@ -91,6 +99,41 @@ def regrets(history: History, problem: Problem, trials: int) -> np.ndarray:
     return normalized(best_so_far(values, budget=trials, ceiling=first), best=best, first=first)
 
 
+def table_regrets(problem: Problem) -> tuple[np.ndarray, int]:
+    """Normalized, of every point of a table; and which of them is the default."""
+    best, first = scale(problem)
+    if isinstance(problem, TabularTask):
+        errors, grid = problem.table.validation_errors, problem.grid
+    else:
+        assert isinstance(problem, PublishedTask)
+        errors, grid = problem.errors.mean(axis=1), PUBLISHED_GRID
+    assert problem.space.default is not None
+    return np.nan_to_num((errors - best) / (first - best), nan=1.0), grid.index(problem.space.default)
+
+
+def portfolio(tables: np.ndarray, start: int, trials: int) -> list[int]:
+    """Points in the order in which they are tried, the first given. `tables`: `k x points` regrets."""
+    ranks = rankdata(tables, axis=1) / tables.shape[1]
+    chosen, covered = [start], ranks[:, start]
+    while len(chosen) < trials:
+        chosen.append(int(np.minimum(covered[:, None], ranks).mean(axis=0).argmin()))
+        covered = np.minimum(covered, ranks[:, chosen[-1]])
+    return chosen
+
+
+def bounds(trials: int) -> np.ndarray:
+    """`bounds x tasks x trials` normalized regrets of who knows the complete tables of the other seven."""
+    tables = {name: table_regrets(get(name)) for name in suites()["hpobench"]}
+    rows = []
+    for name, (own, start) in tables.items():
+        model = name.partition(":")[0]
+        others = np.array([t for other, (t, _) in tables.items() if other != name and other.partition(":")[0] == model])
+        optima = own[others.argmin(axis=1)].min()
+        tried = (own[portfolio(others, start, trials)], np.array([own[start], *[optima] * (trials - 1)]))
+        rows.append([np.minimum.accumulate(row) for row in tried])
+    return np.array(rows).transpose(1, 0, 2)
+
+
 def play_seed(seed: int, trials: int) -> np.ndarray:
     """`arms x tasks x trials` normalized regrets."""
     problems: Mapping[str, Problem] = {name: get(name) for name in suites()["hpobench"]}
@@ -105,8 +148,8 @@ def play_seed(seed: int, trials: int) -> np.ndarray:
     return np.array(rows).transpose(1, 0, 2)
 
 
-def page(found: np.ndarray, seeds: int, trials: int) -> str:
-    """The figures as a page. `found`: `seeds x arms x tasks x trials`."""
+def page(found: np.ndarray, least: np.ndarray, seeds: int, trials: int) -> str:
+    """The figures as a page. `found`: `seeds x arms x tasks x trials`; `least`: `bounds x tasks x trials`."""
     means = found.mean(axis=(0, 2))
     shown = sorted({1, 2, 3, 5, trials})
     deviations = (found - found[:, :1]).mean(axis=0).std(axis=1, ddof=1) / found.shape[2] ** 0.5
@@ -120,7 +163,7 @@ def page(found: np.ndarray, seeds: int, trials: int) -> str:
         "|---" * (len(shown) + 1) + "|",
         *(
             f"| {arm} | " + " | ".join(f"{row[k - 1]:.3f}" for k in shown) + " |"
-            for arm, row in zip(ARMS, means, strict=True)
+            for arm, row in zip((*ARMS, *BOUNDS), (*means, *least.mean(axis=1)), strict=True)
         ),
         "",
     ]
@@ -131,7 +174,15 @@ def page(found: np.ndarray, seeds: int, trials: int) -> str:
             for k in shown[2:]
         )
         lines.append(f"With {arm} regret changes by {', '.join(changes)}.")
-    return "\n".join([*lines, ""])
+    return "\n".join(
+        [
+            *lines,
+            "",
+            "The last two rows know the complete tables of the other seven and nothing of the eighth, but for which of "
+            "the seven optima is the best on it.",
+            "",
+        ]
+    )
 
 
 def main() -> None:
@@ -142,10 +193,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     found = []
+    least = bounds(given.trials)
     with silenced():
         for seed in range(given.seeds):
             found.append(play_seed(seed, given.trials))
-            text = page(np.array(found), seed + 1, given.trials)
+            text = page(np.array(found), least, seed + 1, given.trials)
             print(text, flush=True)
             if given.out:
                 given.out.write_text(text, "utf-8")

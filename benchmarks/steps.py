@@ -25,7 +25,7 @@ from tunewise.history import History, TrialRecord
 from tunewise.proposers.auto import Assessment
 from tunewise.proposers.base import ProposalContext
 from tunewise.proposers.neighbours import find_nearest
-from tunewise.proposers.steps import FAR, OPENING, SETTLED, STALE
+from tunewise.proposers.steps import FAR, OPENING, SETTLED, STALE, has_room, worth_exploring
 from tunewise.record import Candidate, Decision, Proposal
 from tunewise.space import Configuration
 
@@ -88,6 +88,11 @@ class Moment:
         """How far the trial is from the nearest of the best ones, as a share of the range where they differ most."""
         best = [t for t in self.context.history if t.value == self.best]
         return min(self.context.distance(t.configuration, self.trial.configuration) for t in best)
+
+    @property
+    def away(self) -> float:
+        """How far the trial is from the nearest of all before."""
+        return self.context.away(self.trial.configuration)
 
     @property
     def changed(self) -> int:
@@ -155,6 +160,14 @@ def by_size(found: list[Moment]) -> Iterator[str]:
         here = [m for m in found if first <= m.number <= last and (not late or m.stale >= STALE)]
         when = f"trials {first} to {last}" + (f", after {STALE} and more without a better one" if late else "")
         yield f"Steps of a sixth of a range and more, {when}: {compare(here, lambda m: m.step >= FAR - SLACK)}"
+        if late:
+            yield f"  as far from every trial: {compare(here, lambda m: m.away >= FAR - SLACK)}"
+    stale = [m for m in found if m.number >= SETTLED and m.stale >= STALE]
+    wanted = [m for m in stale if worth_exploring(m.context) and has_room(m.context)]
+    kept = {id(m) for m in wanted}
+    yield f"As far from every trial, where that is asked for: {compare(wanted, lambda m: m.away >= FAR - SLACK)}"
+    others = [m for m in stale if id(m) not in kept]
+    yield f"  where it is not asked for any more: {compare(others, lambda m: m.away >= FAR - SLACK)}"
 
 
 def followed(moment: Moment) -> bool | None:

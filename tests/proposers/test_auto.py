@@ -23,7 +23,7 @@ from tunewise.prompts.findings import equal_settings, say_findings, without_effe
 from tunewise.prompts.render import MAX_PROMPT_TOKENS
 from tunewise.proposers import Auto, AutoOptions
 from tunewise.proposers.auto import Assessment
-from tunewise.proposers.credit import DOUBT, LEAST, read_credit
+from tunewise.proposers.credit import DOUBT, LEAST, placement, read_credit
 from tunewise.record import Candidate
 from tunewise.testing.simulated import adversary, default_lover, expert, rambler, repeater, stale
 from tunewise.tokens import estimate_tokens
@@ -118,7 +118,7 @@ def test_the_first_trials_go_far_from_the_default() -> None:
 
 
 def test_where_nothing_was_better_of_late_every_second_call_is_for_a_large_step() -> None:
-    said = "a sixth to a third of the range"
+    said = "at least a sixth of the range"
     worse = [past(i, 0.6 - 0.05 * i) for i in range(1, 9)]
     assert [said in asks(past(0, 0.6), *worse[:count]) for count in (4, 5, 6, 7)] == [False, True, False, True]
     assert said not in asks(past(0, 0.1), past(1, 0.2), *worse[1:4], past(5, 0.83, 0.21)), "the last one was better"
@@ -139,7 +139,23 @@ def test_a_large_step_is_advised_no_point_next_to_the_best() -> None:
     large = asks(*on_grid(*cells), space=GRID)
     assert "next to the best" in small
     assert "next to the best" not in large
-    assert "a sixth to a third" in large
+    assert "at least a sixth" in large
+
+
+def test_a_large_step_is_asked_for_where_there_is_something_to_find_and_room_and_time() -> None:
+    said = "at least a sixth of the range"
+    trials = [past(i, 0.6 - 0.05 * i) for i in range(6)]
+    assert said in asks(*trials)
+    assert said in asks(*trials, task=replace(TASK, budget=30))
+    more = [past(i, 0.3, 0.1 + 0.02 * i) for i in range(6, 20)]
+    assert said not in asks(*trials, *more, task=replace(TASK, budget=30)), "the last third makes use of what is known"
+    assert said not in asks(replace(trials[0], value=0.0), *trials[1:]), "nothing is better than an error of 0"
+    plateau = [replace(t, value=0.1) for t in trials[:5]]
+    assert said in asks(*plateau[:4], *trials[4:])
+    assert said not in asks(*plateau, *trials[5:]), "five trials share the best value"
+    line = SearchSpace({"x": Int(0, 8, default=2)})
+    around = [TrialRecord(i, "finished", {"x": x}, 0.1 + i) for i, x in enumerate((2, 0, 4, 6, 8, 5))]
+    assert said not in asks(*around, space=line), "there is no room"
 
 
 def test_advice_is_told_with_figures_from_four_different_values_on_and_not_where_it_is_worse_than_the_middle() -> None:
@@ -405,6 +421,32 @@ def test_a_proposal_next_to_a_bad_trial_is_turned_down_while_little_is_known_of_
     assert (again.source, again.configuration) == ("model", {"x": 0.7, "y": 0.3})
     good, _ = play(Auto(), asked(DEFAULT, BAD[0]), offer((0.6, 0.45)))
     assert good.source == "model", "it lies next to the default"
+
+
+def test_a_large_step_that_was_asked_for_is_judged_by_what_comes_of_it_alone() -> None:
+    away = (past(4, 0.5, 0.7, proposal=by("model")), past(5, 0.05, 0.95, proposal=by("model")))
+    context = asked(DEFAULT, *GOOD, *away)
+    there = {"x": 0.05, "y": 0.6}
+    assert placement(there, 6, context) < 1
+    assert read_credit(context, candidate=there) == read_credit(context)
+    proposal, _ = play(Auto(), context, offer((0.05, 0.6)))
+    assert (proposal.source, proposal.decision.call) == ("model", "large step")
+    after = past(6, 0.05, 0.6, proposal=proposal)
+    unasked = replace(after, proposal=replace(proposal, decision=replace(proposal.decision, call="candidates")))
+    assert read_credit(asked(*context.history, after)) > read_credit(asked(*context.history, unasked))
+
+
+def test_a_proposal_that_comes_again_is_counted_once() -> None:
+    bad, other = ((Candidate(configuration={"x": x, "y": 0.95}),) for x in (0.1, 0.12))
+
+    def credit(*offered: tuple[Candidate, ...]) -> float:
+        turned_down = [
+            past(i, 0.6, 0.1 * i, proposal=by("surrogate", call="candidates", offered=candidates))
+            for i, candidates in enumerate(offered, 2)
+        ]
+        return read_credit(asked(DEFAULT, BAD[0], *turned_down))
+
+    assert credit(bad, bad) == credit(bad, ()) > credit(bad, other)
 
 
 def test_a_first_proposal_hardly_off_the_default_is_turned_down() -> None:

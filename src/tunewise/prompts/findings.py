@@ -16,7 +16,7 @@ from tunewise.space import SearchSpace, Value
 from tunewise.space.values import exactly
 from tunewise.text import clip
 
-__all__ = ["Equal", "EqualSettings", "equal_settings", "say_findings", "stale_for", "without_effect"]
+__all__ = ["Equal", "EqualSettings", "at_bound", "equal_settings", "say_findings", "stale_for", "without_effect"]
 
 STALE: Final = 5
 """So many trials without a better value are said."""
@@ -183,9 +183,10 @@ def without_effect(equal: Equal, space: SearchSpace) -> Callable[[Mapping[str, V
 
 def say_progress(history: History, space: SearchSpace) -> list[str]:
     """Since when no trial has been better, and what has not been varied; nothing while there is progress."""
-    best, since = history.best, stale_for(history)
-    if best and best.value == 0 and history.direction == "minimize" and not history.scalarization:
-        return ["The best value is 0: where the metric cannot be negative, nothing is left to gain."]
+    since = stale_for(history)
+    if at_bound(history):
+        bound = "be negative" if history.direction == "minimize" else "exceed 1"
+        return [f"The best value is {bound_of(history):g}: where the metric cannot {bound}, nothing is left to gain."]
     if since < STALE:
         return []
     said = [f"None of the last {since} trials {'moved the front' if history.front else 'was better than the best'}."]
@@ -193,6 +194,17 @@ def say_progress(history: History, space: SearchSpace) -> list[str]:
     if never:
         said.append(f"Never varied so far: {', '.join(never[:MAX_SAID])}.")
     return said
+
+
+def at_bound(history: History) -> bool:
+    """Whether the best value is one that an error or a score cannot exceed."""
+    best = history.best
+    return best is not None and not history.scalarization and best.value == bound_of(history)
+
+
+def bound_of(history: History) -> float:
+    """The best value of an error, or of a score such as accuracy."""
+    return 0.0 if history.direction == "minimize" else 1.0
 
 
 def stale_for(history: History) -> int:

@@ -29,7 +29,7 @@ from tunewise.prompts.views import ProblemView
 from tunewise.proposers.asking import Answer, Batch, ask_for_batch, kept
 from tunewise.proposers.base import Prefetching, ProposalContext, Proposing, draw
 from tunewise.proposers.compressed import one_message
-from tunewise.proposers.credit import DOUBT, LEAST, fair_value, placement, read_credit
+from tunewise.proposers.credit import DOUBT, LARGE, LEAST, fair_value, placement, read_credit
 from tunewise.proposers.neighbours import find_nearest
 from tunewise.proposers.options import AutoOptions
 from tunewise.proposers.simple import nothing
@@ -229,8 +229,8 @@ class Assessment:
             return ()
         named = [a.configuration for a in self.near.best] if self.near else []
         wanted = (a for a in self.advice if a.configuration not in named and not self.known(a.configuration))
-        if self.step == "far" and (best := self.context.history.best):
-            wanted = (a for a in wanted if self.context.distance(a.configuration, best.configuration) >= FAR)
+        if self.step == "far":
+            wanted = (a for a in wanted if self.context.away(a.configuration) >= FAR)
         return tuple(self.told(a) for a in wanted if self.promising(a))
 
     @cached_property
@@ -323,7 +323,7 @@ def decision_of(state: Assessment, answer: Answer[Batch]) -> Decision:
     """What is kept of a call."""
     return Decision(
         credit=state.credit,
-        call="no reply" if answer.error else "candidates",
+        call="no reply" if answer.error else LARGE if state.step == "far" else "candidates",
         offered=answer.value.candidates if answer.value else (),
         failure=answer.failure,
     )

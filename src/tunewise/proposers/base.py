@@ -153,6 +153,11 @@ class ProposalContext:
         first, second = self._place([one, other])
         return float(np.abs(first - second).max())
 
+    def away(self, configuration: Mapping[str, Value]) -> float:
+        """How far a configuration is from the nearest trial, as `distance` has it; infinite before there is one."""
+        apart = np.abs(self._tried.points - self._place([configuration]))
+        return float(apart.max(axis=1).min(initial=np.inf))
+
     def same(self, one: Mapping[str, Value], other: Mapping[str, Value]) -> bool:
         """Whether two configurations count as one."""
         return self.distance(one, other) < NEAR

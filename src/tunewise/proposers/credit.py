@@ -20,9 +20,13 @@ from numpy.typing import NDArray
 from tunewise.history import History, TrialRecord
 from tunewise.objectives import Scalarization, norm
 from tunewise.proposers.base import PRIOR, ProposalContext
+from tunewise.proposers.steps import wanted_step
 from tunewise.space import Value
 
-__all__ = ["DOUBT", "LEAST", "fair_value", "read_credit"]
+__all__ = ["DOUBT", "LARGE", "LEAST", "fair_value", "read_credit"]
+
+LARGE: Final = "large step"
+"""A call that asked to leave what was tried. Where its proposal lies says nothing, what comes of it does."""
 
 RATIO: Final = 3.0
 """Of the odds for each comparison, where the model wins all of them: a capable reader's first trial beats the default
@@ -69,7 +73,8 @@ def read_credit(
     own = [t for t in history.told if t.by_model]
     others = [t for t in history.told if not t.by_model and any(t.number <= o.number + NEAREST for o in own)]
     calls = [(number, c) for number, c in proposed(history) if set(c) <= set(context.space)]
-    calls += [(context.trial, candidate)] if candidate is not None else []
+    if candidate is not None and wanted_step(context) != "far" and candidate not in (c for _, c in calls):
+        calls.append((context.trial, candidate))
     odds = prior / (1 - prior) * math.prod(placement(c, number, context) for number, c in calls[:EARLY])
     odds = min(odds, MOST / (1 - MOST))
     odds *= WASTED ** failed_calls(history)
@@ -83,12 +88,18 @@ def read_credit(
 
 
 def proposed(history: History) -> Iterator[tuple[int, Mapping[str, Value]]]:
-    """What each call brought first, run or not, and the number of the trial for which it was made."""
+    """What calls brought first, run or not, each thing once, and the number of the trial for which it was offered."""
+    seen: list[Mapping[str, Value]] = []
     for trial in history:
         if offered := trial.proposal.decision.offered:
-            yield trial.number, offered[0].configuration
+            first = offered[0].configuration
         elif trial.by_model and trial.proposal.method != "auto":
-            yield trial.number, trial.configuration
+            first = trial.configuration
+        else:
+            continue
+        if first not in seen and trial.proposal.decision.call != LARGE:
+            yield trial.number, first
+        seen.append(first)
 
 
 def placement(configuration: Mapping[str, Value], number: int, context: ProposalContext) -> float:

@@ -225,6 +225,7 @@ def added(stored: StoredStudy) -> Figure:
 
 CALLS = {
     "candidates": ("asked for configurations", "circle"),
+    "large step": ("asked for a large step", "diamond"),
     "no reply": ("asked, no reply", "x"),
 }
 """What `auto` asks the model for, and how it looks."""

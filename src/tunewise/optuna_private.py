@@ -6,8 +6,11 @@ Whoever needs another one of them adds it here, so that a new version of Optuna 
 from __future__ import annotations
 
 import sys
+from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
+import optuna.storages.journal._storage as journal_storage
+from optuna import distributions
 from optuna.distributions import check_distribution_compatibility
 from optuna.samplers._base import _process_constraints_after_trial as process_constraints
 from optuna.storages.journal._file import BaseJournalFileLock, get_lock_file
@@ -32,6 +35,7 @@ __all__ = [
     "id_of_study",
     "is_interrupted",
     "process_constraints",
+    "share_distributions",
     "storage_of",
     "stored_trial",
 ]
@@ -61,6 +65,17 @@ def engine_of(storage: BaseStorage) -> Engine | None:
     """What keeps the connections of a storage that is a database."""
     found = getattr(getattr(storage, "_backend", storage), "engine", None)
     return cast("Engine | None", found)
+
+
+@lru_cache(maxsize=1)
+def share_distributions() -> None:
+    """Have Optuna read each distribution that is stored with thousands of trials once; nobody changes one.
+
+    Half of the time in which a long journal is opened, and a quarter of its memory.
+    """
+    shared = lru_cache(maxsize=1000)(distributions.json_to_distribution)
+    for module in (distributions, journal_storage):
+        vars(module)["json_to_distribution"] = shared
 
 
 def is_interrupted() -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import io
 import re
 import shutil
@@ -130,6 +132,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # models write more than every terminal can show
             stream.reconfigure(errors="backslashreplace")
+    atexit.register(gc.freeze)  # what ends with the process need not be searched for cycles: a tenth of a long `show`
     try:
         app()
     except TunewiseError as error:

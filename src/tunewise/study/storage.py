@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from tunewise import attributes
 from tunewise.errors import StudyError
-from tunewise.optuna_private import engine_of
+from tunewise.optuna_private import engine_of, share_distributions
 from tunewise.secrets import remember_address
 from tunewise.study.journal import SafeJournalBackend, SafeJournalStorage
 from tunewise.text import shorten
@@ -42,6 +42,7 @@ def open_storage(storage: Storage) -> optuna.storages.BaseStorage:
     Raises:
         StudyError: The path cannot be written, or the file is no journal.
     """
+    share_distributions()
     if storage is None:
         return optuna.storages.InMemoryStorage()
     if isinstance(storage, optuna.storages.BaseStorage):

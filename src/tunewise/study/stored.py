@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -20,7 +20,7 @@ from tunewise.history.trial import State
 from tunewise.llm.calls import Call, Totals
 from tunewise.objectives import Objective
 from tunewise.plain import Plain, PlainDict
-from tunewise.secrets import mask
+from tunewise.secrets import masker
 from tunewise.space import SearchSpace
 from tunewise.space.plain import from_distribution
 from tunewise.study.effects import EffectsOfStudy
@@ -311,7 +311,8 @@ class StoredStudy:
             "cost_usd": self.totals.cost_usd,
             "trials": [plain_trial(t) | {"cost_usd": self.cost_of(t)} for t in self.history],
         }
-        return {key: finite(value) for key, value in data.items()}
+        masked = masker()
+        return {key: finite(value, masked) for key, value in data.items()}
 
 
 def plain_trial(trial: TrialRecord) -> PlainDict:
@@ -333,15 +334,16 @@ def plain_trial(trial: TrialRecord) -> PlainDict:
     }
 
 
-def finite(data: object) -> Plain:
+def finite(data: object, masked: Callable[[str], str] | None = None) -> Plain:
     """Data as strict JSON has it, without secrets; None for numbers that are not finite, text for what is no data."""
+    masked = masked or masker()
     match data:
         case float() if not math.isfinite(data):
             return None
         case None | bool() | int() | float():
             return data
         case Mapping():
-            return {mask(str(key)): finite(value) for key, value in data.items()}
+            return {masked(str(key)): finite(value, masked) for key, value in data.items()}
         case list() | tuple():
-            return [finite(value) for value in data]
-    return mask(str(data))
+            return [finite(value, masked) for value in data]
+    return masked(str(data))

@@ -77,7 +77,7 @@ def fit_limits(X: Array, constraints: Sequence[Mapping[str, float]], *, groups: 
 
 def are_met(constraints: Sequence[Mapping[str, float]]) -> NDArray[np.bool_]:
     """Which of `n` trials violate no constraint that is known of them."""
-    return np.array([all(value <= 0 for value in known.values()) for known in constraints], dtype=bool)
+    return np.array([not known or all(v <= 0 for v in known.values()) for known in constraints], dtype=bool)
 
 
 def likely_met(limits: Sequence[Limit], X: Array) -> NDArray[np.bool_]:

@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
 __all__ = ["LIMIT", "select"]
 
@@ -34,11 +35,9 @@ def select(X: NDArray[np.float64], y: NDArray[np.float64], *, limit: int = LIMIT
     chosen = np.zeros(n, dtype=bool)
     chosen[np.argsort(y, kind="stable")[: 2 * limit // 5]] = True
     chosen[n - limit // 5 :] = True
-    nearest = np.full(n, np.inf)
-    for i in np.flatnonzero(chosen):
-        nearest = np.minimum(nearest, ((X - X[i]) ** 2).sum(axis=1))
-    while chosen.sum() < limit:
+    nearest = cdist(X, X[chosen], "sqeuclidean").min(axis=1, initial=np.inf)
+    for _ in range(limit - int(chosen.sum())):
         farthest = int(np.argmax(np.where(chosen, -1.0, nearest)))
         chosen[farthest] = True
-        nearest = np.minimum(nearest, ((X - X[farthest]) ** 2).sum(axis=1))
+        nearest = np.minimum(nearest, cdist(X, X[[farthest]], "sqeuclidean")[:, 0])
     return np.flatnonzero(chosen)

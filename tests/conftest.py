@@ -18,7 +18,7 @@ from tunewise import secrets
 
 hypothesis.settings.register_profile("tunewise", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.register_profile(
-    "fuzz", hypothesis.settings.get_profile("tunewise"), max_examples=10_000, print_blob=True
+    "fuzz", hypothesis.settings.get_profile("tunewise"), max_examples=3_000, print_blob=True
 )
 hypothesis.settings.load_profile("tunewise")  # no outcome depends on how fast the machine is
 

@@ -372,12 +372,33 @@ def test_any_data_is_converted_or_refused_in_a_sentence(tmp_path_factory: Any, d
         assert isinstance(read_yaml(text, source="draft"), dict)
 
 
+CALLS = """np.linspace( np.logspace( np.geomspace( np.arange( np.array( range( uniform( loguniform( randint( num= 'C':
+'x' 0 -1 1e308 -1e308 1e-300 0.5 True None nan 10**30 10**99 [ ] ( ) { } , , , :"""
+calls = st.sampled_from([*CALLS.split(), "9" * 400])
+characters = st.text("abc=[](){}:,'\"0123456789.eE+-* \n", max_size=60)
+python = characters | st.builds("{{'C': {}{}, 'D': [1, 2]}}".format, calls, st.lists(calls, max_size=12).map("".join))
+
+
 @pytest.mark.fuzz
-@given(st.text("abc=[](){}:,'\"0123456789.eE+-* \n", max_size=60))
+@given(python)
 def test_any_python_is_converted_or_refused_in_a_sentence(tmp_path_factory: Any, text: str) -> None:
     path = Path(tmp_path_factory.getbasetemp(), "foreign.py")
-    path.write_text(f"grid = {text}", "utf-8")
+    path.write_text(f"param_grid = {text}", "utf-8")
     try:
         convert_file(path).text()
     except StudyError as error:
         assert len(str(error)) > 10  # noqa: PT017 - either outcome is right
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *("np.geomspace(0, 1, 5)", "np.linspace(1, 2, num='x')", "range(1, 2, 0)", "np.logspace(1, 999, 4)"),
+        *("np.linspace(1, 10**99, 3)", "np.linspace(1, 2, num=-4)", "range(10**30)", "np.linspace(-1e308, 1e308, 9)"),
+        f"[0x{'f' * 5000}, 1]",
+    ],
+)
+def test_a_range_that_cannot_be_computed_is_named_or_left_out(wrong: str, tmp_path: Path) -> None:
+    (tmp_path / "x.py").write_text(f"param_grid = {{'C': {wrong}, 'D': [1, 2]}}", "utf-8")
+    draft = convert_file(tmp_path / "x.py")
+    assert "D:" in draft.text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 from pathlib import Path
@@ -27,6 +28,12 @@ def test_what_computes_too_long_fails_and_what_waits_does_not(monkeypatch: pytes
     with pytest.raises(AssertionError, match="s of processor time"):
         bounded(works)(0.3)
     bounded(time.sleep)(0.3)
+
+
+def test_the_collector_waits() -> None:
+    assert gc.isenabled()
+    assert bounded(gc.isenabled)() is False
+    assert gc.isenabled()
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="this system keeps no peak that can be reset")

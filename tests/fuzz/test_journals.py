@@ -62,15 +62,15 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
-@given(st.data())
+@given(st.integers(0, 999), st.integers(0, 999), ANY)
 def test_any_field_of_any_record_may_be_anything(
-    whole: bytes, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+    whole: bytes, tmp_path_factory: pytest.TempPathFactory, line: int, field: int, value: object
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "fuzz.journal"
     lines = whole.splitlines(keepends=True)
-    at = data.draw(st.integers(0, len(lines) - 1))
+    at = line % len(lines)
     record = json.loads(lines[at])
-    lines[at] = spoilt(record, data.draw(st.sampled_from(sorted(record))), data.draw(ANY))
+    lines[at] = spoilt(record, sorted(record)[field % len(record)], value)
     path.write_bytes(b"".join(lines))
     looked_at(path)
 

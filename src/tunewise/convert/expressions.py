@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import math
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from tunewise.plain import Plain
@@ -11,6 +13,8 @@ __all__ = ["Called", "NotPlain", "read_expression"]
 
 MOST = 10_000
 """Values that `range`, `linspace` or `logspace` may have."""
+LARGEST = 10**300
+"""Of whole numbers, so that each can be made a float."""
 
 
 class NotPlain(Exception):
@@ -33,6 +37,8 @@ def read_expression(node: ast.expr) -> Plain | Called:
         NotPlain: It is anything else, such as a variable.
     """
     match node:
+        case ast.Constant(value=int() as value) if abs(value) > LARGEST:
+            raise NotPlain("a number beyond all use")
         case ast.Constant(value=bool() | int() | float() | str() | None as value):
             return value
         case ast.UnaryOp(op=ast.USub(), operand=operand):
@@ -72,25 +78,33 @@ def plain(value: Plain | Called) -> Plain:
 
 
 def listed(call: Called) -> Plain | Called:
-    """The values of numpy's and Python's ranges; other calls stay what they are."""
+    """The values of numpy's and Python's ranges; other calls, and those that fail, stay what they are."""
+    with suppress(ArithmeticError, TypeError, ValueError):  # what Python and numpy say of arguments that cannot be
+        values = values_of(call)
+        if values is not None and all(not isinstance(value, float) or math.isfinite(value) for value in values):
+            return values
+    return call
+
+
+def values_of(call: Called) -> list[Plain] | None:
+    """The values of a range; None where it is none, or one of too many."""
     numbers = [value for value in call.arguments if isinstance(value, int | float)]
     if call.name == "range" and 1 <= len(numbers) <= 3 and all(isinstance(n, int) for n in numbers):
-        values = range(*(int(number) for number in numbers))
-        return list(values) if len(values) <= MOST else call
-    if call.name in ("linspace", "logspace", "geomspace", "arange", "array") and len(call.arguments) <= 3:
-        import numpy as np
+        whole = range(*(int(number) for number in numbers))
+        return list(whole) if len(whole) <= MOST else None
+    if call.name == "array" and call.arguments and isinstance(call.arguments[0], list):
+        return call.arguments[0]
+    if call.name not in ("linspace", "logspace", "geomspace", "arange") or len(call.arguments) > 3:
+        return None
+    import numpy as np
 
-        if call.name == "array" and call.arguments and isinstance(call.arguments[0], list):
-            return call.arguments[0]
-        if (
-            call.name == "arange"
-            and len(numbers) == 3
-            and numbers[2]
-            and (numbers[1] - numbers[0]) / numbers[2] <= MOST
-        ):
+    with np.errstate(all="ignore"):  # what is not finite is seen by whoever asked
+        if call.name == "arange":
+            if len(numbers) < 3 or not numbers[2] or (numbers[1] - numbers[0]) / numbers[2] > MOST:
+                return None
             return [float(f"{v:.12g}") if isinstance(v, float) else v for v in np.arange(*numbers).tolist()]
-        if call.name != "arange" and len(numbers) >= 2 and (len(numbers) < 3 or 0 < numbers[2] <= MOST):
-            count = int(numbers[2]) if len(numbers) == 3 else int(str(call.named.get("num", 50)))
-            values_ = getattr(np, call.name)(numbers[0], numbers[1], min(count, MOST))
-            return [float(f"{v:.12g}") for v in values_.tolist()]
-    return call
+        if len(numbers) < 2 or (len(numbers) == 3 and not 0 < numbers[2] <= MOST):
+            return None
+        count = int(numbers[2]) if len(numbers) == 3 else int(str(call.named.get("num", 50)))
+        points = getattr(np, call.name)(float(numbers[0]), float(numbers[1]), min(count, MOST))
+    return [float(f"{v:.12g}") for v in points.tolist()]

@@ -11,6 +11,7 @@ import anyio
 import pytest
 from mcp import Client
 
+from support.dashboard import fetch, served
 from support.whole_paths import InProcess, last_message, nth, write_study
 from tunewise.mcp.desk import Desk
 from tunewise.mcp.server import make_server
@@ -83,6 +84,10 @@ def test_no_secret_is_left_shown_or_served(study: Path, cli: InProcess, caplog: 
     assert_none(caplog.text, "log")
     for words in (("show",), ("show", "-v"), ("show", "--json"), ("prompt",), ("ask",)):
         assert_none(f"{cli(*words, study)}", " ".join(words))
+    talk = cli("chat", study, "--once", f"What of {ENV}?")
+    assert talk.code == 0, talk
+    assert_none(f"{talk}", "chat")
+    assert_none(f"{cli('chat', study, '--list')}", "chat --list")
     for form in ("html", "md", "json"):
         assert cli("report", study, "--output", folder / f"report.{form}").code == 0
     given = {study, folder / "train.py"}
@@ -102,3 +107,7 @@ def test_no_secret_is_left_shown_or_served(study: Path, cli: InProcess, caplog: 
                 assert_none(f"{(await client.call_tool('trial', {'number': number})).content}", f"trial {number}")
 
     anyio.run(session)
+    with served(study) as page:
+        root, _, path = page.partition("/dashboard/")
+        for name in (f"api/{path}", f"csv/{path.rpartition('/')[2]}", "api/studies"):
+            assert_none(fetch(f"{root}/{name}")[1], name)

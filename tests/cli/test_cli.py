@@ -110,6 +110,7 @@ def test_help_of_the_whole_and_the_version(cli: InProcess) -> None:
         ({"n_trials": "many"}, ["n_trials = many"]),
         ({"n_trials": 0}, ["n_trials = 0", "greater than 0"]),
         ({"n_trials": 1.5}, ["n_trials = 1.5"]),
+        ({"n_trials": 10**400}, ["n_trials = an integer of 1329 bits", "less than"]),
         ({"n_jobs": -1}, ["n_jobs = -1"]),
         ({"seed": -1}, ["seed = -1"]),
         ({"proposer": "tpe"}, ["proposer = 'tpe'", "random"]),

@@ -16,7 +16,7 @@ from support.whole_paths import InProcess, Ran, assert_paragraph
 from tunewise.errors import SandboxUnavailable
 from tunewise.sandbox.base import Sandbox
 from tunewise.sandbox.unsafe import UnsafeSandbox
-from tunewise.testing.server import FaultServer, rejects, reply, tool_call
+from tunewise.testing.server import Exchange, FaultServer, Received, rejects, reply, tool_call
 
 
 @pytest.fixture
@@ -75,6 +75,24 @@ def test_from_the_table_to_the_winner(generate: Callable[..., Ran], cli: InProce
     assert done.returncode == 0, done.stderr
     best = min(trial["value"] for trial in everything["trials"])
     assert f"validation: {best:.9g} (was {best:.9g})" in done.stdout
+
+
+def test_no_secret_that_a_server_repeats_is_exported(
+    generate: Callable[..., Ran], cli: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "opaque.Key.of.mine")
+
+    def answer(exchange: Exchange, received: Received) -> None:
+        code = f"# You sent {received.headers['authorization']}\n{RIDGE.strip()}"
+        reply(fenced(code, idea=f"{received.headers['authorization']}"))(exchange, received)
+
+    with FaultServer(then=rejects("tools", otherwise=answer)) as server:
+        options = ("--n-trials", 1, "--api-key-env", "OPENAI_API_KEY", "--export", "best.py")
+        assert generate(server, *options).code == 0
+    assert cli("export", "houses.journal", "-o", "again.py").code == 0
+    for file in ("best.py", "again.py"):
+        assert "# You sent" in Path(file).read_text(), "it was met"
+        assert "opaque.Key.of.mine" not in Path(file).read_text()
 
 
 def test_a_server_without_tools_is_asked_for_json(generate: Callable[..., Ran]) -> None:

@@ -6,10 +6,6 @@ import json
 import signal
 import socket
 import sys
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +13,7 @@ import optuna
 import pytest
 from optuna.trial import create_trial
 
+from support.dashboard import fetch, served
 from support.waiting import PATIENCE_S, until, written
 from support.whole_paths import InProcess, assert_paragraph, start
 from tunewise import attributes
@@ -45,31 +42,6 @@ def journal(tmp_path: Path) -> Path:
     study._storage.set_study_system_attr(study._study_id, f"dashboard:{trial}:note_ver", 4)
     study._storage.set_study_system_attr(study._study_id, f"dashboard:{trial}:note_str:0", "my own words")
     return file
-
-
-@contextmanager
-def served(journal: Path, **env: str) -> Iterator[str]:
-    """The address of the study's page; Ctrl-C at the end, which must be quiet."""
-    process = start("dashboard", journal, "--port", "0", "--no-open", **env)
-    try:
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=PATIENCE_S)
-        assert (process.returncode, errors) == (0, "")
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def fetch(address: str, method: str = "GET", **headers: str) -> tuple[int, str]:
-    """Status and text."""
-    request = urllib.request.Request(address, method=method, headers=headers)
-    try:
-        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
 
 
 def test_notes_and_report_are_served_and_nothing_is_written(journal: Path) -> None:

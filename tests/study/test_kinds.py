@@ -48,6 +48,21 @@ def test_markup_in_a_path_is_a_path(name: str, tmp_path: Path, cli: InProcess) -
     assert "[bold]" in "".join(f"{cli('tune', file)}".split())
 
 
+def test_a_default_that_the_user_made_up_is_told_as_the_starting_point(tmp_path: Path, cli: InProcess) -> None:
+    invented = {"C": {"type": "float", "low": 1, "high": 9, "default": 2.5}}
+    file = write_study(
+        tmp_path,
+        objective="def objective(c): return c['C']",
+        space=invented,
+        n_trials=1,
+    )
+    assert cli("tune", file, "--proposer", "random").code == 0
+    assert "your starting point" in cli("show", file, "-v").out
+    prompt = cli("prompt", file)
+    assert "2.5" in prompt.out, prompt
+    assert "library" not in prompt.out
+
+
 MANY = {
     "one of 3,000": {"x": Categorical([f"choice {k}" for k in range(3000)])},
     "eight of 500": {f"x{k}": Categorical([*range(500)]) for k in range(8)},

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tunewise.assistant.subject import Subject
 from tunewise.errors import InvalidReply
-from tunewise.history import TrialRecord
+from tunewise.history import State, TrialRecord
 from tunewise.llm.base import Tool, ToolCall
 from tunewise.prompts.views import describe, outcome, show
 from tunewise.space import Configuration, SearchSpace
@@ -37,7 +37,7 @@ class Nothing(Arguments):
 class TrialsArguments(Arguments):
     """Which trials, in which order."""
 
-    state: Literal["any", "finished", "failed", "pruned", "running", "interrupted", "waiting"] = "any"
+    state: Literal["any", State] = "any"
     order: Literal["best", "latest", "oldest"] = "best"
     limit: int = Field(default=20, ge=1, le=MAX_TRIALS)
     skip: int = Field(default=0, ge=0)

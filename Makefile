@@ -57,11 +57,11 @@ types: $(READY)  ## Types
 imports: $(READY)  ## Which module may import which
 	$(BIN)/lint-imports
 
-unit: $(READY)   ## Tests; one thread each, as two processes share the cores
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+unit: $(READY)   ## Tests; one thread each, as two processes share the cores, and a file with its servers in one process
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope
 
-test-long: $(READY)  ## The tests of which make test runs a short form, whole
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m long
+test-long: $(READY)  ## The tests that take long: what make test runs in a short form, whole, and further servers and machines
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope -m long
 
 fuzz: $(READY)   ## Random study files, replies, journals and the like, for minutes; none may take a second or 200 MB
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m fuzz --hypothesis-profile fuzz

@@ -16,7 +16,9 @@ from support.waiting import Leap
 from support.whole_paths import InProcess, end_started
 from tunewise import secrets
 
-hypothesis.settings.register_profile("tunewise", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile(
+    "tunewise", deadline=None, max_examples=40, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.register_profile(
     "fuzz", hypothesis.settings.get_profile("tunewise"), max_examples=3_000, print_blob=True
 )

@@ -45,13 +45,13 @@ def server() -> Iterator[FaultServer]:
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_study_files(name: str, server: FaultServer, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tunewise", "tune", f"examples/{name}", "--n-trials", "4"]
+    command = [sys.executable, "-m", "tunewise", "tune", f"examples/{name}", "--n-trials", "2"]
     command += ["--proposer", "compressed"]
     command += ["--model", "any", "--base-url", server.base_url, "--storage", str(tmp_path / "study.journal")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert len(re.findall(r"^ +\d +(?:default|model)", done.stderr, re.MULTILINE)) == 4, done.stderr
-    assert "4 trials: 4 finished, proposed by model 3, default 1" in done.stdout
+    assert len(re.findall(r"^ +\d +(?:default|model)", done.stderr, re.MULTILINE)) == 2, done.stderr
+    assert "2 trials: 2 finished, proposed by default 1, model 1" in done.stdout
 
 
 def test_the_replay_of_the_demo_fits_the_prompts_of_today(tmp_path: Path) -> None:

@@ -243,7 +243,7 @@ def test_a_plateau_is_a_front_that_does_not_move() -> None:
 
 def test_the_front_is_better_than_that_of_random_search() -> None:
     ours, chance = [], []
-    for seed in range(4):
+    for seed in range(2):
         study = run(auto(seed), trials=25)
         ours.append(volume(study))
         chance.append(volume(run(RandomSampler(seed=seed), trials=25)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import optuna
@@ -14,6 +14,7 @@ from optuna.testing.pytest_samplers import (
     RelativeSamplerTestCase,
 )
 
+from support.forms import in_short
 from tunewise import LLMSampler, SamplerOptions
 from tunewise.models import ChatRequest, FunctionModel
 
@@ -74,11 +75,6 @@ def garbage(proposer: str = "compressed") -> LLMSampler:
     return LLMSampler(weather, seed=0, proposer=proposer, options=SamplerOptions(max_fallbacks=None))
 
 
-def short_and_long(short: Collection[str], samplers: Mapping[str, object]) -> list[Any]:
-    """Names of samplers as parameters: a few in every run, the others by make test-long."""
-    return [name if name in short else pytest.param(name, marks=pytest.mark.long) for name in samplers]
-
-
 SAMPLERS = {
     "good": answering(good),
     "out_of_range": answering(out_of_range),
@@ -88,7 +84,7 @@ SAMPLERS = {
 
 
 class TestLLMSampler(BasicSamplerTestCase, RelativeSamplerTestCase):
-    @pytest.fixture(params=short_and_long(["good", "garbage"], SAMPLERS))
+    @pytest.fixture(params=in_short(["good", "garbage"], SAMPLERS))
     def sampler(self, request: pytest.FixtureRequest) -> Callable[[], optuna.samplers.BaseSampler]:
         return SAMPLERS[request.param]
 
@@ -97,7 +93,7 @@ AUTO = {"good": answering(good, "auto"), "garbage": lambda: garbage("auto")}
 
 
 class TestAuto(BasicSamplerTestCase, RelativeSamplerTestCase):
-    @pytest.fixture(params=short_and_long(["good"], AUTO))
+    @pytest.fixture(params=in_short(["good"], AUTO))
     def sampler(self, request: pytest.FixtureRequest) -> Callable[[], optuna.samplers.BaseSampler]:
         return AUTO[request.param]
 
@@ -106,6 +102,6 @@ SEVERAL = {"compressed": SAMPLERS["good"], "auto": AUTO["good"]}
 
 
 class TestSeveralObjectives(MultiObjectiveSamplerTestCase):
-    @pytest.fixture(params=short_and_long(["auto"], SEVERAL))
+    @pytest.fixture(params=in_short(["compressed"], SEVERAL))
     def sampler(self, request: pytest.FixtureRequest) -> Callable[[], optuna.samplers.BaseSampler]:
         return SEVERAL[request.param]

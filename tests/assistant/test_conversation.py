@@ -534,7 +534,7 @@ def test_who_asks_for_a_study_file_is_answered_by_who_knows_its_keys(tmp_path: P
 
 
 def test_what_the_tools_say_is_never_doubted() -> None:
-    subject = Subject(sample_study(30, seed=5))
+    subject = Subject(sample_study(12, seed=5))
     known = lookups(subject)
     quotes = [
         f"{known[name].read(subject, TrialArguments(number=n))} [trial {n}]"
@@ -543,7 +543,7 @@ def test_what_the_tools_say_is_never_doubted() -> None:
     ]
     listed = known["trials"].read(subject, TrialsArguments(limit=40)).splitlines()[:-1]
     quotes += [f"{line} [{' '.join(line.split()[:2])}]" for line in listed]
-    assert len(quotes) == 90
+    assert len(quotes) == 36
     for quote in (*quotes, *known["best"].read(subject, Nothing()).splitlines(), *data_for(subject).splitlines()):
         assert doubts(quote, subject) == [], quote
 

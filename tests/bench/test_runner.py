@@ -158,6 +158,7 @@ def test_of_two_equal_runs_the_first_counts(tmp_path: Path) -> None:
     assert read_runs([tmp_path / "r"])[key].steps[0].value == 1.0
 
 
+@pytest.mark.long
 def test_kill_in_the_middle_of_two_processes(tmp_path: Path) -> None:
     words = ["bench", "run", f"{BRANIN},{ACKLEY}", "--methods", "random,tpe,gp", "--budget", "12", "--seeds", "3"]
     words += ["--pool", "20", "--jobs", "2", "-q", "--records"]

@@ -221,6 +221,7 @@ def talk_and_stop(journal: Path, *options: object, free: bool) -> None:
     assert 2 <= len(answer.message.content.split()) < 300
 
 
+@pytest.mark.long
 def test_the_embedded_model_in_a_terminal_and_in_a_pipe(
     small: Path, cli: InProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,6 +232,7 @@ def test_the_embedded_model_in_a_terminal_and_in_a_pipe(
     assert (ran.code, len(ran.out.split()) > 3) == (0, True), ran
 
 
+@pytest.mark.long
 def test_a_real_server_with_tools_in_a_terminal_then_once_and_resumed(
     small: Path, cli: InProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -258,6 +258,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.long
 def test_the_exported_file_predicts_alone(alone: tuple[Path, str], table: Table, sales: Path) -> None:
     folder, bare = alone
     text = (folder / "best.py").read_text()
@@ -293,6 +294,7 @@ def test_the_exported_file_predicts_alone(alone: tuple[Path, str], table: Table,
     assert "Traceback" not in wrong.stderr
 
 
+@pytest.mark.long
 def test_exported_classes_and_their_probabilities(table: Table, sandbox: Sandbox, tmp_path: Path) -> None:
     data = classes_of(table, metric="neg_log_loss")
     logistic = MONTHS.replace("Ridge(alpha=alpha)", "LogisticRegression(C=alpha, max_iter=500)")

@@ -186,6 +186,7 @@ def test_a_scheduler_that_is_gone_ends_the_run_and_loses_nothing(outside: Outsid
     assert states == ["finished"] * 20 + ["waiting"]
 
 
+@pytest.mark.long
 def test_trials_of_a_worker_whose_network_stalls_come_back(outside: Outside, tmp_path: Path) -> None:
     outside.ready()
     with ExitStack() as stack:
@@ -211,6 +212,7 @@ def test_trials_of_a_worker_whose_network_stalls_come_back(outside: Outside, tmp
         run_forty(f"dask://{address}", tmp_path, interfere=stall)
 
 
+@pytest.mark.long
 def test_a_driver_whose_network_stalls_and_breaks_goes_on(outside: Outside, tmp_path: Path) -> None:
     outside.ready()
     with ExitStack() as stack:

@@ -37,6 +37,7 @@ def test_forty_trials_survive_a_worker_s_death(tmp_path: Path) -> None:
     run_forty("ray", tmp_path, interfere=kill)
 
 
+@pytest.mark.long
 def test_a_driver_elsewhere_reaches_it_by_its_client_server(tmp_path: Path) -> None:
     from ray.util.client.server.server import serve
 

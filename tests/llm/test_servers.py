@@ -303,9 +303,11 @@ def endless(part: bytes) -> Callable[[], Iterator[bytes]]:
 
 
 def bomb(wbits: int) -> Callable[[], Iterator[bytes]]:
-    press = zlib.compressobj(9, zlib.DEFLATED, wbits)
-    packed = b"".join([press.compress(b" " * 1_000_000) for _ in range(600)]) + press.flush()
-    return lambda: iter([packed])
+    def parts() -> Iterator[bytes]:
+        press = zlib.compressobj(9, zlib.DEFLATED, wbits)
+        yield b"".join([press.compress(b" " * 1_000_000) for _ in range(30)]) + press.flush()
+
+    return parts
 
 
 WITHOUT_END = {

@@ -68,6 +68,7 @@ def test_notes_and_report_are_served_and_nothing_is_written(journal: Path) -> No
     assert journal.read_bytes() == before
 
 
+@pytest.mark.long
 def test_attributes_are_told_in_words_and_the_metric_by_its_name(tmp_path: Path) -> None:
     file = tmp_path / "study.journal"
     study = optuna.create_study(storage=open_storage(file))
@@ -147,6 +148,7 @@ def test_secrets_reach_no_answer_of_the_dashboard(tmp_path: Path) -> None:
     assert file.read_bytes() == before
 
 
+@pytest.mark.long
 def test_the_best_trial_of_the_dashboard_meets_the_constraints(tmp_path: Path) -> None:
     file = tmp_path / "study.journal"
     study = optuna.create_study(storage=open_storage(file))
@@ -159,6 +161,7 @@ def test_the_best_trial_of_the_dashboard_meets_the_constraints(tmp_path: Path) -
     assert [trial["number"] for trial in detail["best_trials"]] == [2]
 
 
+@pytest.mark.long
 def test_other_studies_of_the_storage_are_not_shown(journal: Path) -> None:
     optuna.create_study(study_name="other", storage=open_storage(journal))
     process = start("dashboard", journal, "--study-name", "other", "--port", "0", "--no-open")

@@ -58,9 +58,10 @@ def test_a_folder_that_may_not_be_looked_into_is_told_as_such(tmp_path: Path, mo
     def refuse(folder: int) -> None:
         raise PermissionError(13, "barred")
 
-    monkeypatch.setattr(os, "scandir", refuse)
-    with pytest.raises(PermissionError, match="barred"):
-        remove(str(tmp_path / "barred"))
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "scandir", refuse)
+        with pytest.raises(PermissionError, match="barred"):
+            remove(str(tmp_path / "barred"))
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 

@@ -17,6 +17,7 @@ import pytest
 
 from support import hostile_files, hostile_witness
 from support.backends import BACKENDS
+from support.forms import in_short
 from support.hostile_estimators import CHEATS
 from support.hostile_programs import ENDS, PROGRAMS
 from support.hostile_witness import ENVIRONMENT_SECRET, WITHOUT_WALLS
@@ -122,7 +123,7 @@ def test_no_estimator_at_all_does(backend: str, user: str, place: Path) -> None:
     no_escape(run(backend, user, place, *CHEATS), CHEATS)
 
 
-@pytest.mark.parametrize("user", USERS)
+@pytest.mark.parametrize("user", in_short(["ordinary"], USERS))
 def test_where_nothing_can_be_mounted_the_disk_is_bounded_by_looking(user: str, place: Path) -> None:
     names = [name for name in PROGRAMS if name in hostile_files.NAMES or "file" in name]
     told = run("landlock on disk", user, place, *names)
@@ -133,6 +134,7 @@ def test_where_nothing_can_be_mounted_the_disk_is_bounded_by_looking(user: str, 
     assert told["leftovers"] == []
 
 
+@pytest.mark.long
 def test_the_witness_notices_what_escapes_without_a_sandbox(place: Path) -> None:
     told = run("unsafe", USERS[0], place)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import optuna
 import pytest
 
+from support.forms import in_short
 from support.waiting import until, until_gone
 from support.whole_paths import InProcess, assert_paragraph, run, space, start, write_study
 from tunewise.errors import StudyError
@@ -83,7 +84,7 @@ def test_which_file_holds_a_storage(address: str, name: str | None) -> None:
     assert file_of(address) == (name and Path(name).resolve())
 
 
-@pytest.mark.parametrize("kind", ["journal", pytest.param("sqlite", marks=pytest.mark.long), "postgresql"])
+@pytest.mark.parametrize("kind", in_short(["journal"], ["journal", "sqlite", "postgresql"]))
 def test_forty_trials_survive_a_kill_in_the_middle(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     address = {"journal": f"{tmp_path}/s.journal", "sqlite": f"sqlite+pysqlite:///{tmp_path}/s.db"}.get(kind)
     address = address or str(request.getfixturevalue("postgresql"))
@@ -143,7 +144,7 @@ def test_a_plain_study_with_an_interrupted_trial_is_taken_over(tmp_path: Path, c
     assert study.trials[2].params["C"] == left.params["C"]
 
 
-@pytest.mark.parametrize("kind", ["journal", "db"])
+@pytest.mark.parametrize("kind", in_short(["journal"], ["journal", "db"]))
 def test_what_a_killed_driver_left_is_told_as_interrupted(kind: str, tmp_path: Path, cli: InProcess) -> None:
     address = f"{tmp_path}/s.journal" if kind == "journal" else f"sqlite:///{tmp_path}/s.db"
     (tmp_path / "wait").touch()

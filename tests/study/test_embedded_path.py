@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import yaml
 
 from support.whole_paths import InProcess
@@ -14,6 +15,7 @@ from tunewise.study.stored import StoredStudy
 EXAMPLE = Path(__file__).parents[2] / "examples" / "svc.yaml"
 
 
+@pytest.mark.long
 def test_the_embedded_model_serves_the_whole_path(tmp_path: Path, cli: InProcess) -> None:
     study = yaml.safe_load(EXAMPLE.read_text()) | {"n_trials": 2, "max_fallbacks": None, "proposer": "compressed"}
     study["storage"] = "svc.journal"

@@ -14,6 +14,7 @@ from typing import Any
 import optuna
 import pytest
 
+from support.forms import in_short
 from support.waiting import PATIENCE_S, until, until_gone
 from support.whole_paths import InProcess, Ran, answering, assert_paragraph, command, run, space, start, write_study
 from tunewise import attributes
@@ -121,7 +122,7 @@ def test_thirty_trials_survive_ten_kills(tmp_path: Path) -> None:
     assert 30 <= asked <= 30 + 10
 
 
-@pytest.mark.parametrize("storage", ["study.journal", "sqlite:///{}/study.db"])
+@pytest.mark.parametrize("storage", in_short(["study.journal"], ["study.journal", "sqlite:///{}/study.db"]))
 def test_a_driver_that_was_killed_leaves_no_workers(storage: str, tmp_path: Path) -> None:
     storage = storage.format(tmp_path)
     file = write_study(
@@ -172,7 +173,7 @@ print(0.5)
 """
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", in_short([1], [1, 2]))
 @pytest.mark.parametrize(("number", "how"), [(signal.SIGINT, "python"), (signal.SIGTERM, "command")])
 def test_an_interrupted_trial_goes_back_to_the_queue(
     number: signal.Signals, how: str, workers: int, tmp_path: Path, cli: InProcess, monkeypatch: pytest.MonkeyPatch
@@ -254,7 +255,7 @@ def test_an_interruption_while_a_trial_is_asked_for_leaves_none_running(
     assert [t.state for t in History.from_study(study)] == ["finished"] * 3
 
 
-@pytest.mark.parametrize("storage", ["study.journal", "sqlite:///{}/study.db"])
+@pytest.mark.parametrize("storage", in_short(["study.journal"], ["study.journal", "sqlite:///{}/study.db"]))
 def test_two_drivers_on_one_file(storage: str, tmp_path: Path, cli: InProcess) -> None:
     file = write_study(
         tmp_path,
@@ -329,7 +330,7 @@ def test_a_full_disk_is_an_error_and_not_the_end(tmp_path: Path) -> None:
 LIMITED = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, resource.RLIM_INFINITY)); "
 
 
-@pytest.mark.parametrize("kind", ["journal", pytest.param("sqlite", marks=pytest.mark.long)])
+@pytest.mark.parametrize("kind", in_short(["journal"], ["journal", "sqlite"]))
 def test_no_call_is_paid_that_a_full_disk_could_not_record(kind: str, tmp_path: Path) -> None:
     kept_in = tmp_path / ("study.journal" if kind == "journal" else "study.db")
     storage = str(kept_in) if kind == "journal" else f"sqlite:///{kept_in}"

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from support.forms import in_short
 from support.waiting import PATIENCE_S
 from support.whole_paths import SRC, space
 from tunewise import TuneOptions, tune
@@ -70,7 +71,7 @@ FIRST = "first-study.ipynb"
 OTHERS = sorted(path.name for path in TUTORIALS.glob("*.ipynb") if path.name != FIRST)
 
 
-@pytest.mark.parametrize("file", [FIRST, *(pytest.param(name, marks=pytest.mark.long) for name in OTHERS)])
+@pytest.mark.parametrize("file", in_short([FIRST], [FIRST, *OTHERS]))
 def test_tutorials_run_in_a_kernel(file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ipykernel", reason="there is no kernel: pip install 'tunewise[notebook]'")
     client = pytest.importorskip("nbclient", reason="nbclient is missing: pip install 'tunewise[notebook]'")

@@ -111,6 +111,17 @@ def test_nobody_else_is_looked_at(machine: str, name: str) -> None:
     assert {verdict(machine, call, other) for other in (1, OWN - 1, -1)} == {refusal}
 
 
+def test_no_lock_names_its_holder(machine: str) -> None:
+    call = number(machine, "futex")
+    assert {verdict(machine, call, 1, kind | private) for kind in (0, 1, 3, 4, 5, 9, 10) for private in (0, 128)} == {
+        ALLOW
+    }
+    assert verdict(machine, call, 1, 9 | 256) == ALLOW  # by the clock of the day
+    assert {verdict(machine, call, 1, kind | private) for kind in (2, 6, 7, 8, 11, 12, 13) for private in (0, 128)} == {
+        ENOSYS
+    }
+
+
 def test_only_the_own_priority_is_told(machine: str) -> None:
     call = number(machine, "getpriority")
     assert verdict(machine, call, 0, 0) == verdict(machine, call, 0, OWN) == ALLOW

@@ -29,6 +29,9 @@ CLONE_THREAD = 0x00010000
 CLONE_NEW = 0x7E020080  # any new namespace: time, mount, cgroup, uts, ipc, user, pid, net
 FCNTL_ALLOWED = [0, 1, 2, 3, 4, 9, 1030, 1032]
 """DUPFD, GETFD, SETFD, GETFL, SETFL, GETOWN, DUPFD_CLOEXEC, GETPIPE_SZ; others lock files, mark them, send signals."""
+FUTEX_ALLOWED = [0, 1, 3, 4, 5, 9, 10]
+"""WAIT, WAKE, REQUEUE, CMP_REQUEUE, WAKE_OP, WAIT_BITSET, WAKE_BITSET; the others wait for the process whose number
+stands in the lock, whoever's it is, and so tell whether there is one."""
 TMPFILE = 0o20000000  # the part of O_TMPFILE that is no O_DIRECTORY: a file without a name
 IOCTL_ALLOWED = [0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451]  # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIO(N)CLEX
 PRCTL_ALLOWED = [3, 15, 16, 23, 39]  # GET_DUMPABLE, SET_NAME, GET_NAME, CAPBSET_READ, GET_NO_NEW_PRIVS
@@ -75,6 +78,7 @@ def assemble(machine: str, pid: int, *, links: bool = True) -> bytes:
     program += judged("getpriority", [*unless(0, [0]), *when(1, equal=[0, pid])])
     for name in ("clock_gettime", "clock_getres", "clock_nanosleep", "timer_create"):
         program += judged(name, others_clock(), otherwise=ALLOW)
+    program += judged("futex", when(1, mask=0x7F, equal=FUTEX_ALLOWED), otherwise=ERRNO | errno.ENOSYS)
     program += judged("prctl", when(0, equal=PRCTL_ALLOWED))
     program += judged("ioctl", when(1, equal=IOCTL_ALLOWED), otherwise=ERRNO | errno.ENOTTY)
     program += judged("fcntl", when(1, equal=FCNTL_ALLOWED))

@@ -1,6 +1,6 @@
 """A small convolutional network on scikit-learn's handwritten digits; it reports its validation error after each epoch.
 
-python examples/digits_cnn.py --learning_rate=0.01
+python examples/digits_cnn.py --learning_rate=0.03
 """
 
 import argparse
@@ -32,10 +32,10 @@ def network(channels: int, dropout: float) -> nn.Module:
 
 def train(
     *,
-    learning_rate: float = 0.01,
-    momentum: float = 0.0,
+    learning_rate: float = 0.03,
+    momentum: float = 0.9,
     weight_decay: float = 1e-5,
-    batch_size: int = 64,
+    batch_size: int = 256,
     channels: int = 8,
     dropout: float = 0.1,
     seed: int = 0,

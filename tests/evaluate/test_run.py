@@ -71,11 +71,11 @@ def test_reports_arrive_in_order_and_a_stop_is_heard_at_once(isolate: bool) -> N
 @pytest.mark.parametrize("isolate", [False, True])
 def test_it_knows_itself(isolate: bool) -> None:
     def objective(configuration: dict[str, Any], run: Run) -> dict[str, float]:
-        assert run.device == "3"
+        assert (run.device, run.folder) == ("3", "kept")
         return {"value": run.trial or 0, "worker": run.worker, "fidelity": run.fidelity or 0}
 
     with FunctionEvaluator(objective, isolate=isolate) as evaluator:
-        found = evaluator.evaluate({}, Run(trial=5, worker=2, device="3", fidelity=9))
+        found = evaluator.evaluate({}, Run(trial=5, worker=2, device="3", fidelity=9, folder="kept"))
     assert (found.value, dict(found.extra)) == (5, {"worker": 2, "fidelity": 9})
 
 

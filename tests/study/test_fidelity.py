@@ -77,6 +77,33 @@ def test_a_program_is_given_the_fidelity_like_a_hyperparameter(tmp_path: Path, c
         assert trial.value == pytest.approx(x + 1 / trial.curve[-1][0])  # type: ignore[operator]
 
 
+def test_a_trial_finds_its_checkpoint_at_the_next_fidelity_and_nobody_elses() -> None:
+    folders: set[Path] = set()
+
+    def goes_on(configuration: dict[str, Any], run: Run) -> float:
+        assert run.fidelity is not None
+        folders.add(Path(run.folder))
+        checkpoint = Path(run.folder, "epochs")
+        before = int(checkpoint.read_text("utf-8")) if checkpoint.exists() else 0
+        checkpoint.write_text(str(int(run.fidelity)), "utf-8")
+        return run.fidelity - before  # the epochs that are left
+
+    options = TuneOptions(fidelity=EPOCHS, pruner="nop")
+    study = tune(goes_on, SPACE, proposer="random", n_trials=3, options=options)
+    assert [trial.curve for trial in History.from_study(study)] == [((1, 1.0), (3, 2.0), (9, 6.0))] * 3
+    assert len(folders) == 3
+    assert not any(folder.exists() for folder in folders)
+
+
+def test_a_program_finds_its_checkpoint() -> None:
+    code = (
+        "import os; now, path = float(os.environ['TUNEWISE_FIDELITY']), os.environ['TUNEWISE_FOLDER'] + '/epochs'\n"
+        "print(now - float(open(path).read() if os.path.exists(path) else 0)); open(path, 'w').write(str(now))"
+    )
+    program = Rungs(CommandEvaluator([sys.executable, "-S", "-c", code, "{x}"]), Fidelity(name="epochs", low=1, high=3))
+    assert program.evaluate({"x": 0.1}).value == 2.0
+
+
 def test_the_model_is_told_and_fidelity_is_a_fact_once() -> None:
     asked: list[str] = []
 

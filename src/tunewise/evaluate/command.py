@@ -18,8 +18,9 @@ Else from standard output: a number alone on the last line, or the last line tha
 a last line that says the metric by its name, as `validation error: 0.05`, or the last intermediate value.
 
 **Intermediate values** are lines of standard output, or of the file `TUNEWISE_REPORTS`, as `lines` describes them.
-`TUNEWISE_TRIAL`, `TUNEWISE_WORKER` and `TUNEWISE_FIDELITY` tell the program what a `Run` knows; where the study names
-devices, `CUDA_VISIBLE_DEVICES` is the worker's. A program that is pruned gets SIGTERM, and is killed soon after.
+`TUNEWISE_TRIAL`, `TUNEWISE_WORKER`, `TUNEWISE_FIDELITY` and `TUNEWISE_FOLDER` tell the program what a `Run` knows;
+where the study names devices, `CUDA_VISIBLE_DEVICES` is the worker's. A program that is pruned gets SIGTERM, and is
+killed soon after.
 """
 
 from __future__ import annotations
@@ -269,7 +270,8 @@ class CommandEvaluator:
 def facts(run: Run) -> dict[str, str]:
     """What a program may know of its run, as environment variables."""
     known = {"TRIAL": run.trial, "WORKER": run.worker, "FIDELITY": run.fidelity}
-    return {f"TUNEWISE_{name}": f"{value:g}" for name, value in known.items() if value is not None}
+    folder = {"TUNEWISE_FOLDER": run.folder} if run.folder else {}
+    return folder | {f"TUNEWISE_{name}": f"{value:g}" for name, value in known.items() if value is not None}
 
 
 def split(command: str | Sequence[str]) -> list[str]:

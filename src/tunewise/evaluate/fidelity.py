@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from optuna.pruners import BasePruner, SuccessiveHalvingPruner
@@ -95,7 +96,8 @@ class Rungs:
     """Evaluates at one fidelity after another, until the trial is given up or the highest is reached.
 
     A Python function reads `run.fidelity`; a program is given the fidelity as it is given a hyperparameter
-    (`{epochs}`), and an estimator has it set as one. Each evaluation begins anew.
+    (`{epochs}`), and an estimator has it set as one. Each evaluation begins anew, unless it keeps a checkpoint in the
+    trial's folder, which the next one finds.
 
     Args:
         evaluator: What evaluates.
@@ -128,11 +130,13 @@ class Rungs:
             TrialFailed: As of the evaluator, at any fidelity.
         """
         *cheaper, highest = self._fidelity.rungs
-        for rung in cheaper:
-            run.report(self._at(rung, configuration, run).value, rung)
-            if run.should_stop():
-                raise TrialStopped
-        evaluation = self._at(highest, configuration, run)
+        with TemporaryDirectory(prefix="tunewise-", ignore_cleanup_errors=True) as folder:
+            run = replace(run, folder=folder)
+            for rung in cheaper:
+                run.report(self._at(rung, configuration, run).value, rung)
+                if run.should_stop():
+                    raise TrialStopped
+            evaluation = self._at(highest, configuration, run)
         run.report(evaluation.value, highest)
         return evaluation
 

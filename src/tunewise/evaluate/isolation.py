@@ -38,7 +38,7 @@ BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv.pop()); " + (
 )
 LARGEST_ANSWER = 1 << 24  # bytes
 LOOK_S = 0.1  # how often a silent worker is looked after
-FACTS = ("trial", "worker", "device", "fidelity", "timeout_s")
+FACTS = ("trial", "worker", "device", "fidelity", "folder", "timeout_s")
 """What a `Run` knows; its channel is another one here and there."""
 
 

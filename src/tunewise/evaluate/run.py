@@ -70,6 +70,8 @@ class Run:
         worker: Which of the study's workers runs it, from 0.
         device: The worker's device, as in `CUDA_VISIBLE_DEVICES`; "" when the study names none.
         fidelity: How much to spend (epochs, rows, ...) where the study has fidelities; else None.
+        folder: Of this trial alone, the same at each of its fidelities, for what a higher one goes on from; removed
+            when the trial has ended. "" where the study has no fidelities.
         timeout_s: Limit of this evaluation in seconds; None: no limit.
         channel: Where its words go.
     """
@@ -78,6 +80,7 @@ class Run:
     worker: int = 0
     device: str = ""
     fidelity: float | None = None
+    folder: str = ""
     timeout_s: float | None = None
     channel: Channel = field(default_factory=Silent, repr=False, compare=False)
 

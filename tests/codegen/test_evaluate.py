@@ -8,13 +8,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from support.keeper import Keeper
 from support.programs import LINEAR, MLP, TREES_CLASSIFIER, TREES_REGRESSOR, torch_program
 from tunewise.codegen.contract import CONTRACTS
 from tunewise.codegen.data import Dataset
-from tunewise.codegen.evaluate import LONGEST, Runner, seconds_of
+from tunewise.codegen.evaluate import LONGEST, Runner, reporting, seconds_of
 from tunewise.codegen.extras import MOST_EPOCHS_TOLD, curve_of, told_curve
 from tunewise.codegen.score import read_predictions, score
-from tunewise.errors import InvalidReply, TrialFailed
+from tunewise.errors import InvalidReply, TrialFailed, TrialStopped
+from tunewise.evaluate import Run
+from tunewise.evaluate.mailbox import Mailbox
 from tunewise.sandbox.base import Limits, Sandbox
 
 QUICK = Limits(wall_s=30, cpu_s=30)
@@ -60,6 +63,40 @@ def test_torch_learns_and_repeats_itself(torch_runner: Runner, regression: Datas
     assert curve[0][1] > curve[-1][1]
     assert first.extra["parameters"] == regression.train.x.shape[1] * 32 + 32 + 32 + 1
     assert first.extra["validation_rmse"] == pytest.approx(np.sqrt(first.value) * regression.unit)
+
+
+def test_torch_reports_the_loss_after_each_epoch_and_can_be_given_up(torch_runner: Runner) -> None:
+    keeper, hasty = Keeper(), Keeper(stop_at=2)
+    default = {"width": 8, "learning_rate": 0.01, "activation": "relu", "batch_size": 16}
+    found = torch_runner.evaluate(MLP, default, Run(channel=Mailbox(keeper)))
+    assert found == torch_runner.evaluate(MLP, default), "that it was heard changes nothing"
+    assert [step for _, step in keeper.got] == [1, 2, 3, 4, 5]
+    assert keeper.got[-1][0] == found.value
+    endless = replace(torch_runner, epochs=10**9)
+    with pytest.raises(TrialStopped):
+        endless.evaluate(MLP, default, Run(channel=Mailbox(hasty)))
+    assert hasty.got[:2] == keeper.got[:2]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        [1],
+        {"epoch": True},
+        {"epoch": -1, "predictions": []},
+        {"epoch": 6, "predictions": [0.0] * 60},
+        {"epoch": 1, "predictions": [0.0]},
+        {"epoch": 1, "predictions": "x"},
+        {"predictions": [0.0] * 60},
+    ],
+)
+def test_what_is_no_epoch_is_not_reported(answer: object, regression: Dataset) -> None:
+    keeper = Keeper()
+    assert len(regression.validation) == 60
+    assert not reporting(regression, Run(channel=Mailbox(keeper)), 5)(answer)
+    assert not reporting(regression, Run(channel=Mailbox(keeper)), 5)({"epoch": 5, "predictions": [0.0] * 60})
+    assert len(keeper.got) == 1
 
 
 def test_torch_classifies(classification: Dataset, torch_sandbox: Sandbox) -> None:

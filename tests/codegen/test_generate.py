@@ -11,7 +11,7 @@ from typing import Any
 import optuna
 import pytest
 
-from support.programs import RIDGE, TREES_REGRESSOR, fenced
+from support.programs import MLP, RIDGE, TREES_REGRESSOR, fenced
 from tunewise import attributes
 from tunewise.codegen.contract import read_space
 from tunewise.codegen.data import Dataset
@@ -77,6 +77,23 @@ def test_write_then_tune_by_calls(regression: Dataset, sandbox: Sandbox) -> None
     assert model.requests[1].schema is None
     assert RIDGE.strip() in prompt(model.requests[1])
     assert "trial 1: " in prompt(model.requests[2]).partition("Average training loss")[2]
+
+
+def test_a_program_of_torch_is_given_up_by_its_epochs(regression: Dataset, torch_sandbox: Sandbox) -> None:
+    slow = {"width": 8, "learning_rate": 1e-4, "activation": "relu", "batch_size": 256}
+    model = ScriptedModel([fenced(MLP), called(slow, name="make_model_and_optimizer")])
+    model.calls_tools = True
+    options = GenerationOptions(
+        contract="torch",
+        trials=2,
+        epochs=3,
+        limits=QUICK,
+        search=SearchOptions(tuner="compressed"),
+        pruner={"name": "median", "n_startup_trials": 1},
+    )
+    history = records(Generation(regression, sandbox=torch_sandbox, model=model, options=options).run())
+    assert [(trial.state, len(trial.curve)) for trial in history] == [("finished", 3), ("pruned", 1)]
+    assert history[0].curve[-1] == (3, history[0].value)
 
 
 def test_a_model_without_tool_calls_answers_in_json(regression: Dataset, sandbox: Sandbox) -> None:

@@ -10,8 +10,10 @@ from tunewise.codegen.policy import Step, next_step
 from tunewise.codegen.tree import Program, Tree, split_name
 from tunewise.errors import StudyError
 from tunewise.history import History, TrialRecord
+from tunewise.history.trial import State
 from tunewise.report import report
 
+GIVEN_UP = -1.0
 CODE = "def make_estimator(a: bool = True):\n    return 1"
 
 
@@ -21,9 +23,10 @@ def program(number: int, parent: int | None = None, objection: str = "") -> Prog
 
 
 def trial(number: int, of: int, value: float | None) -> TrialRecord:
+    state: State = "failed" if value is None else "pruned" if value == GIVEN_UP else "finished"
     return TrialRecord(
         number=number,
-        state="failed" if value is None else "finished",
+        state=state,
         configuration={f"p{of}.a": True},
         value=value,
         error="it diverged" if value is None else "",
@@ -53,6 +56,8 @@ BAD = program(1, objection="no")
         (tree([P1, P2], (1, 3.0), (1, 2.0), (2, None)), Step("repair", P2, P1)),
         (tree([P1, P2, P3], (1, 3.0), (1, 2.0), (2, None), (3, 2.8)), Step(tune=P3)),
         (tree([P1, P2], (1, 3.0), (1, 2.0), (2, 2.5), (2, 2.4), (2, 2.3)), Step("improve", P1, P1)),
+        (tree([P1], (1, GIVEN_UP)), Step(tune=P1)),
+        (tree([P1, P2], (1, 3.0), (2, GIVEN_UP)), Step(tune=P1)),
     ],
     ids=[
         "nothing",
@@ -67,6 +72,8 @@ BAD = program(1, objection="no")
         "broken",
         "fixed",
         "stale",
+        "given up",
+        "given up beside one that finished",
     ],
 )
 def test_next_step(known: Tree, step: Step) -> None:

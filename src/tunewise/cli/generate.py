@@ -68,6 +68,9 @@ def generate(
     cv: Annotated[int, typer.Option(min=2, max=20, help="Folds that programs are scored on, for table.")] = 5,
     n_trials: Annotated[int, typer.Option(min=1, help="Evaluations in all, earlier runs included.")] = 5,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training rows, for torch.")] = 10,
+    pruner: Annotated[
+        str | None, typer.Option(help="Optuna's pruner, which gives up programs of torch by their epochs: median, ...")
+    ] = None,
     time: Annotated[
         str | None,
         typer.Option("--time-column", "--time", help="Column that orders the rows: later ones are held out."),
@@ -156,6 +159,7 @@ def generate(
             tuner=proposer.value if proposer else "auto", patience=patience, reasoning=bool(reasoning), seed=seed
         ),
         caps=Caps(max_calls=max_calls, max_tokens=max_tokens, max_usd=max_usd),
+        pruner=pruner,
     )
 
     with (

@@ -168,6 +168,19 @@ class Dataset:
         """What an exported program needs to know."""
         return {"inputs": len(self.inputs), "outputs": self.outputs, "rows": len(self.train)}
 
+    def so_far(self, answer: Mapping[str, object]) -> float:
+        """The validation loss during training.
+
+        Raises:
+            TrialFailed: The predictions are not those of the validation rows.
+        """
+        return self.loss(read_predictions(answer.get("predictions"), len(self.validation)), self.validation.y)
+
+    @property
+    def watched(self) -> int:
+        """So many of the rows to predict, the first, are those that the value is about."""
+        return len(self.validation)
+
     def judge(self, answer: Mapping[str, object]) -> Evaluation:
         """Score an answer of the harness against labels that it never saw; the test loss stands beside the value.
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from tunewise.codegen.contract import Contract, read_space
 from tunewise.codegen.extras import together
 from tunewise.codegen.source import joined
-from tunewise.errors import InvalidReply, TrialFailed
-from tunewise.evaluate import Evaluation
+from tunewise.errors import InvalidReply, TrialFailed, TrialStopped
+from tunewise.evaluate import Evaluation, Run
+from tunewise.evaluate.run import SILENT
 from tunewise.plain import PlainDict
-from tunewise.sandbox.base import Limits, Outcome, Sandbox
+from tunewise.sandbox.base import Limits, Listener, Outcome, Sandbox
 from tunewise.space import SearchSpace, Value
 from tunewise.text import on_one_line
 
@@ -63,6 +65,24 @@ class Split(Protocol):
 
     def judge(self, answer: Mapping[str, object]) -> Evaluation:
         """Score an answer of the harness.
+
+        Raises:
+            TrialFailed: It is not what was asked for.
+        """
+        ...
+
+
+@runtime_checkable
+class Watched(Protocol):
+    """A split whose loss is known during training."""
+
+    @property
+    def watched(self) -> int:
+        """So many of the rows to predict, the first, are scored then."""
+        ...
+
+    def so_far(self, answer: Mapping[str, object]) -> float:
+        """The loss of an answer that came during training.
 
         Raises:
             TrialFailed: It is not what was asked for.
@@ -153,28 +173,36 @@ class Runner:
             )
         return space
 
-    def evaluate(self, code: str, configuration: Mapping[str, Value]) -> Evaluation:
+    def evaluate(self, code: str, configuration: Mapping[str, Value], run: Run = SILENT) -> Evaluation:
         """Train a program on each split, and score its predictions here.
+
+        A program of torch reports the validation loss after each epoch, where somebody listens.
 
         Returns:
             The mean loss; beside it the loss of each of several splits, and what else is known.
 
         Raises:
             TrialFailed: It raised, diverged, reached a limit, or its predictions are not what was asked for.
+            TrialStopped: A pruner has given it up.
         """
-        return together([self.evaluate_on(split, code, configuration) for split in self.dataset.splits])
+        return together([self.evaluate_on(split, code, configuration, run) for split in self.dataset.splits])
 
-    def evaluate_on(self, split: Split, code: str, configuration: Mapping[str, Value]) -> Evaluation:
+    def evaluate_on(self, split: Split, code: str, configuration: Mapping[str, Value], run: Run = SILENT) -> Evaluation:
         """Train a program on one split, and score its predictions there; see `evaluate`."""
-        return split.judge(self.answer(split, code, configuration))
+        return split.judge(self.answer(split, code, configuration, run))
 
-    def answer(self, split: Split, code: str, configuration: Mapping[str, Value]) -> Mapping[str, object]:
+    def answer(
+        self, split: Split, code: str, configuration: Mapping[str, Value], run: Run = SILENT
+    ) -> Mapping[str, object]:
         """What the harness answers after training on a split; untrusted.
 
         Raises:
             TrialFailed: It answers nothing, or names a problem.
+            TrialStopped: A pruner has given it up.
         """
-        outcome = self._run(code, configuration, split, mode="train", limits=self.limits_of_split)
+        outcome = self._run(code, configuration, split, mode="train", limits=self.limits_of_split, run=run)
+        if outcome.stopped:
+            raise TrialStopped
         answer = outcome.result if isinstance(outcome.result, dict) else {}
         if problem := problem_of(outcome, answer):
             raise TrialFailed(problem)
@@ -204,7 +232,14 @@ class Runner:
         }
 
     def _run(
-        self, code: str, configuration: Mapping[str, Value], split: Split, *, mode: str, limits: Limits
+        self,
+        code: str,
+        configuration: Mapping[str, Value],
+        split: Split,
+        *,
+        mode: str,
+        limits: Limits,
+        run: Run = SILENT,
     ) -> Outcome:
         given = split.files
         limits = replace(
@@ -212,8 +247,23 @@ class Runner:
             result_kb=1024 + split.answers * BYTES_OF_A_NUMBER // 1024,
             disk_mb=limits.disk_mb + sum(map(len, given.values())) // 2**20,
         )
-        arguments = self.arguments(code, configuration, mode=mode)
-        return self.sandbox.run(harness_program(self.contract.name), arguments=arguments, files=given, limits=limits)
+        arguments, listener = self.arguments(code, configuration, mode=mode), None
+        if run.listened and isinstance(split, Watched):
+            arguments, listener = {**arguments, "watched": split.watched}, reporting(split, run, self.epochs)
+        program = harness_program(self.contract.name)
+        return self.sandbox.run(program, arguments=arguments, files=given, limits=limits, listener=listener)
+
+
+def reporting(split: Watched, run: Run, epochs: int) -> Listener:
+    """Reports the loss after each epoch; what is said of it in the sandbox is untrusted, and it is scored here."""
+
+    def heard(answer: object) -> bool:
+        if isinstance(answer, dict) and type(epoch := answer.get("epoch")) is int and 0 < epoch <= epochs:
+            with suppress(TrialFailed):
+                run.report(split.so_far(answer), epoch)
+        return run.should_stop()
+
+    return heard
 
 
 def problem_of(outcome: Outcome, answer: Mapping[str, object]) -> str:

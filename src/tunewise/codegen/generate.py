@@ -20,7 +20,8 @@ from tunewise.codegen.table import Table
 from tunewise.codegen.table_baseline import TableBaseline
 from tunewise.codegen.tree import Tree, split_name
 from tunewise.errors import ObjectiveFailed, StudyError
-from tunewise.evaluate import Evaluation
+from tunewise.evaluate import Evaluation, Run
+from tunewise.evaluate.run import SILENT
 from tunewise.history import TrialRecord
 from tunewise.llm.base import ChatModel
 from tunewise.llm.ledger import Caps, Ledger
@@ -30,6 +31,7 @@ from tunewise.plain import PlainDict
 from tunewise.sandbox.base import Limits, Sandbox
 from tunewise.space import Value
 from tunewise.study.driver import Driver, Inline, requeue_running
+from tunewise.study.pruners import PrunerSpec, find_pruner
 from tunewise.study.storage import Storage, only_driver, open_storage
 from tunewise.study.watch import Watch
 from tunewise.task import Task
@@ -52,6 +54,7 @@ class GenerationOptions:
         search: How programs are sought.
         caps: What the model's calls may cost.
         price: Of the model, where no list has it.
+        pruner: Gives up programs of torch by their validation loss after each epoch; named as for `tune`.
     """
 
     contract: str | None = None
@@ -62,8 +65,10 @@ class GenerationOptions:
     search: SearchOptions = field(default_factory=SearchOptions)
     caps: Caps = field(default_factory=Caps)
     price: Price | None = None
+    pruner: PrunerSpec = None
 
     def __post_init__(self) -> None:
+        find_pruner(self.pruner)
         for name, value in (("trials", self.trials), ("epochs", self.epochs)):
             check_whole(name, value, 1, error=StudyError)
 
@@ -92,6 +97,7 @@ class Generation:
         baselines: Sequence[Usual] = (),
     ) -> None:
         options = options or GenerationOptions()
+        self._pruner = find_pruner(options.pruner)
         chosen = contract_for(dataset, options.contract)
         self.trials = options.trials
         self.runner = Runner(
@@ -137,7 +143,8 @@ class Generation:
                 requeue_running(study)
             reach(self.sampler.model)
             evaluator = ProgramEvaluator(study, self.runner)
-            Driver(study, ProgramSpaces(), evaluator, Inline(), 1, [watch] if watch else ()).run(self.trials)
+            watches = [watch] if watch else ()
+            Driver(study, ProgramSpaces(), evaluator, Inline(), 1, watches, pruner=self._pruner).run(self.trials)
         if not any(t.state == TrialState.COMPLETE for t in study.get_trials(deepcopy=False)):
             last = TrialRecord.from_optuna(study.get_trials(deepcopy=False)[-1])
             raise ObjectiveFailed(
@@ -242,10 +249,10 @@ class ProgramEvaluator:
         self._study = study
         self._runner = runner
 
-    def evaluate(self, configuration: Mapping[str, Value]) -> Evaluation:
+    def evaluate(self, configuration: Mapping[str, Value], run: Run = SILENT) -> Evaluation:
         """Train and score it; see `Evaluator`."""
         number, own = program_and_own(configuration)
-        return self._runner.evaluate(Tree.from_study(self._study)[number].code, own)
+        return self._runner.evaluate(Tree.from_study(self._study)[number].code, own, run)
 
 
 def generate(

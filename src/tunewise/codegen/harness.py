@@ -44,6 +44,7 @@ class Arguments(TypedDict):
         epochs: Passes over the training rows, for torch.
         seed: Of everything random.
         max_parameters: Of a torch model.
+        watched: So many of the rows to predict are predicted after each epoch of torch, and handed over.
     """
 
     mode: str
@@ -55,6 +56,7 @@ class Arguments(TypedDict):
     epochs: int
     seed: int
     max_parameters: int
+    watched: int
 
 
 class Answer(TypedDict, total=False):
@@ -67,6 +69,7 @@ class Answer(TypedDict, total=False):
         curve: The average training loss of every epoch.
         parameters: How many; None where nobody can say.
         seconds: Of a check: the time that one epoch may take.
+        epoch: Of what is handed over during training, with the predictions so far.
     """
 
     problem: str
@@ -75,24 +78,31 @@ class Answer(TypedDict, total=False):
     curve: list[float]
     parameters: int | None
     seconds: float
+    epoch: int
 
 
 class Problem(Exception):
     """The program breaks the contract, or training failed; the message is for its author."""
 
 
-def run(arguments: Arguments, arrays: Arrays) -> Answer:
+def unheard(answer: Answer) -> None:
+    """Nobody listens."""
+
+
+def run(arguments: Arguments, arrays: Arrays, respond: Callable[[Answer], None] = unheard) -> Answer:
     """Check or train one program.
 
     Args:
         arguments: What is to be done.
         arrays: `train_x` (`n x d`), `train_y` (`n`), `eval_x` (`m x d`).
+        respond: Is handed what there is after each epoch.
 
     Returns:
         A problem, or what training gave; a check gives no predictions.
     """
-    train = run_torch if arguments["contract"] == "torch" else run_sklearn
-    return answered(lambda: train(arguments, arrays), Problem)
+    if arguments["contract"] == "torch":
+        return answered(lambda: run_torch(arguments, arrays, respond), Problem)
+    return answered(lambda: run_sklearn(arguments, arrays), Problem)
 
 
 def answered(train: Callable[[], Answer], refusal: type[Exception]) -> Answer:
@@ -136,7 +146,7 @@ def loaded(text: str, names: Mapping[str, object], function: str) -> Callable[..
     return getattr(module, function)  # type: ignore[no-any-return]
 
 
-def run_torch(arguments: Arguments, arrays: Arrays) -> Answer:
+def run_torch(arguments: Arguments, arrays: Arrays, respond: Callable[[Answer], None]) -> Answer:
     """The torch contract."""
     import torch
 
@@ -161,6 +171,8 @@ def run_torch(arguments: Arguments, arrays: Arrays) -> Answer:
         curve.append(train_epoch(optimizer, loss_of, torch.split(torch.randperm(len(x)), size)))
         if not math.isfinite(curve[-1]):
             raise Problem(f"Training diverged: the average training loss of epoch {epoch + 1} is {curve[-1]}.")
+        if (watched := arguments.get("watched", 0)) and not checking:
+            respond({"epoch": epoch + 1, "predictions": predict(model, ahead[:watched], arguments)})
     seconds = (time.perf_counter() - began) * len(arrays["train_x"]) / len(x)
     predictions = predict(model, ahead, arguments)
     if checking:
@@ -282,4 +294,4 @@ def plain(predicted: object, rows: int, regression: bool) -> list[float]:
 def main(arguments: Arguments, respond: Callable[[Answer], None]) -> None:
     """In the sandbox: the arrays lie in the work folder."""
     arrays = {name: np.load(f"{name}.npy", allow_pickle=False) for name in ("train_x", "train_y", "eval_x")}
-    respond(run(arguments, arrays))
+    respond(run(arguments, arrays, respond))

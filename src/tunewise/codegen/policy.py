@@ -29,6 +29,7 @@ def next_step(tree: Tree, *, patience: int) -> Step:
 
     - No program is valid yet: write a draft, or repair what was refused last.
     - A new program is tried with its defaults; if all its trials fail, it is repaired.
+    - Where a pruner has given up all trials so far, the latest program is tuned.
     - After `patience` trials since the best value, and since a program was last written, refused ones too, the best
       program is improved.
     - Otherwise a program is tuned: the latest one if its defaults beat those of its parent, else the best one.
@@ -45,9 +46,10 @@ def next_step(tree: Tree, *, patience: int) -> Step:
     best = best_program(tree)
     if not history.told:
         return Step(tune=latest)
-    if not history.finished:
+    if len(history.failed) == len(history.told):
         return Step("repair", latest, best or latest)
-    assert best is not None, "the latest program has a finished trial"
+    if best is None:
+        return Step(tune=latest)
     record = tree.best_of(best)
     assert record is not None
     since = max(record.number, history[0].number, tree.programs[-1].trial)
@@ -64,7 +66,9 @@ def best_program(tree: Tree) -> Program | None:
 
 
 def is_promising(tree: Tree, program: Program) -> bool:
-    """Whether a program without tuning did at least as well as its parent without tuning."""
+    """Whether a program without tuning did at least as well as its parent without tuning, and was not given up."""
+    if not tree.best_of(program):
+        return False
     parent = tree[program.parent] if program.parent else None
     values = [tree.history_of(one).finished[0].value for one in (program, parent) if one and tree.best_of(one)]
     if len(values) < 2 or None in values:

@@ -1,17 +1,21 @@
 """What a sandbox is: a Python program goes in, JSON comes out, and nothing else leaves.
 
 The program runs as a module of its own with two names in reach: `arguments`, the JSON value that was sent along, and
-`respond(value)`, which hands a JSON value back; the last one counts. It sees its own empty work folder and the files
-that were sent along, and has no network. What it answers is as untrusted as the program itself.
+`respond(value)`, which hands a JSON value back; the last one counts, and who listens hears the others. It sees its own
+empty work folder and the files that were sent along, and has no network. What it answers is as untrusted as the
+program itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
-__all__ = ["USUAL", "Limits", "Outcome", "Sandbox"]
+__all__ = ["USUAL", "Limits", "Listener", "Outcome", "Sandbox"]
+
+Listener: TypeAlias = Callable[[object], bool]
+"""Hears answers while a program runs, of those that come together the last; whether the program is to be ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +60,7 @@ class Outcome:
         stdout: The end of what it printed.
         stderr: The same of errors.
         seconds: Wall time.
+        stopped: Whether the listener ended it.
     """
 
     result: Any = None
@@ -63,6 +68,7 @@ class Outcome:
     stdout: str = field(default="", repr=False)
     stderr: str = field(default="", repr=False)
     seconds: float = 0.0
+    stopped: bool = False
 
 
 class Sandbox(Protocol):
@@ -74,7 +80,13 @@ class Sandbox(Protocol):
         ...
 
     def run(
-        self, program: str, *, arguments: object = None, files: Mapping[str, bytes] | None = None, limits: Limits = ...
+        self,
+        program: str,
+        *,
+        arguments: object = None,
+        files: Mapping[str, bytes] | None = None,
+        limits: Limits = ...,
+        listener: Listener | None = None,
     ) -> Outcome:
         """Run a program to its end or to a limit.
 
@@ -83,5 +95,6 @@ class Sandbox(Protocol):
             arguments: A JSON value, `arguments` in the program.
             files: Contents by plain file name, put into the work folder, readable by the program.
             limits: What it may use.
+            listener: Hears its answers while it runs.
         """
         ...

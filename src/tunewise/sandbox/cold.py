@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tunewise.sandbox import launch
-from tunewise.sandbox.base import USUAL, Limits, Outcome
+from tunewise.sandbox.base import USUAL, Limits, Listener, Outcome
 
 __all__ = ["ColdSandbox"]
 
@@ -35,6 +35,7 @@ class ColdSandbox:
         arguments: object = None,
         files: Mapping[str, bytes] | None = None,
         limits: Limits = USUAL,
+        listener: Listener | None = None,
     ) -> Outcome:
         """Run a program to its end or to a limit, see `Sandbox.run`."""
 
@@ -42,4 +43,4 @@ class ColdSandbox:
             inner = launch.interpreter("tunewise.sandbox.guest", channel.job, channel.answer)
             return launch.process([*self.walls(folder), *inner], folder, channel, depth=self.depth)
 
-        return launch.run(start, program, arguments, files or {}, limits, **self.locks())
+        return launch.run(start, program, arguments, files or {}, limits, listener, **self.locks())

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from tunewise.errors import SandboxUnavailable
-from tunewise.sandbox.base import Limits, Outcome
+from tunewise.sandbox.base import Limits, Listener, Outcome
 from tunewise.sandbox.folder import SPARE_USERS, work_folder
 from tunewise.sandbox.guest import BOOT
 from tunewise.sandbox.lockdown import Lock
@@ -63,6 +63,7 @@ def run(
     arguments: object,
     files: Mapping[str, bytes],
     limits: Limits,
+    listener: Listener | None = None,
     *,
     landlock: bool = True,
     seccomp: bool = True,
@@ -80,6 +81,7 @@ def run(
         arguments: A JSON value.
         files: Contents by plain file name.
         limits: What it may use.
+        listener: Hears its answers while it runs.
         landlock: Whether the process locks itself with Landlock.
         seccomp: Whether it filters its system calls.
         in_memory: Whether its work folder is in memory of that size, where the kernel lets us.
@@ -116,7 +118,7 @@ def run(
         for writer in writers:
             writer.close()
         answer, stdout, stderr = (reader.fileno() for reader in readers)
-        return supervise(child, (answer, stdout, stderr), folder=folder, limits=limits)
+        return supervise(child, (answer, stdout, stderr), folder=folder, limits=limits, listener=listener)
 
 
 def ends(stack: ExitStack) -> tuple[FileIO, FileIO]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tunewise.errors import SandboxUnavailable
-from tunewise.sandbox.base import Limits, Outcome
+from tunewise.sandbox.base import Limits, Listener, Outcome
 from tunewise.sandbox.folder import hidden_bytes, used_bytes
 from tunewise.text import on_one_line
 
@@ -63,12 +63,17 @@ class Tail:
 
 @dataclass(slots=True)
 class Answers:
-    """The lines of the answer's pipe: of each kind the last whole one; of `l` the first, which is ours."""
+    """The lines of the answer's pipe: of each kind the last whole one; of `l` the first, which is ours.
+
+    What comes at once is told to the listener by its last line, so that a flood costs no more than reading it.
+    """
 
     most: int
+    listener: Listener | None = None
     last: dict[bytes, bytes] = field(default_factory=dict)
     rest: bytearray = field(default_factory=bytearray)
     too_long: bool = False
+    stopped: bool = False
 
     def feed(self, data: bytes) -> None:
         self.rest += data
@@ -79,10 +84,15 @@ class Answers:
                 kind = bytes(line[:1])
                 if kind in {b"r", b"e"} or (kind == b"l" and kind not in self.last):
                     self.last[kind] = bytes(line[1:])
+            if self.listener and not self.stopped and any(line[:1] == b"r" for line in whole):
+                with suppress(ValueError):
+                    self.stopped = self.listener(read_answer(self.last[b"r"]))
         self.too_long |= len(self.rest) > self.most + 1
 
 
-def supervise(child: Child, streams: tuple[int, int, int], *, folder: str, limits: Limits) -> Outcome:
+def supervise(
+    child: Child, streams: tuple[int, int, int], *, folder: str, limits: Limits, listener: Listener | None = None
+) -> Outcome:
     """Stay with a run until its end or a limit; it is dead afterwards.
 
     Args:
@@ -90,12 +100,13 @@ def supervise(child: Child, streams: tuple[int, int, int], *, folder: str, limit
         streams: Where answers, stdout and stderr can be read.
         folder: Its work folder.
         limits: What it may use.
+        listener: Hears its answers while it runs.
 
     Raises:
         SandboxUnavailable: The process could not be locked down; the program has not run.
     """
     began = time.monotonic()
-    answers = Answers(limits.result_kb * 1024)
+    answers = Answers(limits.result_kb * 1024, listener)
     out, err = Tail(limits.output_kb * 1024), Tail(limits.output_kb * 1024)
     breach = ""
     with selectors.DefaultSelector() as selector:
@@ -104,7 +115,7 @@ def supervise(child: Child, streams: tuple[int, int, int], *, folder: str, limit
             selector.register(descriptor, selectors.EVENT_READ, sink)
         try:
             look_at = began
-            while (code := child.poll()) is None and not breach:
+            while (code := child.poll()) is None and not breach and not answers.stopped:
                 drain(selector, LOOK_S if selector.get_map() else 0.001)
                 now = time.monotonic()
                 if now - began > limits.wall_s:
@@ -134,7 +145,9 @@ def supervise(child: Child, streams: tuple[int, int, int], *, folder: str, limit
             result = read_answer(answers.last[b"r"])
         except ValueError as wrong:
             error = error or str(wrong)
-    return Outcome(result=result, error=one_line(error), stdout=str(out), stderr=str(err), seconds=seconds)
+    return Outcome(
+        result=result, error=one_line(error), stdout=str(out), stderr=str(err), seconds=seconds, stopped=answers.stopped
+    )
 
 
 def drain(selector: selectors.BaseSelector, timeout_s: float) -> bool:

@@ -21,7 +21,7 @@ from typing import Self
 
 from tunewise.errors import SandboxUnavailable
 from tunewise.sandbox import launch
-from tunewise.sandbox.base import USUAL, Limits, Outcome
+from tunewise.sandbox.base import USUAL, Limits, Listener, Outcome
 from tunewise.sandbox.folder import claimed_folder
 from tunewise.sandbox.landlock import require_landlock
 
@@ -85,12 +85,13 @@ class WarmSandbox:
         arguments: object = None,
         files: Mapping[str, bytes] | None = None,
         limits: Limits = USUAL,
+        listener: Listener | None = None,
     ) -> Outcome:
         """Run a program to its end or to a limit, see `Sandbox.run`."""
         for _ in range(2):
             children: list[Forked] = []
             try:
-                outcome = self._run(children, program, arguments, files or {}, limits)
+                outcome = self._run(children, program, arguments, files or {}, limits, listener)
             except (SandboxUnavailable, ConnectionError):
                 if children and not children[0].lost:
                     raise
@@ -113,7 +114,13 @@ class WarmSandbox:
         self.close()
 
     def _run(
-        self, children: list[Forked], program: str, arguments: object, files: Mapping[str, bytes], limits: Limits
+        self,
+        children: list[Forked],
+        program: str,
+        arguments: object,
+        files: Mapping[str, bytes],
+        limits: Limits,
+        listener: Listener | None,
     ) -> Outcome:
         with self._lock:
             if self._process is None or self._process.poll() is not None:
@@ -133,7 +140,7 @@ class WarmSandbox:
             children.append(Forked(ours))
             return children[0]
 
-        return launch.run(start, program, arguments, files, limits, parent=parent, within=self._base)
+        return launch.run(start, program, arguments, files, limits, listener, parent=parent, within=self._base)
 
     def _start(self) -> None:
         control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -60,6 +60,15 @@ def test_what_does_not_fit_and_is_not_finite_is_passed_over() -> None:
     assert not list(studies_at_steps(History(diverged), SPACE))
 
 
+def test_what_no_step_knows_of_a_trial_is_its_rank() -> None:
+    """One that diverged would else be as unknown as one that runs, and its neighbourhood worth another visit."""
+    diverged = past(6, 0.2, 0.2, state="pruned")
+    trials = (*at_one_epoch(), replace(diverged, value=float("nan"), curve=((1, float("nan")),)))
+    fitted = Assessment(asked(*trials)).surrogate
+    assert len(fitted.finished) == 2
+    assert list(fitted.values) == [DEFAULT.value, DEFAULT.value]
+
+
 def test_the_surrogate_goes_where_trials_were_good_before_they_ended() -> None:
     (proposed,) = Assessment(asked(*at_one_epoch())).surrogate.propose()
     assert place(proposed) == pytest.approx((0.7, 0.4), abs=0.25)

@@ -183,9 +183,11 @@ class Assessment:
         context = self.context
         observed, failed, pending = self.sorted_trials
         steps = list(studies_at_steps(context.history, context.space))
-        if steps:  # they say more of a pruned trial than its rank, and its last value is as unknown as of one that runs
-            pending = [*(t.configuration for t, _ in observed if t.state == "pruned"), *pending]
-            observed = [(t, score) for t, score in observed if t.state != "pruned"]
+        # They say more of a pruned trial than its rank, and its last value is as unknown as of one that runs.
+        compared = {t.number for study in steps for t in study.trials if t.value is not None}
+        ended = {t.number for t, _ in observed if t.state == "pruned"} & compared
+        pending = [*(t.configuration for t, _ in observed if t.number in ended), *pending]
+        observed = [(t, score) for t, score in observed if t.number not in ended]
         return fit_surrogate(
             context.space,
             [t.configuration for t, _ in observed],

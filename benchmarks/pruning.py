@@ -1,10 +1,11 @@
 """What pruning saves: the network of `examples/digits_cnn.py`, really trained, with and without it.
 
     python benchmarks/pruning.py --seeds 10 --out docs/results/pruning.md
+    python benchmarks/pruning.py --proposer random --seeds 10 --out docs/results/pruning-random.md
 
 A study without pruning has 15 trials. One with the pruner of the example has half of the epochs that these took, and
-as many trials as they allow; a trial that would end later does not count. Both begin with the default, go on with
-`auto` without a model, and train from the same seed.
+as many trials as they allow; a trial that would end later does not count. Both train from the same seed. No model is
+asked: `auto` begins with the default and goes on with the surrogate; `random` tries the same configurations in both.
 """
 
 from __future__ import annotations
@@ -74,7 +75,9 @@ class Trainer:
         self.known[key] = errors
 
 
-def play(trainer: Trainer, *, trials: int, pruner: PrunerSpec = None, epochs: float = float("inf")) -> list[Trained]:
+def play(
+    trainer: Trainer, *, proposer: str, trials: int, pruner: PrunerSpec = None, epochs: float = float("inf")
+) -> list[Trained]:
     """A study that ends after so many trials or epochs."""
     done: list[Trained] = []
 
@@ -97,6 +100,7 @@ def play(trainer: Trainer, *, trials: int, pruner: PrunerSpec = None, epochs: fl
         tune(
             objective,
             SPACE,
+            proposer=proposer,
             n_trials=trials,
             options=TuneOptions(seed=trainer.seed, pruner=pruner, callbacks=[stop]),
         )
@@ -114,7 +118,7 @@ def best(done: Sequence[Trained]) -> float:
     return min(trained.error for trained in done if trained.error is not None)
 
 
-def page(rows: Sequence[tuple[list[Trained], list[Trained]]], trials: int) -> str:
+def page(rows: Sequence[tuple[list[Trained], list[Trained]]], proposer: str, trials: int) -> str:
     """The figures as a page, without and with pruning for each seed."""
     gaps = [best(pruned) - best(full) for full, pruned in rows]
     share = sum(t.epochs for _, pruned in rows for t in pruned) / sum(t.epochs for full, _ in rows for t in full)
@@ -122,9 +126,9 @@ def page(rows: Sequence[tuple[list[Trained], list[Trained]]], trials: int) -> st
     lines = [
         "# Pruning",
         "",
-        f"The network of `examples/digits_cnn.yaml`, {EPOCHS} epochs, `auto` without a model, {len(rows)} seeds: "
+        f"The network of `examples/digits_cnn.yaml`, {EPOCHS} epochs, `{proposer}` without a model, {len(rows)} seeds: "
         f"{trials} trials without pruning; with it, as many trials as half of the epochs allow. "
-        f"Command: `python benchmarks/pruning.py --seeds {len(rows)} --trials {trials}`.",
+        f"Command: `python benchmarks/pruning.py --proposer {proposer} --seeds {len(rows)} --trials {trials}`.",
         "",
         "| seed | best error, not pruned | epochs | best error, pruned | epochs | trials | of them finished |",
         "|---" * 7 + "|",
@@ -144,6 +148,7 @@ def page(rows: Sequence[tuple[list[Trained], list[Trained]]], trials: int) -> st
 def main() -> None:
     """Play all seeds, and write a page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--proposer", choices=["auto", "random"], default="auto")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--trials", type=int, default=15)
     parser.add_argument("--out", type=Path)
@@ -154,10 +159,10 @@ def main() -> None:
     for seed in range(given.seeds):
         trainer = Trainer(seed)
         with silenced():
-            full = play(trainer, trials=given.trials)
-            pruned = play(trainer, trials=MOST_TRIALS, pruner=FILE["pruner"], epochs=half)
+            full = play(trainer, proposer=given.proposer, trials=given.trials)
+            pruned = play(trainer, proposer=given.proposer, trials=MOST_TRIALS, pruner=FILE["pruner"], epochs=half)
         rows.append((full, within(pruned, half)))
-        text = page(rows, given.trials)
+        text = page(rows, given.proposer, given.trials)
         print(*rows[-1], text, sep="\n", flush=True)
         if given.out:
             given.out.write_text(text, "utf-8")

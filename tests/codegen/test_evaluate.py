@@ -19,6 +19,7 @@ from tunewise.errors import InvalidReply, TrialFailed, TrialStopped
 from tunewise.evaluate import Run
 from tunewise.evaluate.mailbox import Mailbox
 from tunewise.sandbox.base import Limits, Sandbox
+from tunewise.space import Configuration
 
 QUICK = Limits(wall_s=30, cpu_s=30)
 DUMMY = """
@@ -67,7 +68,7 @@ def test_torch_learns_and_repeats_itself(torch_runner: Runner, regression: Datas
 
 def test_torch_reports_the_loss_after_each_epoch_and_can_be_given_up(torch_runner: Runner) -> None:
     keeper, hasty = Keeper(), Keeper(stop_at=2)
-    default = {"width": 8, "learning_rate": 0.01, "activation": "relu", "batch_size": 16}
+    default: Configuration = {"width": 8, "learning_rate": 0.01, "activation": "relu", "batch_size": 16}
     found = torch_runner.evaluate(MLP, default, Run(channel=Mailbox(keeper)))
     assert found == torch_runner.evaluate(MLP, default), "that it was heard changes nothing"
     assert [step for _, step in keeper.got] == [1, 2, 3, 4, 5]

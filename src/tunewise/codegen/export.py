@@ -17,7 +17,7 @@ from tunewise.codegen.extras import CURVE
 from tunewise.codegen.source import pretty, without_future
 from tunewise.codegen.tree import Tree, own_names, program_of
 from tunewise.errors import StudyError, TunewiseError
-from tunewise.sandbox.base import Limits, Outcome
+from tunewise.sandbox.base import Limits, Listener, Outcome
 from tunewise.space import Value
 from tunewise.text import clip
 
@@ -223,6 +223,7 @@ class ThisProcess:
         arguments: Any = None,
         files: Mapping[str, bytes] | None = None,
         limits: Limits = Limits(),  # noqa: B008 - frozen
+        listener: Listener | None = None,
     ) -> Outcome:
         """Train at once; limits are not enforced."""
         import numpy as np
@@ -230,7 +231,7 @@ class ThisProcess:
 
         from tunewise.codegen import harness
 
-        del program, limits  # the harness itself is called, not its text
+        del program, limits, listener  # the harness itself is called, not its text
         arrays = {
             name.removesuffix(".npy"): np.load(io.BytesIO(content), allow_pickle=False)
             for name, content in (files or {}).items()

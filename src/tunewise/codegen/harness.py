@@ -14,7 +14,7 @@ import time
 import traceback
 import types
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 import numpy as np
 
@@ -56,7 +56,7 @@ class Arguments(TypedDict):
     epochs: int
     seed: int
     max_parameters: int
-    watched: int
+    watched: NotRequired[int]
 
 
 class Answer(TypedDict, total=False):

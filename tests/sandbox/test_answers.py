@@ -112,7 +112,7 @@ def test_text_of_a_program_is_harmless_in_a_terminal() -> None:
     assert one_line(" a\x1b[31m\n\tb\u202ec\ud800 ") == "a [31m b c"
 
 
-def test_a_listener_hears_the_last_of_what_comes_at_once_until_it_says_stop() -> None:
+def test_a_listener_hears_each_answer_until_it_says_stop() -> None:
     heard: list[object] = []
 
     def listener(answer: object) -> bool:
@@ -122,6 +122,6 @@ def test_a_listener_hears_the_last_of_what_comes_at_once_until_it_says_stop() ->
     answers = Answers(1024, listener)
     for data in (b"ltrue\n", b"r1\nr2\n", b"r", b"3\nrnot JSON\n", b"r4\n", b"r5\n"):
         answers.feed(data)
-    assert heard == [2, 4]
+    assert heard == [1, 2, 3, 4]
     assert answers.stopped
     assert answers.last[b"r"] == b"5"

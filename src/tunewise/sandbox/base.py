@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeAlias
 __all__ = ["USUAL", "Limits", "Listener", "Outcome", "Sandbox"]
 
 Listener: TypeAlias = Callable[[object], bool]
-"""Hears answers while a program runs, of those that come together the last; whether the program is to be ended."""
+"""Hears each answer while a program runs, and says whether it is to be ended; then it hears no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,10 +63,7 @@ class Tail:
 
 @dataclass(slots=True)
 class Answers:
-    """The lines of the answer's pipe: of each kind the last whole one; of `l` the first, which is ours.
-
-    What comes at once is told to the listener by its last line, so that a flood costs no more than reading it.
-    """
+    """The lines of the answer's pipe: of each kind the last whole one; of `l` the first, which is ours."""
 
     most: int
     listener: Listener | None = None
@@ -84,9 +81,9 @@ class Answers:
                 kind = bytes(line[:1])
                 if kind in {b"r", b"e"} or (kind == b"l" and kind not in self.last):
                     self.last[kind] = bytes(line[1:])
-            if self.listener and not self.stopped and any(line[:1] == b"r" for line in whole):
-                with suppress(ValueError):
-                    self.stopped = self.listener(read_answer(self.last[b"r"]))
+                if kind == b"r" and self.listener and not self.stopped:
+                    with suppress(ValueError):
+                        self.stopped = self.listener(read_answer(self.last[kind]))
         self.too_long |= len(self.rest) > self.most + 1
 
 

@@ -122,13 +122,14 @@ def page(rows: Sequence[tuple[list[Trained], list[Trained]]], proposer: str, tri
     """The figures as a page, without and with pruning for each seed."""
     gaps = [best(pruned) - best(full) for full, pruned in rows]
     share = sum(t.epochs for _, pruned in rows for t in pruned) / sum(t.epochs for full, _ in rows for t in full)
+    chosen = "" if proposer == "auto" else f"--proposer {proposer} "
     spread = f" (standard error {stdev(gaps) / len(gaps) ** 0.5:.4f})" if len(gaps) > 1 else ""
     lines = [
         "# Pruning",
         "",
         f"The network of `examples/digits_cnn.yaml`, {EPOCHS} epochs, `{proposer}` without a model, {len(rows)} seeds: "
         f"{trials} trials without pruning; with it, as many trials as half of the epochs allow. "
-        f"Command: `python benchmarks/pruning.py --proposer {proposer} --seeds {len(rows)} --trials {trials}`.",
+        f"Command: `python benchmarks/pruning.py {chosen}--seeds {len(rows)} --trials {trials}`.",
         "",
         "| seed | best error, not pruned | epochs | best error, pruned | epochs | trials | of them finished |",
         "|---" * 7 + "|",

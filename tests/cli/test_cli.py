@@ -75,6 +75,27 @@ def test_help_of_the_whole_and_the_version(cli: InProcess) -> None:
         assert "Traceback" not in ended.err
 
 
+LONG = "x" * 300
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(("show", LONG), ("report", LONG), ("tune", f"{LONG}.yaml"), ("tune", "study.yaml", "--storage", LONG)),
+        *(("report", "study.yaml", "-o", f"{LONG}.html"), ("generate", LONG, "--target", "y"), ("convert", LONG)),
+        ("dashboard", LONG),
+    ],
+)
+def test_a_name_that_no_file_can_have_is_told(
+    words: tuple[str, ...], plain: Path, cli: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(plain.parent)
+    ended = cli(*words)
+    assert ended.code == 2, ended
+    assert "Traceback" not in ended.err
+    assert LONG in ended.err
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -32,7 +32,7 @@ from tunewise.cli import (
     tell,
     tune,
 )
-from tunewise.errors import BudgetReached, ModelError, ObjectiveFailed, TunewiseError
+from tunewise.errors import BudgetReached, ModelError, ObjectiveFailed, TunewiseError, UsageError
 
 app = typer.Typer(
     name="tunewise",
@@ -143,6 +143,10 @@ def main() -> None:
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
         sys.stderr.close()
         sys.exit(141)
+    except OSError as error:  # whichever file it was, a person named it
+        if error.filename is None:
+            raise
+        end(UsageError(f"{error.filename} cannot be used: {error.strerror}. Name another file, or allow it."))
     except Exception as error:
         from tunewise.study.storage import failure_of_database
 

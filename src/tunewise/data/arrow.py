@@ -32,10 +32,10 @@ def read_table(path: Path) -> pa.Table:
     except ImportError:
         raise StudyError("Reading data needs pyarrow. Install it with: pip install 'tunewise[codegen]'") from None
     path = Path(path).expanduser()
-    files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
-    if not files or not all(file.is_file() for file in files):
-        raise StudyError(f"{path} is no file, and no folder with parquet files. Correct the path of the data.")
     try:
+        files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+        if not files or not all(file.is_file() for file in files):
+            raise StudyError(f"{path} is no file, and no folder with parquet files. Correct the path of the data.")
         tables = [read_file(file) for file in files]
         name, count = Counter(tables[0].column_names).most_common(1)[0] if tables[0].column_names else ("", 1)
         if count > 1:

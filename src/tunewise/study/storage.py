@@ -89,7 +89,10 @@ def open_study(storage: Storage, name: str | None = None) -> optuna.Study:
 def may_exist(storage: Storage) -> bool:
     """Whether there may be studies in it; False where its file is not there, so that looking does not create one."""
     file = file_of(storage)
-    return storage is not None if file is None else file.exists()
+    try:
+        return storage is not None if file is None else file.exists()
+    except OSError as error:  # a folder that may not be looked into, a name that is too long
+        raise StudyError(f"{storage} cannot be opened: {error.strerror}. Name another file, or allow it.") from None
 
 
 def file_of(storage: Storage) -> Path | None:
@@ -100,7 +103,7 @@ def file_of(storage: Storage) -> Path | None:
     if "://" not in address:
         try:
             return Path(address).expanduser().resolve()
-        except RuntimeError as error:  # "~somebody" without a home, links in a ring
+        except (OSError, RuntimeError, ValueError) as error:  # "~somebody" without a home, links in a ring, a zero byte
             raise StudyError(f"{address} is no place for a file: {error} Name another one.") from None
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError

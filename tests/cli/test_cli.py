@@ -82,7 +82,7 @@ LONG = "x" * 300
     "words",
     [
         *(("show", LONG), ("report", LONG), ("tune", f"{LONG}.yaml"), ("tune", "study.yaml", "--storage", LONG)),
-        *(("report", "study.yaml", "-o", f"{LONG}.html"), ("generate", LONG, "--target", "y"), ("convert", LONG)),
+        *(("report", "study.yaml", "-o", f"{LONG}.html"), ("convert", LONG)),
         ("dashboard", LONG),
     ],
 )

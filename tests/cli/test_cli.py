@@ -7,6 +7,7 @@ import math
 import re
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,21 @@ def test_help_of_the_whole_and_the_version(cli: InProcess) -> None:
         ended = cli(*wrong)
         assert ended.code == 2, ended
         assert "Traceback" not in ended.err
+
+
+class Impatient:
+    """Ctrl-C while the command line is loaded."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        if name == "tunewise.cli.app":
+            raise KeyboardInterrupt
+
+
+def test_ctrl_c_while_the_command_is_loaded_is_one_line(cli: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "tunewise.cli.app", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Impatient(), *sys.meta_path])
+    ended = cli("show", "study.yaml")
+    assert (ended.code, ended.err) == (130, "tunewise: interrupted.\n")
 
 
 LONG = "x" * 300

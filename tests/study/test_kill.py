@@ -309,12 +309,19 @@ def test_a_torn_record_in_the_middle_is_reported(journal: bytes, tmp_path: Path,
     assert_paragraph(cli("show", file), 2, "Line 6 of", "study.journal", "is damaged")
 
 
+LIMITED = (
+    "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, resource.RLIM_INFINITY)); "
+    "sys.dont_write_bytecode = True; "
+)
+"""A disk that is full, for files of the study: half of a compiled module would break whatever runs next."""
+
+
 def test_a_full_disk_is_an_error_and_not_the_end(tmp_path: Path) -> None:
     file = write_study(
         tmp_path, objective="def objective(c): return c['C']", proposer="random", n_trials=8, study_name="tunewise"
     )
     words, environment = command("tune", file, "-q")
-    limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY)); " + words[2]
+    limited = LIMITED.format(limit=4096) + words[2]
     ran = run_words([words[0], "-c", limited, *words[3:]], environment)
     assert_paragraph(ran, 2, "study.journal", "cannot be written")
     assert 0 < (tmp_path / "study.journal").stat().st_size <= 4096
@@ -325,9 +332,6 @@ def test_a_full_disk_is_an_error_and_not_the_end(tmp_path: Path) -> None:
     after = kept(tmp_path)
     assert [(t.number, t.state) for t in after.values()] == [(k, "finished") for k in range(8)]
     assert {n: after[n] for n in before} == before
-
-
-LIMITED = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, resource.RLIM_INFINITY)); "
 
 
 @pytest.mark.parametrize("kind", in_short(["journal"], ["journal", "sqlite"]))

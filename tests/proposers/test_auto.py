@@ -436,6 +436,14 @@ def test_a_large_step_that_was_asked_for_is_judged_by_what_comes_of_it_alone() -
     assert read_credit(asked(*context.history, after)) > read_credit(asked(*context.history, unasked))
 
 
+def test_what_says_nothing_of_a_model_in_doubt_is_no_reason_to_turn_it_down() -> None:
+    away = (past(4, 0.5, 0.7, proposal=by("model")), past(5, 0.05, 0.95, proposal=by("model")))
+    states = [Assessment(asked(DEFAULT, *GOOD, *away, capable=k / 1000)) for k in range(1, 300)]
+    doubted = [state for state in states if LEAST < (state.credit or 0) < DOUBT]
+    assert len(doubted) > 50
+    assert {state.objection({"x": 0.05, "y": 0.6}) for state in doubted} == {""}, "a large step that was asked for"
+
+
 def test_a_proposal_that_comes_again_is_counted_once() -> None:
     bad, other = ((Candidate(configuration={"x": x, "y": 0.95}),) for x in (0.1, 0.12))
 

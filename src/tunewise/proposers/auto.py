@@ -147,7 +147,7 @@ class Assessment:
     @cached_property
     def credit(self) -> float | None:
         """The model's; None where there is none."""
-        return round(read_credit(self.context, prior=self.context.capable), 3) if self.context.has_model else None
+        return read_credit(self.context, prior=self.context.capable) if self.context.has_model else None
 
     @cached_property
     def sorted_trials(self) -> tuple[list[tuple[TrialRecord, float]], list[Configuration], list[Configuration]]:

@@ -50,6 +50,8 @@ DOUBT: Final = 0.5
 """Below this credit c the surrogate has (1 - c) / c turns for each of the model's, which gives outcomes to compare."""
 LEAST: Final = 0.05
 """Below this credit the model is not asked any more."""
+DIGITS: Final = 3
+"""Of credit, rounded here alone: what is stored and told is what decides."""
 MOST: Final = 0.98
 """Credit that is never exceeded, so that a model that stops being of use is found out."""
 
@@ -84,7 +86,7 @@ def read_credit(
     if won:
         sides = len(others), len({trial.number for _, near in compared for trial in near})
         odds *= RATIO ** (2 * math.prod(sides) / sum(sides) * (2 * sum(won) / len(won) - 1))
-    return min(odds / (1 + odds), MOST)
+    return round(min(odds / (1 + odds), MOST), DIGITS)
 
 
 def proposed(history: History) -> Iterator[tuple[int, Mapping[str, Value]]]:

@@ -33,7 +33,7 @@ from tunewise.proposers.credit import DOUBT, LARGE, LEAST, fair_value, placement
 from tunewise.proposers.neighbours import find_nearest
 from tunewise.proposers.options import AutoOptions
 from tunewise.proposers.simple import nothing
-from tunewise.proposers.steps import FAR, wanted_step
+from tunewise.proposers.steps import wanted_step
 from tunewise.proposers.stopped import studies_at_steps
 from tunewise.record import Advice, Candidate, Decision, Expected, Proposal
 from tunewise.space import Configuration
@@ -231,15 +231,12 @@ class Assessment:
             return ()
         named = [a.configuration for a in self.near.best] if self.near else []
         wanted = (a for a in self.advice if a.configuration not in named and not self.known(a.configuration))
-        if self.step == "far":
-            wanted = (a for a in wanted if self.context.away(a.configuration) >= FAR)
         return tuple(self.told(a) for a in wanted if self.promising(a))
 
     @cached_property
     def near(self) -> Nearest | None:
-        """The grid around the best trial, where there is one and the next step should be a small one."""
-        small = self.values >= HEARD and self.step != "far"
-        found = find_nearest(self.context, self.expect, self.known) if small else None
+        """The grid around the best trial, where there is one."""
+        found = find_nearest(self.context, self.expect, self.known) if self.values >= HEARD else None
         return replace(found, best=tuple(map(self.told, filter(self.promising, found.best)))) if found else None
 
     @cached_property

@@ -8,6 +8,7 @@ from itertools import islice
 
 import pytest
 
+from support.forms import in_short
 from tunewise.bench.methods import GROUPS, METHODS, Outcome, Setting, choose
 from tunewise.bench.problems import get
 from tunewise.bench.records import Step
@@ -50,10 +51,8 @@ class Mixed:
 
 
 CLASSICAL = [name for name, method in METHODS.items() if not method.asks and "optuna-gp-4" not in name]
-ONE_OF_SMAC = [  # each of its runs takes seconds
-    pytest.param(name, marks=pytest.mark.long) if "smac" in name and name != "default+smac-rf" else name
-    for name in CLASSICAL
-]
+SHORT = [name for name in CLASSICAL if "smac" not in name or name == "default+smac-rf"]  # its runs take seconds
+ONE_OF_SMAC = in_short(SHORT, CLASSICAL)
 
 
 def steps_of(name: str, problem: object, budget: int, seed: int = 0) -> list[Step]:

@@ -189,10 +189,11 @@ def say_progress(history: History, space: SearchSpace) -> list[str]:
         return [f"The best value is {bound_of(history):g}: where the metric cannot {bound}, nothing is left to gain."]
     if since < STALE:
         return []
-    said = [f"None of the last {since} trials {'moved the front' if history.front else 'was better than the best'}."]
     best = history.best
-    if ties := sum(t is not best and history.ties(t, best) for t in history.told if best and not history.front):
-        said = [f"{said[0][:-1]}; {ties} of all trials equal{'s' * (ties == 1)} it."]
+    ties = sum(t is not best and history.ties(t, best) for t in history.told if best and not history.front)
+    better = "moved the front" if history.front else "was better than the best"
+    equal = f"; {ties} of all trials equal{'s' * (ties == 1)} it" if ties else ""
+    said = [f"None of the last {since} trials {better}{equal}."]
     never = [clip(name, 60) for name in space if len(values_of(name, history)) == 1]
     if never:
         said.append(f"Never varied so far: {', '.join(never[:MAX_SAID])}.")

@@ -12,7 +12,7 @@ import pytest
 from tunewise.checks import check_sklearn
 from tunewise.errors import StudyError
 from tunewise.evaluate.data import load_data
-from tunewise.evaluate.estimator import load_estimator
+from tunewise.evaluate.sklearn_interface import load_estimator
 
 WITHOUT = """
 import sys

@@ -25,7 +25,8 @@ from support.waiting import Leap
 from tunewise.errors import SpaceError, StudyError, TrialFailed
 from tunewise.evaluate.data import load_data
 from tunewise.evaluate.describe import describe_data, describe_estimator, summary
-from tunewise.evaluate.estimator import EstimatorEvaluator, load_estimator
+from tunewise.evaluate.estimator import EstimatorEvaluator
+from tunewise.evaluate.sklearn_interface import load_estimator
 from tunewise.space import NO_DEFAULT, Categorical, Float, Int, SearchSpace
 
 X, y = load_iris(return_X_y=True)

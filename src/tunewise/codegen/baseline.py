@@ -16,7 +16,7 @@ from tunewise.checks import check_sklearn
 from tunewise.codegen.data import Dataset
 from tunewise.codegen.score import row_losses
 from tunewise.errors import TrialFailed
-from tunewise.evaluate.estimator import Predictor
+from tunewise.evaluate.sklearn_interface import Predictor
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

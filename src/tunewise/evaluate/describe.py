@@ -13,7 +13,7 @@ import numpy as np
 
 from tunewise.checks import check_sklearn
 from tunewise.errors import SpaceError
-from tunewise.evaluate.estimator import Estimator, check_estimator, check_parameter
+from tunewise.evaluate.sklearn_interface import Estimator, check_estimator, check_parameter
 from tunewise.space import NO_DEFAULT, Hyperparameter, SearchSpace
 from tunewise.task import DataCard, Direction, Task
 

@@ -14,7 +14,7 @@ import numpy as np
 from tunewise.errors import StudyError
 
 if TYPE_CHECKING:
-    from tunewise.evaluate.estimator import Estimator, Table
+    from tunewise.evaluate.sklearn_interface import Estimator, Table
 
     class Gradual(Estimator, Protocol):
         """An estimator that learns row after row."""

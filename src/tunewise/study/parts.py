@@ -118,7 +118,8 @@ class EstimatorPart:
         """The evaluator, with a task and a space that the estimator and the data describe."""
         from tunewise.evaluate.data import load_data
         from tunewise.evaluate.describe import describe_estimator
-        from tunewise.evaluate.estimator import EstimatorEvaluator, load_estimator
+        from tunewise.evaluate.estimator import EstimatorEvaluator
+        from tunewise.evaluate.sklearn_interface import load_estimator
 
         spec = self.data
         if isinstance(spec, dict) and "csv" in spec:

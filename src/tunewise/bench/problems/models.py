@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from tunewise.evaluate.estimator import Predictor
+from tunewise.evaluate.sklearn_interface import Predictor
 from tunewise.space import Float, Int, SearchSpace, Value
 from tunewise.space.values import as_number
 

@@ -21,7 +21,7 @@ from tunewise.bench.problems.datasets import Part, Split
 from tunewise.bench.problems.models import Model
 from tunewise.errors import TrialFailed
 from tunewise.evaluate.base import Evaluation
-from tunewise.evaluate.estimator import Predictor
+from tunewise.evaluate.sklearn_interface import Predictor
 from tunewise.space import Value
 
 __all__ = ["PROTOCOLS", "Errors", "Protocol", "fit", "train"]

@@ -16,6 +16,8 @@ NUMBER = r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf(?:i
 LINE = re.compile(rf"(?P<before>(?P<name>.*[^\s:=].*?)\s*[:=\s]\s*)(?P<value>{NUMBER})%?", re.IGNORECASE)
 STANDING_ALONE = re.compile(rf"(?<!\S)[\[(]?{NUMBER}(?:[/%,:;\])]\S*)?(?!\S)", re.IGNORECASE)
 """A number between the words of a line, such as that of an epoch."""
+LONGEST = 200
+"""Characters of a line that tells a number; a longer one is something else."""
 
 
 class MetricMissing(TrialFailed):
@@ -67,8 +69,8 @@ def named_values(lines: Sequence[str]) -> Iterator[Named]:
 
 def named_line(line: str) -> Named | None:
     """The number at the end of a line, such as `validation error: 5.26%`; None where none stands there with a name."""
-    found = LINE.fullmatch(line)
-    if not found or len(line) > 200 or not re.search(r"[^\W\d_]", found["name"]) or re.search(r"[*{}]", line):
+    found = LINE.fullmatch(line) if len(line) <= LONGEST else None  # matching takes time by the square of its length
+    if not found or not re.search(r"[^\W\d_]", found["name"]) or re.search(r"[*{}]", line):
         return None
     name = re.split(r"[,;|>:=]\s+", STANDING_ALONE.sub(", ", found["name"]))[-1].strip(" -_[]()")
     pattern = STANDING_ALONE.sub("*", found["before"]) + "{value}"

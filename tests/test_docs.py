@@ -7,8 +7,10 @@ import runpy
 import shlex
 import tomllib
 from dataclasses import fields
+from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -50,9 +52,14 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), target
 
 
+@cache
+def all_commands() -> dict[str, Any]:
+    return get_command(app).commands  # type: ignore[attr-defined, no-any-return]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=ids)
 def test_commands_exist(page: Path) -> None:
-    commands = get_command(app).commands  # type: ignore[attr-defined]
+    commands = all_commands()
     for line in re.findall(r"(?:^ {4,}|^\$ |`)(tunewise [^#`\n|]*)", page.read_text(), re.MULTILINE):
         words = shlex.split(line)
         if words[1].startswith("-"):

@@ -43,6 +43,7 @@ def server() -> Iterator[FaultServer]:
         yield running
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", STUDIES)
 def test_study_files(name: str, server: FaultServer, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tunewise", "tune", f"examples/{name}", "--n-trials", "2"]
@@ -76,6 +77,7 @@ def test_a_network_that_is_pruned(tmp_path: Path) -> None:
     assert any(len(trial.curve) < 27 for trial in trials if trial.state == "pruned")
 
 
+@pytest.mark.long
 def test_minimal(server: FaultServer) -> None:
     command = [
         sys.executable,
@@ -93,6 +95,7 @@ def test_minimal(server: FaultServer) -> None:
     assert len((ROOT / "examples/minimal.py").read_text().splitlines()) <= 100
 
 
+@pytest.mark.long
 def test_optuna_sampler() -> None:
     with FaultServer(then=answers(rambler(broken=0.2, seed=0))) as server:
         environment = {**os.environ, "OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": "none"}

@@ -241,6 +241,7 @@ def test_a_plateau_is_a_front_that_does_not_move() -> None:
 # Whole studies
 
 
+@pytest.mark.long
 def test_the_front_is_better_than_that_of_random_search() -> None:
     ours, chance = [], []
     for seed in range(2):
@@ -377,6 +378,7 @@ def test_proposals_go_where_the_constraint_is_met() -> None:
         assert history.best.number == study.best_trial.number
 
 
+@pytest.mark.long
 def test_while_nothing_is_allowed_the_violation_is_the_aim() -> None:
     def narrow(trial: Trial) -> float:
         configuration: dict[str, Any] = SPACE.suggest(trial)
@@ -410,6 +412,7 @@ def test_the_prompt_says_what_is_violated() -> None:
     assert "No trial has met" not in second
 
 
+@pytest.mark.long
 def test_the_function_of_optunas_samplers() -> None:
     def constraints(trial: FrozenTrial) -> list[float]:
         return [0.6 - trial.params["x"], -1.0]

@@ -27,6 +27,7 @@ print(len(study.trials), study.best_value)
 """
 
 
+@pytest.mark.long
 def test_a_study_runs_without_it() -> None:
     ran = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr

@@ -424,6 +424,7 @@ def test_conversations_are_kept_with_the_study_and_resumed(tmp_path: Path) -> No
         talk([], Subject(reopened), resume="x")
 
 
+@pytest.mark.long
 def test_two_people_talk_about_a_study_at_a_time(tmp_path: Path) -> None:
     journal = tmp_path / "s.journal"
     study(journal)
@@ -533,6 +534,7 @@ def test_who_asks_for_a_study_file_is_answered_by_who_knows_its_keys(tmp_path: P
     assert len(rules) < 9_000
 
 
+@pytest.mark.long
 def test_what_the_tools_say_is_never_doubted() -> None:
     subject = Subject(sample_study(12, seed=5))
     known = lookups(subject)
@@ -556,6 +558,7 @@ def test_a_question_has_bounds(question: str, characters: int) -> None:
     assert not model.requests
 
 
+@pytest.mark.long
 def test_a_long_conversation_about_much_data_fits_a_small_model(tmp_path: Path) -> None:
     (tmp_path / "a.log").write_text("".join(f"step {k} loss: {1 / (k + 1)} {'word ' * 30}\n" for k in range(5_000)))
     many = [(0.1 + k, {"C": 1.0 + k, "gamma": 0.1, "cache": 200}, "model") for k in range(80)]
@@ -612,6 +615,7 @@ def test_nothing_of_a_replay_is_kept() -> None:
     assert StoredStudy.read(about).totals.calls == 0
 
 
+@pytest.mark.long
 def test_a_database_keeps_conversations_too(tmp_path: Path) -> None:
     address = f"sqlite:///{tmp_path}/s.db"
     conversation, _ = talk(

@@ -51,8 +51,7 @@ class Mixed:
 
 
 CLASSICAL = [name for name, method in METHODS.items() if not method.asks and "optuna-gp-4" not in name]
-SHORT = [name for name in CLASSICAL if "smac" not in name or name == "default+smac-rf"]  # its runs take seconds
-ONE_OF_SMAC = in_short(SHORT, CLASSICAL)
+WITHOUT_SMAC = [name for name in CLASSICAL if "smac" not in name]  # whose runs take seconds
 
 
 def steps_of(name: str, problem: object, budget: int, seed: int = 0) -> list[Step]:
@@ -62,7 +61,7 @@ def steps_of(name: str, problem: object, budget: int, seed: int = 0) -> list[Ste
     return list(play(METHODS[name], Setting(problem=problem, budget=budget, seed=seed)))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", ONE_OF_SMAC)
+@pytest.mark.parametrize("name", in_short(WITHOUT_SMAC, CLASSICAL))
 def test_mixed_and_conditional_spaces(name: str) -> None:
     method, problem = METHODS[name], Mixed()
     if name.endswith("cmaes"):
@@ -76,7 +75,7 @@ def test_mixed_and_conditional_spaces(name: str) -> None:
         assert steps[0].configuration == SPACE.default
 
 
-@pytest.mark.parametrize("name", ONE_OF_SMAC)
+@pytest.mark.parametrize("name", in_short(WITHOUT_SMAC, CLASSICAL))
 def test_the_same_seed_gives_the_same_run_and_another_another(name: str) -> None:
     problem, budget = get("svm:vehicle"), 12 if "tpe" in name else 3
     first, again = ([step.configuration for step in steps_of(name, problem, budget, seed)] for seed in (1, 1))
@@ -99,8 +98,8 @@ def test_random_points_differ_between_problems() -> None:
         ("default+gp", 4, ["default"] + ["surrogate"] * 3),
         ("gp", 3, ["random"] + ["surrogate"] * 2),
         ("cmaes", 3, ["random"] + ["surrogate"] * 2),
-        ("smac-gp", 8, ["design"] * 2),
-        ("default+smac-rf", 8, ["default"] + ["design"] * 2),
+        pytest.param("smac-gp", 8, ["design"] * 2, marks=pytest.mark.long),
+        pytest.param("default+smac-rf", 8, ["default"] + ["design"] * 2, marks=pytest.mark.long),
     ],
 )
 def test_how_a_method_begins(name: str, budget: int, sources: list[str]) -> None:

@@ -12,6 +12,7 @@ from tunewise.bench.records import read_runs
 from tunewise.errors import UsageError
 
 
+@pytest.mark.long
 def test_a_series_is_one_run_a_task(tmp_path: Path) -> None:
     runs = list(as_records(["auto-0.2-30-d"]))
     assert len({run.key.problem for run in runs}) == len(runs) == 32

@@ -335,12 +335,14 @@ def test_a_cap_cannot_hold_where_the_cost_is_unknown(tmp_path: Path) -> None:
         small(tmp_path / "r.jsonl", max_usd=float("nan"), methods="tpe")
 
 
+@pytest.mark.long
 def test_environment_is_left_as_it_was(tmp_path: Path) -> None:
     before = dict(os.environ)
     small(tmp_path / "r", jobs=2, seeds=1)
     assert dict(os.environ) == before
 
 
+@pytest.mark.long
 def test_what_made_a_run_is_kept_with_it_and_stands_in_the_report(tmp_path: Path) -> None:
     made = "tunewise bench run branin --records r.jsonl"
     runs = small(tmp_path / "r.jsonl", seeds=1, command=made).runs

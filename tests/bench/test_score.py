@@ -25,6 +25,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home"
 
 
+@pytest.mark.long
 def test_a_capable_reader_is_told_from_a_model_that_says_nothing(tmp_path: Path) -> None:
     few = TASKS[:2]
     reader = score(READER, records=tmp_path / "reader.jsonl", tasks=few, budget=5)

@@ -57,6 +57,7 @@ def test_the_whole_smoke_suite(tmp_path: Path, cli: InProcess) -> None:
     assert cli("bench", "report", tmp_path / "smoke.jsonl", "-o", tmp_path / "report").code == 0
 
 
+@pytest.mark.long
 def test_the_report_is_whole(records: Path, tmp_path: Path, cli: InProcess) -> None:
     folder = tmp_path / "report"
     wrote = cli("bench", "report", records, "-o", folder)
@@ -88,6 +89,7 @@ def test_the_short_report_holds_the_main_part_alone(records: Path, tmp_path: Pat
     assert not list((tmp_path / "classical").glob("task-*"))
 
 
+@pytest.mark.long
 def test_a_report_is_the_same_each_time(records: Path, tmp_path: Path) -> None:
     write_report([records], tmp_path / "a.md")
     first = {path.name: path.read_bytes() for path in (tmp_path / "a").iterdir()}

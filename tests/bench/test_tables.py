@@ -164,6 +164,7 @@ def counts(records: list[dict[str, Any]]) -> list[list[Any]]:
     return sorted([record[key] for key in ("index", "valid", "test")] for record in records)
 
 
+@pytest.mark.long
 def test_workers_end_when_their_parent_is_killed(small: Path) -> None:
     """And what they had finished is kept; a second run beside the first is refused."""
     records = small / "records"

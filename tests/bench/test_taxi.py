@@ -59,6 +59,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_values_are_losses_and_the_same_again(data: Path) -> None:
     problem = get("taxi", data_dir=data)
     copied = pickle.loads(pickle.dumps(problem))

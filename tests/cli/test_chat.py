@@ -172,6 +172,7 @@ def test_a_whole_session_in_a_terminal(file: Path) -> None:
         assert (StoredStudy.read(about).totals.calls, StoredStudy.read(about).totals.failed_calls) == (7, 1)
 
 
+@pytest.mark.long
 def test_an_earlier_conversation_is_offered_and_ctrl_c_twice_ends(file: Path, cli: InProcess) -> None:
     with FaultServer([reply("first answer"), reply("second answer")]) as server:
         options = ("chat", file.name, "--base-url", server.base_url)
@@ -315,6 +316,7 @@ def test_a_server_that_drops_tools_without_a_word_answers_from_the_digest(file: 
         assert "+ C: 30" in once(cli, server, file, "--once", "What next?").err
 
 
+@pytest.mark.long
 def test_a_session_is_recorded_replayed_listed_and_resumed(file: Path, cli: InProcess, tmp_path: Path) -> None:
     other = tmp_path / "copy"
     shutil.copytree(tmp_path, other, ignore=shutil.ignore_patterns("copy"))

@@ -15,6 +15,7 @@ import optuna
 import pytest
 import yaml
 
+from support.forms import in_short
 from support.waiting import PATIENCE_S, until
 from support.whole_paths import (
     OBJECTIVE,
@@ -306,8 +307,8 @@ def test_values_that_only_optuna_allows_are_strict_json(tmp_path: Path, cli: InP
     assert cli("show", f"sqlite:///{tmp_path}/inf.db").code == 0
 
 
-@pytest.mark.parametrize("proposer", ["compressed", "chat"])
-@pytest.mark.parametrize("reasoning", [False, True])
+@pytest.mark.parametrize("proposer", in_short(["compressed"], ["compressed", "chat"]))
+@pytest.mark.parametrize("reasoning", in_short([True], [False, True]))
 def test_prompt_sends_nothing_and_is_what_is_sent(
     proposer: str, reasoning: bool, tmp_path: Path, cli: InProcess
 ) -> None:
@@ -411,6 +412,7 @@ def test_reports_that_are_none(report: str, plain: Path, cli: InProcess, monkeyp
     assert cli("tell", plain).code == 0
 
 
+@pytest.mark.long
 def test_what_tune_evaluates_is_not_told(tmp_path: Path, cli: InProcess) -> None:
     wait = "import os, time\ndef objective(c):\n    while not os.path.exists('go'): time.sleep(0.01)\n    return 1.0\n"
     file = write_study(
@@ -425,6 +427,7 @@ def test_what_tune_evaluates_is_not_told(tmp_path: Path, cli: InProcess) -> None
     assert strictly(cli("show", file, "--json").out)["best"]["value"] == 1.0
 
 
+@pytest.mark.long
 def test_a_terminal_that_cannot_show_everything(tmp_path: Path) -> None:
     model = ScriptedModel(["because \N{GREEK SMALL LETTER GAMMA} \ud800 \x1b \N{GRINNING FACE} " + json.dumps(nth(0))])
     tune(
@@ -462,6 +465,7 @@ def test_an_ask_that_fails_is_asked_again(tmp_path: Path, cli: InProcess) -> Non
         assert strictly(cli("ask", file).out)["trial"] == 0
 
 
+@pytest.mark.long
 def test_models_embedded_answers(cli: InProcess) -> None:
     said = cli("models", "embedded")
     assert said.code == 0, said
@@ -500,6 +504,7 @@ def test_ctrl_c_while_a_model_is_asked(tmp_path: Path) -> None:
         assert strictly(again.out)["trial"] == 0
 
 
+@pytest.mark.long
 def test_a_reader_that_has_seen_enough(tmp_path: Path) -> None:
     words, environment = command("show", many(tmp_path, 1500))
     for more in ([], ["--json"]):

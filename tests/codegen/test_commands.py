@@ -40,6 +40,7 @@ def generate(
     return run
 
 
+@pytest.mark.long
 def test_from_the_table_to_the_winner(generate: Callable[..., Ran], cli: InProcess, tmp_path: Path) -> None:
     called = tool_call("make_estimator", {"depth": 4, "learning_rate": 0.2})
     replies = [
@@ -106,6 +107,7 @@ def test_a_server_without_tools_is_asked_for_json(generate: Callable[..., Ran]) 
     assert "p1.alpha=3" in ended.err
 
 
+@pytest.mark.long
 def test_without_a_sandbox_it_is_loud_and_recorded(
     generate: Callable[..., Ran], cli: InProcess, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -53,6 +53,7 @@ def runner(regression: Dataset, sandbox: Sandbox) -> Runner:
     return Runner(dataset=regression, contract=CONTRACTS["sklearn"], sandbox=sandbox, limits=QUICK)
 
 
+@pytest.mark.long
 def test_torch_learns_and_repeats_itself(torch_runner: Runner, regression: Dataset) -> None:
     default = torch_runner.check(MLP).default
     assert default

@@ -19,6 +19,7 @@ def measured(data: Dataset, metric: str) -> Dataset:
     return load_dataset(replace(data.recipe, metric=metric))
 
 
+@pytest.mark.long
 def test_errors_are_in_the_unit_of_the_target(regression: Dataset, houses: Path) -> None:
     data = measured(regression, "neg_mean_absolute_error")
     assert data.metric == "validation mean_absolute_error"

@@ -59,6 +59,7 @@ def test_it_predicts_a_test_file_without_tunewise(alone: Path, houses: Path) -> 
     assert "No module" not in done.stderr
 
 
+@pytest.mark.long
 def test_what_is_wrong_is_a_line(alone: Path) -> None:
     (alone / "new.csv").write_text("place,rooms\nhill,3\n")
     done = run(alone, "predict", "train.csv", "new.csv")

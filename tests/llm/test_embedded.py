@@ -60,6 +60,7 @@ def test_a_request_that_does_not_fit_is_said_so(model: EmbeddedModel) -> None:
         model.complete(ChatRequest(messages=(Message("user", "1 " * 1500),)))
 
 
+@pytest.mark.long
 def test_replies_are_bounded() -> None:
     model = EmbeddedModel(max_output_tokens=5)
     reply = model.complete(ChatRequest(messages=(Message("user", "Tell a long story."),)))
@@ -67,6 +68,7 @@ def test_replies_are_bounded() -> None:
     assert (reply.output_tokens, reply.finish_reason) == (5, "length")
 
 
+@pytest.mark.long
 def test_nobody_without_the_key_is_served_and_close_stops_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     model = EmbeddedModel(context_tokens=512)
     model.complete(ASK)
@@ -112,6 +114,7 @@ def test_options_are_validated(options: dict[str, int]) -> None:
         EmbeddedModel(**options)  # type: ignore[arg-type]
 
 
+@pytest.mark.long
 def test_a_process_that_forgets_to_close_ends_all_the_same() -> None:
     script = """
 from tunewise.llm.base import ChatRequest, Message

@@ -97,6 +97,7 @@ def test_over_standard_input_and_output(study: Path) -> None:
     assert [t.state.name for t in trials] == ["COMPLETE"] * 6 + ["FAIL"] + ["COMPLETE"] * 3
 
 
+@pytest.mark.long
 def test_over_http(study: Path) -> None:
     import uvicorn
 

@@ -94,6 +94,7 @@ def test_nothing_to_compare(trials: tuple[TrialRecord, ...]) -> None:
     assert measure_uplift(History(trials), SPACE) is None
 
 
+@pytest.mark.long
 def test_a_study_with_an_expert_can_be_measured() -> None:
     import optuna
 

@@ -105,6 +105,7 @@ def test_what_others_have_stored_is_masked(form: Format, monkeypatch: pytest.Mon
     assert "sk-abc" not in text
 
 
+@pytest.mark.long
 def test_long_conversations_are_bounded_and_the_latest_ones_stay() -> None:
     about = study()
     before, many = len(report(about).encode()), " ".join(f"<{k}>" for k in range(6_000))

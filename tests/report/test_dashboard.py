@@ -44,6 +44,7 @@ def journal(tmp_path: Path) -> Path:
     return file
 
 
+@pytest.mark.long
 def test_notes_and_report_are_served_and_nothing_is_written(journal: Path) -> None:
     before = journal.read_bytes()
     with served(journal) as page:
@@ -90,6 +91,7 @@ def test_attributes_are_told_in_words_and_the_metric_by_its_name(tmp_path: Path)
     assert {attr["key"] for attr in detail["user_attrs"]} == {"task: metric", "task: model"}
 
 
+@pytest.mark.long
 def test_a_trial_that_comes_later_has_its_note(journal: Path) -> None:
     with served(journal) as page:
         root, _, path = page.partition("/dashboard/")
@@ -193,6 +195,7 @@ def test_a_study_that_does_not_exist(tmp_path: Path, cli: InProcess) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.long
 def test_a_page_is_opened_unless_forbidden(journal: Path, tmp_path: Path) -> None:
     log = tmp_path / "opened"
     browser = tmp_path / "browser"

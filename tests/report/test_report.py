@@ -327,6 +327,7 @@ def test_the_report_leaves_the_study_as_it_was() -> None:
     assert repr((study.trials, study.user_attrs)) == before
 
 
+@pytest.mark.long
 def test_a_thousand_trials_stay_small() -> None:
     space = {f"p{k}": FloatDistribution(1e-5, 1, log=True) for k in range(12)}
     long = 'He said "no" & left. ' * 400

@@ -92,6 +92,7 @@ def test_a_space_that_cannot_be_read_is_said(space: dict[str, Any]) -> None:
     assert "for the space cannot be read" in page(study).text
 
 
+@pytest.mark.long
 def test_credit_and_uplift_are_told(study: optuna.Study) -> None:
     made = page(study)
     credit = made.plots["credit"]["data"]

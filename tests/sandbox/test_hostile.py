@@ -95,6 +95,7 @@ def test_nothing_escapes(backend: str, place: Path) -> None:
     no_escape(run(backend, "ordinary", place, *names), names)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not ROOT, reason="only root can be root")
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_nothing_escapes_that_root_runs(backend: str, place: Path) -> None:
@@ -109,7 +110,7 @@ def test_nothing_at_all_escapes(backend: str, user: str, place: Path) -> None:
     no_escape(run(backend, user, place), PROGRAMS)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", in_short(["fork server"], BACKENDS))
 def test_no_estimator_gets_a_better_score_than_it_deserves(backend: str, place: Path) -> None:
     """Each on one backend; what they try does not depend on it."""
     names = list(CHEATS)[BACKENDS.index(backend) :: len(BACKENDS)]
@@ -123,6 +124,7 @@ def test_no_estimator_at_all_does(backend: str, user: str, place: Path) -> None:
     no_escape(run(backend, user, place, *CHEATS), CHEATS)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("user", in_short(["ordinary"], USERS))
 def test_where_nothing_can_be_mounted_the_disk_is_bounded_by_looking(user: str, place: Path) -> None:
     names = [name for name in PROGRAMS if name in hostile_files.NAMES or "file" in name]

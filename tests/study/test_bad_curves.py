@@ -88,6 +88,7 @@ def test_steps_that_go_backwards_are_left_out_and_said(tmp_path: Path, cli: InPr
     assert "2 reports came with a step that was not above the last one" in " ".join(shown.out.split()), shown
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("lines", in_short([100_000], [100_000, 1_000_000]))
 def test_a_million_lines_are_thinned_and_the_last_is_kept(lines: int, tmp_path: Path, cli: InProcess) -> None:
     flood = (
@@ -104,6 +105,7 @@ def test_a_million_lines_are_thinned_and_the_last_is_kept(lines: int, tmp_path: 
     assert file.with_suffix(".journal").stat().st_size < 10**6
 
 
+@pytest.mark.long
 def test_a_line_that_does_not_end_is_waited_for_and_then_read(tmp_path: Path) -> None:
     """No newline for an hour: the hour ends when the test says so."""
     slow = (

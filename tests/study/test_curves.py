@@ -240,6 +240,7 @@ def test_a_program_reports_and_a_pruned_one_is_ended_with_its_children(
     assert not any(alive(pid) for pid in pids)
 
 
+@pytest.mark.long
 def test_a_program_that_floods_never_ends_a_line_and_says_nonsense(tmp_path: Path) -> None:
     words = (
         "import os, sys; w = sys.stdout.write; w('x' * 10**7); w('\\n');"
@@ -313,6 +314,7 @@ def test_hyperband_prunes_and_the_sampler_sees_all_trials() -> None:
     assert len({trial.params["x"] for trial in study.trials}) == 12
 
 
+@pytest.mark.long
 def test_workers_have_devices_and_variables(tmp_path: Path) -> None:
     def objective(configuration: dict[str, Any], run: Run) -> dict[str, float]:
         import os

@@ -84,6 +84,7 @@ def test_which_file_holds_a_storage(address: str, name: str | None) -> None:
     assert file_of(address) == (name and Path(name).resolve())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", in_short(["journal"], ["journal", "sqlite", "postgresql"]))
 def test_forty_trials_survive_a_kill_in_the_middle(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     address = {"journal": f"{tmp_path}/s.journal", "sqlite": f"sqlite+pysqlite:///{tmp_path}/s.db"}.get(kind)
@@ -126,6 +127,7 @@ def test_two_studies_on_a_server_have_a_driver_each(postgresql: str) -> None:
         assert orphaned
 
 
+@pytest.mark.long
 def test_a_plain_study_with_an_interrupted_trial_is_taken_over(tmp_path: Path, cli: InProcess) -> None:
     address = f"sqlite:///{tmp_path}/plain.db"
     study = optuna.create_study(study_name="plain", storage=open_storage(address))

@@ -273,7 +273,7 @@ def crashing(_: dict[str, Any]) -> float:
         (nan, "NaN", None),
         (broken, "kernel is not positive definite", None),
         (leaving, "sys.exit(3)", None),
-        (hanging, "exceeded its limit of 3 s", 3.0),
+        pytest.param(hanging, "exceeded its limit of 3 s", 3.0, marks=pytest.mark.long),
         (crashing, "exit code 7", 600.0),
     ],
 )

@@ -73,6 +73,7 @@ def test_a_study_file_of_anything_is_read_or_refused_in_a_sentence(tmp_path_fact
         assert 10 < len(str(error)) < 2000  # noqa: PT017 - either outcome is right
 
 
+@pytest.mark.long
 @given(spaces, st.lists(values, max_size=4))
 def test_a_space_of_anything_takes_or_refuses_any_reply(data: dict[str, Any], replies: list[Any]) -> None:
     try:

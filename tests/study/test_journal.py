@@ -13,6 +13,7 @@ import joblib
 import optuna
 import pytest
 
+from support.forms import in_short
 from support.whole_paths import InProcess, answering, assert_paragraph, space, write_study
 from tunewise.errors import StudyError
 from tunewise.history import History
@@ -102,7 +103,7 @@ def test_a_record_that_cannot_be_followed_is_refused_with_its_line(record: dict[
 
 
 @pytest.mark.parametrize("kind", ["pickle", "cloudpickle", "joblib", "deepcopy"])
-@pytest.mark.parametrize("address", [None, "s.journal", "sqlite:///{}/s.db"])
+@pytest.mark.parametrize("address", in_short([None, "s.journal"], [None, "s.journal", "sqlite:///{}/s.db"]))
 def test_a_study_with_our_sampler_travels(kind: str, address: str | None, tmp_path: Path) -> None:
     storage = address and (address.format(tmp_path) if "://" in address else tmp_path / address)
     sampler = LLMSampler(space=space(), proposer="random", seed=3)

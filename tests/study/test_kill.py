@@ -77,6 +77,7 @@ def fork(*arguments: str) -> BaseProcess:
     return process
 
 
+@pytest.mark.long
 def test_thirty_trials_survive_ten_kills(tmp_path: Path) -> None:
     rng = random.Random(7)
     calls: dict[int, dict[str, Any]] = {}
@@ -281,6 +282,7 @@ def journal(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
+@pytest.mark.long
 def test_a_journal_that_is_cut_anywhere_is_continued(journal: bytes, tmp_path: Path) -> None:
     rng = random.Random(3)
     ends = [at + 1 for at, byte in enumerate(journal) if byte == ord("\n")]
@@ -316,6 +318,7 @@ LIMITED = (
 """A disk that is full, for files of the study: half of a compiled module would break whatever runs next."""
 
 
+@pytest.mark.long
 def test_a_full_disk_is_an_error_and_not_the_end(tmp_path: Path) -> None:
     file = write_study(
         tmp_path, objective="def objective(c): return c['C']", proposer="random", n_trials=8, study_name="tunewise"
@@ -334,6 +337,7 @@ def test_a_full_disk_is_an_error_and_not_the_end(tmp_path: Path) -> None:
     assert {n: after[n] for n in before} == before
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", in_short(["journal"], ["journal", "sqlite"]))
 def test_no_call_is_paid_that_a_full_disk_could_not_record(kind: str, tmp_path: Path) -> None:
     kept_in = tmp_path / ("study.journal" if kind == "journal" else "study.db")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from support.forms import in_short
 from support.waiting import until, until_gone
 from support.whole_paths import run, start, write_study
 from tunewise.history import History, TrialRecord
@@ -62,7 +63,7 @@ def trials(folder: Path) -> list[TrialRecord]:
     return list(History.from_study(open_study(folder / "study.journal")))
 
 
-@pytest.fixture(params=["function", "program"])
+@pytest.fixture(params=in_short(["program"], ["function", "program"]))
 def file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A study with two workers; the evaluations pause in the middle of their curves, all of them."""
     common = COMMON.replace("FOLDER", repr(str(tmp_path))).replace("EPOCHS", str(EPOCHS))

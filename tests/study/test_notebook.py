@@ -71,6 +71,7 @@ FIRST = "first-study.ipynb"
 OTHERS = sorted(path.name for path in TUTORIALS.glob("*.ipynb") if path.name != FIRST)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("file", in_short([FIRST], [FIRST, *OTHERS]))
 def test_tutorials_run_in_a_kernel(file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ipykernel", reason="there is no kernel: pip install 'tunewise[notebook]'")

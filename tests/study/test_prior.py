@@ -7,6 +7,7 @@ from pathlib import Path
 import optuna
 import pytest
 
+from support.forms import in_short
 from support.whole_paths import InProcess, assert_paragraph, write_study
 from tunewise.errors import StudyError
 from tunewise.history import History, TrialRecord
@@ -48,9 +49,10 @@ def test_an_optuna_study_leads_the_second_trial() -> None:
     assert study.user_attrs["tunewise:study"]["sessions"][0]["prior_studies"] == ["old"]
 
 
-@pytest.mark.parametrize(
-    "address", ["old.journal", "sqlite:///old.db", "sqlite:///old.db#second", "old.journal#second"]
-)
+ADDRESSES = ["old.journal", "sqlite:///old.db", "sqlite:///old.db#second", "old.journal#second"]
+
+
+@pytest.mark.parametrize("address", in_short(["old.journal", "old.journal#second"], ADDRESSES))
 def test_a_study_file_names_where_they_are(address: str, tmp_path: Path, cli: InProcess) -> None:
     where = address.partition("#")[0]
     stored = where.replace("sqlite:///", f"sqlite:///{tmp_path}/") if "://" in where else tmp_path / where

@@ -10,13 +10,14 @@ from typing import Any
 import optuna
 import pytest
 
+from support.forms import in_short
 from tunewise import tune
 from tunewise.errors import StudyError
 from tunewise.space import Categorical, Float, Hyperparameter, Int
 from tunewise.study.storage import open_storage
 
 
-@pytest.fixture(params=["a.journal", "sqlite"])
+@pytest.fixture(params=in_short(["a.journal"], ["a.journal", "sqlite"]))
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(tmp_path / "a.journal") if request.param == "a.journal" else f"sqlite:///{tmp_path}/a.db"
 

@@ -7,6 +7,7 @@ from typing import Any
 import optuna
 import pytest
 
+from support.forms import in_short
 from tunewise import Categorical, Float, Int, SearchSpace, attributes
 from tunewise.errors import ObjectiveFailed, StudyError
 from tunewise.history import History
@@ -141,7 +142,7 @@ def test_where_there_is_nothing_to_choose_one_trial_is_enough_and_says_so() -> N
 GRID = SearchSpace({"x": Int(1, 3), "kernel": Categorical(["rbf", "linear"])})
 
 
-@pytest.mark.parametrize("n_jobs", [1, 4])
+@pytest.mark.parametrize("n_jobs", in_short([1], [1, 4]))
 @pytest.mark.parametrize("proposer", ["random", "auto"])
 def test_a_grid_that_was_tried_whole_ends_the_study_and_says_so(proposer: str, n_jobs: int) -> None:
     study = tune(lambda c: float(c["x"]), GRID, proposer=proposer, n_trials=20, n_jobs=n_jobs)

@@ -11,6 +11,7 @@ from typing import Any
 import optuna
 import pytest
 
+from support.forms import in_short
 from support.waiting import meet
 from support.whole_paths import (
     OBJECTIVE,
@@ -110,7 +111,7 @@ def test_a_broken_executor_fails_trials_with_its_reason() -> None:
     assert [t.state for t in History.from_study(study)] == ["finished"] * 2
 
 
-@pytest.mark.parametrize("address", ["{}/x.journal", "sqlite:///{}/x.db", None])
+@pytest.mark.parametrize("address", in_short(["{}/x.journal", None], ["{}/x.journal", "sqlite:///{}/x.db", None]))
 def test_a_study_goes_on_with_more_trials(address: str | None, tmp_path: Path) -> None:
     storage: Any = address.format(tmp_path) if address else optuna.storages.InMemoryStorage()
     model = ScriptedModel(replies())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from support.whole_paths import InProcess, write_study
 from tunewise import Float, SearchSpace
 from tunewise.errors import ModelUnavailable
@@ -47,6 +49,7 @@ def test_a_model_that_was_never_of_use_is_said_at_the_end(tmp_path: Path, cli: I
     assert "better than the default (4, trial 0)" in said
 
 
+@pytest.mark.long
 def test_why_later_trials_did_not_ask_the_model() -> None:
     def gone(request: ChatRequest) -> str:
         raise ModelUnavailable("HTTP 500: out of order")

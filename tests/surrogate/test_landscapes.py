@@ -46,6 +46,7 @@ def test_nothing_in_the_box_is_better(landscape: Landscape) -> None:
     assert min(landscape.function(*x) for x in (*grid, *around)) >= landscape.best - 1e-12
 
 
+@pytest.mark.long
 @each
 def test_every_local_search_from_a_best_corner_ends_at_a_stated_optimum(landscape: Landscape) -> None:
     """No optimum is missing: near-best grid points all lie close to a stated one."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from support.forms import in_short
 from tunewise.bench.problems.landscapes import LANDSCAPES
 from tunewise.errors import UsageError
 from tunewise.space import Categorical, Float, Int, SearchSpace, Value
@@ -70,7 +71,7 @@ def run(space: SearchSpace, loss: Callable[[Mapping[str, Any]], float | None], n
     return values
 
 
-@pytest.mark.parametrize("name", ["quadratic", "branin_shifted", "rosenbrock"])
+@pytest.mark.parametrize("name", in_short(["branin_shifted"], ["quadratic", "branin_shifted", "rosenbrock"]))
 def test_it_beats_random_search_of_ten_times_the_budget(name: str) -> None:
     scape = LANDSCAPES[name]
     rng = np.random.default_rng(2)
@@ -129,6 +130,7 @@ def test_a_pending_trial_lowers_the_score_around_it() -> None:
     assert after < before - 1
 
 
+@pytest.mark.long
 def test_failures_are_avoided_and_do_not_bend_the_predictions() -> None:
     space = SearchSpace({"x": Float(0, 1), "y": Float(0, 1)})
 
@@ -168,6 +170,7 @@ def test_a_small_space_is_exhausted_before_anything_is_repeated() -> None:
     assert len(again) == 2
 
 
+@pytest.mark.long
 def test_a_long_grid_is_exhausted_too() -> None:
     space = SearchSpace({"n": Int(1, 30)})
     tried: list[Config] = []

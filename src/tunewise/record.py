@@ -129,7 +129,7 @@ class Proposal:
     model: str = ""
     template: str = ""
     scalarization: Scalarization | None = None
-    decision: Decision = field(default_factory=Decision)
+    decision: Decision = Decision()  # frozen, so thousands of proposals share it
 
     def to_dict(self) -> PlainDict:
         """Plain data for the storage; what is empty is left out."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -51,6 +54,13 @@ def looked_at(path: Path) -> None:
         tune(value_of, SPACE, proposer="random", n_trials=4, storage=path)
     except UsageError as error:
         assert 10 < len(str(error)) < 2000  # noqa: PT017 - either outcome is right
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_power_cut() -> Iterator[None]:
+    """Nothing is forced to the disk, which would take most of the time of a busy machine."""
+    with patch.object(os, "fsync"):
+        yield
 
 
 @pytest.fixture(scope="module")

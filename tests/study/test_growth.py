@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -15,6 +16,7 @@ from optuna.trial import create_trial
 
 from tunewise import Float, SearchSpace, tune
 from tunewise.attributes import PROPOSAL, RESULT
+from tunewise.history.trial import TrialRecord
 from tunewise.record import Proposal, Result
 from tunewise.study.options import TuneOptions
 from tunewise.study.storage import open_storage, open_study
@@ -109,3 +111,15 @@ def test_each_distribution_of_a_long_study_is_read_once(tmp_path: Path) -> None:
     trials = study.get_trials(deepcopy=False)
     assert len({id(each) for trial in trials for each in trial.distributions.values()}) == len(SPACE)
     assert StoredStudy.read(study).history.finished
+
+
+def test_what_is_kept_of_a_trial_beside_optunas_own_is_small(tmp_path: Path) -> None:
+    trials = open_study(journal_of(tmp_path / "s.journal", 500)).get_trials(deepcopy=False)
+    TrialRecord.from_optuna(trials[0])
+    tracemalloc.start()
+    try:
+        kept = [TrialRecord.from_optuna(trial) for trial in trials]
+        size, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert size / len(kept) < 700  # bytes; 935 when nothing was shared

@@ -34,11 +34,9 @@ def asks_for_study_file(question: str) -> bool:
 @cache
 def about_study_files() -> str:
     """An example with a word on each part, then the schema; about 1,000 tokens."""
-    from pydantic import TypeAdapter
+    from tunewise.study.file import form
 
-    from tunewise.study.file import StudyFile
-
-    schema = TypeAdapter(StudyFile).json_schema()
+    schema = form().json_schema()
     schema["properties"].pop("path", None)  # where the file is, not what it says
     parts = {"study file": schema, **schema.get("$defs", {})}
     lines = [f"{name.removesuffix('Part')}: {fields(part)}" for name, part in parts.items()]

@@ -23,6 +23,8 @@ State = Literal["finished", "pruned", "failed", "running", "waiting", "interrupt
 
 CONSTRAINTS = "constraints"
 """Where Optuna keeps them: under this key, or under one that begins with it and has a name behind a colon."""
+NO_NUMBERS: dict[str, float] = {}
+"""Shared by thousands of records, which nobody changes."""
 LARGEST = 1e300
 """Values of constraints beyond are damage."""
 
@@ -114,24 +116,25 @@ class TrialRecord:
         if fixed and attributes.PROPOSAL not in trial.user_attrs:
             proposal = Proposal(source="enqueued")
         constraints, unknown = constraints_of(trial)
-        # A running trial gets its parameters one by one; what was proposed for it is known at once.
-        planned = {**proposal.configuration, **fixed} if not trial.state.is_finished() else {}
+        # A running trial gets its parameters one by one; what was proposed for it is known at once. Those of one that
+        # has ended stay, and are shared with Optuna.
+        ended = trial.state.is_finished()
         last = math.inf if result.last_step is None else result.last_step
         took = trial.duration.total_seconds() if trial.duration else None
         state, values, error = outcome_of(trial)
         return cls(
             number=trial.number,
             state=state,
-            configuration={**planned, **trial.params},
+            configuration=trial.params if ended else {**proposal.configuration, **fixed, **trial.params},
             value=values[0] if values else None,
             error=(error or result.error or "no reason was given") if state == "failed" else "",
             proposal=proposal,
             curve=tuple(sorted((s, v) for s, v in trial.intermediate_values.items() if s <= last)),
             seconds=took if result.seconds is None else result.seconds,
-            extra=dict(result.extra),
+            extra=result.extra or NO_NUMBERS,
             note=result.note,
             values=values,
-            constraints=constraints if trial.state.is_finished() else {},
+            constraints=constraints if ended else NO_NUMBERS,
             damaged=damaged + broken + unknown,
             repeats=tuple(numbers_in(trial.system_attrs.get(attributes.REPEATS))),
         )
@@ -168,7 +171,7 @@ def constraints_of(trial: FrozenTrial) -> tuple[dict[str, float], tuple[str, ...
     keys = [key for key in trial.system_attrs if key == CONSTRAINTS or key.startswith(f"{CONSTRAINTS}:")]
     damaged = tuple(key for key in keys if not is_limit(key, trial.system_attrs[key]))
     if not damaged:
-        return trial.constraints if keys else {}, ()
+        return trial.constraints if keys else NO_NUMBERS, ()
     known = copy.copy(trial)
     known.system_attrs = {key: entry for key, entry in trial.system_attrs.items() if key not in damaged}
     return known.constraints, damaged

@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -203,7 +204,7 @@ def read_study_file(path: str | Path, **changes: object) -> StudyFile:
     data.setdefault("study_name", path.stem)
     try:
         plain = {str(key): value for key, value in data.items()} | {"path": path}
-        spec = TypeAdapter(StudyFile).validate_python(plain)
+        spec = form().validate_python(plain)
     except ValidationError as error:
         raise StudyError(f"{path}: {explain(error, StudyFile)}") from None
     if spec.model is not None and spec.model.api_key_env:
@@ -212,13 +213,19 @@ def read_study_file(path: str | Path, **changes: object) -> StudyFile:
     return spec
 
 
+@cache
+def form() -> TypeAdapter[StudyFile]:
+    """What checks a study file; made once, as making it takes longer than reading a file."""
+    return TypeAdapter(StudyFile)
+
+
 def schema_of_study_files() -> dict[str, object]:
     """The JSON Schema of a study file, for editors.
 
     Returns:
         A schema in which `model` and `proposer` may also be a name.
     """
-    schema = TypeAdapter(StudyFile).json_schema()
+    schema = form().json_schema()
     properties = schema["properties"]
     properties.pop("path", None)
     properties["model"] = {"anyOf": [{"type": "string"}, properties["model"]]}

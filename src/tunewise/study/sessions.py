@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from functools import cache
 from importlib.metadata import version
 
 from optuna.samplers import BaseSampler
@@ -29,8 +30,13 @@ def extended(sessions: object, sampler: BaseSampler, *, first: int) -> list[Plai
     settings = sampler.settings if isinstance(sampler, LLMSampler) else {}
     if isinstance(sampler, LLMSampler) and isinstance(sampler.model, RecordingModel | ReplayingModel):
         settings["cassette"] = str(sampler.model.path)
-    versions = {name: version(name) for name in ("tunewise", "optuna", "numpy")} | {"python": platform.python_version()}
-    now: PlainDict = {"first": first, "sampler": type(sampler).__name__, **settings, "versions": versions}
+    now: PlainDict = {"first": first, "sampler": type(sampler).__name__, **settings, "versions": {**versions()}}
     listed = [session for session in sessions if isinstance(session, dict)] if isinstance(sessions, list) else []
     before = [session for session in listed if isinstance(begun := session.get("first", 0), int) and begun < first]
     return before if before and before[-1] | {"first": first} == now else [*before, now]
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Of what a study depends on, in this process; looked up once, in files."""
+    return {name: version(name) for name in ("tunewise", "optuna", "numpy")} | {"python": platform.python_version()}

@@ -366,6 +366,7 @@ def allowed(study: optuna.Study) -> list[bool]:
     return [t.params["x"] >= 0.6 for t in study.trials]
 
 
+@pytest.mark.long
 def test_proposals_go_where_the_constraint_is_met() -> None:
     for seed in range(3):
         study = optuna.create_study(sampler=auto(seed))

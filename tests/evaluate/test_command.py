@@ -206,6 +206,7 @@ print(1)
     until_gone(int((tmp_path / "pid").read_text()))
 
 
+@pytest.mark.long
 def test_a_flood_of_output_is_read_in_bounded_memory() -> None:
     code = "import sys\nfor _ in range(200): sys.stdout.write('x' * 999_999 + '\\n')\nprint(5)"
     tracemalloc.start()
@@ -322,6 +323,7 @@ def test_misuse_names_the_way_out(tmp_path: Path) -> None:
         CommandEvaluator("true", cwd=tmp_path / "nowhere")
 
 
+@pytest.mark.long
 def test_the_example_learns_better_with_a_better_rate() -> None:
     evaluator = CommandEvaluator([sys.executable, str(EXAMPLES / "train.py")], metric="error", timeout_s=60)
     good = evaluator.evaluate({"learning_rate": 0.3, "schedule": "cosine"})

@@ -148,6 +148,7 @@ def outside() -> Iterator[Outside]:
     made.end()
 
 
+@pytest.mark.long
 def test_a_scheduler_that_restarts_is_waited_for(outside: Outside, tmp_path: Path) -> None:
     def restart(_: int) -> None:
         outside.end()

@@ -16,7 +16,10 @@ from support.whole_paths import SRC, InProcess, write_study
 
 ray = pytest.importorskip("ray", reason="Ray is missing: pip install 'tunewise[ray]'")
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # Ray leaves sockets and files to the garbage collector
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),  # Ray leaves sockets and files to the garbage collector
+    pytest.mark.long,  # a cluster takes ten seconds to start
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -37,7 +40,6 @@ def test_forty_trials_survive_a_worker_s_death(tmp_path: Path) -> None:
     run_forty("ray", tmp_path, interfere=kill)
 
 
-@pytest.mark.long
 def test_a_driver_elsewhere_reaches_it_by_its_client_server(tmp_path: Path) -> None:
     from ray.util.client.server.server import serve
 

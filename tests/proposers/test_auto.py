@@ -497,6 +497,7 @@ def test_without_credit_nobody_asks_and_it_is_said_once() -> None:
     assert not proposal.note
 
 
+@pytest.mark.long
 def test_a_study_that_others_began_is_continued_by_the_model() -> None:
     """Four random trials, then a capable model: it gets at least half of the next eight."""
     for seed in range(3):

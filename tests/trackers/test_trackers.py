@@ -40,6 +40,7 @@ def study_with(*callbacks: Tracker, n_trials: int = 3, storage: Path | None = No
     )
 
 
+@pytest.mark.long
 def test_mlflow(tmp_path: Path) -> None:
     tracking = pytest.importorskip(
         "mlflow.tracking", reason="MLflow is missing: pip install 'tunewise[mlflow]'", exc_type=ImportError
@@ -86,6 +87,7 @@ def test_tensorboard(tmp_path: Path) -> None:
     assert b"no gradient" in failed.Tensors("tunewise/error")[0].tensor_proto.string_val[0]
 
 
+@pytest.mark.long
 def test_weights_and_biases_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wandb = pytest.importorskip("wandb", reason="wandb is missing: pip install 'tunewise[wandb]'", exc_type=ImportError)
     from tunewise.trackers import WeightsAndBiasesCallback

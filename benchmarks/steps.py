@@ -1,6 +1,7 @@
 """How far to go, and whose idea to follow: what the recorded reader's trials gained, compared within each task.
 
     python benchmarks/steps.py              # steps by their size: a minute
+    python benchmarks/steps.py --values     # values that no trial had had: some seconds
     python benchmarks/steps.py --advice     # own ideas and the surrogate's points in trials 3 to 5: some minutes
     python benchmarks/steps.py --turns      # turns of the surrogate in place of the reader's: some minutes
 
@@ -22,7 +23,8 @@ from tunewise.bench.problems.base import Problem
 from tunewise.bench.recorded import RecordedRun, load_recordings
 from tunewise.bench.suites import Terms, choose_problems
 from tunewise.history import History, TrialRecord
-from tunewise.proposers.auto import Assessment
+from tunewise.prompts.by_value import MOST_VALUES, UNTRIED
+from tunewise.proposers.assessment import Assessment
 from tunewise.proposers.base import ProposalContext
 from tunewise.proposers.neighbours import find_nearest
 from tunewise.proposers.steps import FAR, OPENING, SETTLED, STALE, has_room, worth_exploring
@@ -170,10 +172,27 @@ def by_size(found: list[Moment]) -> Iterator[str]:
     yield f"  where it is not asked for any more: {compare(others, lambda m: m.away >= FAR - SLACK)}"
 
 
+def by_values(found: list[Moment]) -> Iterator[str]:
+    """Trials with a value that none before them had had, of a hyperparameter of few values."""
+    for first, last in ((SETTLED, UNTRIED - 1), (UNTRIED, BUDGET - 1)):
+        here = [m for m in found if first <= m.number <= last]
+        yield f"With a value that was untried, trials {first} to {last}: {compare(here, has_new_value)}"
+
+
+def has_new_value(moment: Moment) -> bool | None:
+    """Whether a trial has one; None where no hyperparameter has few values, or all have been tried."""
+    new = []
+    for name, hyperparameter in moment.scale.problem.space.items():
+        tried = {t.configuration.get(name) for t in moment.context.history}
+        if any(value not in tried for value in hyperparameter.grid(MOST_VALUES)):
+            new.append(moment.trial.configuration.get(name) not in tried)
+    return any(new) if new else None
+
+
 def followed(moment: Moment) -> bool | None:
     """Whether a trial is one of the points that the surrogate would have named; None where it names none."""
     state = Assessment(moment.context)
-    near = find_nearest(moment.context, state.expect, state.known)
+    near = find_nearest(moment.context, state.expect, state.known, state.canonical)
     named = [a.configuration for a in (*state.advice, *(near.best if near else ()))]
     return moment.trial.configuration in named if named else None
 
@@ -202,6 +221,7 @@ def with_turns(run: RecordedRun, scale: Scale) -> tuple[float, float] | None:
 def main() -> None:
     """Print the sentences."""
     parser = argparse.ArgumentParser(description="What recorded steps of a capable reader gained.")
+    parser.add_argument("--values", action="store_true", help="values that no trial had had")
     parser.add_argument("--advice", action="store_true", help="own ideas and the surrogate's points in trials 3 to 5")
     parser.add_argument("--turns", action="store_true", help="turns of the surrogate in place of the reader's")
     asked = parser.parse_args()
@@ -222,7 +242,7 @@ def main() -> None:
         )
     else:
         found_all = list(moments([run for run in runs if run.run in PLAYS + EARLIER], scales))
-        print(*by_size(found_all), sep="\n")
+        print(*(by_values if asked.values else by_size)(found_all), sep="\n")
 
 
 if __name__ == "__main__":

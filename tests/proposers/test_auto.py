@@ -14,17 +14,19 @@ import pytest
 
 from support.bowl import BARE, DEFAULT, OPTIMUM, SPACE, TASK, WORST, asked, bowl, by, offer, past, proposals, sources
 from support.playing import play, told
-from tunewise import Categorical, Int, LLMSampler, SamplerOptions, SearchSpace, Task
+from tunewise import Categorical, Float, Int, LLMSampler, SamplerOptions, SearchSpace, Task
 from tunewise.errors import ContextLimitExceeded, ModelUnavailable
 from tunewise.history import History, TrialRecord
 from tunewise.llm.base import ChatModel
 from tunewise.models import FunctionModel
+from tunewise.prompts.by_value import say_by_value
 from tunewise.prompts.findings import equal_settings, say_findings, without_effect
 from tunewise.prompts.render import MAX_PROMPT_TOKENS
 from tunewise.proposers import Auto, AutoOptions
-from tunewise.proposers.auto import Assessment
+from tunewise.proposers.assessment import Assessment
 from tunewise.proposers.credit import DOUBT, LEAST, placement, read_credit
-from tunewise.record import Candidate
+from tunewise.proposers.steps import FAR
+from tunewise.record import Advice, Candidate
 from tunewise.testing.simulated import adversary, default_lover, expert, rambler, repeater, stale
 from tunewise.tokens import estimate_tokens
 
@@ -163,7 +165,9 @@ def test_advice_is_told_with_figures_from_four_different_values_on_and_not_where
     proposal, (request,) = play(Auto(), asked(*trials), offer((0.9, 0.1)))
     values = sorted(trial.value for trial in trials if trial.value is not None)
     lines = re.findall(r"^([\d.]+) ([\d.]+): expects ([\d.e-]+) ± ([\d.e-]+)$", told(request), re.MULTILINE)
-    good = [a for a in proposal.decision.advice if a.expected and a.expected.mean <= values[3]]
+    inside = [a for a in proposal.decision.advice if a.configuration["x"] != 1]
+    good = [a for a in inside if a.expected and a.expected.mean <= values[3]]
+    assert len(inside) < len(proposal.decision.advice), "nobody was near x = 1"
     assert len(lines) == len(good) > 0
     for x, y, mean, std in lines:
         assert float(mean) <= values[3]
@@ -190,10 +194,45 @@ def test_what_comes_to_the_same_is_not_advised() -> None:
     assert re.search(r"^3 1\b|it would take 3 1\b|; 3 1\b", told(request), re.MULTILINE) is None
 
 
+def test_what_comes_to_the_same_is_counted_once() -> None:
+    cells = [(4, 4, 0.9), (0, 0, 0.5), (0, 1, 0.5), (1, 0, 0.4), (1, 1, 0.4), (3, 0, 0.1)]
+    _, (request,) = play(Auto(), asked(*on_grid(*cells), space=GRID), offer((2, 2)))
+    assert "4 of the 20 different configurations of the grid were tried. Of the 2 next to the best" in told(request)
+
+
+def test_where_advice_is_far_a_point_near_the_best_is_named() -> None:
+    context = asked(DEFAULT, *(replace(t, number=i) for i, t in enumerate((*GOOD, *BAD), 1)))
+    best = context.history.best
+    assert best is not None
+    for away, told_near in ((0.1, False), (0.5, True)):
+        state = Assessment(context)
+        vars(state)["told_advice"] = (Advice(configuration={**best.configuration, "x": 0.66 - away}),)
+        assert bool(state.close) is told_near
+    assert state.close is not None
+    assert 0 < context.distance(state.close.configuration, best.configuration) <= FAR + 1e-9
+    assert not context.duplicate(state.close.configuration)
+
+
+def test_what_values_gave_is_told_where_there_are_few() -> None:
+    space = SearchSpace({"kind": Categorical(["a", "b", "c"]), "n": Int(1, 3), "x": Float(0, 1)})
+    rows = [("a", 1, 0.5), ("a", 2, 0.25), ("b", 1, 0.75), ("a", 1, 1.0)] * 4
+    trials = [TrialRecord(i, "finished", {"kind": k, "n": n, "x": i / 16}, v) for i, (k, n, v) in enumerate(rows)]
+    assert say_by_value(History(tuple(trials[:7])), space) == []
+    assert say_by_value(History(tuple(trials[:8])), space)[1:] == [
+        'kind: "a" 0.25/0.5 (6), "b" 0.75/0.75 (2)',
+        "n: 1 0.5/0.75 (6), 2 0.25/0.25 (2)",
+    ]
+    assert say_by_value(History(tuple(trials)), space)[1:] == [
+        'kind: "a" 0.25/0.5 (12), "b" 0.75/0.75 (4); untried "c"',
+        "n: 1 0.5/0.75 (12), 2 0.25/0.25 (4); untried 3",
+    ]
+    assert 'kind: "a" 1/0.5 (6)' in say_by_value(History(tuple(trials[:8]), "maximize"), space)[1]
+
+
 def test_a_neighbourhood_that_was_tried_is_said() -> None:
     around = on_grid((0, 1, 0.2), (1, 0, 0.3), (1, 1, 0.4), (4, 4, 0.9), (3, 3, 0.8), (0, 0, 0.1))
     _, (request,) = play(Auto(), asked(*around, space=GRID), offer((2, 2)))
-    assert "6 of the 25 configurations of the grid were tried, all 3 next to the best among them." in told(request)
+    assert "6 of the 25 configurations of the grid were tried, all 3 next to the best among them: " in told(request)
 
 
 def test_where_all_next_to_the_best_was_tried_it_looks_two_steps_away() -> None:
@@ -201,8 +240,8 @@ def test_where_all_next_to_the_best_was_tried_it_looks_two_steps_away() -> None:
     line = SearchSpace({"x": Int(0, 6, default=2), "y": Int(0, 1, default=0)})
     far = [(x, y, 0.9 + x + y) for x in (2, 6) for y in range(2)]
     _, (request,) = play(Auto(), asked(*on_grid(*far, *cells), space=line), offer((4, 1)))
-    assert "all 3 next to the best among them." in told(request)
-    said = told(request).split("among them. ")[1].split("\n")[0]
+    assert "all 3 next to the best among them: " in told(request)
+    said = told(request).split("be better. ")[1].split("\n")[0]
     assert said.startswith(("At most two steps from the best", "It expects nothing good at most two steps")), said
 
 

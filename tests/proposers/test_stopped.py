@@ -8,7 +8,7 @@ import pytest
 
 from support.bowl import DEFAULT, SPACE, asked, past
 from tunewise.history import History, TrialRecord
-from tunewise.proposers.auto import Assessment
+from tunewise.proposers.assessment import Assessment
 from tunewise.proposers.stopped import studies_at_steps
 from tunewise.space import Configuration
 

@@ -93,7 +93,7 @@ class Entry:
 
     def advice(self, count: int) -> str:
         """Where the surrogate would go next, and what it expects there."""
-        from tunewise.proposers.auto import Assessment
+        from tunewise.proposers.assessment import Assessment
         from tunewise.proposers.base import ProposalContext
 
         stored = self.subject().stored

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, Self
 
 from tunewise.prompts.table import row, trial_table
 from tunewise.prompts.tradeoff import describe_tradeoff
@@ -20,6 +20,8 @@ Step = Literal["", "open", "far"]
 
 MAX_UNHEARD = 3
 MAX_OBJECTION = 200
+WHOLE = 40
+"""The lines of so many trials say more than a summary of them."""
 FEW = 3
 """So many evaluations are the last ones."""
 
@@ -29,12 +31,13 @@ class Nearest:
     """The grid around the best trial.
 
     Attributes:
-        cells: How many configurations the space has.
+        cells: How many configurations the space has that are not known to come to the same.
         tried: How many of them were tried.
         around: How many lie next to the best trial, or to one that ties with it.
         untried: How many of these were not tried.
         best: Where the surrogate expects most around one of the few best trials; empty where it expects nothing good.
         steps: How far around: 1, or 2 where everything next to them was tried.
+        merged: Whether configurations that come to the same are counted once.
     """
 
     cells: int
@@ -43,6 +46,7 @@ class Nearest:
     untried: int
     best: tuple[Advice, ...]
     steps: int = 1
+    merged: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +59,9 @@ class AdvisedView(CompressedView):
         left: How many evaluations are left; None when nobody knows.
         advice: Where the surrogate would go next; without figures where it knows too little to expect anything.
         findings: What the trials show, a sentence each.
+        by_value: What each value of a hyperparameter gave.
         near: What is still untried around the best trial, where the space is a grid.
+        close: What the surrogate would take near the best trial, where the rest of its advice lies elsewhere.
         step: What kind of step is asked for.
     """
 
@@ -67,13 +73,21 @@ class AdvisedView(CompressedView):
     left: int | None = None
     advice: tuple[Advice, ...] = ()
     findings: Sequence[str] = ()
+    by_value: Sequence[str] = ()
     near: Nearest | None = None
+    close: Advice | None = None
     step: Step = ""
 
     @property
     def table(self) -> list[str]:
         """Header and lines; empty while there is no line."""
         return trial_table(self.shown, self.history, self.space, self.task) if self.shown else []
+
+    def smaller(self, share: float) -> Self:
+        """The same with fewer lines: of a short table it keeps every one, and leaves out the summary by value."""
+        if self.by_value and len(self.history.told) <= WHOLE:
+            return replace(self, by_value=())
+        return super().smaller(share)
 
     @property
     def process_ran(self) -> bool:
@@ -95,6 +109,11 @@ class AdvisedView(CompressedView):
         """A line for each point of the surrogate, with what it expects there."""
         return list(map(self.say_advice, self.advice))
 
+    @property
+    def nearby(self) -> str:
+        """What the surrogate would take near the best trial, if its other advice lies elsewhere."""
+        return f"Near the best trial it would take {self.say_advice(self.close)}" if self.close else ""
+
     def say_advice(self, advice: Advice) -> str:
         """A point in the columns of the table, with what is expected there."""
         expected = f": expects {advice.expected.mean:.4g} ± {advice.expected.std:.2g}" if advice.expected else ""
@@ -108,7 +127,7 @@ class AdvisedView(CompressedView):
     @property
     def pointed(self) -> bool:
         """Whether the surrogate would take any point at all."""
-        return bool(self.advice or (self.near and self.near.best))
+        return bool(self.advice or self.close or (self.near and self.near.best))
 
     @property
     def neighbours(self) -> str:
@@ -116,11 +135,12 @@ class AdvisedView(CompressedView):
         near = self.near
         if near is None:
             return ""
-        said = f"{near.tried} of the {near.cells} configurations of the grid were tried"
+        different = " different" if near.merged else ""
+        said = f"{near.tried} of the {near.cells}{different} configurations of the grid were tried"
         if near.untried:
             said += f". Of the {near.around} next to the best, {near.untried} are untried."
         else:
-            said += f", all {near.around} next to the best among them."
+            said += f", all {near.around} next to the best among them: only farther away can anything be better."
         where = "next to the best few trials" if near.steps == 1 else "at most two steps from the best few trials"
         if not near.best:
             return f"{said} It expects nothing good {where}."

@@ -192,7 +192,7 @@ def say_progress(history: History, space: SearchSpace) -> list[str]:
     best = history.best
     ties = sum(t is not best and history.ties(t, best) for t in history.told if best and not history.front)
     better = "moved the front" if history.front else "was better than the best"
-    equal = f"; {ties} of all trials equal{'s' * (ties == 1)} it" if ties else ""
+    equal = f"; {ties} other trial{'s equal' if ties > 1 else ' equals'} it" if ties else ""
     said = [f"None of the last {since} trials {better}{equal}."]
     never = [clip(name, 60) for name in space if len(values_of(name, history)) == 1]
     if never:

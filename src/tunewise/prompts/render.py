@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from functools import cache, lru_cache
 from importlib.resources import files
 
@@ -58,7 +57,7 @@ def render_bounded(view: CompressedView, limit: float = MAX_PROMPT_TOKENS) -> st
         size = estimate_tokens(text)
         if size <= limit or view.most <= 1:
             return text
-        view = replace(view, most=min(view.most - 1, max(1, int(view.most * limit / size))))
+        view = view.smaller(limit / size)
 
 
 @lru_cache

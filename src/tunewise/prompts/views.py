@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, Self
 
 from tunewise.history import History, TrialRecord
 from tunewise.objectives import Objective
@@ -185,6 +185,11 @@ class CompressedView:
                 break
             chosen.add(trial.number)
         return [t for t in candidates if t.number in chosen]
+
+    def smaller(self, share: float) -> Self:
+        """The same with fewer lines, about such a share of them."""
+        most = min(self.most, len(self.history.told))
+        return replace(self, most=max(1, min(most - 1, int(most * share))))
 
     @property
     def left_out(self) -> int:

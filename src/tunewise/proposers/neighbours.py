@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from itertools import product
 from typing import Final
 
@@ -23,6 +23,8 @@ MOST_CENTERS: Final = 5
 """So many of the best trials are looked around."""
 NAMED: Final = 3
 """So many untried configurations are named."""
+MOST_MERGED: Final = 5_000
+"""In a space of more configurations those that come to the same are not looked for."""
 MOST_AROUND: Final = 300
 """Where more configurations are next to the best, those that differ in one hyperparameter alone count."""
 
@@ -31,6 +33,7 @@ def find_nearest(
     context: ProposalContext,
     expect: Callable[[Sequence[Configuration]], list[Expected]],
     known: Callable[[Configuration], bool],
+    canonical: Callable[[Configuration], Hashable],
 ) -> Nearest | None:
     """What is untried next to the best trials; None where the space is no small grid, or there is no best trial.
 
@@ -38,29 +41,53 @@ def find_nearest(
         context: What is known.
         expect: What the surrogate expects of some configurations.
         known: Whether a configuration was tried, or one that comes to the same.
+        canonical: What configurations that come to the same have in common.
     """
     best, space, history = context.history.best, context.space, context.history
     if best is None or space.count > MOST_CELLS or not space.accepts(best.configuration):
         return None
     few = [t for t in history.ranked if space.accepts(t.configuration)][:MOST_CENTERS]
     level = [t.configuration for t in few if history.ties(t, best)]
-    around = around_all(space, level)
+    around = distinct(around_all(space, level), canonical, without=level)
     wider = around_all(space, [t.configuration for t in few])
     sign = 1.0 if history.direction == "minimize" else -1.0
     steps = 1 if any(not known(c) for c in around) else 2
     if steps > 1:
         wider += [c for c in around_all(space, level, steps) if c not in wider]
-    open_ones = [c for c in wider if not known(c)]
+    open_ones = distinct([c for c in wider if not known(c)], canonical)
     expected = zip(open_ones, expect(open_ones), strict=True) if open_ones else ()
     ordered = sorted(expected, key=lambda one: sign * one[1].mean)[:NAMED]
+    cells, tried = int(space.count), [t.configuration for t in context.tried]
+    every = distinct(all_of(space), canonical) if cells <= MOST_MERGED else ()
+    merged = 0 < len(every) < cells
     return Nearest(
-        cells=int(space.count),
-        tried=len(np.unique(space.encode_all([t.configuration for t in context.tried]).round(6), axis=0)),
+        cells=len(every) if merged else cells,
+        tried=len(distinct(tried, canonical) if merged else np.unique(space.encode_all(tried).round(6), axis=0)),
+        merged=merged,
         around=len(around),
         untried=sum(not known(c) for c in around),
         steps=steps,
         best=tuple(Advice(configuration=c, expected=e) for c, e in ordered),
     )
+
+
+def all_of(space: SearchSpace) -> list[Configuration]:
+    """All configurations of a grid."""
+    grids = [list(hyperparameter.grid(MOST_MERGED)) for hyperparameter in space.values()]
+    found = [dict(zip(space, values, strict=True)) for values in product(*grids)]
+    return [c for c in found if space.accepts(c)]
+
+
+def distinct(
+    configurations: Sequence[Configuration],
+    canonical: Callable[[Configuration], Hashable],
+    *,
+    without: Sequence[Configuration] = (),
+) -> list[Configuration]:
+    """The first of those that come to the same."""
+    seen = {canonical(c) for c in without}
+    first = {canonical(c): c for c in reversed(configurations)}
+    return [c for c in configurations if first[key := canonical(c)] is c and key not in seen]
 
 
 def around_all(space: SearchSpace, centers: Sequence[Configuration], steps: int = 1) -> list[Configuration]:

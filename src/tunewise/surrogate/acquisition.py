@@ -27,6 +27,7 @@ __all__ = [
     "Total",
     "log_improvement",
     "maximize",
+    "perturb",
     "step_width",
 ]
 

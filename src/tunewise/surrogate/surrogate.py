@@ -22,6 +22,7 @@ from tunewise.surrogate.acquisition import (
     Process,
     Total,
     maximize,
+    perturb,
     step_width,
 )
 from tunewise.surrogate.effects import Effect, latin_hypercube, measure_effects
@@ -174,6 +175,22 @@ class Surrogate:
             hypotheses, tried = tuple(h.after(x[None], allowed) for h in hypotheses), np.vstack([tried, x])
             chosen.append(self.lattice.space.decode(x))
         return chosen
+
+    def refine(self, reach: float) -> Configuration | None:
+        """The most promising configuration near the best trial that differs from all that was tried, if one is found.
+
+        Args:
+            reach: How far from it at most, as a share of every range.
+        """
+        if not len(self.best):
+            return None
+        around = self.lattice.round(self.lattice.snap(perturb(self.best[:1], self.rng)))
+        around = around[np.abs(around - self.best[0]).max(axis=1) <= reach]
+        fresh = [x for x in around if np.abs(self.tried - x).max(axis=1).min() > self.apart]
+        if not fresh:
+            return None
+        scores = self._acquisition(self.hypotheses).score(np.array(fresh))
+        return self.lattice.space.decode(fresh[int(np.argmax(scores))])
 
     def effects(self) -> tuple[Effect, ...]:
         """What is known about each hyperparameter, in the order of the space."""

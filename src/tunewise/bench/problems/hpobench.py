@@ -12,7 +12,7 @@ problem.evaluate(problem.space.default)
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -21,7 +21,7 @@ import numpy as np
 
 from tunewise.bench.problems.datasets import DataSet, Facts, Split, load_split
 from tunewise.bench.problems.grids import FACT, GRIDS, Grid
-from tunewise.bench.problems.models import MODELS, Model
+from tunewise.bench.problems.models import MODELS, Model, features_per_split
 from tunewise.bench.problems.tables import FOLDER, Table, load_table
 from tunewise.bench.problems.training import PROTOCOLS, Protocol, evaluation, train
 from tunewise.errors import StudyError, TrialFailed
@@ -167,7 +167,8 @@ class TabularTask:
     @property
     def task(self) -> Task:
         """Model, training part, metric, grid."""
-        return describe(MODELS[self.key], self.table.facts, grid=True)
+        told = describe(MODELS[self.key], self.table.facts, grid=True)
+        return replace(told, facts=(*told.facts, *equal_counts(self.grid, self.table.facts.features)))
 
     @cached_property
     def best(self) -> float:
@@ -189,6 +190,15 @@ class TabularTask:
         if errors is None:
             raise TrialFailed("Training diverged.")
         return evaluation(*errors)
+
+
+def equal_counts(grid: Grid, features: int) -> list[str]:
+    """Which values of a forest's grid come to the same count of features; none where all differ, or there are none."""
+    by_count: dict[int, list[str]] = {}
+    for exponent in grid.axes.get("max_features", ()):
+        by_count.setdefault(features_per_split(features, exponent), []).append(f"{exponent:g}")
+    same = [f"{' and '.join(values)} both mean {count}" for count, values in by_count.items() if len(values) > 1]
+    return [f"Of max_features, {', '.join(same)}, so that they give the same."] if same else []
 
 
 def describe(

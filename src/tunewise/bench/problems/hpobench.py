@@ -197,7 +197,7 @@ def equal_counts(grid: Grid, features: int) -> list[str]:
     by_count: dict[int, list[str]] = {}
     for exponent in grid.axes.get("max_features", ()):
         by_count.setdefault(features_per_split(features, exponent), []).append(f"{exponent:g}")
-    same = [f"{' and '.join(values)} both mean {count}" for count, values in by_count.items() if len(values) > 1]
+    same = [f"{' and '.join(values)} mean {count}" for count, values in by_count.items() if len(values) > 1]
     return [f"Of max_features, {', '.join(same)}, so that they give the same."] if same else []
 
 

@@ -3,8 +3,9 @@
     python benchmarks/fidelity.py --seeds 10 --out docs/results/fidelity.md
 
 Every epoch that is trained counts; for every method a trial that goes on continues where it was. All begin with the
-same default. The value of a study is the best validation error after 81 epochs; while no trial has come so far, it is
-1. `auto` asks no model.
+same default. The value of a study is the best validation error of the trials that were trained for all 81 epochs. The
+page looks first when every method has such a trial: Hyperband, as SMAC runs it, has its first after 243 epochs.
+`auto` asks no model.
 """
 
 from __future__ import annotations
@@ -173,8 +174,9 @@ def page(found: Mapping[tuple[str, str], Sequence[Training]], epochs: int) -> st
     lines = [
         "# Fidelities",
         "",
-        f"Mean validation error after so many epochs in all (standard error over {seeds} seeds), trials of {LOW} to "
-        f"{HIGH} epochs. Command: `python benchmarks/fidelity.py --seeds {seeds} --epochs {epochs}`.",
+        f"Mean of the best validation error of a trial of {HIGH} epochs, when so many epochs were trained in all "
+        f"(standard error over {seeds} seeds). Trials have {LOW} to {HIGH} epochs. Command: "
+        f"`python benchmarks/fidelity.py --seeds {seeds} --epochs {epochs}`.",
         "",
         "| data | method | " + " | ".join(f"{budget} epochs" for budget in shown) + " | begun | finished |",
         "|---" * (4 + len(shown)) + "|",

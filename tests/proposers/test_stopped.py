@@ -9,8 +9,9 @@ import pytest
 from support.bowl import DEFAULT, SPACE, asked, past
 from tunewise.history import History, TrialRecord
 from tunewise.proposers.assessment import Assessment
-from tunewise.proposers.stopped import studies_at_steps
+from tunewise.proposers.stopped import highest_step, studies_at_steps
 from tunewise.space import Configuration
+from tunewise.task import Direction
 
 EARLY = 5.0
 """How much larger an error is after one epoch."""
@@ -72,3 +73,22 @@ def test_what_no_step_knows_of_a_trial_is_its_rank() -> None:
 def test_the_surrogate_goes_where_trials_were_good_before_they_ended() -> None:
     (proposed,) = Assessment(asked(*at_one_epoch())).surrogate.propose()
     assert place(proposed) == pytest.approx((0.7, 0.4), abs=0.25)
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_while_few_have_finished_it_looks_by_the_highest_step_with_values_enough(direction: Direction) -> None:
+    trials = at_one_epoch()
+    history = History(trials, direction)
+    assert highest_step(history) == (1, [(t, t.curve[0][1]) for t in trials])
+    assert highest_step(History(trials[:5])) is None, "too few values"
+    assert highest_step(History(tuple(replace(t, state="finished") for t in trials))) is None
+    diverged = replace(past(6, 0.2, 0.2, state="pruned"), curve=((1, float("nan")),))
+    found = highest_step(History((*trials, diverged), direction))
+    worst = (max if direction == "minimize" else min)(t.curve[0][1] for t in trials)
+    assert found is not None
+    assert found[1][-1] == (diverged, worst)
+
+
+def test_it_looks_where_trials_were_good_before_they_ended() -> None:
+    advice = Assessment(asked(*at_one_epoch())).advice[0]
+    assert place(advice.configuration) == pytest.approx((0.7, 0.4), abs=0.25)

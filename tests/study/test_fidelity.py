@@ -19,7 +19,7 @@ from tunewise.space import Float, SearchSpace
 from tunewise.study.options import TuneOptions
 from tunewise.study.storage import open_study
 from tunewise.study.tune import tune
-from tunewise.task import Task
+from tunewise.task import Direction, Task
 
 SPACE = SearchSpace({"x": Float(0, 1)})
 EPOCHS = Fidelity(name="epochs", low=1, high=9)
@@ -44,10 +44,12 @@ def test_rungs(low: int, high: int, factor: int, rungs: tuple[int, ...]) -> None
     assert Fidelity(name="epochs", low=low, high=high, factor=factor).rungs == rungs
 
 
-@pytest.mark.parametrize("n_jobs", [1, 3])
-def test_the_promising_go_on_and_the_best_has_the_highest_fidelity(n_jobs: int) -> None:
-    study = tune(objective, SPACE, proposer="random", n_trials=27, n_jobs=n_jobs, options=OPTIONS)
+@pytest.mark.parametrize(("n_jobs", "goal"), [(1, "minimize"), (1, "maximize"), (3, "minimize")])
+def test_of_three_one_goes_on_and_the_best_comes_to_the_top(n_jobs: int, goal: Direction) -> None:
+    task = Task(direction=goal)
+    study = tune(objective, SPACE, task=task, proposer="random", n_trials=27, n_jobs=n_jobs, options=OPTIONS)
     history = History.from_study(study)
+    assert len(history) == 27
     assert {trial.state for trial in history} == {"finished", "pruned"}
     for trial in history:
         x = trial.configuration["x"]
@@ -55,8 +57,67 @@ def test_the_promising_go_on_and_the_best_has_the_highest_fidelity(n_jobs: int) 
         assert trial.value == pytest.approx(x + 1 / trial.curve[-1][0])  # type: ignore[operator]
         assert (trial.state == "finished") == (trial.curve[-1][0] == EPOCHS.high)
     assert history.best is not None
-    assert history.best.curve[-1][0] == EPOCHS.high
-    assert spent(study) < 27 * EPOCHS.high / (2 if n_jobs == 1 else 1)  # beside each other, more are promising at first
+    best = min if goal == "minimize" else max
+    assert history.best.configuration["x"] == best(float(t.configuration["x"]) for t in history)  # type: ignore[arg-type]
+    assert [sum(len(t.curve) > k for t in history) for k in range(3)][:2] == [27, pytest.approx(9, abs=1 + n_jobs)]
+    assert spent(study) < 27 * EPOCHS.high / 2
+
+
+@pytest.mark.parametrize("n_trials", [2, 4])
+def test_of_few_the_best_still_comes_to_the_top(n_trials: int) -> None:
+    study = tune(objective, SPACE, proposer="random", n_trials=n_trials, options=OPTIONS)
+    history = History.from_study(study)
+    assert len(history) == n_trials
+    assert history[0].state == "finished", "the first goes up to the top"
+    assert history.best is not None
+    assert history.best.configuration["x"] == min(float(t.configuration["x"]) for t in history)  # type: ignore[arg-type]
+
+
+def test_a_trial_goes_on_where_it_stood_and_finds_its_folder() -> None:
+    seen: list[tuple[float, float]] = []
+    folders: dict[float, set[str]] = {}
+
+    def counted(configuration: dict[str, Any], run: Run) -> float:
+        assert run.fidelity is not None
+        x = float(configuration["x"])
+        seen.append((x, run.fidelity))
+        folders.setdefault(x, set()).add(run.folder)
+        checkpoint = Path(run.folder, "epochs")
+        before = float(checkpoint.read_text("utf-8")) if checkpoint.exists() else 0.0
+        assert before == {1: 0, 3: 1, 9: 3}[int(run.fidelity)]
+        checkpoint.write_text(str(run.fidelity), "utf-8")
+        return objective(configuration, run)
+
+    study = tune(counted, SPACE, proposer="random", n_trials=9, options=OPTIONS)
+    went_on = [t for t in History.from_study(study) if t.repeats]
+    assert went_on, "none was stopped first"
+    assert len(seen) == len(set(seen)), "nothing is evaluated twice"
+    assert all(len(of) == 1 for of in folders.values())
+    assert not any(Path(folder).exists() for of in folders.values() for folder in of)
+    assert all(study.trials[t.repeats[-1]].state.name == "PRUNED" for t in went_on)
+
+
+def test_one_that_goes_on_and_is_interrupted_goes_on_and_counts_once() -> None:
+    storage = optuna.storages.InMemoryStorage()
+    interrupted: list[float] = []
+    evaluated: list[tuple[float, float]] = []
+
+    def interrupting(configuration: dict[str, Any], run: Run) -> float:
+        assert run.fidelity is not None
+        if run.earlier and run.earlier.values and not interrupted:
+            interrupted.append(run.fidelity)
+            raise KeyboardInterrupt
+        evaluated.append((float(configuration["x"]), run.fidelity))
+        return objective(configuration, run)
+
+    with pytest.raises(KeyboardInterrupt):
+        tune(interrupting, SPACE, proposer="random", n_trials=9, storage=storage, options=OPTIONS)
+    study = tune(interrupting, SPACE, proposer="random", n_trials=9, storage=storage, options=OPTIONS)
+    history = History.from_study(study)
+    assert interrupted
+    assert len(history) == 9
+    assert all(t.ended for t in history)
+    assert len(evaluated) == len(set(evaluated))
 
 
 def test_a_program_is_given_the_fidelity_like_a_hyperparameter(tmp_path: Path, cli: InProcess) -> None:
@@ -112,7 +173,7 @@ def test_the_model_is_told_and_fidelity_is_a_fact_once() -> None:
         return f'{{"x": {0.1 * len(asked)}}}'
 
     tune(objective, SPACE, model=FunctionModel(answer), n_trials=3, options=OPTIONS)
-    said = "Each trial begins with 1 epochs; about one in 3 goes on to the next of 3 epochs, 9 epochs."
+    said = "Each trial begins with 1 epochs; about one in 3 goes on to the next of 3 epochs, 9 epochs, at once"
     assert all(said in request for request in asked)
     task = EPOCHS.told(EPOCHS.told(Task()))
     assert len(task.facts) == 1

@@ -1,18 +1,17 @@
 """Fidelities: a trial begins cheap, and goes on while it is among the best at what it has cost so far.
 
-This is asynchronous successive halving [ASHA] in the form that stops what is not promising: a trial is evaluated at the
-lowest fidelity, its value is compared with those of all other trials at that fidelity, and the best share of
-`1 / factor` is evaluated at the next one. Nobody waits for others, so workers are never idle.
+Who goes on is decided by `tunewise.study.promotion`, or by any pruner.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import Any
-
-from optuna.pruners import BasePruner, SuccessiveHalvingPruner
 
 from tunewise.checks import check_whole
 from tunewise.errors import StudyError, TrialStopped
@@ -64,18 +63,13 @@ class Fidelity:
             found.append(found[-1] * self.factor)
         return (*found, self.high)
 
-    @property
-    def pruner(self) -> BasePruner:
-        """Who decides which trials go on."""
-        return SuccessiveHalvingPruner(min_resource=self.low, reduction_factor=self.factor)
-
     def told(self, task: Task) -> Task:
         """The task, with what the model has to know of it."""
         *cheaper, highest = (f"{rung} {self.name}" for rung in self.rungs)
         fact = (
             f"Each trial begins with {cheaper[0]}; about one in {self.factor} goes on to the next of "
-            f"{', '.join([*cheaper[1:], highest])}. What stopped early was not among the best after its last step; "
-            f"only values after {highest} count."
+            f"{', '.join([*cheaper[1:], highest])}, at once or when more have come as far. What stopped early is not "
+            f"among the best after its last step; only values after {highest} count."
         )
         return task if fact in task.facts else replace(task, facts=(*task.facts, fact))
 
@@ -102,12 +96,14 @@ class Rungs:
     Args:
         evaluator: What evaluates.
         fidelity: From where to where.
+        home: A folder for the folders of trials, so that one that goes on later finds its own. Where there is none
+            (also on a machine that does not share it) a trial has a folder while it runs.
 
     Raises:
         StudyError: It is a function that takes no `Run`, and so cannot know its fidelity.
     """
 
-    def __init__(self, evaluator: Evaluator, fidelity: Fidelity) -> None:
+    def __init__(self, evaluator: Evaluator, fidelity: Fidelity, home: str = "") -> None:
         if isinstance(evaluator, FunctionEvaluator) and not evaluator.reads_run:
             raise StudyError(
                 f"The objective takes no second argument, so it cannot know its {fidelity.name}. Write "
@@ -115,6 +111,7 @@ class Rungs:
             )
         self._evaluator = evaluator
         self._fidelity = fidelity
+        self._home = home
         self._as_hyperparameter = not isinstance(evaluator, FunctionEvaluator)
 
     @property
@@ -125,20 +122,43 @@ class Rungs:
     def evaluate(self, configuration: Mapping[str, Value], run: Run = SILENT) -> Evaluation:
         """Evaluate; the value at the highest fidelity, and the fidelities before as intermediate values.
 
+        A trial that goes on tells again what it is known to have been worth.
+
         Raises:
             TrialStopped: The trial is not among the best at what it has cost.
             TrialFailed: As of the evaluator, at any fidelity.
         """
         *cheaper, highest = self._fidelity.rungs
-        with TemporaryDirectory(prefix="tunewise-", ignore_cleanup_errors=True) as folder:
+        known = run.earlier.values if run.earlier else {}
+        with self._folder(run) as folder:
             run = replace(run, folder=folder)
             for rung in cheaper:
-                run.report(self._at(rung, configuration, run).value, rung)
+                value = known[rung] if rung in known else self._at(rung, configuration, run).value
+                run.report(value, rung)
                 if run.should_stop():
                     raise TrialStopped
             evaluation = self._at(highest, configuration, run)
         run.report(evaluation.value, highest)
         return evaluation
+
+    @contextmanager
+    def _folder(self, run: Run) -> Iterator[str]:
+        """The folder of a trial; it stays while the trial may go on."""
+        if not (self._home and Path(self._home).is_dir()):
+            with TemporaryDirectory(prefix="tunewise-", ignore_cleanup_errors=True) as folder:
+                yield folder
+            return
+        path = Path(self._home, str(run.earlier.trial if run.earlier else run.trial))
+        path.mkdir(exist_ok=True)
+        waits = False
+        try:
+            yield str(path)
+        except TrialStopped:
+            waits = True
+            raise
+        finally:
+            if not waits:
+                rmtree(path, ignore_errors=True)
 
     def _at(self, rung: int, configuration: Mapping[str, Value], run: Run) -> Evaluation:
         """One evaluation. What it reports itself is left out: steps are fidelities here."""

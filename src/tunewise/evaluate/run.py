@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -51,6 +51,19 @@ class Silent:
         return False
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What a trial goes on from.
+
+    Attributes:
+        trial: Number of the first trial of this configuration, to which the folder belongs.
+        values: The metric by fidelity, as far as it is known.
+    """
+
+    trial: int
+    values: Mapping[int, float]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One evaluation, as it sees itself: an objective that takes a second argument is given this.
@@ -71,7 +84,8 @@ class Run:
         device: The worker's device, as in `CUDA_VISIBLE_DEVICES`; "" when the study names none.
         fidelity: How much to spend (epochs, rows, ...) where the study has fidelities; else None.
         folder: Of this trial alone, the same at each of its fidelities, for what a higher one goes on from; removed
-            when the trial has ended. "" where the study has no fidelities.
+            when the trial has finished or failed, or the study has ended. "" where the study has no fidelities.
+        earlier: What is known of the trial already, where it goes on from a lower fidelity.
         timeout_s: Limit of this evaluation in seconds; None: no limit.
         channel: Where its words go.
     """
@@ -81,6 +95,7 @@ class Run:
     device: str = ""
     fidelity: float | None = None
     folder: str = ""
+    earlier: Earlier | None = None
     timeout_s: float | None = None
     channel: Channel = field(default_factory=Silent, repr=False, compare=False)
 

@@ -57,7 +57,8 @@ class TrialRecord:
         values: All that the objective returned as its values, in the order of the study's directions.
         constraints: Values of the constraints, as far as they are known; above 0 is violated.
         damaged: What of it could not be read and was left out: names of parts of proposal and result, and other keys.
-        repeats: Numbers of failed trials whose configuration it runs again; those count no more (see `lasting`).
+        repeats: Numbers of failed trials whose configuration it runs again, or of stopped ones from which it goes on;
+            those count no more (see `lasting`).
     """
 
     number: int
@@ -146,14 +147,14 @@ def numbers_in(stored: object) -> Iterator[int]:
 
 
 def lasting(records: Sequence[TrialRecord], repeated: Collection[int] | None = None) -> tuple[TrialRecord, ...]:
-    """The trials without the failed ones that a later trial has run again.
+    """The trials without the failed and the stopped ones whose place a later trial has taken.
 
     Args:
         records: Trials by number.
         repeated: Numbers that later trials name; None where they are all among these.
     """
     named = {number for record in records for number in record.repeats} if repeated is None else repeated
-    return tuple(record for record in records if record.number not in named or record.state != "failed")
+    return tuple(record for record in records if record.number not in named or record.state not in ("failed", "pruned"))
 
 
 def outcome_of(trial: FrozenTrial) -> tuple[State, tuple[float, ...], str]:

@@ -19,13 +19,14 @@ from tunewise.proposers.base import ProposalContext
 from tunewise.proposers.credit import DOUBT, LEAST, fair_value, placement, read_credit
 from tunewise.proposers.neighbours import find_nearest
 from tunewise.proposers.steps import FAR, wanted_step
-from tunewise.proposers.stopped import studies_at_steps
+from tunewise.proposers.stopped import highest_step, name_of, studies_at_steps
 from tunewise.proposers.tried import ABSENT
 from tunewise.record import Advice, Expected
 from tunewise.space import Configuration, Hyperparameter, Value
 from tunewise.space.numbers import Number
 
 if TYPE_CHECKING:
+    from tunewise.prior_studies import PriorStudy
     from tunewise.surrogate import Surrogate
 
 __all__ = ["Assessment"]
@@ -113,22 +114,46 @@ class Assessment:
 
     @cached_property
     def surrogate(self) -> Surrogate:
-        """Fitted to all trials."""
+        """Fitted to all trials: says what to expect."""
+        observed, _, pending = self.sorted_trials
+        # Steps say more of a pruned trial than its rank, and its last value is as unknown as of one that runs.
+        compared = {t.number for study in self.steps for t in study.trials if t.value is not None}
+        ended = {t.number for t, _ in observed if t.state == "pruned"} & compared
+        pending = [*(t.configuration for t, _ in observed if t.number in ended), *pending]
+        return self.fit([(t, score) for t, score in observed if t.number not in ended], pending, self.steps)
+
+    @cached_property
+    def searching(self) -> Surrogate:
+        """Says where to look: while too few trials have come to the end, by the values at an earlier step."""
+        there = highest_step(self.context.history)
+        if there is None:
+            return self.surrogate
+        step, observed = there
+        known = {t.number for t, _ in observed}
+        ended = [t.configuration for t, _ in self.sorted_trials[0] if t.number not in known]
+        others = [study for study in self.steps if study.name != name_of(step)]
+        return self.fit(observed, [*ended, *self.sorted_trials[2]], others)
+
+    @cached_property
+    def steps(self) -> tuple[PriorStudy, ...]:
+        """The values at steps where trials were ended."""
+        return tuple(studies_at_steps(self.context.history, self.context.space))
+
+    def fit(
+        self,
+        observed: Sequence[tuple[TrialRecord, float]],
+        pending: Sequence[Configuration],
+        steps: Sequence[PriorStudy],
+    ) -> Surrogate:
+        """A surrogate of trials with a score, beside what failed."""
         from tunewise.surrogate import fit_surrogate
 
         context = self.context
-        observed, failed, pending = self.sorted_trials
-        steps = list(studies_at_steps(context.history, context.space))
-        # They say more of a pruned trial than its rank, and its last value is as unknown as of one that runs.
-        compared = {t.number for study in steps for t in study.trials if t.value is not None}
-        ended = {t.number for t, _ in observed if t.state == "pruned"} & compared
-        pending = [*(t.configuration for t, _ in observed if t.number in ended), *pending]
-        observed = [(t, score) for t, score in observed if t.number not in ended]
         return fit_surrogate(
             context.space,
             [t.configuration for t, _ in observed],
             [self.sign * score for _, score in observed],
-            failed=failed,
+            failed=self.sorted_trials[1],
             pending=pending,
             plausible=plausible(context, named=self.credit is None or self.credit >= DOUBT),
             rng=context.rng,
@@ -146,7 +171,7 @@ class Assessment:
             return ()
         count = ADVISED if self.model_decides and self.values >= ADVISED else 1
         for wanted in (count, RETRIED):
-            points = [c for c in self.surrogate.propose(wanted) if not self.context.duplicate(c)][:count]
+            points = [c for c in self.searching.propose(wanted) if not self.context.duplicate(c)][:count]
             if points:
                 break
         return tuple(Advice(configuration=c, expected=self.expected(c)) for c in points)

@@ -7,6 +7,7 @@ prior studies: levels need not agree, and a step that ranks the finished trials 
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,14 +15,17 @@ from dataclasses import replace
 from typing import Final
 
 from tunewise.errors import StudyError
-from tunewise.history import History
+from tunewise.history import History, TrialRecord
 from tunewise.prior_studies import PriorStudy
 from tunewise.space import SearchSpace
 
-__all__ = ["studies_at_steps"]
+__all__ = ["highest_step", "name_of", "studies_at_steps"]
 
 FEWEST: Final = 4
 """With fewer values at a step it tells nothing."""
+
+ENOUGH: Final = 6
+"""So many values at a step are enough to look by them."""
 
 MOST: Final = 3
 """At most so many steps are read, those where most trials were ended."""
@@ -39,5 +43,28 @@ def studies_at_steps(history: History, space: SearchSpace) -> Iterator[PriorStud
         trials = tuple(replace(t, state="finished", value=value) for t, value in there)
         if len(trials) >= FEWEST:
             with suppress(StudyError):  # none of them fits a space that has changed
-                study = PriorStudy.of(History(trials, history.direction), space, name=f"step {step}")
+                study = PriorStudy.of(History(trials, history.direction), space, name=name_of(step))
                 yield replace(study, weight=WEIGHT)
+
+
+def name_of(step: int) -> str:
+    """What the study of the values at a step is called."""
+    return f"step {step}"
+
+
+def highest_step(history: History) -> tuple[int, list[tuple[TrialRecord, float]]] | None:
+    """The highest step where trials were ended that has values enough, and these; None where enough trials finished.
+
+    A process of many values at an earlier step knows better where to look than one of two at the last [Falkner]. What
+    diverged is as bad there as the worst.
+    """
+    if len(history.finished) >= ENOUGH or history.scalarization:
+        return None
+    ended = {t.curve[-1][0] for t in history.told if t.state == "pruned" and t.curve}
+    for step in sorted(ended, reverse=True):
+        there = [(t, value) for t in history.told if t.state != "failed" for at, value in t.curve if at == step]
+        finite = [value for _, value in there if math.isfinite(value)]
+        if len(finite) >= ENOUGH:
+            worst = max(finite) if history.direction == "minimize" else min(finite)
+            return step, [(t, value if math.isfinite(value) else worst) for t, value in there]
+    return None

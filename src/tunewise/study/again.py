@@ -1,4 +1,4 @@
-"""A study of which nothing has finished begins again: what failed is run once more, and its failures count no more."""
+"""Trials that take the place of earlier ones: failed ones that are run once more, stopped ones that go on."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from optuna.trial import TrialState, create_trial
 
 from tunewise import attributes
 from tunewise.errors import ObjectiveFailed
-from tunewise.history import History
+from tunewise.history import History, TrialRecord
 from tunewise.text import sentence
 
-__all__ = ["all_failed", "run_again"]
+__all__ = ["all_failed", "queue_again", "run_again"]
 
 
 def all_failed(history: History) -> ObjectiveFailed:
@@ -30,17 +30,22 @@ def run_again(study: optuna.Study) -> None:
     Neither prompts nor surrogate, credit or the number of trials know the old ones any more (see `history.lasting`);
     their calls are still counted.
     """
-    trials = study.get_trials(deepcopy=False)
     for failed in History.from_study(study).failed:
-        trial = trials[failed.number]
-        fixed = {key: trial.system_attrs[key] for key in ("fixed_params",) if key in trial.system_attrs}
-        proposed = {key: trial.user_attrs[key] for key in (attributes.PROPOSAL,) if key in trial.user_attrs}
-        study.add_trial(
-            create_trial(
-                state=TrialState.WAITING,
-                params=trial.params,
-                distributions=trial.distributions,
-                user_attrs=proposed,
-                system_attrs={**fixed, attributes.REPEATS: [*failed.repeats, failed.number]},
-            )
+        queue_again(study, failed)
+
+
+def queue_again(study: optuna.Study, record: TrialRecord) -> None:
+    """Queue a trial in the place of one that has failed or was stopped; of that one its values are kept."""
+    trial = study.get_trials(deepcopy=False)[record.number]
+    fixed = {key: trial.system_attrs[key] for key in ("fixed_params",) if key in trial.system_attrs}
+    proposed = {key: trial.user_attrs[key] for key in (attributes.PROPOSAL,) if key in trial.user_attrs}
+    study.add_trial(
+        create_trial(
+            state=TrialState.WAITING,
+            params=trial.params,
+            distributions=trial.distributions,
+            user_attrs=proposed,
+            system_attrs={**fixed, attributes.REPEATS: [*record.repeats, record.number]},
+            intermediate_values=dict(record.curve) if record.state == "pruned" else {},
         )
+    )

@@ -21,7 +21,7 @@ from tunewise.errors import BudgetReached, ModelError, StudyError, TrialFailed
 from tunewise.evaluate import Evaluator
 from tunewise.evaluate.mailbox import Mailbox, Wired
 from tunewise.evaluate.outcome import Outcome, evaluated
-from tunewise.evaluate.run import Run, takes_run
+from tunewise.evaluate.run import Earlier, Run, takes_run
 from tunewise.history import History, TrialRecord
 from tunewise.llm.calls import Totals
 from tunewise.optuna_private import id_of, storage_of, stored_trial
@@ -30,6 +30,7 @@ from tunewise.sampler import LLMSampler
 from tunewise.secrets import mask
 from tunewise.space import SearchSpace, Value
 from tunewise.study.curve import Curve
+from tunewise.study.promotion import Promotion
 from tunewise.study.stop import NEVER, Stopper, StopRules
 from tunewise.study.storage import begun_by_driver
 from tunewise.study.watch import Callback, Listeners
@@ -86,6 +87,7 @@ class Driver:
         n_jobs: How many evaluations run at a time.
         callbacks: Are told what happens.
         pruner: Decides from the intermediate values which trials are not worth going on with.
+        promotion: Where the study has fidelities: which of the trials that were stopped go on.
         stop: Rules that end the study early.
         devices: What the workers are given, in turn.
     """
@@ -99,6 +101,7 @@ class Driver:
         n_jobs: int,
         callbacks: Sequence[Callback] = (),
         pruner: BasePruner | None = None,
+        promotion: Promotion | None = None,
         stop: StopRules = NEVER,
         devices: Sequence[str] = (),
     ) -> None:
@@ -110,6 +113,7 @@ class Driver:
         self._n_jobs = n_jobs
         self._listeners = Listeners(study, callbacks)
         self._pruner = pruner or NopPruner()
+        self._promotion = promotion
         self._rules = stop
         self._stopper = Stopper(stop, lambda: totals.cost_usd if (totals := totals_of(study.sampler)) else None)
         self._devices = devices
@@ -127,7 +131,11 @@ class Driver:
         try:
             while True:
                 history = History.from_study(self._study)
-                reason = reason or self._stopper.reason(history) or nothing_left(self._space, history)
+                reason = reason or self._stopper.reason(history)
+                if not (stopped or reason) and self._takes_up(history, trials):
+                    history = History.from_study(self._study)
+                else:
+                    reason = reason or nothing_left(self._space, history)
                 while not (stopped or reason) and len(self._running) < min(self._n_jobs, trials - len(history.told)):
                     try:
                         self._start()
@@ -148,6 +156,13 @@ class Driver:
         if stopped:
             raise stopped
 
+    def _takes_up(self, history: History, trials: int) -> bool:
+        """Whether a trial that was stopped goes on now."""
+        if self._promotion is None or len(self._running) >= self._n_jobs:
+            return False
+        last = len(history.told) >= trials and not self._running
+        return self._promotion.take_up(self._study, history, last=last)
+
     def _start(self) -> None:
         if isinstance(self._study.sampler, LLMSampler):
             self._study.sampler.check_fallbacks()
@@ -157,12 +172,21 @@ class Driver:
             self._listeners.proposed(trial)
             running = self._begin(trial)
             device = self._devices[running.worker % len(self._devices)] if self._devices else ""
-            run = Run(trial=trial.number, worker=running.worker, device=device, channel=running.mailbox)
+            earlier = self._earlier(trial) if self._promotion else None
+            run = Run(
+                trial=trial.number, worker=running.worker, device=device, earlier=earlier, channel=running.mailbox
+            )
             future = self._executor.submit(evaluated, self._evaluator, self._takes_run, configuration, run)
         except BaseException:
             requeue(self._study, id_of(trial))
             raise
         self._running[future] = running
+
+    def _earlier(self, trial: optuna.Trial) -> Earlier:
+        """What is stored of a trial that goes on, or that was interrupted."""
+        stored = stored_trial(self._study, trial)
+        repeats = TrialRecord.from_optuna(stored).repeats
+        return Earlier(repeats[0] if repeats else trial.number, dict(stored.intermediate_values))
 
     def _begin(self, trial: optuna.Trial) -> Running:
         busy = {running.worker for running in self._running.values()}

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
+from tempfile import TemporaryDirectory
 
 import optuna
 from optuna.samplers import BaseSampler
@@ -28,6 +29,7 @@ from tunewise.study.driver import Driver, Inline, requeue_running
 from tunewise.study.notebook import Live, Study, in_notebook
 from tunewise.study.options import TuneOptions
 from tunewise.study.prior import PriorSource, read_prior_study
+from tunewise.study.promotion import Promotion
 from tunewise.study.pruners import find_pruner
 from tunewise.study.same import check_same_study
 from tunewise.study.stop import capped
@@ -98,7 +100,8 @@ def tune(
             "Evaluator, which has limits of its own. Set the limit there, and leave timeout_s out."
         )
     fidelity = options.fidelity
-    pruner = find_pruner(fidelity.pruner if fidelity and options.pruner is None else options.pruner)
+    promotion = Promotion(fidelity) if fidelity and options.pruner is None else None
+    pruner = find_pruner(promotion or options.pruner)
     space = space if isinstance(space, SearchSpace) else SearchSpace.from_dict(space)
     if fidelity:
         fidelity.check(space)
@@ -143,7 +146,8 @@ def tune(
             isolate = (n_jobs > 1 and executor is None) or bool(options.devices)
             objective = FunctionEvaluator(objective, timeout_s=options.timeout_s, isolate=isolate)
         if fidelity:
-            objective = Rungs(objective, fidelity)
+            home = stack.enter_context(TemporaryDirectory(prefix="tunewise-", ignore_cleanup_errors=True))
+            objective = Rungs(objective, fidelity, home)
         check_same_study(study, space, task, objective=identity_of(objective), n_trials=n_trials)
         if executor is None:
             executor = Inline() if n_jobs == 1 else stack.enter_context(ThreadPoolExecutor(n_jobs))
@@ -162,6 +166,7 @@ def tune(
             n_jobs,
             callbacks=[*options.callbacks, *live],
             pruner=pruner,
+            promotion=promotion,
             stop=options.stop,
             devices=[str(device) for device in options.devices],
         )

@@ -53,7 +53,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.long
 def test_the_whole_smoke_suite(tmp_path: Path, cli: InProcess) -> None:
-    fill(tmp_path / "smoke.jsonl", suites()["smoke"], METHODS, seeds=2)
+    fill(tmp_path / "smoke.jsonl", suites()["smoke"], METHODS, seeds=1)
     assert cli("bench", "report", tmp_path / "smoke.jsonl", "-o", tmp_path / "report").code == 0
 
 

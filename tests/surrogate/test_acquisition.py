@@ -110,6 +110,22 @@ def test_what_was_tried_is_not_proposed_again_unless_nothing_else_is_left() -> N
     assert found == pytest.approx(every[0])
 
 
+def test_points_in_a_space_that_is_full_are_not_gone_through_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    space = SearchSpace({"a": Float(0, 1), "b": Float(0, 1)})
+    lattice, rng = Lattice(space), np.random.default_rng(0)
+    tried = rng.random((3000, 2))
+    rounded: list[Array] = []
+
+    def counted(_: Lattice, X: Array) -> Array:
+        rounded.append(X)
+        return X
+
+    monkeypatch.setattr(Lattice, "round", counted)
+    found = maximize(Peak(tried[0]), lattice, rng, best=tried[:1], avoid=tried, apart=0.2, candidates=NOTHING)
+    assert found == pytest.approx(tried[0], abs=0.01), "nothing else is left"
+    assert len(rounded) <= 2  # those where it ends, not 640 one by one
+
+
 def test_a_candidate_that_nobody_else_finds_is_taken() -> None:
     @dataclass(frozen=True)
     class Needle:

@@ -7,6 +7,7 @@ gradient to follow; its logarithm, computed without cancellation, always has one
 # ruff: noqa: N803, N806 - X, as the literature calls a matrix of points
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import log, pi, sqrt
 from typing import Final, Protocol, Self
@@ -49,6 +50,9 @@ ROUNDS: Final = 2
 
 SAME: Final = 1e-4
 """Points that differ by no more in any coordinate are one: to try both would tell nothing new."""
+
+AT_ONCE: Final = 64
+"""Of how many points it is looked up whether they are known; one of the first is nearly always new."""
 
 STAIR: Final = 0.05
 """The widest step of a metric that is believed in, as a share of a range."""
@@ -241,9 +245,28 @@ def maximize(
     refined = lattice.round(starts)
     every = np.vstack([refined, pool])
     order = np.argsort(-np.append(acquisition.score(refined), scores), kind="stable")
-    ranked = (lattice.round(x[None])[0] for x in every[order])
-    fresh = (x for x in ranked if not len(avoid) or np.abs(avoid - x).max(axis=1).min() > apart)
-    return next(fresh, lattice.round(every[order[:1]])[0])
+    return next(fresh(lattice, every[order], avoid, apart), lattice.round(every[order[:1]])[0])
+
+
+def fresh(lattice: Lattice, X: Array, avoid: Array, apart: float) -> Iterator[Array]:
+    """Configurations of those points, in their order, that are not near one to avoid, as they are and rounded.
+
+    Where thousands of trials fill the space, thousands of points are near one. So they are looked up, some at a time.
+    """
+    from scipy.spatial import KDTree
+
+    known = KDTree(avoid) if len(avoid) else None
+
+    def far(some: Array) -> NDArray[np.bool_]:
+        away = np.asarray(known.query(some, p=np.inf)[0]) if known else np.full(len(some), np.inf)
+        return away > apart
+
+    for k in range(0, len(X), AT_ONCE):
+        some = X[k : k + AT_ONCE]
+        for x in some[far(some)]:
+            rounded = lattice.round(x[None])
+            if far(rounded)[0]:
+                yield rounded[0]
 
 
 def step_width(X: Array, y: Array) -> float:

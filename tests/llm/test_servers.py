@@ -250,6 +250,9 @@ ELSEWHERE = {
     "reasoning_content": completion(None, reasoning_content=ANSWER),
     "reasoning": completion("", reasoning=ANSWER),
     "an unasked tool call": completion(None, finish_reason="tool_calls", tool_calls=[tool_call("reply", {"C": 1})]),
+    "the older form of a tool call": completion(None, function_call={"name": "reply", "arguments": ANSWER}),
+    "content as an object": completion({"C": 1}),
+    "content as one part": completion({"type": "text", "text": ANSWER}),
 }
 
 
@@ -258,6 +261,12 @@ def test_an_answer_that_stands_elsewhere_is_read_there(start: Start, answer: dic
     _, model = start(body(json.dumps(answer)))
     answered = model.complete(ASK)
     assert (answered.text, answered.finish_reason, answered.tool_calls) == (ANSWER, "stop", ())
+
+
+def test_of_several_unasked_tool_calls_none_is_lost(start: Start) -> None:
+    calls = [tool_call("think", {"thought": "C = 9?"}), tool_call("reply", {"C": 1}), tool_call("reply", {"C": 2})]
+    _, model = start(body(json.dumps(completion(None, tool_calls=calls))))
+    assert model.complete(ASK).text.splitlines() == ['{"thought": "C = 9?"}', '{"C": 1}', '{"C": 2}']
 
 
 def test_thoughts_that_were_cut_off_are_no_answer(start: Start) -> None:

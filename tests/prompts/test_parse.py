@@ -96,6 +96,12 @@ CORPUS = {
     "drafts, then the final one": f"Draft: {JSON.replace('0.1', '9')}. It was not good. Final configuration:\n"
     f"```json\n{JSON}\n```\nI hope that it helps.",
     "twice the same": f"{JSON}\n\nSo I propose {JSON}. Good luck!",
+    "a text of JSON that holds the object": json.dumps({"name": "propose", "arguments": JSON}),
+    "a text twice in JSON": json.dumps({"output": json.dumps({"arguments": JSON})}),
+    "the whole reply in JSON once more": json.dumps(f"Here it is:\n{JSON}"),
+    "quotes with backslashes": JSON.replace('"', '\\"'),
+    "signs without width": f"\ufeff{JSON.replace(', ', chr(0x200B) + ',' + chr(0x2060))}",
+    "full-width digits": JSON.replace("3", "\uff13"),
     "very long prose before": "so it goes " * 100_000 + JSON,
     "very long prose after": JSON + " so it goes" * 100_000,
 }

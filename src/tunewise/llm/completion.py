@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from tunewise.llm.base import ChatReply, FinishReason, ToolCall
 from tunewise.plain import Plain
@@ -44,7 +44,7 @@ def read_completion(content: bytes, *, model: str, offered: bool) -> ChatReply:
     choice = answer["choices"][0]
     message = choice["message"]
     text, refusal = join(message.get("content")), message.get("refusal")
-    calls = tuple(read_call(call, k) for k, call in enumerate(message.get("tool_calls") or ()))
+    calls = tuple(read_call(call, k) for k, call in enumerate(listed_calls(message)))
     reason = finish_reasons.get(str(choice.get("finish_reason")), "other")
     if isinstance(refusal, str) and refusal:
         text, reason = text or refusal, "refusal"
@@ -52,7 +52,7 @@ def read_completion(content: bytes, *, model: str, offered: bool) -> ChatReply:
         reason = "stop"  # to have them called
     if not text.strip() and reason != "length":  # else they are thoughts without an end
         if calls and not offered:
-            text, calls = calls[-1].arguments, ()
+            text, calls = "\n".join(call.arguments for call in calls), ()
         elif not calls:
             text = join_thoughts(message)
     if len(text) + sum(len(call.arguments) for call in calls) > MAX_REPLY_CHARACTERS:
@@ -70,7 +70,9 @@ def read_completion(content: bytes, *, model: str, offered: bool) -> ChatReply:
 
 
 def join(content: Plain) -> str:
-    """The text of a message, which some servers send in parts."""
+    """The text of a message, which some servers send in parts, or as the object that it should hold."""
+    if isinstance(content, Mapping):
+        return text if isinstance(text := content.get("text"), str) else json.dumps(content)
     if isinstance(content, list):
         texts = [part.get("text") for part in content if part.get("type") not in ("thinking", "reasoning")]
         return "".join(text for text in texts if isinstance(text, str))
@@ -86,6 +88,15 @@ def join_thoughts(message: Mapping[str, Plain]) -> str:
         if isinstance(text, str) and text.strip():
             return text
     return ""
+
+
+def listed_calls(message: Mapping[str, Plain]) -> Iterable[Mapping[str, Plain]]:
+    """The tool calls of a message; the one call of servers that know the older form."""
+    older = message.get("function_call")
+    called = message.get("tool_calls") or ([{"function": older}] if older else [])
+    if not isinstance(called, list):
+        raise TypeError(called)
+    return called
 
 
 def read_call(call: Mapping[str, Plain], number: int) -> ToolCall:

@@ -7,6 +7,7 @@ finds the object that is meant and sends it through the space's one gate.
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -177,9 +178,18 @@ def readable(text: str) -> str:
     """
     if not isinstance(text, str) or not text.strip():
         raise InvalidReply("The reply was empty.")
-    text = final_answer(text)
+    text = unquoted(final_answer(text))
     if len(text) > MAX_CHARACTERS:
         text = text[: MAX_CHARACTERS // 2] + "\n" + text[-MAX_CHARACTERS // 2 :]
+    return text
+
+
+def unquoted(text: str) -> str:
+    r"""What a text of JSON says whose quotes are written `\"`: a reply that was put into JSON once more."""
+    text = text.strip()
+    if re.search(r'\{\s*\\"', text):
+        with contextlib.suppress(ValueError):
+            return str(json.loads(text if text.startswith('"') else f'"{text}"', strict=False))
     return text
 
 
@@ -213,6 +223,9 @@ def configurations_in(
     elif depth < MAX_DEPTH and isinstance(whole, list):
         for inner in whole:
             yield from configurations_in(inner, space, key, around, depth + 1)
+    elif depth < MAX_DEPTH and isinstance(whole, str) and whole.lstrip().startswith("{"):  # arguments of a tool
+        for found in scan(whole).objects:
+            yield from configurations_in(found.value, space, key, around, depth + 1)
 
 
 def chosen(drafts: Sequence[Draft], text: str) -> Draft:

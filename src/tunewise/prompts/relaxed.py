@@ -94,7 +94,7 @@ class EndOfText(Unreadable):
     """It may be JSON, but the text ends before it does."""
 
 
-SPACE = re.compile(r"(?:\s|//[^\n]*|#[^\n]*)*")
+SPACE = re.compile(r"(?:[\s\u200b-\u200f\u2060\ufeff]|//[^\n]*|#[^\n]*)*")  # also what has no width
 QUOTES = ('"', "'", "\u201c\u201d\u201e\u201f", "\u2018\u2019\u201a\u201b")  # typographic ones close each other
 STRING = re.compile("|".join(rf"[{q}]((?:[^{q}\\]|\\.)*)[{q}]" for q in QUOTES), re.DOTALL)
 MINUS = "\u2212\u2010\u2011\u2012\u2013\ufe63\uff0d"

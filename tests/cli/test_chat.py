@@ -366,7 +366,7 @@ def test_a_changed_space_goes_into_a_file_beside_the_given_one(file: Path) -> No
         (["--resume"], 2, "none is given"),
         (["--log", "-", "--model", "x"], 2, "Ask with --once"),
         (["none.journal"], 2, "does not exist"),
-        (["~nobody-of-this-name/a.journal"], 2, "no place for a file"),
+        (["~nobody-of-this-name/a.journal"], 2, "no place for a file: Could not determine home directory. Name"),
         (["--record", "a", "--replay", "b"], 2, "exclude each other"),
         (["--model", "manual", "--log", "none.log"], 2, "cannot be read"),
     ],

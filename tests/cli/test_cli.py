@@ -21,6 +21,7 @@ from support.whole_paths import (
     OBJECTIVE,
     SPACE,
     InProcess,
+    Ran,
     answering,
     assert_paragraph,
     command,
@@ -578,3 +579,14 @@ def test_show_of_a_damaged_study_says_what_was_left_out(tmp_path: Path, cli: InP
     assert "What tunewise:study says about the study is damaged and was left out." in shown.out
     assert "its value is inf, which is no result" in " ".join(shown.out.split())
     json.loads(cli("show", journal, "--json").out, parse_constant=lambda word: pytest.fail(word))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no file that is always full")
+def test_an_output_that_takes_no_more_is_an_error_in_a_sentence() -> None:
+    words, environment = command("--version")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            words, env=environment, stdout=full, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_S, check=False
+        )
+    assert_paragraph(Ran(done.returncode, "", done.stderr), 2, "output", "No space left on device")
+    assert done.stderr.count("\n") == 1  # nor does Python complain at the end

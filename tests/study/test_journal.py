@@ -7,6 +7,7 @@ import json
 import pickle
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import cloudpickle
 import joblib
@@ -20,6 +21,7 @@ from tunewise.history import History
 from tunewise.llm.embedded import EmbeddedModel
 from tunewise.llm.openai import OpenAIModel
 from tunewise.sampler import LLMSampler
+from tunewise.study.journal import SafeJournalBackend
 from tunewise.study.storage import open_storage, open_study
 from tunewise.study.tune import tune
 from tunewise.testing.server import FaultServer
@@ -140,3 +142,14 @@ def test_a_study_without_a_direction_is_refused(whole: bytes, tmp_path: Path, cl
         tune(value_of, space(), proposer="random", n_trials=5, storage=path)
     for command in ("show", "report"):
         assert_paragraph(cli(command, path), 2, "has no direction")
+
+
+def test_the_file_that_may_not_be_written_is_the_one_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two users who share a journal one may own its lock."""
+    backend = SafeJournalBackend(str(tmp_path / "s.journal"))
+    lock = str(tmp_path / "s.journal.lock")
+    monkeypatch.setattr("filelock.FileLock.acquire", Mock(side_effect=PermissionError(13, "Permission denied", lock)))
+    with pytest.raises(StudyError, match=r"s\.journal\.lock cannot be written: Permission denied"):
+        backend.append_logs([])

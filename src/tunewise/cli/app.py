@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import gc
 import io
+import os
 import re
 import shutil
 import sys
@@ -33,6 +35,9 @@ from tunewise.cli import (
     tune,
 )
 from tunewise.errors import BudgetReached, ModelError, ObjectiveFailed, TunewiseError, UsageError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What a file says that takes no more."""
 
 app = typer.Typer(
     name="tunewise",
@@ -134,25 +139,37 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     atexit.register(gc.freeze)  # what ends with the process need not be searched for cycles: a tenth of a long `show`
     try:
-        app()
+        try:
+            app()
+        finally:
+            if sys.stdout:
+                sys.stdout.flush()  # here it can still be told that this cannot be
     except TunewiseError as error:
         end(error)
     except KeyboardInterrupt:
         print("tunewise: interrupted.", file=sys.stderr)  # noqa: T201
         sys.exit(130)
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
-        sys.stderr.close()
+        write_nowhere()
         sys.exit(141)
     except OSError as error:  # whichever file it was, a person named it
-        if error.filename is None:
+        if error.filename is None and error.errno not in FULL:
             raise
-        end(UsageError(f"{error.filename} cannot be used: {error.strerror}. Name another file, or allow it."))
+        if error.filename is None:
+            write_nowhere()
+        file = error.filename or "The file or terminal that the output goes to"
+        end(UsageError(f"{file} cannot be used: {error.strerror}. Name another file, or allow it."))
     except Exception as error:
         from tunewise.study.storage import failure_of_database
 
         if (failure := failure_of_database(error)) is None:
             raise
         end(failure)
+
+
+def write_nowhere() -> None:
+    """Drop what standard output cannot take, so that nothing complains of it at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def end(error: TunewiseError) -> None:

@@ -131,8 +131,9 @@ class SafeJournalBackend(JournalFileBackend):
                 cut_torn_end(file, self._at)
                 yield file
         except OSError as error:
+            file = error.filename or self._file_path  # its lock may be the one that is somebody else's
             raise StudyError(
-                f"{self._file_path} cannot be written: {error.strerror}. Make room, or allow writing. {consequence}"
+                f"{file} cannot be written: {error.strerror}. Make room, or allow writing. {consequence}"
             ) from None
 
 

@@ -104,7 +104,8 @@ def file_of(storage: Storage) -> Path | None:
         try:
             return Path(address).expanduser().resolve()
         except (OSError, RuntimeError, ValueError) as error:  # "~somebody" without a home, links in a ring, a zero byte
-            raise StudyError(f"{address} is no place for a file: {error} Name another one.") from None
+            why = getattr(error, "strerror", None) or str(error).rstrip(".")
+            raise StudyError(f"{address} is no place for a file: {why}. Name another one.") from None
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 

@@ -246,13 +246,15 @@ def test_other_limits_are_not_the_length_of_the_prompt(start: Start, words: str)
         model.complete(replace(ASK, schema=None))
 
 
+AN_OBJECT: Any = {"C": 1}
+ONE_PART: Any = {"type": "text", "text": ANSWER}
 ELSEWHERE = {
     "reasoning_content": completion(None, reasoning_content=ANSWER),
     "reasoning": completion("", reasoning=ANSWER),
     "an unasked tool call": completion(None, finish_reason="tool_calls", tool_calls=[tool_call("reply", {"C": 1})]),
     "the older form of a tool call": completion(None, function_call={"name": "reply", "arguments": ANSWER}),
-    "content as an object": completion({"C": 1}),
-    "content as one part": completion({"type": "text", "text": ANSWER}),
+    "content as an object": completion(AN_OBJECT),
+    "content as one part": completion(ONE_PART),
 }
 
 

@@ -131,9 +131,9 @@ class SafeJournalBackend(JournalFileBackend):
                 cut_torn_end(file, self._at)
                 yield file
         except OSError as error:
-            file = error.filename or self._file_path  # its lock may be the one that is somebody else's
+            named = error.filename or self._file_path  # its lock may be the one that is somebody else's
             raise StudyError(
-                f"{file} cannot be written: {error.strerror}. Make room, or allow writing. {consequence}"
+                f"{named} cannot be written: {error.strerror}. Make room, or allow writing. {consequence}"
             ) from None
 
 

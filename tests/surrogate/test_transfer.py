@@ -70,16 +70,19 @@ def test_values_have_the_last_word() -> None:
     assert loss(proposed, (0.8, 0.3)) < 0.03
 
 
-def test_a_study_alone_is_left_out_once_it_ranks_no_better_than_chance_and_others_vouch_for_it() -> None:
+def test_a_study_alone_must_rank_better_than_chance_and_others_vouch_for_each_other() -> None:
     lessons = [lesson for seed in (1, 2, 3) if (lesson := learn(study((0.8, 0.3), seed), SPACE))]
     near, far = SPACE.encode_all([{"x": 0.8, "rate": 1e-4}, {"x": 0.1, "rate": 0.5}])
     points = np.array([near, far])
     right, wrong, tied = np.array([0.0, 1.0]), np.array([1.0, 0.0]), np.array([1.0, 1.0])
-    for values in (right, tied):
-        assert trusted(lessons[:1], points, values) == lessons[:1]
-    assert trusted(lessons[:1], points, wrong) == []
+    assert trusted(lessons[:1], points, tied) == lessons[:1], "nothing is said yet"
+    for values in (right, wrong):
+        assert trusted(lessons[:1], points, values) == [], "one pair is right by chance"
+    assert trusted([replace(lessons[0], weight=10.0)], points, right), "one that is of this very study is believed"
     assert trusted(lessons, points, wrong) == lessons  # a pair against each, and two for it
-    more = np.linspace(near, far, 4)
+    three, more = np.linspace(near, far, 3), np.linspace(near, far, 4)
+    assert trusted(lessons[:1], three, np.arange(3.0)) == lessons[:1]
+    assert trusted(lessons[:1], three, np.array([0.0, 2.0, 1.0])) == []
     assert trusted(lessons, more, -np.arange(4.0)) == []
     assert trusted(lessons[:1], points[:1], right[:1]) == lessons[:1]
 
@@ -87,9 +90,9 @@ def test_a_study_alone_is_left_out_once_it_ranks_no_better_than_chance_and_other
 def test_an_unrelated_study_costs_a_trial() -> None:
     tried: list[Configuration] = [{"x": 0.1, "rate": 1e-2}, {"x": 0.2, "rate": 0.3}]
     wrong = study((0.2, 0.9), 2)
-    values = [1.0, 2.0]  # where it expects more, it was worse
-    assert fitted(tried, values, [wrong]).propose(1) == fitted(tried, values, []).propose(1)
-    assert fitted(tried, values[::-1], [wrong]).propose(1) != fitted(tried, values[::-1], []).propose(1)
+    assert fitted(tried[:1], [1.0], [wrong]).propose(1) != fitted(tried[:1], [1.0], []).propose(1)
+    for values in ([1.0, 2.0], [2.0, 1.0]):
+        assert fitted(tried, values, [wrong]).propose(1) == fitted(tried, values, []).propose(1)
 
 
 def test_gradients_are_those_of_the_prediction() -> None:

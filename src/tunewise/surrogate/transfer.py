@@ -96,8 +96,10 @@ def trusted(lessons: Sequence[Lesson], X: Array, y: Array) -> list[Lesson]:
     """The prior studies that do not rank the trials of this one wrongly.
 
     Each pair of trials with different values speaks for a study that ranks it so, and against one that does not. The
-    other studies speak for it with a pair each: one that stands alone is left out as soon as it is no better than
-    chance, so that an unrelated one costs a trial; of several, the weights decide first.
+    other studies speak for it with a pair each, so of several the weights decide first. For one that stands alone
+    nobody speaks: it leads the first trial, and then only while it ranks the trials better than chance does, by a
+    standard deviation of Kendall's statistic. So it must be right about all of three, and an unrelated one costs a
+    trial.
 
     Args:
         lessons: `k` prior studies.
@@ -110,7 +112,9 @@ def trusted(lessons: Sequence[Lesson], X: Array, y: Array) -> list[Lesson]:
         return list(lessons)
     expected_ranks = [np.sign(known[one] - known[other]) for known in (lesson.expect(X) for lesson in lessons)]
     vouched = len(lessons) - 1
-    kept = [float(really @ ranks) + vouched > 0 for ranks in expected_ranks]
+    chance = (len(y) * (len(y) - 1) * (2 * len(y) + 5) / 18) ** 0.5
+    needed = chance if sum(lesson.weight for lesson in lessons) <= 1 else 0.0
+    kept = [float(really @ ranks) + vouched > needed for ranks in expected_ranks]
     return [lesson for lesson, is_kept in zip(lessons, kept, strict=True) if is_kept]
 
 

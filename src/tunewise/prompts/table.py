@@ -56,5 +56,10 @@ def row(configuration: Mapping[str, Value], space: SearchSpace) -> str:
 
 
 def cell(value: Value) -> str:
-    """A hyperparameter's value, with three significant digits: more would push other trials out of the table."""
-    return f"{value:.3g}" if isinstance(value, float) else show_value(value)
+    """A hyperparameter's value, with three significant digits: more would push other trials out of the table.
+
+    1024 stays what it is: it is as short, and the value of a grid.
+    """
+    if isinstance(value, float):
+        return f"{value:.0f}" if 1000 <= abs(value) < 1_000_000 else f"{value:.3g}"
+    return show_value(value)

@@ -375,6 +375,17 @@ def test_credit_follows_outcomes() -> None:
     assert read_credit(asked(DEFAULT, past(1, 0.9))) == fresh, "the surrogate's trials alone say nothing"
 
 
+def test_what_differs_by_the_order_of_a_sum_ties() -> None:
+    same = 0.1 + 0.2 + 0.3, 0.3 + 0.2 + 0.1
+    assert same[0] > same[1]
+    found = []
+    for value in (*same, 0.7):
+        default, trial = replace(DEFAULT, value=same[1]), past(1, 0.8, 0.3, value=value, proposal=by("model"))
+        found.append(read_credit(asked(default, trial), candidate={"x": 0.85, "y": 0.3}))
+        assert asked(default, trial).history.ties(default, trial) == (value in same)
+    assert found[0] == found[1] > found[2]
+
+
 def test_credit_knows_the_direction() -> None:
     def credit(*trials: TrialRecord) -> float:
         return read_credit(asked(*trials, direction="maximize"))

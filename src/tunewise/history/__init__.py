@@ -2,6 +2,6 @@
 
 from tunewise.history.history import Failure, History
 from tunewise.history.seen import direction_of
-from tunewise.history.trial import State, TrialRecord, lasting
+from tunewise.history.trial import State, TrialRecord, lasting, rounded
 
-__all__ = ["Failure", "History", "State", "TrialRecord", "direction_of", "lasting"]
+__all__ = ["Failure", "History", "State", "TrialRecord", "direction_of", "lasting", "rounded"]

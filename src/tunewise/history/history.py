@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, overload
 
 from tunewise.history.outcomes import NUMBER, Outcomes
 from tunewise.history.seen import seen
-from tunewise.history.trial import TrialRecord
+from tunewise.history.trial import TrialRecord, rounded
 from tunewise.objectives import as_costs, non_dominated
 
 if TYPE_CHECKING:
@@ -137,8 +137,9 @@ class History(Sequence[TrialRecord]):
         return {} if self.scalarization and self.scalarization.feasibility else trial.constraints
 
     def score(self, trial: TrialRecord) -> float | None:
-        """What counts of a trial: its metric, or the one number that a scalarization makes of its values."""
-        return self.scalarization.score(trial) if self.scalarization else trial.value
+        """What counts of a trial: its metric, or the one number that a scalarization makes of its values; rounded."""
+        score = self.scalarization.score(trial) if self.scalarization else trial.value
+        return None if score is None else rounded(score)
 
     def scalarized(self, scalarization: Scalarization) -> History:
         """These trials ranked by another score: the number that a scalarization makes of their values."""

@@ -17,7 +17,7 @@ from tunewise.space import Configuration
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-__all__ = ["State", "TrialRecord", "lasting"]
+__all__ = ["State", "TrialRecord", "lasting", "rounded"]
 
 State = Literal["finished", "pruned", "failed", "running", "waiting", "interrupted"]
 
@@ -139,6 +139,11 @@ class TrialRecord:
             damaged=damaged + broken + unknown,
             repeats=tuple(numbers_in(trial.system_attrs.get(attributes.REPEATS))),
         )
+
+
+def rounded(value: float) -> float:
+    """A value without the digits in which a sum of the same numbers differs when they are added in another order."""
+    return float(f"{value:.12g}")
 
 
 def numbers_in(stored: object) -> Iterator[int]:

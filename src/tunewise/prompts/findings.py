@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
 
-from tunewise.history import History, TrialRecord
+from tunewise.history import History, TrialRecord, rounded
 from tunewise.prompts.curves import say_curves
 from tunewise.prompts.views import show_value
 from tunewise.space import SearchSpace, Value
@@ -125,8 +125,9 @@ def equal_values(trials: Sequence[TrialRecord], name: str, *, ordered: bool) -> 
     for one, other in (pair for group in contexts.values() for pair in combinations(group, 2)):
         both = frozenset(exactly(t.configuration[name]) for t in (one, other))
         if len(both) > 1:
-            ties[both] += one.value == other.value
-            if one.value != other.value:
+            same = rounded(one.value or 0.0) == rounded(other.value or 0.0)
+            ties[both] += same
+            if not same:
                 apart.add(both)
     groups: list[set[str]] = [{value} for value in values]
     for both in ties.keys() - apart:
@@ -203,7 +204,7 @@ def say_progress(history: History, space: SearchSpace) -> list[str]:
 def at_bound(history: History) -> bool:
     """Whether the best value is one that an error or a score cannot exceed."""
     best = history.best
-    return best is not None and not history.scalarization and best.value == bound_of(history)
+    return best is not None and not history.scalarization and history.score(best) == bound_of(history)
 
 
 def bound_of(history: History) -> float:

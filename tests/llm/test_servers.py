@@ -265,6 +265,16 @@ def test_an_answer_that_stands_elsewhere_is_read_there(start: Start, answer: dic
     assert (answered.text, answered.finish_reason, answered.tool_calls) == (ANSWER, "stop", ())
 
 
+EVENT = json.dumps({"choices": [{"delta": {"content": ANSWER + "\u2028"}}]}, ensure_ascii=False)
+EVENTS = {"lines": "\n", "lines of Windows": "\r\n", "lines of old": "\r"}
+
+
+@pytest.mark.parametrize("end", EVENTS.values(), ids=EVENTS)
+def test_a_stream_that_nobody_asked_for_is_read_whatever_ends_its_lines(start: Start, end: str) -> None:
+    _, model = start(body(f": hi{end}data:{EVENT}{end}{end}data: [DONE]{end}{end}", "text/event-stream"))
+    assert model.complete(ASK).text == ANSWER + "\u2028"
+
+
 def test_of_several_unasked_tool_calls_none_is_lost(start: Start) -> None:
     calls = [tool_call("think", {"thought": "C = 9?"}), tool_call("reply", {"C": 1}), tool_call("reply", {"C": 2})]
     _, model = start(body(json.dumps(completion(None, tool_calls=calls))))

@@ -33,7 +33,7 @@ from tunewise.llm.openai_errors import (
 )
 from tunewise.llm.prices import FREE, Price, list_price
 from tunewise.llm.providers import Provider
-from tunewise.llm.streaming import Assembly, last_of, play, words_in
+from tunewise.llm.streaming import Assembly, is_stream, last_of, lines_of, play, words_in
 from tunewise.llm.waiting import Waiting
 from tunewise.pickling import Portable, nothing
 from tunewise.secrets import remember as remember_secret
@@ -247,7 +247,7 @@ class OpenAIModel(Portable):
                 remember(
                     self.base_url, self.name, replace(dialect, proven="response_format" in arguments or dialect.proven)
                 )
-                if "stream" in arguments:
+                if "stream" in arguments or is_stream(raw.http_response):
                     return raw.http_response
                 return self._read(raw.http_response.content, request)
 
@@ -261,9 +261,9 @@ class OpenAIModel(Portable):
         whole = Assembly(MAX_BYTES)
         held = ""
         try:
-            if "event-stream" not in response.headers.get("content-type", ""):  # it knows no streams
+            if not is_stream(response):  # it knows no streams
                 return (yield from play(self._read(response.read(), request)))
-            for line in response.iter_lines():
+            for line in lines_of(response):
                 held += whole.add(line)
                 ready, held = words_in(held, all_of_it=whole.done)
                 if ready:

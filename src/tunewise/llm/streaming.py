@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tunewise.llm.base import ChatModel, ChatReply, ChatRequest, StreamingModel
 from tunewise.llm.completion import MAX_REPLY_CHARACTERS, join
 
-__all__ = ["Assembly", "calls_tools", "last_of", "play", "stream", "words_in"]
+if TYPE_CHECKING:
+    import httpx2
+
+__all__ = ["Assembly", "calls_tools", "is_stream", "last_of", "lines_of", "play", "stream", "words_in"]
 
 word = re.compile(r"\s*\S+\s*|\s+")
 
@@ -49,6 +52,23 @@ def last_of(reading: Generator[str, None, ChatReply]) -> ChatReply:
         except StopIteration as done:
             reply: ChatReply = done.value
             return reply
+
+
+def is_stream(response: httpx2.Response) -> bool:
+    """Whether an answer comes in events, be it that nobody asked for that."""
+    return "event-stream" in response.headers.get("content-type", "")
+
+
+def lines_of(response: httpx2.Response) -> Iterator[str]:
+    """The lines of an event stream. Further signs that end a line for Python may stand within an event."""
+    begun: list[str] = []
+    for part in response.iter_text():
+        *ended, rest = re.split(r"\r\n|\r|\n", part)
+        for end in ended:
+            yield "".join([*begun, end])
+            begun.clear()
+        begun.append(rest)
+    yield "".join(begun)
 
 
 def words_in(text: str, *, all_of_it: bool) -> tuple[str, str]:

@@ -52,6 +52,10 @@ def test_keys_are_masked_by_their_shape(secret: str, around: str) -> None:
         ("{'authorization': 'Basic dXNlcjpwYXNzMTIz'}", "{'authorization': 'Basic ***'}"),
         ("postgresql://me:secret@db:5432/x", "postgresql://***@db:5432/x"),
         ("https://u:p@ss@host/", "https://***@host/"),
+        ("clone https://0123abcd4567efgh@host/x", "clone https://***@host/x"),
+        ("machine host login me password hunter2", "machine host login me password ***"),
+        ("curl -u me:hunter2 https://host", "curl -u me:*** https://host"),
+        ("curl --proxy-user=me:hunter2 x", "curl --proxy-user=me:*** x"),
         ("Cookie: sid=abc; theme=dark\nHost: x", "Cookie: ***\nHost: x"),
         ("{'Set-Cookie': 'session=0123abc; Path=/'}", "{'Set-Cookie': '***'}"),
         ("AccountName=me;AccountKey=abc+/def==;EndpointSuffix=x", "AccountName=me;AccountKey=***;EndpointSuffix=x"),
@@ -129,6 +133,12 @@ def test_values_of_the_environment_are_masked(monkeypatch: pytest.MonkeyPatch, t
         monkeypatch.setenv(name, value)
     text = f"correct horse battery; correct horse; plain-words; 1234567; {tmp_path}; bananas-and-more; {tmp_path}/x"
     assert mask(text) == f"***; ***; ***; 1234567; {tmp_path}; bananas-and-more; {tmp_path}/x"
+
+
+def test_the_password_of_a_proxy_is_masked_where_it_stands_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "http://me:hunt%40er2@proxy:3128")
+    monkeypatch.setenv("NO_PROXY", "http://[")
+    assert mask("me hunt%40er2 hunt@er2") == "me *** ***"
 
 
 def test_what_was_handed_over_as_secret_is_masked_however_it_is_written() -> None:

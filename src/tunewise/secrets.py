@@ -72,13 +72,8 @@ def remember_environment(variables: Mapping[str, str]) -> None:
 
 def remember_address(address: str) -> None:
     """Mask the password in an address, for example of a database, wherever else it turns up."""
-    try:
-        password = urlsplit(address).password
-    except ValueError:
-        return
-    if password:
+    for password in passwords_in(address):
         remember(password)
-        remember(unquote(password))
 
 
 secret_name = re.compile(
@@ -107,7 +102,11 @@ by_shape = re.compile(rf"(?<![A-Za-z0-9_-])(?:{'|'.join(tokens)})")
 private_key = re.compile(
     r"(-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----).*?(-----END [A-Z ]{0,30}PRIVATE KEY-----|\Z)", re.DOTALL
 )
-in_address = re.compile(r"(?<=://)[^\s/:@]{0,200}:[^\s/]{1,200}(?=@)")
+in_address = re.compile(r"(?<=://)(?:[^\s/:@]{0,200}:[^\s/]{1,200}|(?=[\w.~-]{0,80}\d)[\w.~-]{16,200})(?=@)")
+login = re.compile(  # of .netrc, and of curl
+    r"(\blogin\s{1,9}\S{1,100}\s{1,9}password\s{1,9}|(?:^|\s)(?:-u|-U|--user|--proxy-user)[\s=]?[\"']?[\w.@-]{1,100}:)"
+    r"[^\s\"'*]{3,200}"
+)
 webhook = re.compile(
     r"(https?://(?:hooks\.slack\.com/[a-z]{1,20}|hooks\.zapier\.com/hooks|[\w.-]{0,60}webhook\.office\.com"
     r"|(?:\w{1,20}\.)?discord(?:app)?\.com/api/webhooks|api\.telegram\.org/bot|outlook\.office(?:365)?\.com/webhook"
@@ -155,6 +154,7 @@ shapes: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str], tuple
     (private_key, lambda key: key[1] + MASK + "\n" * key[0].count("\n") + key[2], ("private key",)),  # lines stay
     (by_shape, MASK, prefixes),
     (in_address, MASK, ("://",)),
+    (login, rf"\1{MASK}", ("login", "-u", "--user", "--proxy-user")),
     (webhook, rf"\1{MASK}", ("hook", "telegram")),
     (cookie, rf"\1{MASK}", ("cookie",)),
     (signature, rf"\1{MASK}", ("accountkey", "sharedaccess", "sig=", "signature=", *(f"{name}=" for name in queries))),
@@ -246,7 +246,18 @@ def known_secrets() -> list[str]:
         if is_secret_name(variable) and len(value := os.environ.get(variable, "").strip()) >= LEAST
     }
     kept = remembered.union(value for value in values if not is_path(value))
+    kept.update(word for value in os.environ.values() if "://" in value for word in passwords_in(value))
     return sorted(kept, key=len, reverse=True)
+
+
+@lru_cache(maxsize=1000)
+def passwords_in(address: str) -> tuple[str, ...]:
+    """The password in an address, for example of a proxy, as it is written and as it is meant."""
+    try:
+        password = urlsplit(address).password or ""
+    except ValueError:
+        return ()
+    return tuple(word for word in (password, unquote(password)) if len(word) >= LEAST_KNOWN)
 
 
 @lru_cache(maxsize=1000)

@@ -70,6 +70,21 @@ def test_a_damaged_last_line_is_cut_off_and_kept(kind: str, whole: bytes, tmp_pa
     assert len(open_study(path).trials) == 6
 
 
+def test_empty_lines_at_the_end_are_cut_off_with_it(whole: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "s.journal"
+    path.write_bytes(whole + b"\n \n\n")
+    tune(value_of, space(), proposer="random", n_trials=5, storage=path)
+    assert len(open_study(path).trials) == 5
+
+
+def test_a_journal_whose_lines_all_end_otherwise_is_no_torn_end(whole: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "s.journal"
+    path.write_bytes(whole.replace(b"\n", b"\r"))
+    with pytest.raises(StudyError, match="Line 1 of .* carriage return"):
+        tune(value_of, space(), proposer="random", n_trials=5, storage=path)
+    assert path.read_bytes() == whole.replace(b"\n", b"\r")
+
+
 @pytest.mark.parametrize("kind", DAMAGE)
 def test_damage_in_the_middle_is_refused_with_its_line(kind: str, whole: bytes, tmp_path: Path, cli: InProcess) -> None:
     lines = whole.splitlines(keepends=True)

@@ -201,13 +201,17 @@ def records(file: BinaryIO, number: int = 0, offset: int = 0) -> Iterator[tuple[
     file.seek(offset)
     flaw = ""
     for line in file:
-        if flaw:
+        if flaw and line.strip():
             raise damaged(file.name, number, flaw)
+        if flaw:  # an editor has left empty lines at the end
+            continue
         number += 1
         try:
             record = parse(line)
         except (ValueError, RecursionError) as error:  # also text that is not UTF-8
             flaw = str(error) or type(error).__name__
+            if b"\r" + RECORD in line:  # all of the file, and no end of it that is torn
+                raise damaged(file.name, number, "its lines end with a carriage return alone") from None
             continue
         offset += len(line)
         yield record, offset
@@ -292,7 +296,7 @@ def parse(line: bytes) -> PlainDict:
     try:
         record = from_json(line)
     except ValueError:  # what it alone does not read: halves of a pair of surrogates, numbers of many digits
-        record = json.loads(line)
+        record = json.loads(line.decode())
     if not isinstance(record, dict):
         raise ValueError("it is no record")  # noqa: TRY004 - of the file, not of an argument
     operation = record.get("op_code")

@@ -41,7 +41,7 @@ from tunewise.proposers.base import PRIOR, Prefetching, Proposing
 from tunewise.proposers.drive import drive
 from tunewise.proposers.registry import find_model
 from tunewise.proposers.simple import only_one, without_choice
-from tunewise.proposers.tried import TriedBefore, all_tried, tried_whole
+from tunewise.proposers.tried import TriedBefore, nothing_left
 from tunewise.record import MODEL_SOURCES, Proposal
 from tunewise.sampler_options import SamplerOptions
 from tunewise.space import Configuration, SearchSpace, Value
@@ -262,9 +262,9 @@ class LLMSampler(Portable, BaseSampler):
                     self.check_fallbacks()
                 except ModelUnusable as error:
                     logger.warning("The study stops. %s", error)
-            elif self.space and tried_whole(self.space, History.from_study(study)):
+            elif self.space and (why := nothing_left(self.space, History.from_study(study))):
                 study.stop()
-                logger.warning("The study stops. %s", all_tried(self.space))
+                logger.warning("The study stops. %s", why)
 
     def give_up(self) -> None:
         """End the calls that are made beside trials, at once, as for Ctrl-C; they are recorded."""

@@ -44,21 +44,19 @@ def show(
 
     - `tunewise show study.journal --json | jq .best`
     """
-    from tunewise.changes import collector_paused
     from tunewise.cli.options import find
     from tunewise.cli.terminal import console
     from tunewise.study.stored import StoredStudy
 
-    with collector_paused():
-        found = find(study, name, storage)
-        stored, programs = StoredStudy.read(found), programs_of(found)
-        if as_json:
-            import json
+    found = find(study, name, storage)
+    stored, programs = StoredStudy.read(found), programs_of(found)
+    if as_json:
+        import json
 
-            more = {"programs": [asdict(program) for program in programs.programs]} if programs else {}
-            typer.echo(json.dumps(stored.to_dict() | more, indent=2))
-        else:
-            print_study(console(plain=plain), stored, programs, most=None if every else MOST, verbose=verbose)
+        more = {"programs": [asdict(program) for program in programs.programs]} if programs else {}
+        typer.echo(json.dumps(stored.to_dict() | more, indent=2))
+    else:
+        print_study(console(plain=plain), stored, programs, most=None if every else MOST, verbose=verbose)
 
 
 def programs_of(study: optuna.Study) -> Tree | None:

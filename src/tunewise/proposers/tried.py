@@ -13,7 +13,7 @@ from tunewise.history import History, TrialRecord
 from tunewise.prompts.findings import noise_of
 from tunewise.space import SearchSpace
 
-__all__ = ["ABSENT", "Tried", "TriedBefore", "all_tried", "tried_whole"]
+__all__ = ["ABSENT", "Tried", "TriedBefore", "nothing_left"]
 
 ABSENT = 2.0
 """Coordinate of a hyperparameter that does not exist in a configuration: far from the cube."""
@@ -95,18 +95,18 @@ class TriedBefore:
         return tried
 
 
-def tried_whole(space: SearchSpace, history: History) -> bool:
-    """Whether nothing is left to try: every configuration has begun, and repeats are not known to differ."""
+def nothing_left(space: SearchSpace, history: History) -> str:
+    """Why no further trial would tell anything, in a sentence; empty while one might.
+
+    None would where every configuration has begun, and repeats are not known to differ.
+    """
     if space.count > len(history):
-        return False
+        return ""
     begun = [t.configuration for t in history if t.state != "waiting" and space.accepts(t.configuration)]
     different = {frozenset(configuration.items()) for configuration in begun}
     waits = any(t.state == "waiting" for t in history.open)  # somebody wants it, a repeat too
-    return len(different) >= space.count and not waits and bool(history.finished) and not noise_of(history)
-
-
-def all_tried(space: SearchSpace) -> str:
-    """What is said of a space of which every configuration has been tried."""
+    if len(different) < space.count or waits or not history.finished or noise_of(history):
+        return ""
     if space.count == 1:
         return "The space has one configuration, and it has been tried."
     return f"All {space.count:,} configurations of the space have been tried."

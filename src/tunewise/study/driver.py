@@ -25,7 +25,7 @@ from tunewise.evaluate.run import Earlier, Run, takes_run
 from tunewise.history import History, TrialRecord
 from tunewise.llm.calls import Totals
 from tunewise.optuna_private import id_of, storage_of, stored_trial
-from tunewise.proposers.tried import all_tried, tried_whole
+from tunewise.proposers.tried import nothing_left
 from tunewise.sampler import LLMSampler
 from tunewise.secrets import mask
 from tunewise.space import SearchSpace, Value
@@ -134,7 +134,7 @@ class Driver:
                 reason = reason or self._stopper.reason(history)
                 if not (stopped or reason) and self._takes_up(history, trials):
                     history = History.from_study(self._study)
-                else:
+                elif isinstance(self._space, SearchSpace):
                     reason = reason or nothing_left(self._space, history)
                 while not (stopped or reason) and len(self._running) < min(self._n_jobs, trials - len(history.told)):
                     try:
@@ -253,11 +253,6 @@ class Driver:
             requeue(self._study, id_of(trial))
         if self._running and hasattr(self._evaluator, "close"):
             self._evaluator.close()
-
-
-def nothing_left(space: Suggests, history: History) -> str:
-    """Why no further trial would tell anything, in a sentence; "" while one might."""
-    return all_tried(space) if isinstance(space, SearchSpace) and tried_whole(space, history) else ""
 
 
 def totals_of(sampler: BaseSampler) -> Totals | None:

@@ -143,14 +143,14 @@ class Validated:
     file: str
 
 
+@collector_paused()
 def validate(study: optuna.Study) -> Validated:
     """Read a study by anybody, in any state, without changing it."""
     notes: list[str] = []
     about = validated(study.user_attrs, attributes.STUDY, About, notes, "the study") or About()
     objectives = objectives_of(study, about.task.metric)
     frozen = tuple(study.get_trials(deepcopy=False))
-    with collector_paused():
-        records = [*map(TrialRecord.from_optuna, frozen)]
+    records = [*map(TrialRecord.from_optuna, frozen)]
     if driven_by_us(study.user_attrs):
         records = [*interrupted(study, frozen, records)]
     for trial in records:

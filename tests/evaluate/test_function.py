@@ -13,9 +13,12 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from support.waiting import Leap, meet, runs, until_gone, written
@@ -66,12 +69,18 @@ def test_returns_the_number(isolate: bool) -> None:
         assert e.evaluate({"x": 0.1}).value == 0.1**2
 
 
+@pytest.mark.parametrize("number", [Decimal("0.5"), Fraction(1, 2), np.float16(0.5), np.array(0.5)])
+def test_a_number_of_any_kind_is_one(number: object) -> None:
+    assert FunctionEvaluator(lambda c: number).evaluate({}).value == 0.5
+
+
 FAILURES: list[tuple[Callable[[Any], object], str]] = [
     (lambda c: None, "returned None"),
     (lambda c: math.nan, "NaN"),
     (lambda c: -math.inf, "-inf"),
-    (lambda c: "0.5", "not a number"),
+    (lambda c: "0.5", "returned '0.5', which is not a number"),
     (lambda c: True, "not a number"),
+    (lambda c: Decimal("sNaN"), "not a number"),
     (lambda c: 10**400, "OverflowError"),
     (lambda c: lambda: 1, "not a number"),
     (lambda c: {"other": 1}, "its keys are: other"),

@@ -80,7 +80,7 @@ def test_empty_lines_at_the_end_are_cut_off_with_it(whole: bytes, tmp_path: Path
 def test_a_journal_whose_lines_all_end_otherwise_is_no_torn_end(whole: bytes, tmp_path: Path) -> None:
     path = tmp_path / "s.journal"
     path.write_bytes(whole.replace(b"\n", b"\r"))
-    with pytest.raises(StudyError, match="Line 1 of .* carriage return"):
+    with pytest.raises(StudyError, match=r"Line 1 of .* carriage return"):
         tune(value_of, space(), proposer="random", n_trials=5, storage=path)
     assert path.read_bytes() == whole.replace(b"\n", b"\r")
 

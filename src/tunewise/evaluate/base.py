@@ -6,6 +6,7 @@ import math
 import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Protocol, SupportsFloat, TypeGuard, runtime_checkable
 
 from tunewise.errors import TrialFailed
@@ -61,7 +62,8 @@ def read_metric(returned: object, metric: str = "value") -> Evaluation:
     if returned is None:
         raise TrialFailed("The objective returned None. It must return the metric.")
     if not is_number(returned):
-        raise TrialFailed(f"The objective returned {shorten(returned)}, which is not a number.")
+        shown = repr(returned) if isinstance(returned, str) else returned
+        raise TrialFailed(f"The objective returned {shorten(shown)}, which is not a number.")
     value = as_float(returned)
     if math.isnan(value):
         raise TrialFailed("The metric is NaN: training diverged, or the metric is undefined here.")
@@ -71,13 +73,14 @@ def read_metric(returned: object, metric: str = "value") -> Evaluation:
 
 
 def is_number(value: object) -> TypeGuard[SupportsFloat]:
-    """Whether it is a real number: Python's, numpy's, or an array of one (a 0-d tensor)."""
+    """Whether it is a real number: Python's, a decimal, numpy's, or an array of one (a 0-d tensor)."""
     if isinstance(value, bool):
         return False
     if isinstance(value, numbers.Real):
         return True
     try:
-        return getattr(value, "ndim", None) == 0 and isinstance(float(value), float)  # type: ignore[arg-type]
+        one = isinstance(value, Decimal) or getattr(value, "ndim", None) == 0
+        return one and isinstance(float(value), float)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return False
 

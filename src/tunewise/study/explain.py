@@ -34,6 +34,8 @@ def explain(error: ValidationError, whole: type) -> str:
         case "missing" | "missing_argument":
             needs = [key.name for key in fields_of(part) if is_needed(key) and key.name not in (*HIDDEN, "study_name")]
             return f"{place!r} is missing. It needs {', '.join(needs)}."
+        case "string_too_short":
+            return f"{place!r} is empty. Write a name, or leave the key out."
         case "dataclass_type" | "dict_type":
             return not_a_mapping(place, given)
         case "kind" if not isinstance(given, Mapping):

@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, is_dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt, StringConstraints, TypeAdapter, ValidationError
 
 from tunewise.errors import StudyError
 from tunewise.evaluate import Evaluator
@@ -43,6 +43,7 @@ from tunewise.yaml12 import read_yaml_file
 
 __all__ = ["StudyFile", "options_of", "read_study_file"]
 
+Name = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Count = Annotated[int, Field(gt=0, lt=10**9)]
 """Of trials or workers: nobody lives to see more."""
 
@@ -63,7 +64,7 @@ class StudyFile:
     __pydantic_config__ = ConfigDict(extra="forbid")  # of its parts, too
 
     path: Path
-    study_name: str
+    study_name: Name
     task: Task = field(default_factory=Task)
     space: dict[str, object]
     evaluate: EvaluatePart
@@ -78,7 +79,7 @@ class StudyFile:
     seed: NonNegativeInt = 0
     caps: Caps = field(default_factory=Caps)
     max_fallbacks: PositiveInt | None = 3
-    storage: str | None = None
+    storage: Name | None = None
     fidelity: Fidelity | None = None
     pruner: str | dict[str, object] | None = None
     stop: StopRules = field(default_factory=StopRules)
@@ -207,10 +208,22 @@ def read_study_file(path: str | Path, **changes: object) -> StudyFile:
         spec = form().validate_python(plain)
     except ValidationError as error:
         raise StudyError(f"{path}: {explain(error, StudyFile)}") from None
+    if place := truth_as_number(plain, spec):
+        raise StudyError(f"{path}: {place} is true or false, where a number belongs. Write the number.")
     if spec.model is not None and spec.model.api_key_env:
         remember(os.environ.get(spec.model.api_key_env, ""))
     remember_address(spec.storage or "")
     return spec
+
+
+def truth_as_number(given: object, read: object, place: str = "") -> str:
+    """The key under which true or false stands and was read as 1 or 0; empty where there is none."""
+    if isinstance(given, bool):
+        return place if type(read) in (int, float) else ""
+    if not (isinstance(given, dict) and is_dataclass(read)):
+        return ""
+    inner = (truth_as_number(given[key], getattr(read, key, None), f"{place}.{key}".lstrip(".")) for key in given)
+    return next(filter(None, inner), "")
 
 
 @cache

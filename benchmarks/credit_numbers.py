@@ -14,7 +14,9 @@ import numpy as np
 from tunewise.bench.problems.base import Problem
 from tunewise.bench.recorded import RecordedRun, load_recordings
 from tunewise.bench.suites import Terms, choose_problems
+from tunewise.errors import InvalidReply
 from tunewise.history import History, TrialRecord
+from tunewise.prompts.parse import parse_batch
 from tunewise.proposers.base import ProposalContext
 from tunewise.proposers.credit import EARLY, FIRST, MISPLACED, PLACED, TIMID, placement
 from tunewise.record import Proposal
@@ -39,6 +41,18 @@ def first_trials(problems: dict[str, Problem], runs: list[RecordedRun]) -> str:
         f"The reader's first trial beats the default in {sum(wins)} of {len(wins)} studies. Of its first {FIRST}, "
         f"{sum(near)} of {len(near)} lie within {TIMID:g} of every range of it."
     )
+
+
+def unreadable_replies(problems: dict[str, Problem], runs: list[RecordedRun]) -> str:
+    """In how many of the reader's replies to `auto` no configuration can be found."""
+    replies = [(problems[run.problem].space, text) for run in runs for text in run.replies]
+    lost = 0
+    for space, text in replies:
+        try:
+            parse_batch(text, space, base=space.default)
+        except InvalidReply:
+            lost += 1
+    return f"Nothing can be read from {lost} of {len(replies)} of its replies to `auto`."
 
 
 def random_trials(problems: dict[str, Problem]) -> str:
@@ -93,6 +107,7 @@ def main() -> None:
     print(first_trials(problems, [run for run in recorded if run.run in RUNS]))
     print(random_trials(problems))
     print(placements(problems, [run for run in recorded if run.run in PLACED_IN]))
+    print(unreadable_replies(problems, [run for run in recorded if run.run.startswith("auto-0.2-30-")]))
     for series, source in (("advised-30", "model"), ("auto-30", "surrogate")):
         for late in (False, True):
             new = [i for run in recorded if run.run == series for i in improvements(run, source, late=late)]

@@ -80,6 +80,7 @@ class Decision:
         call: What a call to the model was about, or "no reply"; empty where none was made.
         offered: What the call brought, in the model's order.
         failure: Why the call brought nothing.
+        unreadable: How many replies held no configuration.
         advice: The surrogate's next points, its first choice first.
         expected: What the surrogate expected of the configuration that ran.
     """
@@ -88,6 +89,7 @@ class Decision:
     call: str = ""
     offered: tuple[Candidate, ...] = ()
     failure: str = ""
+    unreadable: int = 0
     advice: tuple[Advice, ...] = ()
     expected: Expected | None = None
 

@@ -412,6 +412,20 @@ def test_silence_and_useless_replies_cost_credit() -> None:
     assert read_credit(asked(DEFAULT, silent)) < read_credit(asked(DEFAULT))
 
 
+def test_a_reply_that_nobody_can_read_costs_credit_for_good_and_a_repeat_none() -> None:
+    answers = ("I would go up.", offer((0.7, 0.4)))
+    proposal, _ = play(Auto(), asked(DEFAULT), *answers)
+    assert proposal.decision.unreadable == 1
+    repeated, _ = play(Auto(), asked(DEFAULT), offer((0.5, 0.5)), offer((0.7, 0.4)))
+    assert repeated.decision.unreadable == 0
+
+    def credit(unreadable: int) -> float:
+        proposals = [by("model", unreadable=unreadable * (i == 1)) for i in range(4)]
+        return read_credit(asked(DEFAULT, *(past(i, 0.9 - i / 10, 0.4, proposal=proposals[i]) for i in range(1, 4))))
+
+    assert credit(0) > credit(1) > credit(2)
+
+
 def test_a_trial_hardly_off_the_default_says_that_there_is_no_idea() -> None:
     near, far = (past(1, x, 0.5, value=0.0, proposal=by("model")) for x in (0.53, 0.7))
     assert read_credit(asked(DEFAULT, near)) < read_credit(asked(DEFAULT)) < read_credit(asked(DEFAULT, far))

@@ -39,12 +39,14 @@ class Answer(Generic[T]):
         reply: The last reply; None where none came.
         refused: What was wrong with the replies that were sent back.
         error: Why no reply came.
+        unreadable: How many of the replies held no configuration, as far as that is counted.
     """
 
     value: T | None = None
     reply: ChatReply | None = None
     refused: tuple[str, ...] = ()
     error: ModelError | None = None
+    unreadable: int = 0
 
     @property
     def failure(self) -> str:
@@ -158,14 +160,19 @@ def ask_for_batch(
     context: ProposalContext, messages: tuple[Message, ...], *, most: int, retries: int
 ) -> Generator[ChatRequest, ChatReply, Answer[Batch]]:
     """Ask for at most `most` configurations; ask again where none can be used."""
+    unreadable = 0
 
     def read(reply: ChatReply) -> Batch:
+        nonlocal unreadable
+        unreadable += 1
         batch = read_batch(context, reply)
+        unreadable -= 1
         if not batch.candidates:
             raise InvalidReply(batch.objections[-1])
         return replace(batch, candidates=batch.candidates[:most])
 
-    return (yield from ask_again(first_request(context, messages, most=most), read, retries=retries))
+    answer = yield from ask_again(first_request(context, messages, most=most), read, retries=retries)
+    return replace(answer, unreadable=unreadable)
 
 
 def read_batch(context: ProposalContext, reply: ChatReply) -> Batch:

@@ -109,6 +109,7 @@ def decision_of(state: Assessment, answer: Answer[Batch]) -> Decision:
         call="no reply" if answer.error else LARGE if state.step == "far" else "candidates",
         offered=answer.value.candidates if answer.value else (),
         failure=answer.failure,
+        unreadable=answer.unreadable,
     )
 
 

@@ -46,6 +46,10 @@ capable reader's are, and nearly all of a model that has no idea of its own. Onc
 where the default is nearly the best, a capable model comes back to it."""
 WASTED: Final = 0.5
 """Ratio of each of the latest calls in a row that brought nothing usable."""
+UNREADABLE: Final = 0.5
+"""Ratio of each reply in which no configuration can be found, for good: none of 7,870 recorded ones of a capable
+reader is such, half of the rambler's are. A capable model that writes badly makes up for it by one proposal in a good
+place."""
 DOUBT: Final = 0.5
 """Below this credit c the surrogate has (1 - c) / c turns for each of the model's, which gives outcomes to compare."""
 LEAST: Final = 0.05
@@ -61,7 +65,7 @@ def read_credit(
 ) -> float:
     """The probability, in [0, 1], that the model is a capable one, as far as the trials tell.
 
-    Only what it proposed and what ran counts, and calls that brought nothing. Where all trials fail, nobody is the
+    What it proposed and what ran counts, and what brought nothing. Where all trials fail, nobody is the
     worse for it. Trials that lose to one good default again and again are one piece of evidence, not many: there are as
     many comparisons as the two sides have trials (their harmonic mean). What others reached long after the model was
     last heard says nothing about it.
@@ -80,6 +84,7 @@ def read_credit(
     odds = prior / (1 - prior) * math.prod(placement(c, number, context) for number, c in calls[:EARLY])
     odds = min(odds, MOST / (1 - MOST))
     odds *= WASTED ** failed_calls(history)
+    odds *= UNREADABLE ** sum(t.proposal.decision.unreadable for t in history)
     odds *= TIMID_RATIO ** len(list(takewhile(lambda call: is_timid(call[1], context), calls[:FIRST])))
     compared = [(other, nearest_to(other, own)) for other in others if own]
     won = [share for other, near in compared for share in wins(near, other, history)]

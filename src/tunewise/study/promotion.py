@@ -3,7 +3,8 @@
 A trial that has to wait has ended (pruned), so that its worker is free. When more trials have come as far and it is
 among the best of them, a new trial with its configuration takes its place and goes on where it stood. So many
 trials begin, a bad one costs the lowest fidelity, and no good one is lost because it came early. The first to come to a
-fidelity goes on at once: the default up to the top, which gives a finished trial and values to compare with.
+fidelity goes on at once: with one worker the default, up to the top, which gives a finished trial and values to compare
+with.
 """
 
 from __future__ import annotations

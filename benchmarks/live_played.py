@@ -19,7 +19,7 @@ import numpy as np
 from tunewise.bench.played import as_records
 from tunewise.bench.records import Run, read_runs
 
-PLAYED: Final = ("auto-0.2-live-20-b", "compressed-live-20")
+PLAYED: Final = ("auto-0.2-live-20-c", "compressed-live-20")
 SHOWN: Final = (5, 10, 20)
 """After so many evaluations."""
 

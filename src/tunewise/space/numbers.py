@@ -321,7 +321,7 @@ def check_range(low: float, high: float, *, log: bool, step: float | None) -> No
     if log and low <= 0:
         raise SpaceError(f"low = {low:g} with log scale: a logarithm needs low above 0. Raise low, or drop log.")
     if log and step is not None:
-        raise SpaceError(f"step = {step:g} with log scale: steps are not even there. Drop one of the two.")
+        raise SpaceError(f"step = {shorten(step)} with log scale: steps are not even there. Drop one of the two.")
     if step is None:
         return
     if not checked_number(step, "step") > 0:

@@ -520,6 +520,16 @@ def test_a_proposal_that_comes_again_is_counted_once() -> None:
     assert credit(bad, bad) == credit(bad, ()) > credit(bad, other)
 
 
+def test_what_ties_with_the_best_is_no_bad_place() -> None:
+    tied = past(1, 0.9, 0.4, value=DEFAULT.value, proposal=by("model"))
+    worse = replace(tied, value=9.0)
+    near = {"x": 0.92, "y": 0.4}
+    assert placement(near, 3, asked(DEFAULT, tied, past(2, 0.1, value=DEFAULT.value))) >= 1
+    assert placement(near, 3, asked(DEFAULT, worse, past(2, 0.1, value=DEFAULT.value))) < 1
+    three = [past(i, 0.1 * i, value=DEFAULT.value) for i in (2, 3)]
+    assert placement(near, 4, asked(DEFAULT, tied, *three[:1], replace(three[1], value=9.0))) > 1
+
+
 def test_a_first_proposal_hardly_off_the_default_is_turned_down() -> None:
     proposal, _ = play(Auto(), asked(DEFAULT), offer((0.52, 0.51)))
     assert (proposal.source, len(proposal.decision.offered)) == ("surrogate", 1)

@@ -119,7 +119,7 @@ def placement(configuration: Mapping[str, Value], number: int, context: Proposal
     if min(costs) == max(costs):
         return 1.0
     rank = np.mean([0.5 * (c <= cost) + 0.5 * (c < cost) for c in costs])
-    if rank <= 0.5:
+    if rank <= 0.5 or cost == min(costs):
         return PLACED
     others = [c for c, t in zip(costs, earlier, strict=True) if not t.by_model]
     return MISPLACED if others and cost > np.median(others) else 1.0

@@ -58,7 +58,7 @@ BAD_PLAIN: dict[str, tuple[Any, str]] = {
     "log with step": (number(low=0.1, log=True, step=0.1), "Drop one of the two"),
     "log is text": (number(log="yes"), "neither true nor false"),
     "step is zero": (number(step=0), "step = 0 is not above 0"),
-    "step is a list beside log": (number(low=1, log=True, step=[]), "step = [] with log scale"),
+    "step is a list beside log": (number(low=1, log=True, step=[]), r"step = \[\] with log scale"),
     "step is NaN": (number(step=math.nan), "not finite"),
     "default out of range": (number(default=2), "default 2 is above the upper bound 1"),
     "default off the grid": (number(step=0.5, default=0.3), "off the grid"),

@@ -45,7 +45,8 @@ demo: .venv-demo/.ready  ## Two minutes, no key: a capable model replayed, then 
 	  '    .venv-demo/bin/tunewise tune examples/svc.yaml --model openai/gpt-5 --storage mine.journal' \
 	  '    ... --model qwen3 --base-url http://localhost:11434/v1   # any OpenAI-compatible server'
 
-test: lint types imports unit  ## Everything that must hold before a change lands
+test: lint       ## Everything that must hold before a change lands
+	@$(MAKE) --no-print-directory --jobs 3 types imports unit   # types are checked while the tests run
 
 lint: $(READY)   ## Style
 	$(BIN)/ruff format --check src tests benchmarks examples docs optunahub

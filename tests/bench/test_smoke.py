@@ -80,6 +80,7 @@ def test_the_report_is_whole(records: Path, tmp_path: Path, cli: InProcess) -> N
     assert page.count("<figure>") == len(figures)
 
 
+@pytest.mark.long
 def test_the_short_report_holds_the_main_part_alone(records: Path, tmp_path: Path) -> None:
     assert write_report([records], tmp_path / "classical.md") == [tmp_path / "classical.md"]
     text = (tmp_path / "classical.md").read_text()

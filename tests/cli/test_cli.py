@@ -359,6 +359,7 @@ def test_prompt_of_random_search_and_of_a_new_storage(plain: Path, cli: InProces
     assert {path.name for path in plain.parent.iterdir()} <= {"study.yaml", "objective.py", "__pycache__"}
 
 
+@pytest.mark.long
 def test_ask_and_tell_in_any_order(plain: Path, cli: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = (strictly(cli("ask", plain).out) for _ in range(2))
     assert (first["trial"], second["trial"]) == (0, 1)

@@ -46,6 +46,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.long
 def test_it_predicts_a_test_file_without_tunewise(alone: Path, houses: Path) -> None:
     done = run(alone, "predict", "train.csv", "new.csv", "--out", "submission.csv")
     assert done.returncode == 0, done.stderr

@@ -143,9 +143,9 @@ def test_a_hanging_trial_is_ended_with_its_daemons(tmp_path: Path, leap: Leap) -
     ("crash", "reason"),
     [
         (lambda c: os._exit(7), "exit code 7"),
-        (lambda c: ctypes.string_at(0), "signal SIGSEGV"),
+        pytest.param(lambda c: ctypes.string_at(0), "signal SIGSEGV", marks=pytest.mark.long),
         (lambda c: os.kill(os.getpid(), 9), "signal SIGKILL, perhaps out of memory"),
-        (hang_up, "broke the connection"),
+        pytest.param(hang_up, "broke the connection", marks=pytest.mark.long),
         (lambda c: [os.write(fd, b"rubbish") for fd in range(3, 100) if is_open(fd)], "broke the connection"),
     ],
 )
@@ -156,6 +156,7 @@ def test_a_crash_is_a_failed_trial(crash: Callable[[Any], object], reason: str) 
         assert evaluator.evaluate({"bad": False}).value == 1.0
 
 
+@pytest.mark.long
 def test_several_threads_have_a_process_each_and_none_is_left(tmp_path: Path) -> None:
     def objective(configuration: Any) -> dict[str, int]:
         meet(tmp_path, str(configuration["x"]), 3)

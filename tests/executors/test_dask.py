@@ -47,6 +47,7 @@ def address(cluster: Any) -> str:
     return str(cluster.scheduler_address).replace("tcp://", "dask://")
 
 
+@pytest.mark.long
 def test_forty_trials_survive_a_worker_s_death(cluster: Any, tmp_path: Path) -> None:
     run_forty(address(cluster), tmp_path, interfere=kill)
 

@@ -50,6 +50,7 @@ def bowl(direction: Direction, trials: int = 25) -> optuna.Study:
     return study
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
 def test_the_surrogate_sees_the_bowl_and_knows_where_it_knows_little(direction: Direction) -> None:
     plots = page(bowl(direction)).plots

@@ -132,6 +132,7 @@ print('"value": 0.25}}', flush=True)
     assert trials_of(file)[0].curve == ((0, 0.5), (1, 0.25))
 
 
+@pytest.mark.long
 def test_a_line_that_never_ends_does_not_hide_the_time_limit(tmp_path: Path) -> None:
     endless = SAY + "import sys\nsay(0, 0.5)\nwhile True:\n    sys.stdout.write('x' * 65536)\n"
     command = f"{sys.executable} {tmp_path / 'train.py'} {{x}}"

@@ -94,7 +94,8 @@ def branches(trial: optuna.Trial) -> float:
 
 
 @pytest.mark.parametrize(
-    ("objective", "space", "least"), [(layers, None, 13), (branches, None, 9), (branches, FLAT, 9)]
+    ("objective", "space", "least"),
+    [(layers, None, 13), pytest.param(branches, None, 9, marks=pytest.mark.long), (branches, FLAT, 9)],
 )
 def test_repeats_are_seen_by_what_trials_really_had(
     objective: Callable[[optuna.Trial], float], space: SearchSpace | None, least: int

@@ -61,6 +61,7 @@ class Meeting:
         return value_of(configuration)
 
 
+@pytest.mark.long
 def test_two_workers_run_at_the_same_time_and_the_model_knows(tmp_path: Path) -> None:
     model = ScriptedModel(replies())
     study = tune(Meeting(tmp_path), space(), model=model, n_trials=4, n_jobs=2, proposer="compressed")

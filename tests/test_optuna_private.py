@@ -13,8 +13,10 @@ ATTRIBUTES = {"_trial_id", "_study_id"}
 
 def private_names(path: Path) -> list[str]:
     """What a module takes from behind Optuna's underscores."""
-    found = []
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    text, found = path.read_text("utf-8"), []
+    if not any(word in text for word in ("optuna", "_storage", *ATTRIBUTES)):
+        return []
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "optuna":
             names = [*(node.module or "").split("."), *(alias.name for alias in node.names)]
             found += [f"{node.module}: {name}" for name in names if name.startswith("_")]

@@ -107,6 +107,7 @@ def test_warnings_are_counted_not_shown_in_several_threads_too() -> None:
     assert "warnings" not in EstimatorEvaluator(Ridge(), X, y, scoring="r2").evaluate({}).extra
 
 
+@pytest.mark.long
 def test_a_limit_holds_and_the_evaluator_travels(leap: Leap) -> None:
     with EstimatorEvaluator(Sleeper(), X, y, cv=2, timeout_s=600) as evaluator:
         value = evaluator.evaluate({"seconds": 0.0}).value

@@ -37,8 +37,8 @@ X, y = load_iris(return_X_y=True)
 @pytest.mark.parametrize(
     "estimator",
     [
-        BaggingClassifier(n_estimators=20),
-        ExtraTreesClassifier(20, bootstrap=True),
+        pytest.param(BaggingClassifier(n_estimators=20), marks=pytest.mark.long),
+        pytest.param(ExtraTreesClassifier(20, bootstrap=True), marks=pytest.mark.long),
         GradientBoostingClassifier(n_estimators=20, subsample=0.5),
         HistGradientBoostingClassifier(max_iter=20),
         make_pipeline(StandardScaler(), GradientBoostingClassifier(n_estimators=20)),

@@ -299,6 +299,7 @@ def test_pruners_that_are_none(spec: Any, words: str) -> None:
         find_pruner(spec)
 
 
+@pytest.mark.long
 def test_hyperband_prunes_and_the_sampler_sees_all_trials() -> None:
     def objective(configuration: dict[str, Any], run: Run) -> float:
         for step in range(9):

@@ -138,8 +138,7 @@ class History(Sequence[TrialRecord]):
 
     def score(self, trial: TrialRecord) -> float | None:
         """What counts of a trial: its metric, or the one number that a scalarization makes of its values; rounded."""
-        score = self.scalarization.score(trial) if self.scalarization else trial.value
-        return None if score is None else rounded(score)
+        return rounded(self.scalarization.score(trial) if self.scalarization else trial.value)
 
     def scalarized(self, scalarization: Scalarization) -> History:
         """These trials ranked by another score: the number that a scalarization makes of their values."""

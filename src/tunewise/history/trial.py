@@ -141,9 +141,9 @@ class TrialRecord:
         )
 
 
-def rounded(value: float) -> float:
+def rounded(value: float | None) -> float | None:
     """A value without the digits in which a sum of the same numbers differs when they are added in another order."""
-    return float(f"{value:.12g}")
+    return None if value is None else float(f"{value:.12g}")
 
 
 def numbers_in(stored: object) -> Iterator[int]:

@@ -125,7 +125,7 @@ def equal_values(trials: Sequence[TrialRecord], name: str, *, ordered: bool) -> 
     for one, other in (pair for group in contexts.values() for pair in combinations(group, 2)):
         both = frozenset(exactly(t.configuration[name]) for t in (one, other))
         if len(both) > 1:
-            same = rounded(one.value or 0.0) == rounded(other.value or 0.0)
+            same = rounded(one.value) == rounded(other.value)
             ties[both] += same
             if not same:
                 apart.add(both)

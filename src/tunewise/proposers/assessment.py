@@ -118,9 +118,11 @@ class Assessment:
         observed, _, pending = self.sorted_trials
         # Steps say more of a pruned trial than its rank, and its last value is as unknown as of one that runs.
         compared = {t.number for study in self.steps for t in study.trials if t.value is not None}
-        ended = {t.number for t, _ in observed if t.state == "pruned"} & compared
-        pending = [*(t.configuration for t, _ in observed if t.number in ended), *pending]
-        return self.fit([(t, score) for t, score in observed if t.number not in ended], pending, self.steps)
+        if compared:
+            ended = {t.number for t, _ in observed if t.state == "pruned"} & compared
+            pending = [*(t.configuration for t, _ in observed if t.number in ended), *pending]
+            observed = [(t, score) for t, score in observed if t.number not in ended]
+        return self.fit(observed, pending, self.steps)
 
     @cached_property
     def searching(self) -> Surrogate:

@@ -85,7 +85,7 @@ def test_which_file_holds_a_storage(address: str, name: str | None) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kind", in_short(["journal"], ["journal", "sqlite", "postgresql"]))
+@pytest.mark.parametrize("kind", ["journal", "sqlite", "postgresql"])
 def test_forty_trials_survive_a_kill_in_the_middle(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     address = {"journal": f"{tmp_path}/s.journal", "sqlite": f"sqlite+pysqlite:///{tmp_path}/s.db"}.get(kind)
     address = address or str(request.getfixturevalue("postgresql"))

@@ -338,7 +338,7 @@ def test_a_full_disk_is_an_error_and_not_the_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kind", in_short(["journal"], ["journal", "sqlite"]))
+@pytest.mark.parametrize("kind", ["journal", "sqlite"])
 def test_no_call_is_paid_that_a_full_disk_could_not_record(kind: str, tmp_path: Path) -> None:
     kept_in = tmp_path / ("study.journal" if kind == "journal" else "study.db")
     storage = str(kept_in) if kind == "journal" else f"sqlite:///{kept_in}"

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from support.forms import in_short
 from support.waiting import PATIENCE_S
 from support.whole_paths import SRC, space
 from tunewise import TuneOptions, tune
@@ -72,7 +71,7 @@ OTHERS = sorted(path.name for path in TUTORIALS.glob("*.ipynb") if path.name != 
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("file", in_short([FIRST], [FIRST, *OTHERS]))
+@pytest.mark.parametrize("file", [FIRST, *OTHERS])
 def test_tutorials_run_in_a_kernel(file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ipykernel", reason="there is no kernel: pip install 'tunewise[notebook]'")
     client = pytest.importorskip("nbclient", reason="nbclient is missing: pip install 'tunewise[notebook]'")

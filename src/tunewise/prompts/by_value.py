@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from statistics import median
 from typing import Final
 
 from tunewise.history import History
+from tunewise.prompts.findings import valued
 from tunewise.prompts.table import cell
 from tunewise.space import SearchSpace, Value
 from tunewise.space.values import exactly
@@ -28,7 +28,7 @@ MAX_SAID: Final = 6
 
 def say_by_value(history: History, space: SearchSpace) -> list[str]:
     """A heading, and a line for each hyperparameter of few values, two of them tried; empty while little is known."""
-    results = [t for t in history.finished if t.feasible and t.value is not None and math.isfinite(t.value)]
+    results = [t for t in valued(history) if t.feasible]
     if len(results) < ENOUGH or history.scalarization:
         return []
     best = min if history.direction == "minimize" else max

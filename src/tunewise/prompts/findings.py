@@ -16,7 +16,16 @@ from tunewise.space import SearchSpace, Value
 from tunewise.space.values import exactly
 from tunewise.text import clip
 
-__all__ = ["Equal", "EqualSettings", "at_bound", "equal_settings", "say_findings", "stale_for", "without_effect"]
+__all__ = [
+    "Equal",
+    "EqualSettings",
+    "at_bound",
+    "equal_settings",
+    "say_findings",
+    "stale_for",
+    "valued",
+    "without_effect",
+]
 
 STALE: Final = 5
 """So many trials without a better value are said."""

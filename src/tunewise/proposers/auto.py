@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from tunewise.history import TrialRecord
 from tunewise.llm.base import ChatReply, ChatRequest, Message
@@ -29,9 +29,6 @@ from tunewise.proposers.credit import LARGE, LEAST
 from tunewise.proposers.options import AutoOptions
 from tunewise.proposers.simple import nothing
 from tunewise.record import Candidate, Decision, Proposal
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Auto"]
 

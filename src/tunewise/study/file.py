@@ -41,7 +41,7 @@ from tunewise.task import Task
 from tunewise.text import shorten
 from tunewise.yaml12 import read_yaml_file
 
-__all__ = ["StudyFile", "options_of", "read_study_file"]
+__all__ = ["StudyFile", "form", "options_of", "read_study_file"]
 
 Name = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Count = Annotated[int, Field(gt=0, lt=10**9)]

@@ -26,6 +26,7 @@ __all__ = [
     "Nearby",
     "Process",
     "Total",
+    "fresh",
     "log_improvement",
     "maximize",
     "perturb",

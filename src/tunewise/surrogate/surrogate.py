@@ -21,6 +21,7 @@ from tunewise.surrogate.acquisition import (
     Nearby,
     Process,
     Total,
+    fresh,
     maximize,
     perturb,
     step_width,
@@ -186,11 +187,11 @@ class Surrogate:
             return None
         around = self.lattice.round(self.lattice.snap(perturb(self.best[:1], self.rng)))
         around = around[np.abs(around - self.best[0]).max(axis=1) <= reach]
-        fresh = [x for x in around if np.abs(self.tried - x).max(axis=1).min() > self.apart]
-        if not fresh:
+        if not len(around):
             return None
-        scores = self._acquisition(self.hypotheses).score(np.array(fresh))
-        return self.lattice.space.decode(fresh[int(np.argmax(scores))])
+        order = np.argsort(-self._acquisition(self.hypotheses).score(around), kind="stable")
+        found = next(fresh(self.lattice, around[order], self.tried, self.apart), None)
+        return None if found is None else self.lattice.space.decode(found)
 
     def effects(self) -> tuple[Effect, ...]:
         """What is known about each hyperparameter, in the order of the space."""

@@ -1,10 +1,12 @@
 """What prior studies are worth: from seven data sets of a model to the eighth, on the 32 tables.
 
-    python benchmarks/transfer.py --seeds 2 --out docs/results/transfer.md
+    python benchmarks/transfer.py --seeds 3 --out docs/results/transfer.md
+    python benchmarks/transfer.py --seeds 1 --model NAME        with a model, which is asked in each arm
+    python benchmarks/transfer.py --played                      what a capable reader made of it, recorded
 
-No model is asked. A prior study is the default and then our Gaussian process, 20 trials. Arms: no prior study; those of
-the other seven data sets; one of a function that has nothing to do with the task (the squared distance from a random
-point of the cube, at 20 random points). Regret is normalized: 0 is the best of the table, 1 a random point.
+A prior study is the default and then our Gaussian process, 20 trials. Arms: no prior study; those of the other seven
+data sets; one of a function that has nothing to do with the task (the squared distance from a random point of the cube,
+at 20 random points). Regret is normalized: 0 is the best of the table, 1 a random point.
 
 Two bounds stand beside them, which know the complete tables of the other seven: a greedy portfolio, whose next member
 makes the mean rank of its best one on the seven tables smallest (as in Auto-sklearn 2.0, Feurer et al., JMLR 23, 2022),
@@ -14,7 +16,6 @@ tried in this order after the default; and after the default, whichever of the s
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -28,25 +29,34 @@ from tunewise.bench.problems.base import Problem
 from tunewise.bench.problems.hpobench import TabularTask
 from tunewise.bench.problems.published import PUBLISHED_GRID, PublishedTask
 from tunewise.bench.problems.registry import get
+from tunewise.bench.recorded import load_recordings
+from tunewise.bench.runner import ModelSpec
 from tunewise.bench.suites import suites
 from tunewise.errors import TrialFailed
 from tunewise.history import History, TrialRecord
+from tunewise.llm.base import ChatModel
 from tunewise.log import silenced
 from tunewise.prior_studies import PriorStudy
 from tunewise.sampler import LLMSampler
 from tunewise.sampler_options import SamplerOptions
+from tunewise.study.prior import named
 
 PRIOR_TRIALS = 20
 DRAWS = 500
 ARMS = ("no prior study", "the other seven", "an unrelated one")
+PLAYED = ("auto-0.2-5-alone", "auto-0.2-5-seven", "auto-0.2-5-unrelated")
+"""The series of recorded runs of each arm: one run a task, 5 trials, with the prior studies of seed 0. No reader played
+two tasks of one model, because what is told of one task's prior studies gives away another's best."""
 BOUNDS = ("a portfolio from the seven tables", "the best of the seven optima")
 
 
-def play(problem: Problem, trials: int, seed: int, prior: tuple[PriorStudy, ...] = ()) -> History:
-    """A study of `auto` without a model."""
+def play(
+    problem: Problem, trials: int, seed: int, prior: tuple[PriorStudy, ...] = (), *, model: ChatModel | None = None
+) -> History:
+    """A study of `auto`."""
     setting = Setting(problem=problem, budget=trials, seed=seed)
     sampler = LLMSampler(
-        None,
+        model,
         task=setting.task,
         space=problem.space,
         seed=setting.entropy,
@@ -134,40 +144,65 @@ def bounds(trials: int) -> np.ndarray:
     return np.array(rows).transpose(1, 0, 2)
 
 
-def play_seed(seed: int, trials: int) -> np.ndarray:
-    """`arms x tasks x trials` normalized regrets."""
-    problems: Mapping[str, Problem] = {name: get(name) for name in suites()["hpobench"]}
+def arms(seed: int) -> dict[str, tuple[tuple[PriorStudy, ...], ...]]:
+    """The prior studies of each task in each arm. They are made first, without a model."""
+    problems = {name: get(name) for name in suites()["hpobench"]}
     before = {name: play(problem, PRIOR_TRIALS, 100 + seed) for name, problem in problems.items()}
-    rows = []
+
+    def read(other: str, problem: Problem) -> PriorStudy:
+        task = problems[other].task
+        return PriorStudy.of(before[other], problem.space, name=named(other, task.to_dict()), metric=task.metric)
+
+    found = {}
     for name, problem in problems.items():
         others = [other for other in problems if other != name and other.partition(":")[0] == name.partition(":")[0]]
-        prior = tuple(PriorStudy.of(before[other], problem.space, name=other) for other in others)
-        arms = ((), prior, (unrelated(problem, seed),))
-        rows.append([regrets(play(problem, trials, seed, arm), problem, trials) for arm in arms])
+        found[name] = ((), tuple(read(other, problem) for other in others), (unrelated(problem, seed),))
+    return found
+
+
+def play_seed(seed: int, trials: int, model: ChatModel | None = None) -> np.ndarray:
+    """`arms x tasks x trials` normalized regrets."""
+    rows = []
+    for name, priors in arms(seed).items():
+        problem = get(name)
+        rows.append([regrets(play(problem, trials, seed, arm, model=model), problem, trials) for arm in priors])
         print(seed, name, *(f"{row[2]:.3f} {row[-1]:.3f}" for row in rows[-1]), sep=" | ", flush=True)
     return np.array(rows).transpose(1, 0, 2)
 
 
-def page(found: np.ndarray, least: np.ndarray, seeds: int, trials: int) -> str:
+def played() -> np.ndarray:
+    """`1 x arms x tasks x 5` normalized regrets of the recorded runs, without arms that were not played."""
+    found = {(run.run, run.problem): run for run in load_recordings() if run.run in PLAYED}
+    rows = []
+    for series in dict.fromkeys(run for run, _ in found):
+        tasks = []
+        for name in suites()["hpobench"]:
+            steps = found[series, name].steps
+            trials = (TrialRecord(k, "finished", s.configuration, s.value) for k, s in enumerate(steps) if s.value)
+            tasks.append(regrets(History(tuple(trials)), get(name), len(steps)))
+        rows.append(tasks)
+    return np.array(rows)[None]
+
+
+def page(found: np.ndarray, least: np.ndarray, *, told: str, command: str) -> str:
     """The figures as a page. `found`: `seeds x arms x tasks x trials`; `least`: `bounds x tasks x trials`."""
+    trials = found.shape[-1]
     means = found.mean(axis=(0, 2))
     shown = sorted({1, 2, 3, 5, trials})
     deviations = (found - found[:, :1]).mean(axis=0).std(axis=1, ddof=1) / found.shape[2] ** 0.5
     lines = [
-        "# Transfer from prior studies",
-        "",
-        f"Mean normalized regret on the 32 tables, {seeds} seeds, `auto` without a model; prior studies of "
-        f"{PRIOR_TRIALS} trials. Command: `python benchmarks/transfer.py --seeds {seeds} --trials {trials}`.",
+        f"Mean normalized regret on the 32 tables, {told}; prior studies of {PRIOR_TRIALS} trials. Command: "
+        f"`python benchmarks/transfer.py {command}`.",
         "",
         "| prior studies | " + " | ".join(f"@{k}" for k in shown) + " |",
         "|---" * (len(shown) + 1) + "|",
         *(
             f"| {arm} | " + " | ".join(f"{row[k - 1]:.3f}" for k in shown) + " |"
-            for arm, row in zip((*ARMS, *BOUNDS), (*means, *least.mean(axis=1)), strict=True)
+            for arm, row in [*zip(ARMS, means, strict=False), *zip(BOUNDS, least.mean(axis=1), strict=True)]
         ),
         "",
     ]
-    for arm, row, error in zip(ARMS[1:], means[1:], deviations[1:], strict=True):
+    for arm, row, error in zip(ARMS[1:], means[1:], deviations[1:], strict=False):
         changes = (
             f"{100 * (row[k - 1] / means[0][k - 1] - 1):+.0f} % at {k} (standard error over tasks "
             f"{100 * error[k - 1] / means[0][k - 1]:.0f})"
@@ -190,14 +225,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--trials", type=int, default=5)
+    parser.add_argument("--model", help="a language model, as in tunewise bench; none unless given")
+    parser.add_argument("--played", action="store_true", help="report what a capable reader played")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
+    if given.played:
+        print(
+            page(played(), bounds(5), told="`auto`, answered by a capable reader, one run a task", command="--played")
+        )
+        return
     found = []
     least = bounds(given.trials)
+    model = ModelSpec(name=given.model).connect() if given.model else None
+    by = f"`auto` with {given.model}" if given.model else "`auto` without a model"
+    options = f"--trials {given.trials}" + (f" --model {given.model}" if given.model else "")
     with silenced():
         for seed in range(given.seeds):
-            found.append(play_seed(seed, given.trials))
-            text = page(np.array(found), least, seed + 1, given.trials)
+            found.append(play_seed(seed, given.trials, model))
+            told, command = f"{seed + 1} seeds, {by}", f"--seeds {seed + 1} {options}"
+            text = f"# Transfer from prior studies\n\n{page(np.array(found), least, told=told, command=command)}"
             print(text, flush=True)
             if given.out:
                 given.out.write_text(text, "utf-8")

@@ -162,7 +162,7 @@ TABLE: dict[str, Any] = {
 
 VIEWS: dict[str, View] = {
     "problem-objectives": ProblemView(TASK, SVC, objectives=OBJECTIVES),
-    "prior": PriorView(describe_prior_studies([PriorStudy.of(HISTORY, SVC, name="last year", metric="error")])),
+    "prior": PriorView(describe_prior_studies([PriorStudy.of(HISTORY, SVC, name="last year", metric="error")], SVC)),
     "feedback-objectives": FeedbackView(FRONT[7], TASK, objectives=OBJECTIVES),
     "request-objectives": RequestView(FRONT, dialogue=True),
     "problem-batch": ProblemView(TASK, SVC, batch=4),

@@ -11,6 +11,7 @@ from support.forms import in_short
 from support.whole_paths import InProcess, assert_paragraph, write_study
 from tunewise.errors import StudyError
 from tunewise.history import History, TrialRecord
+from tunewise.llm.base import ChatRequest
 from tunewise.models import FunctionModel
 from tunewise.prior_studies import PriorStudy
 from tunewise.prompts.prior import describe_prior_studies
@@ -137,15 +138,30 @@ def test_the_model_is_told_what_was_best_and_how_it_ranked(proposer: str) -> Non
     best = History.from_study(before).best
     assert best is not None
     assert "tunewise (SVC on credit): 9 trials, loss (minimized), half of its trials at" in asked[0]
-    assert (
-        f'1. {{\\"C\\": {best.configuration["C"]:.3g}' in asked[0]
-        or f'1. {{"C": {best.configuration["C"]:.3g}' in asked[0]
-    )
+    C, x = (best.configuration[name] for name in SPACE)  # noqa: N806 - the hyperparameter's name
+    assert f"{C:.3g} {x:.3g}: {best.value:.4g}" in asked[0]
+
+
+def test_the_model_is_told_what_the_default_gave_and_where_the_surrogate_would_go_from_the_start() -> None:
+    asked: list[str] = []
+
+    def answer(request: ChatRequest) -> str:
+        asked.append(request.messages[-1].content)
+        return '{"C": 50, "x": 0.25}'
+
+    data = DataCard(name="credit", rows=700, classes=2)
+    before = tune(loss, SPACE, task=Task(model="SVC", data=data), model=None, n_trials=9)
+    tune(loss, SPACE, model=FunctionModel(answer), n_trials=2, prior_studies=[before])
+    default = loss(SPACE.default or {})
+    assert "(SVC on credit, 700 rows, 2 classes): 9 trials, loss (minimized), half" in asked[0]
+    assert f", the default {default:.4g}" in asked[0]
+    assert "fitted to these trials and the earlier studies" in asked[0]
+    assert "Do not stay near the default" not in asked[0]
 
 
 def test_many_studies_with_long_names_stay_within_the_bound() -> None:
     trials = tuple(TrialRecord(k, "finished", {"C": 0.1 + k, "x": 0.1}, float(k)) for k in range(50))
     studies = [PriorStudy.of(History(trials), SPACE, name="n" * 500) for _ in range(30)]
-    lines = describe_prior_studies(studies)
+    lines = describe_prior_studies(studies, SPACE)
     assert lines[-1] == "(22 more are left out)"
     assert sum(map(len, lines)) < 3000

@@ -34,8 +34,10 @@ __all__ = ["Assessment"]
 ADVISED = 3
 """So many of its next points the surrogate advises."""
 HEARD = 6
-"""It is told from so many values on: before, to follow it gains no more than a capable reader's own ideas, and what it
-expects rests on little (`benchmarks/steps.py --advice`)."""
+"""It is told from so many values on, at once where it knows prior studies: before, to follow it gains no more than a
+capable reader's own ideas, and what it expects rests on little (`benchmarks/steps.py --advice`)."""
+EARLIER = 3
+"""So many of the best of a prior study are places that were looked at."""
 DIFFERENT = 4
 """With fewer different values nothing can be expected of a point: its figures are not told."""
 JUDGED = 10
@@ -171,7 +173,8 @@ class Assessment:
         """
         if not self.context.tried and not self.context.prior_studies:
             return ()
-        count = ADVISED if self.model_decides and self.values >= ADVISED else 1
+        told = self.values >= ADVISED or self.context.prior_studies
+        count = ADVISED if self.model_decides and told else 1
         for wanted in (count, RETRIED):
             points = [c for c in self.searching.propose(wanted) if not self.context.duplicate(c)][:count]
             if points:
@@ -190,7 +193,7 @@ class Assessment:
     @cached_property
     def told_advice(self) -> tuple[Advice, ...]:
         """What of the advice is worth the model's while: nothing that is expected to be worse than the middle trial."""
-        if self.values < HEARD:
+        if self.values < HEARD and not self.context.prior_studies:
             return ()
         seen = {self.canonical(a.configuration) for a in self.near.best} if self.near else set()
         told = []
@@ -207,7 +210,8 @@ class Assessment:
         Beyond the outermost trials a Gaussian process knows nothing, so it likes bounds; an expert seldom does.
         """
         space, context = self.context.space, self.context
-        known = [t.configuration for t in context.tried] + plausible(context, named=True)
+        earlier = [c for study in context.prior_studies for c in study.best(space, EARLIER)]
+        known = [t.configuration for t in context.tried] + plausible(context, named=True) + earlier
         point, *points = space.encode_all([configuration, *known], absent=ABSENT)
         at_bound = [space.columns[n] for n, h in space.items() if n in configuration and is_bound(h, configuration[n])]
         return all(min(np.abs(other[c] - point[c]).max() for other in points) <= FAR for c in at_bound)

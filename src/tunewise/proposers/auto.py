@@ -174,6 +174,6 @@ def advised_messages(state: Assessment, count: int) -> tuple[Message, ...]:
         near=state.near,
         close=state.close,
         step=state.step,
-        prior=describe_prior_studies(context.prior_studies),
+        prior=describe_prior_studies(context.prior_studies, context.space),
     )
     return one_message(context, view)

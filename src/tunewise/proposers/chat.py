@@ -47,7 +47,7 @@ def chat_messages(context: ProposalContext) -> tuple[Message, ...]:
     problem = ProblemView(context.task, context.space, context.reasoning, objectives=history.objectives)
     turns: list[tuple[Role, str]] = [("user", render(problem))]
     if context.prior_studies:
-        turns.append(("user", render(PriorView(describe_prior_studies(context.prior_studies)))))
+        turns.append(("user", render(PriorView(describe_prior_studies(context.prior_studies, context.space)))))
     for trial in history.told:
         own = is_own(trial)
         if own:

@@ -37,7 +37,7 @@ def compressed_messages(context: ProposalContext) -> tuple[Message, ...]:
     history = context.history
     problem = render(ProblemView(context.task, context.space, context.reasoning, objectives=history.objectives))
     request = render(RequestView(history, context.reasoning, context.last, context.fixed))
-    prior = describe_prior_studies(context.prior_studies)
+    prior = describe_prior_studies(context.prior_studies, context.space)
     return one_message(context, CompressedView(problem, request, history, context.task, prior=prior))
 
 

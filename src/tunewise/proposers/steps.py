@@ -37,7 +37,7 @@ def wanted_step(context: ProposalContext) -> Step:
     if not history.told or history.scalarization or (left is not None and left <= FEW):
         return ""
     if context.trial <= OPENING:
-        return "open" if context.space.default else ""
+        return "open" if context.space.default and not context.prior_studies else ""
     due = context.trial >= SETTLED and context.trial % 2 == 0 and stale_for(history) >= STALE
     return "far" if due and worth_exploring(context) and has_room(context) else ""
 

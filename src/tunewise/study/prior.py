@@ -16,7 +16,7 @@ from tunewise.study.storage import may_exist, open_study
 from tunewise.study.validated import validate
 from tunewise.text import clip, shorten
 
-__all__ = ["PriorSource", "read_prior_study", "split_name"]
+__all__ = ["PriorSource", "named", "read_prior_study", "split_name"]
 
 PriorSource: TypeAlias = str | Path | optuna.Study | PriorStudy
 """A journal file or database URL, with `#name` behind it where it holds several studies; or a study itself."""
@@ -66,6 +66,8 @@ def split_name(address: str) -> tuple[str, str | None]:
 def named(name: str, task: PlainDict) -> str:
     """A study's name, with the model and the data that it was about where it says so."""
     data = task.get("data")
-    parts = [task.get("model"), data.get("name") if isinstance(data, dict) else None]
-    about = " on ".join(part for part in parts if isinstance(part, str) and part)
-    return f"{name} ({clip(about, 80)})" if about else name
+    card = data if isinstance(data, dict) else {}
+    parts = [part for part in (task.get("model"), card.get("name")) if isinstance(part, str) and part]
+    sizes = [f"{count} {what}" for what in ("rows", "features", "classes") if (count := card.get(what))]
+    about = ", ".join([*([clip(" on ".join(parts), 80)] if parts else []), *sizes])
+    return f"{name} ({about})" if about else name

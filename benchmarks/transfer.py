@@ -153,7 +153,7 @@ def arms(seed: int) -> dict[str, tuple[tuple[PriorStudy, ...], ...]]:
         task = problems[other].task
         return PriorStudy.of(before[other], problem.space, name=named(other, task.to_dict()), metric=task.metric)
 
-    found = {}
+    found: dict[str, tuple[tuple[PriorStudy, ...], ...]] = {}
     for name, problem in problems.items():
         others = [other for other in problems if other != name and other.partition(":")[0] == name.partition(":")[0]]
         found[name] = ((), tuple(read(other, problem) for other in others), (unrelated(problem, seed),))
@@ -178,7 +178,9 @@ def played() -> np.ndarray:
         tasks = []
         for name in suites()["hpobench"]:
             steps = found[series, name].steps
-            trials = (TrialRecord(k, "finished", s.configuration, s.value) for k, s in enumerate(steps) if s.value)
+            trials = (
+                TrialRecord(k, "finished", dict(s.configuration), s.value) for k, s in enumerate(steps) if s.value
+            )
             tasks.append(regrets(History(tuple(trials)), get(name), len(steps)))
         rows.append(tasks)
     return np.array(rows)[None]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Generic, TypeVar
 from weakref import WeakKeyDictionary
+
+from optuna.trial import TrialState
 
 from tunewise.optuna_private import id_of, id_of_study, storage_of
 
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
-__all__ = ["Changes", "PerStudy", "collector_paused"]
+__all__ = ["Changes", "Latest", "PerStudy", "collector_paused"]
+
+ENDED = [state for state in TrialState if state.is_finished()]
 
 Kept = TypeVar("Kept")
 
@@ -55,6 +59,35 @@ class Changes:
         self._last = next((mark(trial(n)) for n in reversed(numbers) if n not in self.open), self._last)
         self._looked = count
         return numbers
+
+
+class Latest:
+    """The trials of one study as they are now; of a long one only what may have changed is looked at."""
+
+    def __init__(self) -> None:
+        self._changes = Changes()
+        self._trials: list[FrozenTrial] = []
+
+    @staticmethod
+    def knows(states: Container[TrialState] | None) -> bool:
+        """Whether trials in these states can be told without going through all of them."""
+        return states is None or not any(state in states for state in ENDED)
+
+    def read(
+        self, count: int, trial: Callable[[int], FrozenTrial], states: Container[TrialState] | None
+    ) -> list[FrozenTrial]:
+        """All trials by number, or those in some states in which a trial has not ended.
+
+        Args:
+            count: How many trials the study has.
+            trial: Each by its number.
+            states: See `knows`.
+        """
+        for number in self._changes.since(count, trial):
+            self._trials[number : number + 1] = [trial(number)]
+        if states is None:
+            return self._trials.copy()
+        return [self._trials[number] for number in self._changes.open if self._trials[number].state in states]
 
 
 def mark(trial: FrozenTrial) -> tuple[int, int, datetime | None]:

@@ -13,19 +13,26 @@ import optuna.storages.journal._storage as journal_storage
 from optuna import distributions
 from optuna.distributions import check_distribution_compatibility
 from optuna.samplers._base import _process_constraints_after_trial as process_constraints
+from optuna.storages import _CachedStorage as CachedStorage
+from optuna.storages._rdb.storage import _create_scoped_session
 from optuna.storages.journal._file import BaseJournalFileLock, get_lock_file
 from optuna.storages.journal._storage import JournalOperation
 from optuna.study._frozen import FrozenStudy
 from optuna.study._optimize import _run_trial
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from types import ModuleType
+
     import optuna
-    from optuna.storages import BaseStorage
+    from optuna.storages import BaseStorage, RDBStorage
     from optuna.trial import FrozenTrial
     from sqlalchemy.engine import Engine
+    from sqlalchemy.orm import Session
 
 __all__ = [
     "BaseJournalFileLock",
+    "CachedStorage",
     "FrozenStudy",
     "JournalOperation",
     "check_distribution_compatibility",
@@ -35,9 +42,11 @@ __all__ = [
     "id_of_study",
     "is_interrupted",
     "process_constraints",
+    "session_of",
     "share_distributions",
     "storage_of",
     "stored_trial",
+    "tables_of_database",
 ]
 
 
@@ -65,6 +74,18 @@ def engine_of(storage: BaseStorage) -> Engine | None:
     """What keeps the connections of a storage that is a database."""
     found = getattr(getattr(storage, "_backend", storage), "engine", None)
     return cast("Engine | None", found)
+
+
+def tables_of_database() -> ModuleType:
+    """The tables of a database, each under the name of its class."""
+    from optuna.storages._rdb import models  # imports SQLAlchemy, which takes half a second
+
+    return models
+
+
+def session_of(database: RDBStorage) -> AbstractContextManager[Session]:
+    """A transaction in a database, whose errors become Optuna's."""
+    return _create_scoped_session(database.scoped_session)
 
 
 @lru_cache(maxsize=1)

@@ -20,7 +20,7 @@ from optuna.storages.journal import JournalFileBackend, JournalStorage
 from optuna.trial import FrozenTrial, TrialState
 from pydantic_core import from_json
 
-from tunewise.changes import Changes, collector_paused
+from tunewise.changes import Latest, collector_paused
 from tunewise.errors import StudyError
 from tunewise.optuna_private import BaseJournalFileLock, JournalOperation, get_lock_file
 from tunewise.plain import PlainDict
@@ -50,7 +50,6 @@ class KernelLock(BaseJournalFileLock):
         return KernelLock, (self._lock.lock_file.removesuffix(".lock"),)
 
 
-ENDED = [state for state in TrialState if state.is_finished()]
 RECORD = b'{"op_code":'
 """How every record of a journal begins."""
 
@@ -142,12 +141,12 @@ class SafeJournalStorage(JournalStorage):
 
     def __init__(self, backend: SafeJournalBackend) -> None:
         self.path = backend.path
-        self._kept: dict[int, tuple[Changes, list[FrozenTrial]]] = {}  # the trials of each study, as they were last
+        self._latest: dict[int, Latest] = {}  # of each study
         with collector_paused():
             super().__init__(backend)
 
     def __getstate__(self) -> dict[str, object]:
-        return {**super().__getstate__(), "_kept": {}}
+        return {**super().__getstate__(), "_latest": {}}
 
     def make_room(self, size: int) -> None:
         """As that of its file."""
@@ -177,19 +176,15 @@ class SafeJournalStorage(JournalStorage):
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
-        """As Optuna's. Of a long study only what may have changed is looked at, unless ended trials are sought."""
-        if deepcopy or (states is not None and any(state in states for state in ENDED)):
+        """As Optuna's."""
+        if deepcopy or not Latest.knows(states):
             return super().get_all_trials(study_id, deepcopy=deepcopy, states=states)
         with self._thread_lock:
             self._sync_with_backend()
             self._replay_result.get_study(study_id)  # says so where there is none
             trials, ids = self._replay_result._trials, self._replay_result._study_id_to_trial_ids[study_id]
-            changes, kept = self._kept.setdefault(study_id, (Changes(), []))
-            for number in changes.since(len(ids), lambda number: trials[ids[number]]):
-                kept[number : number + 1] = [trials[ids[number]]]
-            if states is None:
-                return kept.copy()
-            return [kept[number] for number in changes.open if kept[number].state in states]
+            latest = self._latest.setdefault(study_id, Latest())
+            return latest.read(len(ids), lambda number: trials[ids[number]], states)
 
 
 def records(file: BinaryIO, number: int = 0, offset: int = 0) -> Iterator[tuple[PlainDict, int]]:

@@ -17,6 +17,7 @@ from tunewise import attributes
 from tunewise.errors import StudyError
 from tunewise.optuna_private import engine_of, share_distributions
 from tunewise.secrets import remember_address
+from tunewise.study.database import CachedDatabase, Database
 from tunewise.study.journal import SafeJournalBackend, SafeJournalStorage
 from tunewise.text import shorten
 
@@ -50,7 +51,7 @@ def open_storage(storage: Storage) -> optuna.storages.BaseStorage:
     if "://" in str(storage):
         remember_address(str(storage))
         try:
-            opened = optuna.storages.get_storage(str(storage))
+            opened = CachedDatabase(Database(str(storage)))
         except Exception as error:  # noqa: BLE001 - the database drivers' own errors share no root
             raise cannot_open(storage, error) from None
         if engine := engine_of(opened):

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import optuna
 import pytest
+from optuna.study import StudyDirection
 
 from support.whole_paths import InProcess, assert_paragraph, write_study
 from tunewise.history import History
-from tunewise.study.storage import open_study
+from tunewise.study.storage import open_storage, open_study
 
+MINIMIZE, MAXIMIZE = StudyDirection.MINIMIZE, StudyDirection.MAXIMIZE
 OBJECTIVE = "def objective(c): return c['C']"
 GOOD = [({"C": 0.5, "n": 3}, 0.25), ({"C": 2.0, "n": 7}, 0.75)]
 TABLES = {
@@ -115,3 +117,52 @@ def test_another_study(file: Path, tmp_path: Path, cli: InProcess) -> None:
     ran = cli("import", f"sqlite:///{tmp_path}/earlier.db", "--study", file)
     assert ran.code == 0, ran
     assert kept(file) == GOOD
+
+
+ODD = {
+    "a pruned run": ("C,n,state,value\n0.5,3,PRUNED,0.1\n", "row 1: its state is PRUNED"),
+    "a crashed run": ("config.C,config.n,State,summary.value\n0.5,3,crashed,0.1\n", "row 1: its state is crashed"),
+    "a column twice": ("C,n,value,value\n0.5,3,0.1,0.9\n", "row 1: the column value stands twice"),
+    "too few cells": ("C,n,value\n0.5,3\n", "row 1: value is empty"),
+    "too many cells": ("C,n,value\n0.5,3,0.1,x\n", "row 1: it has 4 cells and the table 3 columns"),
+    "a percentage": ("C,n,value\n0.5,3,50%\n", "row 1: value = 50% is not a finite number"),
+    "an open quote": ('C,n,value\n0.5,"3,0.1\n2,4,0.3\n', "row 1: value is empty"),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_row_that_would_be_misread_is_told(name: str, file: Path, tmp_path: Path, cli: InProcess) -> None:
+    table, said = ODD[name]
+    (tmp_path / "t.csv").write_text(table)
+    ran = cli("import", tmp_path / "t.csv", "--study", file)
+    assert ran.code == 1
+    assert said in ran.out
+    assert kept(file) == []
+
+
+def test_a_hyperparameter_may_be_called_state(tmp_path: Path, cli: InProcess) -> None:
+    space = {"state": {"type": "categorical", "choices": ["ca", "ny"]}}
+    file = write_study(tmp_path, objective=OBJECTIVE, proposer="random", n_trials=4, space=space)
+    (tmp_path / "t.csv").write_text("sep=;\nstate;value\nca;0,5\n")
+    assert cli("import", tmp_path / "t.csv", "--study", file).code == 0
+    assert kept(file) == [({"state": "ca"}, 0.5)]
+
+
+@pytest.mark.parametrize("directions", [(MAXIMIZE,), (MINIMIZE, MINIMIZE)])
+def test_a_study_whose_values_mean_something_else_is_refused(
+    directions: tuple[StudyDirection, ...], file: Path, tmp_path: Path, cli: InProcess
+) -> None:
+    address = str(tmp_path / "old.journal")
+    study = optuna.create_study(storage=open_storage(address), study_name="old", directions=directions)
+    study.optimize(lambda t: [t.suggest_float("C", 0.1, 1), t.suggest_int("n", 1, 9)][: len(directions)], n_trials=1)
+    ran = cli("import", address, "--study", file)
+    assert_paragraph(ran, 2, "The study old")
+    assert not file.with_suffix(".journal").exists()
+
+
+def test_bytes_that_are_no_text_are_no_table(file: Path, tmp_path: Path, cli: InProcess) -> None:
+    for number, encoding in enumerate(("utf-16", "utf-16-le", "utf-32")):
+        (tmp_path / f"{number}.csv").write_bytes(TABLES["plain"].encode(encoding))
+        assert_paragraph(cli("import", tmp_path / f"{number}.csv", "--study", file), 2, "is not text in UTF-8")
+    (tmp_path / "t.csv.gz").write_bytes(b"\x1f\x8b\x08" + bytes(9))
+    assert_paragraph(cli("import", tmp_path / "t.csv.gz", "--study", file), 2, "A table ends in .csv, .tsv, .txt.")

@@ -35,7 +35,7 @@ def import_(
     quiet_optuna()
     spec = read(study)
     task, space, _ = spec.build()
-    rows = read_rows(source)
+    rows = read_rows(source, task.direction or "minimize")
     names = [metric] if metric else [task.metric, getattr(spec.evaluate, "metric", "value"), "value"]
     columns = {column.lower() for column in rows[0].cells} if rows else set()
     column = next((name for name in names if any(name.lower() in known for known in columns)), names[0])

@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 
 import optuna
@@ -24,21 +25,32 @@ from tunewise.history import History
 from tunewise.record import Proposal
 from tunewise.space import Configuration, SearchSpace
 from tunewise.study.storage import open_study
+from tunewise.task import Direction
 from tunewise.text import did_you_mean, shorten
 
 __all__ = ["Imported", "Row", "import_rows", "read_rows"]
 
 PREFIX = re.compile(r"^(params|metrics|config|summary|hyperparameters|user_attrs)[._/]", re.IGNORECASE)
 SEPARATORS = ",;\t|"
+ENDINGS = (".csv", ".tsv", ".txt")
+SPREADSHEET = re.compile(r"^sep=.\s*\n")
+"""By such a line a spreadsheet learns the separator."""
+STATE = ("state", "status")
+FINISHED = ("complete", "completed", "finished")
+"""In such a column, of a run that came to its end, by Optuna, MLflow and Weights & Biases."""
 DECIMAL_COMMA = re.compile(r"^(\s*[-+]?\d+),(\d+(?:[eE][-+]?\d+)?\s*)$")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Something that was tried: where it stands, and its cells by column."""
+    """Something that was tried: where it stands, its cells by column, and what is wrong with the row as such.
+
+    A column that stands twice holds a tuple of both cells.
+    """
 
     place: str
     cells: Mapping[str, object]
+    wrong: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,39 +66,75 @@ class Imported:
     refused: list[str] = field(default_factory=list)
 
 
-def read_rows(source: str) -> list[Row]:
+def read_rows(source: str, direction: Direction = "minimize") -> list[Row]:
     """The rows of a CSV file, or the trials of an Optuna study.
 
     Args:
         source: Path of a file, or the address of a database. What ends in .csv, .tsv or .txt is a table.
+        direction: Of the metric in the study that they are meant for: another study's must agree.
 
     Raises:
         StudyError: It cannot be read, or has no rows.
     """
-    if not source.lower().endswith((".csv", ".tsv", ".txt")):
-        trials = open_study(source).get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        return [Row(f"trial {t.number}", {**t.params, "value": t.values[0]}) for t in trials]
+    if not source.lower().endswith(ENDINGS):
+        return trials_of(source, direction)
     try:
         text = Path(source).read_text("utf-8-sig")
     except OSError as error:
         raise StudyError(f"{source} cannot be read: {error.strerror}. Name a CSV file or a study.") from None
     except UnicodeDecodeError:
-        raise StudyError(f"{source} is not text in UTF-8. Save it as CSV (UTF-8).") from None
-    head = text.lstrip().partition("\n")[0]
+        text = "\0"
+    if "\0" in text:
+        raise StudyError(f"{source} is not text in UTF-8. Save it as CSV (UTF-8).")
+    text = SPREADSHEET.sub("", text.lstrip())
+    head = text.partition("\n")[0]
     separator = max(SEPARATORS, key=head.count)
     try:
-        table = list(csv.reader(io.StringIO(text.lstrip()), delimiter=separator))
+        columns, *table = list(csv.reader(io.StringIO(text), delimiter=separator)) or [[]]
     except csv.Error as error:
         raise StudyError(f"{source} is no table: {error}. Save it as CSV.") from None
-    columns = [name.strip() for name in table[0]] if table else []
+    columns = [name.strip() for name in columns]
     if separator != ",":  # then a number may be written 0,5
-        table[1:] = [[DECIMAL_COMMA.sub(r"\1.\2", cell) for cell in cells] for cells in table[1:]]
-    rows = [
-        Row(f"row {k}", dict(zip(columns, cells, strict=False))) for k, cells in enumerate(table[1:], 1) if any(cells)
-    ]
+        table = [[DECIMAL_COMMA.sub(r"\1.\2", cell) for cell in cells] for cells in table]
+    rows = [row_of(k, columns, cells) for k, cells in enumerate(table, 1) if any(cells)]
     if not rows:
         raise StudyError(f"{source} has no rows. Its first line names the columns, and each further one is a trial.")
     return rows
+
+
+def row_of(number: int, columns: Sequence[str], cells: Sequence[str]) -> Row:
+    """A row of a table; what it lacks at its end is empty."""
+    found: dict[str, object] = dict(zip_longest(columns, cells[: len(columns)], fillvalue=""))
+    for name in {name for name in columns if columns.count(name) > 1}:
+        found[name] = tuple(cell for column, cell in zip(columns, cells, strict=False) if column == name)
+    surplus = f"it has {len(cells)} cells and the table {len(columns)} columns. Put texts in quotes."
+    return Row(f"row {number}", found, surplus if any(cells[len(columns) :]) else "")
+
+
+def trials_of(source: str, direction: Direction) -> list[Row]:
+    """The finished trials of an Optuna study.
+
+    Raises:
+        StudyError: There is none, or its values mean something else.
+    """
+    try:
+        study = open_study(source)
+    except StudyError as error:
+        raise StudyError(f"{error} A table ends in {', '.join(ENDINGS)}.") from None
+    if len(study.directions) > 1:
+        raise StudyError(
+            f"The study {study.study_name} has {len(study.directions)} objectives, and which of them is meant cannot "
+            "be told. Export the one as CSV, and import that."
+        )
+    if study.direction.name.lower() != direction:
+        raise StudyError(
+            f"The study {study.study_name} is to {study.direction.name.lower()} its metric, and this one is to "
+            f"{direction}. Correct task.direction, or export the values as CSV and turn their sign."
+        )
+    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if not trials:
+        raise StudyError(f"The study {study.study_name} has no finished trial. Name another one.")
+    return [Row(f"trial {t.number}", {**t.params, "value": t.value}) for t in trials]
 
 
 def import_rows(study: optuna.Study, space: SearchSpace, rows: Sequence[Row], *, metric: str, source: str) -> Imported:
@@ -144,7 +192,17 @@ def read_row(row: Row, places: Mapping[str, str], value_column: str, space: Sear
     Raises:
         InvalidReply: It has no value, or is not in the space; the message says why.
     """
+    if row.wrong:
+        raise InvalidReply(row.wrong)
+    used = (value_column, *places.values())
+    state = next((value for name, value in row.cells.items() if name.lower() in STATE and name not in used), "")
+    if isinstance(state, str) and state.strip() and state.strip().lower() not in FINISHED:
+        raise InvalidReply(f"its state is {shorten(state.strip())}, so its value is not that of a whole run.")
+    if twice := next((name for name in used if isinstance(row.cells.get(name), tuple)), ""):
+        raise InvalidReply(f"the column {twice} stands twice. Rename the one that is not meant.")
     told = row.cells.get(value_column)
+    if told == "":
+        raise InvalidReply(f"{value_column} is empty.")
     try:
         value = float(str(told).strip())
     except ValueError:

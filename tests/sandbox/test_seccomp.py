@@ -135,3 +135,14 @@ def test_clocks_of_others_are_none(machine: str, name: str) -> None:
     assert {verdict(machine, call, ~pid << 3 | kind) for pid in (1, OWN, OWN - 1) for kind in (2, 6)} == {
         ERRNO | errno.EINVAL
     }
+
+
+def test_threads_share_one_table_of_descriptors(machine: str) -> None:
+    """Limits and looks are about that one."""
+    thread, shared, new = 0x10000, 0x400, 0x20000
+    begun = [
+        verdict(machine, number(machine, "clone"), flags) for flags in (thread | shared, thread, thread | shared | new)
+    ]
+    assert begun == [ALLOW, EPERM, EPERM]
+    closing = number(machine, "close_range")
+    assert [verdict(machine, closing, 3, 9, flags) for flags in (0, 4, 2, 6)] == [ALLOW, ALLOW, EPERM, EPERM]

@@ -180,7 +180,66 @@ def make_estimator(a: Annotated[int, Range(0, 9)] = 0xFFFF): return Given()
 def make_estimator(a: Literal[1, 0xFFFF] = 1): return Given()
 ### range_without_end
 def make_estimator(a: Annotated[float, Range(0, 1e999, log=True)] = 1e308): return Given()
-""".replace("0xFFFF", "0x" + "f" * 5000)
+### interface_that_points_nowhere
+class Liar: __array_interface__ = {"shape": (200,), "typestr": "<f8", "data": (8, False), "version": 3}
+Given.predict = lambda self, X: Liar()
+### numbers_that_equal_everything
+class Same(float):
+    __eq__ = __ge__ = __le__ = lambda self, other: True
+    __ne__ = lambda self, other: False
+    __hash__ = lambda self: 0
+    __float__ = lambda self: 0.5
+Given.predict = lambda self, X: np.array([Same(0.5)] * len(X), object)
+### integers_that_are_another_each_time
+turn = iter(range(10**9))
+class Other(int):
+    __index__ = __int__ = lambda self: next(turn) % 2
+    __float__ = lambda self: next(turn) % 3 - 1.0
+Given.predict = lambda self, X: [Other(7)] * len(X)
+### predictions_that_are_made_when_they_are_read
+Given.predict = lambda self, X: (i % 2 for i in range(10**12))
+### a_range_without_end
+Given.predict = lambda self, X: range(10**12)
+### records_and_times
+def predict(self, X):
+    kinds = [np.zeros(len(X), [("a", int), ("b", int)]), np.zeros(len(X), "M8[s]"), {0: 0}, np.array([None] * len(X))]
+    return kinds[os.getpid() % len(kinds)]
+Given.predict = predict
+### one_row_too_many
+Given.predict = lambda self, X: np.zeros(len(X) + 1)
+### own_answer_that_is_a_text
+os.write(3, b'r{"predictions": "' + b"0" * 200 + b'"}\n')
+os._exit(0)
+### own_answer_in_lists_and_tables
+os.write(3, b'r{"predictions": [[0], {"0": 1}, null, true, "NaN"' + b", [[1]]" * 195 + b"]}\n")
+os._exit(0)
+### own_answer_beyond_a_number
+os.write(3, b'r{"predictions": [1e400' + b", -1e400" * 199 + b"]}\n")
+os._exit(0)
+### signs_without_end
+def make_estimator(a: Annotated[int, Range(0, 9)] = MINUS1): return Given()
+### parentheses_without_end
+def make_estimator(a: bool = OPENTrueCLOSE): return Given()
+### choices_without_end
+def make_estimator(a: Literal[MANY] = 1): return Given()
+### zero_byte_in_the_text
+def make_estimator(a: bool = True): return "ZERO"
+### half_a_character_in_the_text
+def make_estimator(a: bool = True): return "HALF"
+### text_in_another_alphabet
+# -*- coding: utf-16 -*-
+def make_estimator(a: bool = True): return Given()
+"""
+for _name, _text in {
+    "0xFFFF": "0x" + "f" * 5000,
+    "MINUS": "-" * 15_000,
+    "OPEN": "(" * 5000,
+    "CLOSE": ")" * 5000,
+    "MANY": ", ".join(map(str, range(2_500))),
+    "ZERO": "\0",
+    "HALF": "\udc80",
+}.items():
+    _TEXT = _TEXT.replace(_name, _text)
 
 CHEATS = {name: source for name, _, source in (part.partition("\n") for part in _TEXT.strip("\n")[4:].split("\n### "))}
 QUICK = Limits(wall_s=30, cpu_s=1, memory_mb=1500)

@@ -166,10 +166,12 @@ ENDS = {
     **dict.fromkeys(
         ("mapped_files_without_names", "mapped_files_without_names_privately", "mapped_files_that_are_replaced"), FULL
     ),
-    **dict.fromkeys(("write_through_a_map", "copy_in_the_kernel", "send_in_the_kernel", "many_folders"), FULL),
+    **dict.fromkeys(("write_through_a_map", "copy_in_the_kernel", "many_folders"), FULL),
     **dict.fromkeys(("many_links", "many_names_of_one_file"), FULL),
     **dict.fromkeys(("files_without_names_from_the_start", "files_without_names_by_openat"), REFUSED),
-    **dict.fromkeys(("reserve_beyond_the_end", "reserve_a_file", "files_in_memory", "large_pipes"), REFUSED),
+    **dict.fromkeys(
+        ("reserve_beyond_the_end", "reserve_a_file", "files_in_memory", "large_pipes", "send_in_the_kernel"), REFUSED
+    ),
     **dict.fromkeys(("lock_the_interpreter", "lock_the_interpreter_for_oneself", "ask_who_locks"), REFUSED),
     **dict.fromkeys(("lock_a_library_the_old_way", "lease_of_a_library"), REFUSED),
     **dict.fromkeys(("grow_a_file", "grow_a_file_by_its_name", "write_far_away"), "File too large"),

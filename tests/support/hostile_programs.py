@@ -9,7 +9,7 @@ Where `ENDS` has an entry, the run must end in an error that holds these words.
 
 from __future__ import annotations
 
-from support import hostile_files, hostile_neighbours, hostile_unseen
+from support import hostile_bounds, hostile_files, hostile_neighbours, hostile_unseen
 
 PRELUDE = """
 import ctypes, errno, os, signal, socket, struct, sys, threading, time
@@ -568,7 +568,13 @@ call("mlockall", 1); escaped()
 """
 
 _PARTS = (
-    (_TEXT.rstrip() + hostile_files.TEXT.rstrip() + hostile_neighbours.TEXT.rstrip() + hostile_unseen.TEXT)
+    (
+        _TEXT.rstrip()
+        + hostile_files.TEXT.rstrip()
+        + hostile_neighbours.TEXT.rstrip()
+        + hostile_unseen.TEXT.rstrip()
+        + hostile_bounds.TEXT
+    )
     .strip("\n")
     .removeprefix("### ")
     .split("\n### ")
@@ -579,6 +585,7 @@ ENDS = {
     **hostile_files.ENDS,
     **hostile_neighbours.ENDS,
     **hostile_unseen.ENDS,
+    **hostile_bounds.ENDS,
     "tcp": "PermissionError",
     "fork_bomb": "PermissionError",
     "daemon": "PermissionError",

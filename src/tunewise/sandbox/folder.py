@@ -136,22 +136,34 @@ def _blocks(entry: os.DirEntry[str]) -> int:
 def hidden_bytes(pid: int, folder: str, largest: int) -> int:
     """What a process keeps in files that have no name any more, as far as we may look.
 
-    Of a file that is kept by a mapping alone the size cannot be seen; it counts with the largest that there can be.
+    Of a file that is kept by a mapping alone the size cannot be seen; it counts with the largest that there can be. Its
+    threads share all this. The first of them may have left, and what is asked of the process is asked of that one.
     """
-    kept = set()
-    with suppress(OSError), Path(f"/proc/{pid}/maps").open("rb") as lines:
+    kept, thread = set(), living_thread(pid)
+    with suppress(OSError), Path(thread, "maps").open("rb") as lines:
         for line in lines:
             *_, device, inode, path = line.split(maxsplit=5) if line.count(b" ") > 5 else (b"", b"", b"")
             if path.startswith(os.fsencode(folder) + b"/") and path.rstrip().endswith(b" (deleted)"):
                 kept.add((device, inode))
     total = len(kept) * largest
     with suppress(OSError):
-        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        for descriptor in Path(thread, "fd").iterdir():
             with suppress(OSError):
                 found = descriptor.stat()
                 if stat.S_ISREG(found.st_mode) and not found.st_nlink:
                     total += found.st_blocks * 512
     return total
+
+
+def living_thread(pid: int) -> str:
+    """The folder that tells of a thread of a process: the first one that has not ended."""
+    first = f"/proc/{pid}"
+    with suppress(OSError):
+        for thread in (first, *map(str, Path(first, "task").iterdir())):
+            with suppress(OSError), Path(thread, "maps").open("rb") as lines:
+                if lines.readline():
+                    return thread
+    return first
 
 
 def clear_away(folder: str) -> None:

@@ -26,7 +26,10 @@ AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 X32 = 0x40000000  # numbers from here on are x86_64's second table
 
 CLONE_THREAD = 0x00010000
+CLONE_FILES = 0x00000400  # a thread with a table of descriptors of its own has limits of its own, where nobody looks
 CLONE_NEW = 0x7E020080  # any new namespace: time, mount, cgroup, uts, ipc, user, pid, net
+THREAD = CLONE_THREAD | CLONE_FILES
+CLOSE_RANGE_ALLOWED = [0, 4]  # CLOEXEC; UNSHARE would make such a table
 FCNTL_ALLOWED = [0, 1, 2, 3, 4, 9, 1030, 1032]
 """DUPFD, GETFD, SETFD, GETFL, SETFL, GETOWN, DUPFD_CLOEXEC, GETPIPE_SZ; others lock files, mark them, send signals."""
 FUTEX_ALLOWED = [0, 1, 3, 4, 5, 9, 10]
@@ -69,7 +72,8 @@ def assemble(machine: str, pid: int, *, links: bool = True) -> bytes:
     ]
     for call in syscalls.numbers(syscalls.ALLOWED, machine):
         program += [(EQUAL, 0, 1, call), (RETURN, 0, 0, ALLOW)]
-    program += judged("clone", when(0, mask=CLONE_THREAD | CLONE_NEW, equal=[CLONE_THREAD]))
+    program += judged("clone", when(0, mask=THREAD | CLONE_NEW, equal=[THREAD]))
+    program += judged("close_range", when(2, equal=CLOSE_RANGE_ALLOWED))
     program += judged("kill", when(0, equal=[pid]))
     program += judged("tgkill", when(0, equal=[pid]))
     for name in ("getpgid", "getsid", "sched_getparam", "sched_getscheduler"):

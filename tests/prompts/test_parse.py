@@ -17,7 +17,7 @@ from tunewise.errors import InvalidReply
 from tunewise.plain import Plain, PlainDict
 from tunewise.prompts import parse, relaxed
 from tunewise.prompts.parse import parse_batch, parse_reply
-from tunewise.prompts.views import show
+from tunewise.prompts.show import show
 from tunewise.space import Configuration, Value
 from tunewise.space.values import exactly
 

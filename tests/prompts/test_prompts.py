@@ -15,19 +15,11 @@ from tunewise.objectives import Objective, Scalarization
 from tunewise.prior_studies import PriorStudy
 from tunewise.prompts.advised import AdvisedView, Nearest
 from tunewise.prompts.findings import equal_settings, say_findings
-from tunewise.prompts.prior import describe_prior_studies
+from tunewise.prompts.prior import PriorView
 from tunewise.prompts.program import ProgramTuningView, ProgramView, Progress, TableView
 from tunewise.prompts.render import MAX_PROMPT_TOKENS, environment, render, template_hash
 from tunewise.prompts.schema import batch_schema, reply_schema
-from tunewise.prompts.views import (
-    FeedbackView,
-    PriorView,
-    ProblemView,
-    RequestView,
-    SystemView,
-    View,
-    WrongReplyView,
-)
+from tunewise.prompts.views import FeedbackView, ProblemView, RequestView, SystemView, View, WrongReplyView
 from tunewise.proposers.base import ProposalContext
 from tunewise.proposers.chat import chat_messages
 from tunewise.proposers.compressed import compressed_messages
@@ -162,7 +154,7 @@ TABLE: dict[str, Any] = {
 
 VIEWS: dict[str, View] = {
     "problem-objectives": ProblemView(TASK, SVC, objectives=OBJECTIVES),
-    "prior": PriorView(describe_prior_studies([PriorStudy.of(HISTORY, SVC, name="last year", metric="error")], SVC)),
+    "prior": PriorView([PriorStudy.of(HISTORY, SVC, name="last year", metric="error")], SVC),
     "feedback-objectives": FeedbackView(FRONT[7], TASK, objectives=OBJECTIVES),
     "request-objectives": RequestView(FRONT, dialogue=True),
     "problem-batch": ProblemView(TASK, SVC, batch=4),

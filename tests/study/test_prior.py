@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import optuna
@@ -14,12 +15,14 @@ from tunewise.history import History, TrialRecord
 from tunewise.llm.base import ChatRequest
 from tunewise.models import FunctionModel
 from tunewise.prior_studies import PriorStudy
-from tunewise.prompts.prior import describe_prior_studies
+from tunewise.prompts.prior import PriorView
+from tunewise.prompts.render import MAX_PROMPT_TOKENS
 from tunewise.space import Configuration, Float, SearchSpace
 from tunewise.study.prior import read_prior_study, split_name
 from tunewise.study.storage import open_storage, open_study
 from tunewise.study.tune import tune
 from tunewise.task import DataCard, Task
+from tunewise.tokens import estimate_tokens
 
 SPACE = SearchSpace({"C": Float(0.01, 100, log=True, default=0.1), "x": Float(0, 1, default=0.5)})
 FILE_SPACE = {name: {**part} for name, part in SPACE.to_dict().items()}
@@ -159,9 +162,30 @@ def test_the_model_is_told_what_the_default_gave_and_where_the_surrogate_would_g
     assert "Do not stay near the default" not in asked[0]
 
 
-def test_many_studies_with_long_names_stay_within_the_bound() -> None:
+def test_many_studies_with_long_names_cost_no_line_of_this_study() -> None:
+    asked: list[str] = []
+
+    def answer(request: ChatRequest) -> str:
+        asked.append(request.messages[-1].content)
+        return f'{{"C": {len(asked)}, "x": 0.25}}'
+
+    trials = tuple(TrialRecord(k, "finished", {"C": 0.123456 + k, "x": 0.123456}, float(k)) for k in range(50))
+    studies = [PriorStudy.of(History(trials), SPACE, name=f"{k} " + "name " * 40) for k in range(8)]
+    tune(loss, SPACE, model=FunctionModel(answer), n_trials=8, prior_studies=studies)
+    assert all(estimate_tokens(prompt) < MAX_PROMPT_TOKENS for prompt in asked)
+    for number, prompt in enumerate(asked, 1):
+        assert len(re.findall(r"^\d+ (default|you|process) ", prompt, re.MULTILINE)) == number
+
+
+def test_of_trials_that_tie_one_is_told_and_the_worst() -> None:
+    costs = [0.1, 0.1, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.6]
+    trials = tuple(TrialRecord(k, "finished", {"C": 1.0 + k, "x": 0.1}, cost) for k, cost in enumerate(costs))
+    lines = PriorView([PriorStudy.of(History(trials), SPACE, name="old")], SPACE).prior
+    assert [line.split(": ")[1] for line in lines[2:]] == ["0.1", "0.2", "0.3", "0.4", "0.5", "0.6 (the worst)"]
+
+
+def test_many_studies_are_told_up_to_eight() -> None:
     trials = tuple(TrialRecord(k, "finished", {"C": 0.1 + k, "x": 0.1}, float(k)) for k in range(50))
     studies = [PriorStudy.of(History(trials), SPACE, name="n" * 500) for _ in range(30)]
-    lines = describe_prior_studies(studies, SPACE)
+    lines = PriorView(studies, SPACE).prior
     assert lines[-1] == "(22 more are left out)"
-    assert sum(map(len, lines)) < 3000

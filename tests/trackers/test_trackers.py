@@ -94,11 +94,11 @@ def test_weights_and_biases_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
     study_with(WeightsAndBiasesCallback("svc", metric="error", mode="offline", folder=str(tmp_path)), n_trials=1)
+    wandb.teardown()  # waits for the process that writes
     (file,) = tmp_path.glob("wandb/offline-run-*/run-*.wandb")
     held = file.read_bytes()
     for words in (b"curve/error", b"source", b"model", b"svc"):
         assert words in held
-    wandb.teardown()
 
 
 def test_trackio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from tunewise.assistant.subject import Subject
 from tunewise.assistant.tools import Arguments, space_of
 from tunewise.errors import InvalidReply, SpaceError
 from tunewise.llm.base import ToolCall
-from tunewise.prompts.views import describe, outcome, show
+from tunewise.prompts.show import describe, outcome, show
 from tunewise.record import Proposal
 from tunewise.secrets import mask
 from tunewise.space import SearchSpace

@@ -11,7 +11,8 @@ from tunewise.assistant.facts import Facts
 from tunewise.assistant.sources import Source
 from tunewise.assistant.subject import Subject
 from tunewise.prompts.render import render
-from tunewise.prompts.views import CompressedView, describe, outcome, show
+from tunewise.prompts.show import describe, outcome, show
+from tunewise.prompts.views import CompressedView
 from tunewise.report.records import notes_of
 from tunewise.text import clip
 from tunewise.tokens import estimate_tokens

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tunewise.assistant.subject import Subject
-from tunewise.prompts.views import describe
+from tunewise.prompts.show import describe
 from tunewise.text import clip
 
 __all__ = ["Fact", "Facts", "gather"]

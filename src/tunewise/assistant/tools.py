@@ -13,7 +13,7 @@ from tunewise.assistant.subject import Subject
 from tunewise.errors import InvalidReply
 from tunewise.history import State, TrialRecord
 from tunewise.llm.base import Tool, ToolCall
-from tunewise.prompts.views import describe, outcome, show
+from tunewise.prompts.show import describe, outcome, show
 from tunewise.space import Configuration, SearchSpace
 from tunewise.text import clip
 

@@ -17,7 +17,7 @@ from tunewise.cli.terminal import fitted, inert, is_animated
 from tunewise.cli.trial_table import Columns
 from tunewise.history import History, TrialRecord
 from tunewise.llm.calls import Totals
-from tunewise.prompts.views import show
+from tunewise.prompts.show import show
 from tunewise.text import duration, money
 
 __all__ = ["Progress", "Waiting"]

@@ -11,7 +11,7 @@ from tunewise.history import History, TrialRecord
 from tunewise.llm.base import ChatRequest, Tool
 from tunewise.prompts.program import ProgramTuningView
 from tunewise.prompts.render import render
-from tunewise.prompts.views import outcome, show
+from tunewise.prompts.show import outcome, show
 
 __all__ = ["trial_lines", "tuning_request"]
 

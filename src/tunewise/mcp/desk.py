@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tunewise.assistant.subject import Subject
 from tunewise.errors import InvalidReply, StudyError
-from tunewise.prompts.views import show
+from tunewise.prompts.show import show
 from tunewise.study.file import StudyFile, read_study_file
 from tunewise.study.manual import ask_one, propose_one, tell_one
 from tunewise.study.storage import may_exist, open_study

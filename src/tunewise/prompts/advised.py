@@ -23,7 +23,7 @@ MAX_OBJECTION = 200
 WHOLE = 40
 """The lines of so many trials say more than a summary of them."""
 FEW = 3
-"""So many evaluations are the last ones."""
+"""So many evaluations are the last ones, at most half as many as were done."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +85,7 @@ class AdvisedView(CompressedView):
 
     def smaller(self, share: float) -> Self:
         """The same with fewer lines: of a short table it keeps every one, and leaves out the summary by value."""
-        if self.by_value and len(self.history.told) <= WHOLE:
+        if self.by_value and len(self.history.told) <= WHOLE and not self.earlier.more_than_least:
             return replace(self, by_value=())
         return super().smaller(share)
 
@@ -102,7 +102,7 @@ class AdvisedView(CompressedView):
     @property
     def few(self) -> bool:
         """Whether it ends soon."""
-        return self.left is not None and self.left <= FEW
+        return self.left is not None and self.left <= min(FEW, len(self.history.told) / 2)
 
     @property
     def advised(self) -> list[str]:

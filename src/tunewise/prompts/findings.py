@@ -11,7 +11,7 @@ from typing import Final
 
 from tunewise.history import History, TrialRecord, rounded
 from tunewise.prompts.curves import say_curves
-from tunewise.prompts.views import show_value
+from tunewise.prompts.show import show_value
 from tunewise.space import SearchSpace, Value
 from tunewise.space.values import exactly
 from tunewise.text import clip

@@ -1,44 +1,66 @@
-"""Earlier studies in a few lines: what was best there, how well it ranked, and what the default gave."""
+"""Earlier studies in a few lines: what was good and what was bad there, and what the default gave."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
-from tunewise.prior_studies import PriorStudy
+from tunewise.prior_studies import PriorStudy, PriorTrial
 from tunewise.prompts.table import row
 from tunewise.space import SearchSpace
 from tunewise.text import clip
 
-__all__ = ["describe_prior_studies"]
+__all__ = ["PriorView"]
 
 STUDIES = 8
 """At most so many are told, the first ones."""
 
-EACH = 5
-"""At most so many configurations of each."""
-
 MOST = 400
 """Characters of a line."""
 
-WHOLE = 3000
-"""Characters in all, about 750 tokens; where there are more, fewer configurations of each study are told."""
 
+@dataclass(frozen=True)
+class PriorView:
+    """What earlier studies found, a part of a prompt.
 
-def describe_prior_studies(studies: Sequence[PriorStudy], space: SearchSpace) -> tuple[str, ...]:
-    """A line for each study, and one for each of its best configurations, in the columns of a table of `space`."""
-    if not studies:
-        return ()
-    told = studies[:STUDIES]
-    left = [f"({len(studies) - STUDIES} more are left out)"] if len(studies) > STUDIES else []
-    for each in range(EACH, 0, -1):
-        lines = [clip(line, MOST) for study in told for line in describe(study, each, space)]
-        if sum(map(len, lines)) <= WHOLE:
-            break
-    return (clip(f"trials by {' '.join(space)}, the best first", MOST), *lines, *left)
+    Attributes:
+        studies: The earlier studies, the most important first.
+        space: The search space of this one.
+        each: How many configurations of each are told.
+    """
+
+    template: ClassVar[str] = "prior.jinja"
+    studies: Sequence[PriorStudy] = ()
+    space: SearchSpace | None = None
+    each: int = 5
+
+    @property
+    def prior(self) -> tuple[str, ...]:
+        """A line for each study, and one for each of its best configurations, in the columns of a table."""
+        if not self.studies or self.space is None:
+            return ()
+        told = [line for study in self.studies[:STUDIES] for line in describe(study, self.each, self.space)]
+        left = len(self.studies) - STUDIES
+        more = [f"({left} more are left out)"] if left > 0 else []
+        return (
+            clip(f"trials by {' '.join(self.space)}, the best first", MOST),
+            *(clip(line, MOST) for line in told),
+            *more,
+        )
+
+    @property
+    def more_than_least(self) -> bool:
+        """Whether anything can be left out."""
+        return bool(self.studies) and self.each > 1
+
+    def smaller(self) -> Self:
+        """The same with one configuration less of each study."""
+        return replace(self, each=self.each - 1)
 
 
 def describe(study: PriorStudy, count: int, space: SearchSpace) -> Iterator[str]:
-    """The study, and its best configurations."""
+    """The study, its best configurations, and the worst: where not to go."""
     known = [trial for trial in study.trials if trial.value is not None]
     middle = known[len(known) // 2].value
     spread = f", half of its trials at {middle:.3g} or better" if len(known) > 2 else ""
@@ -46,5 +68,12 @@ def describe(study: PriorStudy, count: int, space: SearchSpace) -> Iterator[str]
     usual = next((f", the default {t.value:.4g}" for t in known if t.configuration == default), "")
     metric = f"{clip(study.metric, 40)} ({study.direction}d)"
     yield f"{clip(study.name, 160)}: {len(study.trials)} trials, {metric}{spread}{usual}"
-    for trial in known[:count]:
-        yield f"  {row(trial.configuration, space)}: {trial.value:.4g}"
+    lines = [f"  {row(t.configuration, space)}: {t.value:.4g}" for t in different(known)]
+    yield from lines[:count]
+    if len(lines) > count:
+        yield f"{lines[-1]} (the worst)"
+
+
+def different(trials: Sequence[PriorTrial]) -> list[PriorTrial]:
+    """One of those that tie: five on one plateau say less than five steps away from it."""
+    return [t for k, t in enumerate(trials) if k == 0 or t.value != trials[k - 1].value]

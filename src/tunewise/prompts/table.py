@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from tunewise.history import History, TrialRecord
 from tunewise.objectives import Objective
-from tunewise.prompts.views import mark, show_value, violated
+from tunewise.prompts.show import mark, show_value, violated
 from tunewise.space import SearchSpace, Value
 from tunewise.task import Task
 from tunewise.text import clip

@@ -1,24 +1,23 @@
-"""What each template is given: one frozen view for each file in `templates/`, and how values look in a prompt."""
+"""What each template is given: one frozen view for each file in `templates/`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import ClassVar, Protocol, Self
 
 from tunewise.history import History, TrialRecord
 from tunewise.objectives import Objective
+from tunewise.prompts.prior import PriorView
+from tunewise.prompts.show import MAX_ERROR, describe, mark, outcome, show
 from tunewise.prompts.tradeoff import describe_front, describe_tradeoff, goal_of
-from tunewise.space import NO_DEFAULT, Hyperparameter, SearchSpace, Value
+from tunewise.space import SearchSpace, Value
 from tunewise.space.values import exactly
 from tunewise.task import Task
 from tunewise.text import clip
 
-MAX_ERROR = 300
-MAX_DESCRIPTION = 240
 MAX_PENDING = 1_000
-MAX_VIOLATIONS = 3
 
 
 class View(Protocol):
@@ -84,14 +83,6 @@ class ProblemView:
     def example(self) -> str:
         """An object with every key and a placeholder for every value, so that nobody copies numbers from it."""
         return "{" + ", ".join(f"{exactly(name)}: {h.placeholder}" for name, h in self.space.items()) + "}"
-
-
-@dataclass(frozen=True)
-class PriorView:
-    """What earlier studies found, a part of a prompt."""
-
-    template: ClassVar[str] = "prior.jinja"
-    prior: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -161,7 +152,7 @@ class CompressedView:
         problem: Rendered `ProblemView`.
         request: Rendered `RequestView`.
         most: How many trials may be listed; where there are more, the best and the latest are.
-        prior: Lines on earlier studies.
+        earlier: What earlier studies found.
     """
 
     template: ClassVar[str] = "compressed.jinja"
@@ -170,7 +161,7 @@ class CompressedView:
     history: History
     task: Task
     most: int = 40
-    prior: tuple[str, ...] = ()
+    earlier: PriorView = field(default_factory=PriorView)
 
     @cached_property
     def shown(self) -> list[TrialRecord]:
@@ -187,9 +178,16 @@ class CompressedView:
         return [t for t in candidates if t.number in chosen]
 
     def smaller(self, share: float) -> Self:
-        """The same with fewer lines, about such a share of them."""
+        """The same with fewer lines, about such a share of them: first of earlier studies, then of this one."""
+        if self.earlier.more_than_least:
+            return replace(self, earlier=self.earlier.smaller())
         most = min(self.most, len(self.history.told))
         return replace(self, most=max(1, min(most - 1, int(most * share))))
+
+    @property
+    def prior(self) -> tuple[str, ...]:
+        """Lines on earlier studies."""
+        return self.earlier.prior
 
     @property
     def left_out(self) -> int:
@@ -229,54 +227,3 @@ class WrongReplyView:
 
     template: ClassVar[str] = "wrong_reply.jinja"
     objections: tuple[str, ...]
-
-
-def mark(trial: TrialRecord, history: History) -> str:
-    """Whether a trial is the best, or one of those on the front."""
-    if history.scalarization:
-        return " (on the front)" if trial.number in history.front else ""
-    best = history.best
-    return " (best)" if best and history.ties(trial, best) and len(history.finished) > 1 else ""
-
-
-def outcome(trial: TrialRecord, metric: str, objectives: Sequence[Objective] = ()) -> str:
-    """What became of a trial, in a few words."""
-    if trial.state == "failed":
-        return f"failed: {clip(trial.error, MAX_ERROR)}"
-    if trial.state == "pruned":
-        at = f" after step {trial.curve[-1][0]}" if trial.curve else ""
-        name = objectives[0].name if objectives else metric
-        last = f", when the {name} was {trial.value:.4e}" if trial.value is not None else ""
-        return f"stopped early{at}{last}"
-    if trial.value is None:
-        return "not known yet"
-    named = zip(objectives, trial.values, strict=False) if objectives else [(Objective(metric), trial.value)]
-    measured = ", ".join(f"{objective.name} = {value:.4e}" for objective, value in named)
-    return measured + (f", but violates {violated(trial)}" if trial.violations else "")
-
-
-def violated(trial: TrialRecord) -> str:
-    """The constraints that a trial violates most, and by how much; without a name they have numbers."""
-    worst = sorted(trial.violations.items(), key=lambda item: -item[1])[:MAX_VIOLATIONS]
-    return ", ".join(f"{f'constraint {n}' if n.isdigit() else clip(exactly(n), 60)} by {by:.2e}" for n, by in worst)
-
-
-def show(configuration: Mapping[str, Value]) -> str:
-    """A configuration as one line of JSON, with five significant digits."""
-    return "{" + ", ".join(f"{exactly(name)}: {show_value(v)}" for name, v in configuration.items()) + "}"
-
-
-def show_value(value: Value) -> str:
-    """A value as JSON; floats with five significant digits."""
-    return f"{value:.5g}" if isinstance(value, float) else exactly(value)
-
-
-def describe(name: str, hyperparameter: Hyperparameter) -> str:
-    """A hyperparameter in a line: type, range, scale, default, condition, meaning."""
-    facts = [hyperparameter.describe()]
-    if hyperparameter.default is not NO_DEFAULT:
-        facts.append(f"default {hyperparameter.show(hyperparameter.default)}")
-    for parent, values in hyperparameter.when.items():
-        facts.append(f"exists only when {parent} is {' or '.join(map(exactly, values))}")
-    meaning = " ".join(hyperparameter.description.split())
-    return f"{name}: {', '.join(facts)}" + (f". {clip(meaning, MAX_DESCRIPTION)}" if meaning else "")

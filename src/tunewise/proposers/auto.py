@@ -18,7 +18,7 @@ from tunewise.llm.base import ChatReply, ChatRequest, Message
 from tunewise.prompts.advised import AdvisedView
 from tunewise.prompts.by_value import say_by_value
 from tunewise.prompts.findings import say_findings
-from tunewise.prompts.prior import describe_prior_studies
+from tunewise.prompts.prior import PriorView
 from tunewise.prompts.render import render
 from tunewise.prompts.views import ProblemView
 from tunewise.proposers.asking import Answer, Batch, ask_for_batch, kept
@@ -174,6 +174,6 @@ def advised_messages(state: Assessment, count: int) -> tuple[Message, ...]:
         near=state.near,
         close=state.close,
         step=state.step,
-        prior=describe_prior_studies(context.prior_studies, context.space),
+        earlier=PriorView(context.prior_studies, context.space),
     )
     return one_message(context, view)

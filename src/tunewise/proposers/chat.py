@@ -8,9 +8,9 @@ from typing import ClassVar
 from tunewise.errors import ContextLimitExceeded
 from tunewise.history import TrialRecord
 from tunewise.llm.base import Message, Role
-from tunewise.prompts.prior import describe_prior_studies
+from tunewise.prompts.prior import PriorView
 from tunewise.prompts.render import render
-from tunewise.prompts.views import FeedbackView, PriorView, ProblemView, RequestView
+from tunewise.prompts.views import FeedbackView, ProblemView, RequestView
 from tunewise.proposers.asking import ask_for_one
 from tunewise.proposers.base import ProposalContext, Proposing
 from tunewise.proposers.compressed import REPLY_TOKENS, Compressed, system
@@ -47,7 +47,7 @@ def chat_messages(context: ProposalContext) -> tuple[Message, ...]:
     problem = ProblemView(context.task, context.space, context.reasoning, objectives=history.objectives)
     turns: list[tuple[Role, str]] = [("user", render(problem))]
     if context.prior_studies:
-        turns.append(("user", render(PriorView(describe_prior_studies(context.prior_studies, context.space)))))
+        turns.append(("user", render(PriorView(context.prior_studies, context.space))))
     for trial in history.told:
         own = is_own(trial)
         if own:

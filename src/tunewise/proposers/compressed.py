@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tunewise.llm.base import Message
-from tunewise.prompts.prior import describe_prior_studies
+from tunewise.prompts.prior import PriorView
 from tunewise.prompts.render import MAX_PROMPT_TOKENS, render, render_bounded
 from tunewise.prompts.views import CompressedView, ProblemView, RequestView, SystemView
 from tunewise.proposers.asking import ask_for_one
@@ -37,8 +37,8 @@ def compressed_messages(context: ProposalContext) -> tuple[Message, ...]:
     history = context.history
     problem = render(ProblemView(context.task, context.space, context.reasoning, objectives=history.objectives))
     request = render(RequestView(history, context.reasoning, context.last, context.fixed))
-    prior = describe_prior_studies(context.prior_studies, context.space)
-    return one_message(context, CompressedView(problem, request, history, context.task, prior=prior))
+    earlier = PriorView(context.prior_studies, context.space)
+    return one_message(context, CompressedView(problem, request, history, context.task, earlier=earlier))
 
 
 def one_message(context: ProposalContext, view: CompressedView) -> tuple[Message, ...]:

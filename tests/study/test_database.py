@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import pickle
+import re
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -17,9 +19,11 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from tunewise import Float, SearchSpace, tune
+from tunewise.errors import StudyError
 from tunewise.optuna_private import storage_of
 from tunewise.study.options import TuneOptions
-from tunewise.study.storage import open_storage
+from tunewise.study.storage import open_storage, open_study
+from tunewise.study.stored import StoredStudy
 
 SPACE = SearchSpace({"C": Float(0.01, 100, log=True), "gamma": Float(0, 1)})
 DISTRIBUTIONS = {
@@ -160,3 +164,42 @@ def test_a_long_study_is_read_by_two_statements(tmp_path: Path) -> None:
 def test_a_trial_in_a_long_database_takes_as_many_statements_as_in_a_short_one(tmp_path: Path) -> None:
     few, many = (statements_of_a_trial(tmp_path / f"{count}.db", count) for count in (3, 700))
     assert 20 < many <= few < 50
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with three trials."""
+    path = tmp_path_factory.mktemp("sound") / "s.db"
+    tune(lambda c: c["C"], SPACE, proposer="random", n_trials=3, storage=f"sqlite:///{path}")
+    return path
+
+
+DAMAGED = {
+    "trial_user_attributes SET value_json = '{nojson' WHERE trial_id = 2": "trial 1 is damaged: Expecting",
+    "trial_params SET distribution_json = '{}' WHERE trial_id = 2": "trial 1 is damaged: 'type'",
+    "trial_params SET distribution_json = '[' WHERE trial_id = 2": "trial 1 is damaged: Expecting",
+    "trial_params SET param_value = NULL WHERE trial_id = 2": "trial 1 is damaged: None is no number",
+    "trial_params SET param_value = 'text' WHERE trial_id = 2": "trial 1 is damaged: 'text' is no number",
+    "trial_values SET value = 'text' WHERE trial_id = 2": "trial 1 is damaged: 'text' is no number",
+    "trial_values SET value_type = 'MUCH' WHERE trial_id = 2": "trial 1 is damaged: 'MUCH'",
+    "trials SET state = 'DONE' WHERE trial_id = 2": "a trial is damaged: 'DONE' is not among",
+    "trials SET number = 7 WHERE trial_id = 2": "trials is damaged: their numbers",
+    "trials SET number = NULL WHERE trial_id = 2": "a trial is damaged: its number is None",
+    "trials SET datetime_start = 'yesterday' WHERE trial_id = 2": "a trial is damaged: Invalid isoformat",
+    "study_user_attributes SET value_json = '{nojson'": "a study is damaged: Expecting",
+}
+
+
+@pytest.mark.parametrize("change", DAMAGED)
+def test_damage_is_told_in_a_sentence_and_left_as_it_is(change: str, sound: Path, tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    shutil.copy(sound, path)
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute(f"UPDATE {change}")
+    content = path.read_bytes()
+    words = rf"database sqlite:///{path} says of {re.escape(DAMAGED[change])}"
+    with pytest.raises(StudyError, match=words):
+        StoredStudy.read(open_study(f"sqlite:///{path}"))
+    with pytest.raises(StudyError, match=words):
+        tune(lambda c: c["C"], SPACE, proposer="random", n_trials=5, storage=f"sqlite:///{path}")
+    assert path.read_bytes() == content

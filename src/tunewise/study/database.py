@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from operator import itemgetter
@@ -16,7 +17,8 @@ from optuna.trial import FrozenTrial, TrialState
 from pydantic_core import from_json
 
 from tunewise.changes import Latest, collector_paused
-from tunewise.optuna_private import CachedStorage, session_of, tables_of_database
+from tunewise.errors import StudyError
+from tunewise.optuna_private import CachedStorage, FrozenStudy, session_of, tables_of_database
 
 if TYPE_CHECKING:
     from sqlalchemy import CompoundSelect, Select
@@ -27,6 +29,8 @@ MANY = 500
 """Up to so many trials are named in a statement one by one."""
 PARAM, VALUE, STEP, USER, SYSTEM = range(5)
 """Kinds of what belongs to a trial; each has a table."""
+DAMAGE = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
+"""What reading a row raises that somebody else has written."""
 NOT_FINITE = {"INF_POS": math.inf, "INF_NEG": -math.inf, "NAN": math.nan}
 """What stands for a number that the database may not hold."""
 
@@ -61,13 +65,39 @@ class Database(RDBStorage):
     def _read(self, which: str, given: Mapping[str, object]) -> list[FrozenTrial]:
         """Trials, oldest first. They are read before what belongs to them, so one that had ended by then is whole."""
         trials, parts = statements(which)
-        with session_of(self) as session:
-            found = {row[0]: without_parts(*row) for row in session.execute(trials, given)}
-            rows = session.execute(parts, given).all() if found else []
-        for kind, place, trial_id, name, number, text in sorted(rows, key=itemgetter(0, 1)):
-            if trial := found.get(trial_id):
-                put(trial, kind, place, name, number, text)
+        trial: FrozenTrial | None = None
+        try:
+            with session_of(self) as session:
+                found = {row[0]: without_parts(*row) for row in session.execute(trials, given)}
+                rows = session.execute(parts, given).all() if found else []
+            for kind, place, trial_id, name, number, text in sorted(rows, key=itemgetter(0, 1)):
+                if trial := found.get(trial_id):
+                    put(trial, kind, place, name, number, text)
+        except DAMAGE as error:
+            raise damaged(self, f"trial {trial.number}" if trial else "a trial", error) from None
         return [*found.values()]
+
+    def get_all_studies(self) -> list[FrozenStudy]:
+        """As Optuna's."""
+        with self._damage_told():
+            return super().get_all_studies()
+
+    def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
+        """As Optuna's."""
+        with self._damage_told():
+            return super().get_study_user_attrs(study_id)
+
+    def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
+        """As Optuna's."""
+        with self._damage_told():
+            return super().get_study_system_attrs(study_id)
+
+    @contextmanager
+    def _damage_told(self) -> Iterator[None]:
+        try:
+            yield
+        except (ValueError, TypeError) as error:
+            raise damaged(self, "a study", error) from None
 
 
 class CachedDatabase(CachedStorage):
@@ -86,19 +116,28 @@ class CachedDatabase(CachedStorage):
         """As Optuna's."""
         if deepcopy or not Latest.knows(states):
             return super().get_all_trials(study_id, deepcopy=deepcopy, states=states)
-        self._read_trials_from_remote_storage(study_id)
-        with self._lock:
-            trials = self._studies[study_id].trials
-            try:
-                return self._latest.setdefault(study_id, Latest()).read(len(trials), trials.__getitem__, states)
-            except KeyError:  # another thread has begun a trial, and one of another process before it is not known yet
-                del self._latest[study_id]
-        return super().get_all_trials(study_id, deepcopy=deepcopy, states=states)
+        for _ in range(2):
+            self._read_trials_from_remote_storage(study_id)
+            with self._lock:
+                trials = self._studies[study_id].trials
+                try:
+                    return self._latest.setdefault(study_id, Latest()).read(len(trials), trials.__getitem__, states)
+                except KeyError:  # another thread has begun a trial, one of another process before it is not known yet
+                    del self._latest[study_id]
+        raise damaged(self._backend, "trials", "their numbers are not 0, 1, 2 and so on")
 
     def delete_study(self, study_id: int) -> None:
         """As Optuna's."""
         self._latest.pop(study_id, None)
         super().delete_study(study_id)
+
+
+def damaged(database: RDBStorage, what: str, why: object) -> StudyError:
+    """What is said about rows that cannot be used."""
+    return StudyError(
+        f"What the database {database.engine.url} says of {what} is damaged: {' '.join(str(why).split())[:200]}. "
+        "Nothing was changed. Take the database from a backup, or correct that in a copy of it."
+    )
 
 
 @lru_cache
@@ -142,6 +181,8 @@ def without_parts(
     trial_id: int, number: int, state: TrialState, start: datetime | None, complete: datetime | None
 ) -> FrozenTrial:
     """A trial of which no more is known than what its own row tells."""
+    if not isinstance(number, int):
+        raise TypeError(f"its number is {number!r}")
     return FrozenTrial(
         number=number,
         state=state,
@@ -161,13 +202,22 @@ def put(trial: FrozenTrial, kind: int, place: int, name: str, number: float, tex
     """Give a trial what belongs to it."""
     if kind == PARAM:
         trial.distributions[name] = distribution = distributions.json_to_distribution(text)
-        trial.params[name] = distribution.to_external_repr(number)
+        trial.params[name] = distribution.to_external_repr(number_of(number))
     elif kind == VALUE:
-        trial.values = [*(trial.values or ()), NOT_FINITE.get(text, number)]
+        trial.values = [*(trial.values or ()), number_of(number, text)]
     elif kind == STEP:
-        trial.intermediate_values[place] = NOT_FINITE.get(text, number)
+        trial.intermediate_values[place] = number_of(number, text)
     else:
         (trial.user_attrs if kind == USER else trial.system_attrs)[name] = parsed(text)
+
+
+def number_of(stored: object, kind: str = "FINITE") -> float:
+    """A number as it was stored."""
+    if kind != "FINITE":
+        return NOT_FINITE[kind]
+    if not isinstance(stored, int | float):  # SQLite holds anything anywhere
+        raise TypeError(f"{stored!r} is no number")
+    return stored
 
 
 def parsed(text: str) -> object:

@@ -17,6 +17,7 @@ from optuna.trial import TrialState
 from tunewise import Float, SearchSpace
 from tunewise.errors import StudyError
 from tunewise.evaluate import CommandEvaluator, Evaluation, FunctionEvaluator
+from tunewise.evaluate.lines import LineReader, compile_pattern
 from tunewise.evaluate.run import SILENT, Run
 from tunewise.history import History
 from tunewise.study.curve import ALL_KEPT, Curve
@@ -263,6 +264,36 @@ def test_reports_in_a_file(tmp_path: Path) -> None:
     study = tune(CommandEvaluator([sys.executable, "-c", words]), SPACE, proposer="random", n_trials=1)
     assert study.trials[0].intermediate_values == {0: 0.0, 1: 0.1, 2: 0.2, 3: 0.3}
     assert study.trials[0].value == 0.3
+
+
+LINES: dict[str, tuple[str, bytes, list[tuple[float, int | None]]]] = {
+    "colours": ("epoch {step} acc={value}", b"\x1b[32mepoch 3\x1b[0m acc=\x1b[1m0.9\x1b[0m", [(0.9, 3)]),
+    "a progress bar": (
+        "epoch {step}: * loss={value}",
+        b"\repoch 3: 9% loss=0.5]\repoch 3: loss=0.4]",
+        [(0.5, 3), (0.4, 3)],
+    ),
+    "a decimal comma": ("epoch {step} acc={value}", b"epoch 3 acc=0,91", [(0.91, 3)]),
+    "thousands": ("loss {value}", b"loss 1,234.5", [(1234.5, None)]),
+    "a list": ("losses [{value}", b"losses [0.5,0.3]", [(0.5, None)]),
+    "a unit": ("loss {value}ms", b"loss 12ms", [(12.0, None)]),
+    "two of the metric": ("epoch {step} acc={value}", b"epoch 3 acc=0.9 acc=0.5", [(0.9, 3)]),
+    "nothing for a star": ("epoch {step} * acc={value}", b"epoch 3 acc=0.9", [(0.9, 3)]),
+    "the end of another name": ("* loss={value}", b"a val_loss=1 loss=2", [(2.0, None)]),
+    "a step beyond a database": ("epoch {step} acc={value}", b"epoch 99999999999 acc=0.9", []),
+    "no number": ("epoch {step} acc={value}", b"epoch 3 acc=high", []),
+    "what an expression would try for ever": ("* * * * x * * acc={value}", b"a " * 2000, []),
+    "a whole step that is a float": ("{value}", b'{"step": 5.0, "error": 0.5}', [(0.5, 5)]),
+    "a step of JSON beyond a database": ("{value}", b'{"step": 99999999999, "error": 0.5}', []),
+}
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_lines_of_anybody(name: str) -> None:
+    pattern, line, expected = LINES[name]
+    told: list[tuple[float, int | None]] = []
+    LineReader("error", compile_pattern(pattern), lambda value, step: told.append((value, step))).feed(line + b"\n")
+    assert told == expected
 
 
 @pytest.mark.parametrize("pattern", ["epoch {step}", "{value} {value}", ""])

@@ -6,6 +6,7 @@ A line is one of two things:
 * text that fits a pattern such as `epoch {step} * val_acc={value}`, where `*` stands for anything, and a space for any
   number of spaces. Without `{step}` the lines are counted.
 
+Colours of terminals are removed before, and a progress bar that returns to the beginning of its line begins a new one.
 All else is passed over. A line that never ends takes no memory.
 """
 
@@ -15,34 +16,85 @@ import json
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from tunewise.errors import StudyError
 from tunewise.evaluate.base import as_float, is_number
-from tunewise.evaluate.run import Run
+from tunewise.evaluate.run import MAX_STEP, Run
 from tunewise.text import shorten
 
-__all__ = ["LineReader", "ProgramReports", "compile_pattern"]
+__all__ = ["LinePattern", "LineReader", "ProgramReports", "compile_pattern"]
 
 LONGEST_LINE = 4096  # bytes
 STEP_KEYS = ("step", "epoch")
-GROUPS = {"{value}": r"(?P<value>\S+?)", "{step}": r"(?P<step>\d+)", "*": ".*?"}
+GROUPS = {"{value}": r"(?P<value>\S+?)", "{step}": r"(?P<step>\d+)"}
+END = r"(?=[\s;)\]]|,(?!\d)|$)"
+"""Of a value that nothing else follows in its part of a pattern: a comma before a digit belongs to it."""
+COLOURS = re.compile(rb"\x1b\[[0-9;?]*[ -/]*[@-~]")
+"""And other escape sequences of terminals."""
+THOUSANDS = re.compile(r"[-+]?\d{1,3}(,\d{3})+\.\d*")
+DECIMAL_COMMA = re.compile(r"([-+]?\d+),(\d+(?:[eE][-+]?\d+)?)")
 
 
-def compile_pattern(pattern: str) -> re.Pattern[str]:
+@dataclass(frozen=True, slots=True)
+class LinePattern:
+    """A pattern of lines: parts that follow one another, with anything between them.
+
+    Each part is looked for behind the one before, and never again: one regular expression with `.*` for each star would
+    take time by a power of the line's length, and a program could stop the study by a line.
+    """
+
+    parts: tuple[re.Pattern[str], ...]
+
+    def match(self, line: str) -> dict[str, str] | None:
+        """What stands at its places in a line; None where it does not fit."""
+        line = " ".join(line.split())
+        found: dict[str, str] = {}
+        at = 0
+        for number, part in enumerate(self.parts):
+            there = part.search(line, at) if number else part.match(line)
+            if there is None:
+                return None
+            found |= there.groupdict()
+            at = there.end()
+        return found
+
+
+def compile_pattern(pattern: str) -> LinePattern:
     """A pattern as users write it, for whole lines or their beginnings.
 
     Raises:
         StudyError: It has no `{value}`, or one of its places twice.
     """
-    parts = [part for part in re.split(r"(\{value\}|\{step\}|\*|\s+)", pattern.strip()) if part]
-    if parts.count("{value}") != 1 or parts.count("{step}") > 1:
+    if pattern.count("{value}") != 1 or pattern.count("{step}") > 1:
         raise StudyError(
             f"The pattern {shorten(pattern)} needs {{value}} once, and may have {{step}} once. Write for example "
             "epoch {step} * val_acc={value}."
         )
-    words = [r"\s+" if part.isspace() else GROUPS.get(part) or re.escape(part) for part in parts]
-    return re.compile(r"\s*" + "".join(words) + r"(?=[\s,;)\]]|$)")
+    # A star may stand for nothing, and then the spaces around it are one.
+    parts = re.split(r"\s*\*", " ".join(pattern.split()))
+    return LinePattern(tuple(re.compile(expression(part)) for part in parts))
+
+
+def expression(part: str) -> str:
+    """A part of a pattern without stars, as a regular expression."""
+    words = re.split(r"(\{value\}|\{step\})", part)
+    return "".join(GROUPS.get(word) or re.escape(word) for word in words) + END * part.endswith("{value}")
+
+
+def as_number(text: str) -> float:
+    """A number as programs write it: 0.91, 91%, 0,91 with a decimal comma, 1,234.5; else what is before a comma.
+
+    Raises:
+        ValueError: It is none.
+    """
+    text = text.rstrip("%,;")
+    if THOUSANDS.fullmatch(text):
+        text = text.replace(",", "")
+    elif decimal := DECIMAL_COMMA.fullmatch(text):
+        text = f"{decimal[1]}.{decimal[2]}"
+    return float(text.partition(",")[0])
 
 
 class LineReader:
@@ -54,9 +106,7 @@ class LineReader:
         report: Is handed value and step; a step of None is the one after the last.
     """
 
-    def __init__(
-        self, metric: str, pattern: re.Pattern[str] | None, report: Callable[[float, int | None], None]
-    ) -> None:
+    def __init__(self, metric: str, pattern: LinePattern | None, report: Callable[[float, int | None], None]) -> None:
         self._metric = metric
         self._quoted = json.dumps(metric).encode()
         self._pattern = pattern
@@ -70,27 +120,26 @@ class LineReader:
         for line in lines:
             if line and len(line) <= LONGEST_LINE:
                 with suppress(ValueError, RecursionError):
-                    self._read(line)
+                    self._read(COLOURS.sub(b"", line) if b"\x1b" in line else line)
 
     def _read(self, line: bytes) -> None:
         if line.lstrip()[:1] == b"{":
             if self._quoted in line:
                 self._read_json(json.loads(line))
         elif self._pattern and (found := self._pattern.match(line.decode("utf-8", "replace"))):
-            groups = found.groupdict()
-            value = float(groups["value"].rstrip("%,;"))
-            self._tell(value, int(groups["step"]) if groups.get("step") else None)
+            step = int(found["step"]) if "step" in found else None
+            if step is None or step <= MAX_STEP:
+                self._report(as_number(found["value"]), step)
 
     def _read_json(self, entry: object) -> None:
         if not isinstance(entry, dict):
             return
         step = next((entry[key] for key in STEP_KEYS if key in entry), None)
         value = entry.get(self._metric)
-        if isinstance(step, int) and not isinstance(step, bool) and step >= 0 and is_number(value):
-            self._tell(as_float(value), step)
-
-    def _tell(self, value: float, step: int | None) -> None:
-        self._report(value, step)
+        if isinstance(step, float) and step.is_integer():
+            step = int(step)
+        if isinstance(step, int) and not isinstance(step, bool) and 0 <= step <= MAX_STEP and is_number(value):
+            self._report(as_float(value), step)
 
 
 class ProgramReports:
@@ -102,7 +151,7 @@ class ProgramReports:
         last: The last value; None before the first.
     """
 
-    def __init__(self, metric: str, pattern: re.Pattern[str] | None, run: Run, file: Path) -> None:
+    def __init__(self, metric: str, pattern: LinePattern | None, run: Run, file: Path) -> None:
         self.run = run
         self.output = LineReader(metric, pattern, self._report)
         self.last: float | None = None

@@ -12,7 +12,11 @@ from tunewise.errors import StudyError
 from tunewise.evaluate.base import as_float, is_number
 from tunewise.text import shorten
 
-__all__ = ["SILENT", "Channel", "Run", "device_variables", "takes_run"]
+__all__ = ["MAX_STEP", "SILENT", "Channel", "Run", "device_variables", "takes_run"]
+
+
+MAX_STEP = 2**31 - 1
+"""More does not fit into every database that Optuna stores a study in."""
 
 
 class Channel(Protocol):
@@ -107,7 +111,7 @@ class Run:
             step: Epochs (or batches, trees, ...) so far, at least 0 and growing; None: one more than the last.
 
         Raises:
-            StudyError: The value is no number, or the step is no whole number of at least 0.
+            StudyError: The value is no number, or the step is no whole number of 0 to 2,147,483,647.
         """
         if not is_number(value):
             raise StudyError(f"run.report was given {shorten(value)}, which is not a number. Report the metric.")
@@ -138,8 +142,8 @@ def whole(step: object) -> int:
         number = operator.index(step)  # type: ignore[arg-type]
     except TypeError:
         number = -1
-    if number < 0 or isinstance(step, bool):
-        raise StudyError(f"step = {shorten(step)} is not a whole number of at least 0. Count epochs or batches.")
+    if not 0 <= number <= MAX_STEP or isinstance(step, bool):
+        raise StudyError(f"step = {shorten(step)} is not a whole number of 0 to {MAX_STEP}. Count epochs or batches.")
     return number
 
 

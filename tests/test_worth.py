@@ -51,8 +51,8 @@ def test_a_score_is_kept_and_found_and_a_newer_one_takes_its_place(folder: Path)
     assert known_worth("other") is not None
 
 
-@pytest.mark.parametrize(("capable", "prior"), [(0.0, 0.3), (0.5, 0.5), (1.0, 0.95)])
-def test_a_prior_lets_every_model_be_heard_once_and_none_be_certain(capable: float, prior: float) -> None:
+@pytest.mark.parametrize(("capable", "prior"), [(0.0, 0.1), (0.5, 0.5), (1.0, 0.95)])
+def test_a_prior_lets_every_model_be_heard_in_the_end_and_none_be_certain(capable: float, prior: float) -> None:
     assert replace(WORTH, capable=capable).prior == prior
 
 

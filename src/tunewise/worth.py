@@ -21,8 +21,8 @@ from tunewise.errors import UsageError
 __all__ = ["SCORES", "Worth", "home", "keep", "known_worth", "read_worths"]
 
 SCORES: Final = "scores.json"
-LEAST, MOST = 0.3, 0.95
-"""Between these a prior stays: other tasks differ from the few that were played, so every model is heard once."""
+LEAST, MOST = 0.1, 0.95
+"""Between these a prior stays: other tasks differ from the few that were played, so every model is heard in the end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

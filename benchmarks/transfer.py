@@ -151,7 +151,8 @@ def arms(seed: int) -> dict[str, tuple[tuple[PriorStudy, ...], ...]]:
 
     def read(other: str, problem: Problem) -> PriorStudy:
         task = problems[other].task
-        return PriorStudy.of(before[other], problem.space, name=named(other, task.to_dict()), metric=task.metric)
+        told = {"data": task.to_dict()["data"]}  # the model is the same
+        return PriorStudy.of(before[other], problem.space, name=named(other, told), metric=task.metric)
 
     found: dict[str, tuple[tuple[PriorStudy, ...], ...]] = {}
     for name, problem in problems.items():

@@ -140,7 +140,7 @@ def test_the_model_is_told_what_was_best_and_how_it_ranked(proposer: str) -> Non
     tune(loss, SPACE, model=FunctionModel(answer), proposer=proposer, n_trials=2, prior_studies=[before])
     best = History.from_study(before).best
     assert best is not None
-    assert "tunewise (SVC on credit): 9 trials, loss (minimized), half of its trials at" in asked[0]
+    assert "tunewise (SVC on credit): 9 trials, loss (minimized), half of them at" in asked[0]
     C, x = (best.configuration[name] for name in SPACE)  # noqa: N806 - the hyperparameter's name
     assert f"{C:.3g} {x:.3g}: {best.value:.4g}" in asked[0]
 

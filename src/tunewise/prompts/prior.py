@@ -19,6 +19,9 @@ STUDIES = 8
 MOST = 400
 """Characters of a line."""
 
+WORST = 3
+"""Where fewer configurations of each are told, all of them are good ones."""
+
 
 @dataclass(frozen=True)
 class PriorView:
@@ -40,11 +43,14 @@ class PriorView:
         """A line for each study, and one for each of its best configurations, in the columns of a table."""
         if not self.studies or self.space is None:
             return ()
-        told = [line for study in self.studies[:STUDIES] for line in describe(study, self.each, self.space)]
+        shown = self.studies[:STUDIES]
+        metrics = [metric_of(study) for study in shown]
+        common = metrics[0] if len(shown) > 1 and len(set(metrics)) == 1 else ""
+        told = [line for study in shown for line in describe(study, self.each, self.space, common)]
         left = len(self.studies) - STUDIES
         more = [f"({left} more are left out)"] if left > 0 else []
         return (
-            clip(f"trials by {' '.join(self.space)}, the best first", MOST),
+            clip(f"trials by {' '.join(self.space)}{common and f': {common}'}, the best first", MOST),
             *(clip(line, MOST) for line in told),
             *more,
         )
@@ -59,18 +65,23 @@ class PriorView:
         return replace(self, each=self.each - 1)
 
 
-def describe(study: PriorStudy, count: int, space: SearchSpace) -> Iterator[str]:
-    """The study, its best configurations, and the worst: where not to go."""
+def metric_of(study: PriorStudy) -> str:
+    """What it measured, and what was good."""
+    return f"{clip(study.metric, 40)} ({study.direction}d)"
+
+
+def describe(study: PriorStudy, count: int, space: SearchSpace, common: str = "") -> Iterator[str]:
+    """The study, its best configurations, and the worst: where not to go. What all studies measured is said once."""
     known = [trial for trial in study.trials if trial.value is not None]
     middle = known[len(known) // 2].value
-    spread = f", half of its trials at {middle:.3g} or better" if len(known) > 2 else ""
+    spread = f", half of them at {middle:.3g} or better" if len(known) > 2 else ""
     default = {name: value for name, value in (space.default or {}).items() if name in study.shared}
     usual = next((f", the default {t.value:.4g}" for t in known if t.configuration == default), "")
-    metric = f"{clip(study.metric, 40)} ({study.direction}d)"
-    yield f"{clip(study.name, 160)}: {len(study.trials)} trials, {metric}{spread}{usual}"
+    metric = "" if common else f", {metric_of(study)}"
+    yield f"{clip(study.name, 160)}: {len(study.trials)} trials{metric}{spread}{usual}"
     lines = [f"  {row(t.configuration, space)}: {t.value:.4g}" for t in different(known)]
     yield from lines[:count]
-    if len(lines) > count:
+    if len(lines) > count >= WORST:
         yield f"{lines[-1]} (the worst)"
 
 

@@ -67,7 +67,8 @@ def named(name: str, task: PlainDict) -> str:
     """A study's name, with the model and the data that it was about where it says so."""
     data = task.get("data")
     card = data if isinstance(data, dict) else {}
-    parts = [part for part in (task.get("model"), card.get("name")) if isinstance(part, str) and part]
+    words = (word for word in (task.get("model"), card.get("name")) if isinstance(word, str))
+    parts = [word for word in words if word not in name]
     sizes = [f"{count} {what}" for what in ("rows", "features", "classes") if (count := card.get(what))]
     about = ", ".join([*([clip(" on ".join(parts), 80)] if parts else []), *sizes])
     return f"{name} ({about})" if about else name

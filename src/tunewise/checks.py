@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from importlib.util import find_spec
-from typing import Final
+from numbers import Integral
+from typing import Final, TypeVar
 
 from tunewise.errors import StudyError, UsageError
 from tunewise.text import shorten
 
-__all__ = ["check_sklearn", "check_whole"]
+__all__ = ["check_sklearn", "check_whole", "whole"]
+
+Given = TypeVar("Given")
 
 MOST: Final = 2**63
 """Beyond any count, seed or size."""
@@ -24,9 +27,15 @@ def check_whole(
         UsageError: It is not; of the kind that was given.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise error(f"{name} = {shorten(value)} is not a whole number of at least {least}. {way_out}")
+        shown = repr(shorten(value)) if isinstance(value, str) else shorten(value)
+        raise error(f"{name} = {shown} is not a whole number of at least {least}. {way_out}")
     if value >= MOST:
         raise error(f"{name} = {shorten(value)} is not below {MOST}. {way_out}")
+
+
+def whole(value: Given) -> Given | int:
+    """An integer of numpy's, or of another library, as Python's own; all else as it is."""
+    return int(value) if isinstance(value, Integral) and not isinstance(value, int) else value
 
 
 def check_sklearn(what: str) -> None:

@@ -22,7 +22,7 @@ from optuna.trial import TrialState
 from tunewise import attributes
 from tunewise.account import Account
 from tunewise.changes import PerStudy
-from tunewise.checks import check_whole
+from tunewise.checks import check_whole, whole
 from tunewise.errors import ModelUnusable, StudyError
 from tunewise.history import History, TrialRecord
 from tunewise.inferred_space import InferredSpace
@@ -123,7 +123,7 @@ class LLMSampler(Portable, BaseSampler):
             raise StudyError(
                 f"space = {shorten(space)} is no SearchSpace. Make one, or read it: SearchSpace.from_dict."
             )
-        seed = int(seed) if isinstance(seed, np.integer) else seed
+        seed = whole(seed)
         if seed is not None:
             check_whole("seed", seed, 0, error=StudyError, way_out="Correct it or use None.")
         self.proposer = find_proposer(proposer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -20,7 +21,8 @@ from support.waiting import Leap, until, until_gone, written
 from tunewise.cli.trial_table import brief_remark
 from tunewise.errors import StudyError, TrialFailed
 from tunewise.evaluate.base import Evaluation
-from tunewise.evaluate.command import CommandEvaluator, fill
+from tunewise.evaluate.command import CommandEvaluator
+from tunewise.evaluate.words import fill
 from tunewise.space import Value
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -267,7 +269,7 @@ def test_an_interruption_while_a_program_is_started_ends_it(monkeypatch: pytest.
 
 def test_ctrl_c_ends_the_program(tmp_path: Path) -> None:
     """The signal reaches the driver alone; the driver's way out ends the program."""
-    script = "from tunewise.evaluate.command import fill, CommandEvaluator as Command; "
+    script = "from tunewise.evaluate.command import CommandEvaluator as Command; "
     script += "Command(['sh', '-c', 'echo $$ > pid; sleep 600']).evaluate({})"
     driver = subprocess.Popen(
         [sys.executable, "-c", script],
@@ -286,7 +288,7 @@ def test_a_driver_that_is_killed_while_a_program_starts_leaves_none(tmp_path: Pa
     """Killed between the start of the program and the moment when its number could be told."""
     script = """
 import os, signal, subprocess
-from tunewise.evaluate.command import fill, CommandEvaluator
+from tunewise.evaluate.command import CommandEvaluator
 class Killed(subprocess.Popen):
     def __init__(self, words, **options):
         super().__init__(words, **options)
@@ -354,6 +356,41 @@ def test_a_placeholder_that_names_nothing_is_refused_whatever_its_spelling(name:
     assert fill(["train.py", '{"a": 1}'], {"lr": 0.1}, "") == ["train.py", '{"a": 1}', "--lr=0.1"]
 
 
+@pytest.mark.parametrize("word", ["{lr:.3f}", "{lr!r}", "{ lr }", "--x={lr[0]}", "${lr}"])
+def test_a_placeholder_as_another_language_writes_it_is_refused(word: str) -> None:
+    with pytest.raises(StudyError, match=r"[Ww]rite \{lr\}"):
+        fill(["train.py", word], {"lr": 0.1}, "")
+    assert fill(["awk", "{print $1}"], {"lr": 0.1}, "") == ["awk", "{print $1}", "--lr=0.1"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a {x} | tee log",
+        "cd b && a",
+        "a > log",
+        "a >>log 2>&1",
+        "a &",
+        "a ; b",
+        "a $(nproc)",
+        "a --n=`nproc`",
+        "~/a",
+        "A=1 a",
+    ],
+)
+def test_a_line_for_a_shell_is_refused_and_not_handed_over_as_arguments(line: str) -> None:
+    with pytest.raises(StudyError, match="only a shell understands"):
+        CommandEvaluator(line)
+    CommandEvaluator(line.split())
+    CommandEvaluator(f"sh -c {shlex.quote(line)}")
+    CommandEvaluator("python a.py --query='x | y' --at=http://h/?a=1&b=2 --like=a>=3 --json={\"a\":1} $HOME")
+
+
+def test_colours_do_not_hide_the_metric() -> None:
+    code = "print('\\x1b[1;32mloss:\\x1b[0m \\x1b[33m0.25\\x1b[0m')"
+    assert CommandEvaluator([sys.executable, "-c", code], metric="loss").evaluate({}).value == 0.25
+
+
 def test_dotted_names_are_placeholders() -> None:
     assert fill(["train.py", "--x={optimiser.lr}"], {"optimiser.lr": 0.1}, "") == ["train.py", "--x=0.1"]
 
@@ -381,7 +418,7 @@ def test_a_last_line_that_says_the_metric_by_its_name(line: str, value: float) -
         ("validation error: 5.26%", 'pattern: "validation error: {value}".'),
         ("epoch 10 val_acc=0.93", 'pattern: "epoch * val_acc={value}".'),
         ('{"accuracy": 0.9, "note": "x"}', "Its JSON has accuracy, and not value: name one of them as metric"),
-        ("done", 'or let evaluate in the study file name the line: pattern: "error: {value}"'),
+        ("done", 'or let evaluate in the study file name the line: pattern: "value: {value}"'),
     ],
 )
 def test_a_metric_that_was_not_told_comes_with_the_line_that_tells_it(printed: str, words: str) -> None:

@@ -29,7 +29,6 @@ import json
 import os
 import re
 import selectors
-import shlex
 import subprocess
 import tempfile
 import threading
@@ -44,13 +43,14 @@ from tunewise.errors import StudyError, TrialFailed, TrialStopped
 from tunewise.evaluate.base import Evaluation, read_metric
 from tunewise.evaluate.function import checked_limit
 from tunewise.evaluate.identity import Identity, of_command
-from tunewise.evaluate.lines import ProgramReports, compile_pattern
+from tunewise.evaluate.lines import COLOURS, ProgramReports, compile_pattern
 from tunewise.evaluate.output import MetricMissing, Named, named_line, named_values, plain_name
 from tunewise.evaluate.processes import ProcessTree, describe_exit
 from tunewise.evaluate.run import SILENT, Run, device_variables
+from tunewise.evaluate.words import as_text, fill, split
 from tunewise.secrets import remember_environment
 from tunewise.space import Value
-from tunewise.text import nearest, shorten
+from tunewise.text import shorten
 
 __all__ = ["CommandEvaluator"]
 
@@ -58,8 +58,6 @@ KEPT_BYTES = 1 << 20  # of each output stream; the metric must stand within
 SHOWN_CHARS = 1500  # of the output, in a reason
 GRACE_S = 2.0  # between asking a program to end and ending it
 LOOK_S = 0.05  # how often a silent program is looked after
-NAME = re.compile(r"[^\W\d][\w.\-]*")  # what in braces is meant as a name: {lr}, {optimiser.lr}; not {"a": 1}
-PLACEHOLDER = re.compile(r"\{\{(?P<literal>[^{}]*)\}\}|\{(?P<name>[^{}]+?)(?P<optional>\?)?\}")
 
 
 class CommandEvaluator:
@@ -263,7 +261,7 @@ class CommandEvaluator:
         example = json.dumps({self._metric: 0.1})
         return (
             f"Let it print the number alone, or {example}, as its last line (or write that to the file "
-            'TUNEWISE_RESULT); or let evaluate in the study file name the line: pattern: "error: {value}".'
+            f'TUNEWISE_RESULT); or let evaluate in the study file name the line: pattern: "{self._metric}: {{value}}".'
         )
 
 
@@ -274,79 +272,11 @@ def facts(run: Run) -> dict[str, str]:
     return folder | {f"TUNEWISE_{name}": f"{value:g}" for name, value in known.items() if value is not None}
 
 
-def split(command: str | Sequence[str]) -> list[str]:
-    """The words of a command."""
-    if isinstance(command, str):
-        try:
-            command = shlex.split(command)
-        except ValueError as error:
-            raise StudyError(
-                f"command = {shorten(command)} cannot be split: {error}. Close quotes, or use a list."
-            ) from None
-    words = list(command) if isinstance(command, Sequence) else []
-    if not words or not all(isinstance(word, str) for word in words) or not words[0]:
-        raise StudyError(
-            f"command = {shorten(words)} is not a program and its arguments. Write for example python train.py."
-        )
-    return words
-
-
-def fill(
-    words: Sequence[str], configuration: Mapping[str, Value], config: str, flags: Collection[str] = ()
-) -> list[str]:
-    """The words with values in place of placeholders, or with `--name=value` after them when there is no placeholder.
-
-    A flag that is true is `--name`. A word that holds one, such as `--amsgrad={amsgrad}` or `{amsgrad}`, stands
-    without its value when it is true, and is left out when it is false.
-
-    Raises:
-        StudyError: A placeholder names no hyperparameter that exists.
-    """
-    values = {"config": config} | {name: as_text(value) for name, value in configuration.items()}
-    names = [match["name"] for word in words for match in PLACEHOLDER.finditer(word) if match["name"]]
-    if not any(name in values or NAME.fullmatch(name) for name in names):
-        given = {name: value for name, value in configuration.items() if name not in flags or value is True}
-        return [*words, *(f"--{name}" if name in flags else f"--{name}={values[name]}" for name in given)]
-
-    def replacement(match: re.Match[str]) -> str:
-        name = match["name"]
-        if name is None:
-            return f"{{{match['literal']}}}"
-        if name not in values and NAME.fullmatch(name):
-            near = nearest(name, values)
-            hint = f"Did you mean {{{near}}}?" if near else f"There are: {', '.join(map(str, values))}."
-            raise StudyError(
-                f"The command names {{{name}}}, which this configuration does not have. {hint} If it exists only under "
-                f"a condition, write it as one word with a question mark, such as --{name}={{{name}?}}; "
-                f"{{{{{name}}}}} stands for the text itself."
-            )
-        return f"--{name}" if name in flags and match.string == match[0] else values.get(name, match[0])
-
-    def dropped(word: str) -> bool:
-        matches = list(PLACEHOLDER.finditer(word))
-        off = any(match["name"] in flags and configuration.get(match["name"]) is False for match in matches)
-        return off or any(match["optional"] and match["name"] not in values for match in matches)
-
-    return [PLACEHOLDER.sub(replacement, without_value(word, flags)) for word in words if not dropped(word)]
-
-
-def without_value(word: str, flags: Collection[str]) -> str:
-    """A word such as `--amsgrad={amsgrad}` without what a flag does not take."""
-    option, equals, value = word.partition("=")
-    match = PLACEHOLDER.fullmatch(value)
-    return option if equals and match and match["name"] in flags else word
-
-
 def parameters(configuration: Mapping[str, Value]) -> dict[str, str]:
     """The environment variables of a configuration, without those whose names are ambiguous."""
     keys = {name: "TUNEWISE_PARAM_" + re.sub(r"[^A-Z0-9]", "_", name.upper()) for name in configuration}
     counts = Counter(keys.values())
     return {keys[name]: as_text(value) for name, value in configuration.items() if counts[keys[name]] == 1}
-
-
-def as_text(value: Value) -> str:
-    """A value as in JSON, but text as it is."""
-    return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def drain(stream: IO[bytes], tail: bytearray, listener: Callable[[bytes], None] | None) -> bool:
@@ -366,8 +296,8 @@ def drain(stream: IO[bytes], tail: bytearray, listener: Callable[[bytes], None] 
 
 
 def text(tail: bytearray) -> str:
-    """Output as text, whatever its encoding."""
-    return tail[-KEPT_BYTES:].decode("utf-8", "replace")
+    """Output as text without colours, whatever its encoding."""
+    return COLOURS.sub(b"", tail[-KEPT_BYTES:]).decode("utf-8", "replace")
 
 
 def raised(err: str) -> str:

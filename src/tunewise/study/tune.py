@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import optuna
 from optuna.samplers import BaseSampler
 
-from tunewise.checks import check_whole
+from tunewise.checks import check_whole, whole
 from tunewise.errors import ObjectiveFailed, StudyError
 from tunewise.evaluate import Evaluator, FunctionEvaluator
 from tunewise.evaluate.fidelity import Rungs
@@ -89,6 +89,7 @@ def tune(
         ObjectiveFailed: Not one trial of the study finished. Two failures with the same reason at the beginning are
             enough (see `StopRules`). The same call runs these configurations again.
     """
+    n_trials, n_jobs = whole(n_trials), whole(n_jobs)
     for option, value, meaning in (
         ("n_trials", n_trials, "how many evaluations there may be"),
         ("n_jobs", n_jobs, "how many trials run at a time"),

@@ -114,13 +114,6 @@ def test_a_broken_executor_fails_trials_with_its_reason() -> None:
 
 
 @pytest.mark.parametrize("address", in_short(["{}/x.journal", None], ["{}/x.journal", "sqlite:///{}/x.db", None]))
-def test_counts_may_be_integers_of_numpy() -> None:
-    study = tune(value_of, space(), proposer="random", n_trials=np.int64(2), n_jobs=np.int8(1))  # type: ignore[arg-type]
-    assert len(study.trials) == 2
-    with pytest.raises(StudyError, match="n_trials = '3' is not a whole number"):
-        tune(value_of, space(), n_trials="3")  # type: ignore[arg-type]
-
-
 def test_a_study_goes_on_with_more_trials(address: str | None, tmp_path: Path) -> None:
     storage: Any = address.format(tmp_path) if address else optuna.storages.InMemoryStorage()
     model = ScriptedModel(replies())
@@ -431,3 +424,10 @@ def test_a_missing_key_is_found_before_anything_is_trained(monkeypatch: pytest.M
     with pytest.raises(ModelUnusable, match="OPENAI_API_KEY is not set"):
         tune(objective, space(), model="gpt-5", storage=tmp_path / "study.journal", proposer="compressed")
     assert not trained
+
+
+def test_counts_may_be_integers_of_numpy() -> None:
+    study = tune(value_of, space(), proposer="random", n_trials=np.int64(2), n_jobs=np.int8(1))  # type: ignore[arg-type]
+    assert len(study.trials) == 2
+    with pytest.raises(StudyError, match="n_trials = '3' is not a whole number"):
+        tune(value_of, space(), n_trials="3")  # type: ignore[arg-type]

@@ -87,8 +87,8 @@ tokens = (
     r"[prs]k_(?:live|test)_\w{16,}",
     r"gh[opsur]_\w{20,}|github_pat_\w{20,}|gl[a-z]{2,5}-[\w-]{16,}",
     r"(?:hf|gsk|r8|npm|dckr_pat|dop_v1)_[A-Za-z0-9_-]{20,}",
-    r"(?:nvapi|pypi|xai|tvly|lsv2)[-_](?=[\w-]{0,80}\d)[\w-]{20,}",
-    r"(?:AKIA|ASIA)[0-9A-Z]{16}",
+    r"(?:nvapi|pypi|xai|tvly|lsv2|pplx)[-_](?=[\w-]{0,80}\d)[\w-]{20,}",
+    r"(?:AKIA|ASIA)[0-9A-Z]{16}|AGE-SECRET-KEY-1[0-9A-Z]{20,}",
     r"AIza[\w-]{30,}|ya29\.[\w-]{20,}",
     r"xox[a-z]-[\w-]{10,}",
     r"SG\.[\w-]{16,80}\.[\w-]{16,}",
@@ -96,15 +96,16 @@ tokens = (
 )
 prefixes = (
     *("sk-", "k_live_", "k_test_", "gh", "github_pat_", "gl", "hf_", "gsk_", "r8_", "npm_", "dckr_pat_", "dop_v1_"),
-    *("nvapi", "pypi", "xai", "tvly", "lsv2", "akia", "asia", "aiza", "ya29.", "xox", "sg.", "eyj"),
+    *("nvapi", "pypi", "xai", "tvly", "lsv2", "pplx", "age-", "akia", "asia", "aiza", "ya29.", "xox", "sg.", "eyj"),
 )
 by_shape = re.compile(rf"(?<![A-Za-z0-9_-])(?:{'|'.join(tokens)})")
 private_key = re.compile(
     r"(-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----).*?(-----END [A-Z ]{0,30}PRIVATE KEY-----|\Z)", re.DOTALL
 )
 in_address = re.compile(r"(?<=://)(?:[^\s/:@]{0,200}:[^\s/]{1,200}|(?=[\w.~-]{0,80}\d)[\w.~-]{16,200})(?=@)")
-login = re.compile(  # of .netrc, and of curl
-    r"(\blogin\s{1,9}\S{1,100}\s{1,9}password\s{1,9}|(?:^|\s)(?:-u|-U|--user|--proxy-user)[\s=]?[\"']?[\w.@-]{1,100}:)"
+login = re.compile(  # of .netrc, of registries, and of curl
+    r"(\blogin\s{1,9}\S{1,100}\s{1,9}password\s{1,9}"
+    r"|\b(?:sshpass|login\s{1,9}(?:-u|--username)[\s=]{0,9}\S{1,100})\s{1,9}(?:-p|--password)[\s=]{0,9}|(?:^|\s)(?:-u|-U|--user|--proxy-user)[\s=]?[\"']?[\w.@-]{1,100}:)"
     r"[^\s\"'*]{3,200}"
 )
 webhook = re.compile(
@@ -135,15 +136,18 @@ named = (
     r"(?:api[_-]?key|access[_-]?key|private[_-]?key|secret|token|passw(?:or)?d|passphrase|credentials?)"
     r"(?![a-z])[\w-]{0,30}"
 )
-quoted = re.compile(rf"({named}[\"']?\]?\s?[:=]\s?)([\"'])(?![<\[{{$%*])[^\s\"']{{6,400}}\2", re.IGNORECASE)
+becomes = r"(?:[\"']|%2[27])?\]?\s?(?::=|[=-]>|[:=]|%3[ad])\s?(?:%2[27])?"
+"""Between a name and its value: as in programs, YAML, JSON, and as an address encodes them."""
+quoted = re.compile(rf"({named}{becomes})([\"'])(?![<\[{{$%*])[^\s\"']{{6,400}}\2", re.IGNORECASE)
 sign = r"[\w+/=~-]"
 bare = re.compile(
-    rf"({named}[\"']?\s?[:=]\s?|--[\w-]{{0,30}}{named} )"
+    rf"({named}(?:{becomes}|>|[\"'],\s?[\"'])|--[\w-]{{0,30}}{named} )"
     rf"(?={sign}{{0,80}}\d)(?={sign}{{0,80}}[a-z]){sign}{{12,400}}+(?![\w.(\[])",
     re.IGNORECASE,
 )
 password = re.compile(
-    r"(passw(?:or)?d[\w-]{0,30}[\"']?\s?[:=]\s?)(?![\"'<\[{$%*])[^\s\"',;(){}.\[\]]{6,400}+(?![\w.(\[])", re.IGNORECASE
+    rf"((?:passw(?:or)?[dt][\w-]{{0,30}}|[a-z]_pwd)(?:{becomes}|>))(?![\"'<\[{{$%*])[^\s\"',;(){{}}.\[\]]{{6,400}}+(?![\w.(\[])",
+    re.IGNORECASE,
 )
 """Every repetition is bounded or consumed at once: a log of any content is searched in linear time."""
 
@@ -154,7 +158,7 @@ shapes: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str], tuple
     (private_key, lambda key: key[1] + MASK + "\n" * key[0].count("\n") + key[2], ("private key",)),  # lines stay
     (by_shape, MASK, prefixes),
     (in_address, MASK, ("://",)),
-    (login, rf"\1{MASK}", ("login", "-u", "--user", "--proxy-user")),
+    (login, rf"\1{MASK}", ("login", "-u", "--user", "--proxy-user", "sshpass")),
     (webhook, rf"\1{MASK}", ("hook", "telegram")),
     (cookie, rf"\1{MASK}", ("cookie",)),
     (signature, rf"\1{MASK}", ("accountkey", "sharedaccess", "sig=", "signature=", *(f"{name}=" for name in queries))),
@@ -162,7 +166,7 @@ shapes: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str], tuple
     (telegram, MASK, (":",)),
     (header, rf"\1{MASK}", ("authorization", "bearer")),
     (quoted, rf"\1\2{MASK}\2", names),
-    (password, rf"\1{MASK}", ("passw",)),
+    (password, rf"\1{MASK}", ("passw", "_pwd")),
     (bare, rf"\1{MASK}", names),
 )
 """In their order: what is looked for, what takes its place, and words without one of which it cannot be there. A search

@@ -19,6 +19,7 @@ from tunewise.errors import ContextLimitExceeded, ModelUnavailable
 from tunewise.history import History, TrialRecord
 from tunewise.llm.base import ChatModel
 from tunewise.models import FunctionModel
+from tunewise.prior_studies import PriorStudy
 from tunewise.prompts.by_value import say_by_value
 from tunewise.prompts.findings import equal_settings, say_findings, without_effect
 from tunewise.prompts.render import MAX_PROMPT_TOKENS
@@ -537,6 +538,13 @@ def test_a_first_proposal_hardly_off_the_default_is_turned_down() -> None:
     proposal, _ = play(Auto(), asked(DEFAULT), offer((0.52, 0.51)))
     assert (proposal.source, len(proposal.decision.offered)) == ("surrogate", 1)
     assert "it is hardly off the default" in proposal.refused[0]
+
+
+def test_a_proposal_near_the_default_that_a_prior_study_speaks_for_is_no_lack_of_ideas() -> None:
+    near, trials = dict(zip(SPACE, (0.52, 0.51), strict=True)), [past(0, 0.52, 0.51, value=0.1), past(1, 0.9, 0.9)]
+    known = PriorStudy.of(History(tuple(trials)), SPACE, name="earlier")
+    alone, informed = asked(DEFAULT), replace(asked(DEFAULT), prior_studies=(known,))
+    assert read_credit(informed, candidate=near) > read_credit(alone, candidate=near)
 
 
 def test_a_model_in_doubt_does_not_lead_the_surrogate() -> None:

@@ -44,6 +44,8 @@ TIMID, TIMID_RATIO, FIRST = 0.09, 0.1, 3
 """A proposal within this share of every range from the default, among the first so many, and its ratio: 6 of 192 of a
 capable reader's are, and nearly all of a model that has no idea of its own. Once one went farther none counts:
 where the default is nearly the best, a capable model comes back to it."""
+GOOD: Final = 5
+"""So many of the best of a prior study are told, so who proposes what is near one has read them."""
 WASTED: Final = 0.5
 """Ratio of each of the latest calls in a row that brought nothing usable."""
 UNREADABLE: Final = 0.5
@@ -138,9 +140,12 @@ def failed_calls(history: History) -> int:
 
 
 def is_timid(configuration: Mapping[str, Value], context: ProposalContext) -> bool:
-    """Whether a configuration hardly differs from the default."""
+    """Whether a configuration hardly differs from the default, and is no nearer to what was good in a prior study."""
     default = context.space.default
-    return default is not None and context.distance(configuration, default) < TIMID
+    if default is None or (away := context.distance(configuration, default)) >= TIMID:
+        return False
+    good = [c for study in context.prior_studies for c in study.best(context.space, GOOD)]
+    return all(context.distance(configuration, c) >= away for c in good)
 
 
 def nearest_to(other: TrialRecord, own: list[TrialRecord]) -> list[TrialRecord]:

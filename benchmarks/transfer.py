@@ -39,7 +39,7 @@ from tunewise.log import silenced
 from tunewise.prior_studies import PriorStudy
 from tunewise.sampler import LLMSampler
 from tunewise.sampler_options import SamplerOptions
-from tunewise.study.prior import named
+from tunewise.study.prior import about
 
 PRIOR_TRIALS = 20
 DRAWS = 500
@@ -151,8 +151,7 @@ def arms(seed: int) -> dict[str, tuple[tuple[PriorStudy, ...], ...]]:
 
     def read(other: str, problem: Problem) -> PriorStudy:
         task = problems[other].task
-        told = {"data": task.to_dict()["data"]}  # the model is the same
-        return PriorStudy.of(before[other], problem.space, name=named(other, told), metric=task.metric)
+        return PriorStudy.of(before[other], problem.space, name=other, metric=task.metric, **about(task.to_dict()))
 
     found: dict[str, tuple[tuple[PriorStudy, ...], ...]] = {}
     for name, problem in problems.items():

@@ -42,6 +42,8 @@ class PriorStudy:
         left_out: How many of its trials do not fit.
         metric: What it measured.
         direction: Whether small or large values are good there.
+        model: What it tuned; empty where it does not say.
+        data: On which data, and how large they were; empty where it does not say.
         weight: How likely it is beforehand that a new study is like it, beside others, above 0.
     """
 
@@ -51,6 +53,8 @@ class PriorStudy:
     metric: str = "value"
     direction: Direction = "minimize"
     weight: float = 1.0
+    model: str = ""
+    data: str = ""
 
     @property
     def costs(self) -> list[float]:
@@ -71,7 +75,16 @@ class PriorStudy:
         return [c for c in filled[:count] if space.accepts(c)]
 
     @classmethod
-    def of(cls, history: History, space: SearchSpace, *, name: str, metric: str = "value") -> PriorStudy:
+    def of(
+        cls,
+        history: History,
+        space: SearchSpace,
+        *,
+        name: str,
+        metric: str = "value",
+        model: str = "",
+        data: str = "",
+    ) -> PriorStudy:
         """What a history has to say about a space.
 
         A trial fits when all its values of hyperparameters that this space has are allowed here, and it has values of
@@ -96,7 +109,8 @@ class PriorStudy:
                 f"The prior study {name} has no finished trial that fits this space. Leave it out, or compare the "
                 f"ranges of {', '.join(common)}."
             )
-        return cls(name, tuple(fitting), len(told) - len(fitting), metric, history.direction)
+        left_out = len(told) - len(fitting)
+        return cls(name, tuple(fitting), left_out, metric, history.direction, model=model, data=data)
 
 
 def fitted(trial: TrialRecord, space: SearchSpace, common: Sequence[str]) -> PriorTrial | None:

@@ -140,7 +140,7 @@ def test_the_model_is_told_what_was_best_and_how_it_ranked(proposer: str) -> Non
     tune(loss, SPACE, model=FunctionModel(answer), proposer=proposer, n_trials=2, prior_studies=[before])
     best = History.from_study(before).best
     assert best is not None
-    assert "tunewise (SVC on credit): 9 trials, loss (minimized), half of them at" in asked[0]
+    assert "tunewise (credit): 9 trials, half of them at" in asked[0]
     C, x = (best.configuration[name] for name in SPACE)  # noqa: N806 - the hyperparameter's name
     assert f"{C:.3g} {x:.3g}: {best.value:.4g}" in asked[0]
 
@@ -156,7 +156,7 @@ def test_the_model_is_told_what_the_default_gave_and_where_the_surrogate_would_g
     before = tune(loss, SPACE, task=Task(model="SVC", data=data), model=None, n_trials=9)
     tune(loss, SPACE, model=FunctionModel(answer), n_trials=2, prior_studies=[before])
     default = loss(SPACE.default or {})
-    assert "(SVC on credit, 700 rows, 2 classes): 9 trials, loss (minimized), half" in asked[0]
+    assert "(credit, 700 rows, 2 classes): 9 trials, half" in asked[0]
     assert f", the default {default:.4g}" in asked[0]
     assert "fitted to these trials and the earlier studies" in asked[0]
     assert "Do not stay near the default" not in asked[0]
@@ -170,8 +170,8 @@ def test_many_studies_with_long_names_cost_no_line_of_this_study() -> None:
         return f'{{"C": {len(asked)}, "x": 0.25}}'
 
     trials = tuple(TrialRecord(k, "finished", {"C": 0.123456 + k, "x": 0.123456}, float(k)) for k in range(50))
-    studies = [PriorStudy.of(History(trials), SPACE, name=f"{k} " + "name " * 40) for k in range(8)]
-    tune(loss, SPACE, model=FunctionModel(answer), n_trials=8, prior_studies=studies)
+    studies = [PriorStudy.of(History(trials), SPACE, name=f"{k} " + "name " * 80, data="d" * 80) for k in range(8)]
+    tune(loss, SPACE, model=FunctionModel(answer), n_trials=12, prior_studies=studies)
     assert all(estimate_tokens(prompt) < MAX_PROMPT_TOKENS for prompt in asked)
     for number, prompt in enumerate(asked, 1):
         assert len(re.findall(r"^\d+ (default|you|process) ", prompt, re.MULTILINE)) == number

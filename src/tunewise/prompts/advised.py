@@ -85,7 +85,7 @@ class AdvisedView(CompressedView):
 
     def smaller(self, share: float) -> Self:
         """The same with fewer lines: of a short table it keeps every one, and leaves out the summary by value."""
-        if self.by_value and len(self.history.told) <= WHOLE and not self.earlier.more_than_least:
+        if self.by_value and len(self.history.told) <= WHOLE and not self.earlier.told:
             return replace(self, by_value=())
         return super().smaller(share)
 

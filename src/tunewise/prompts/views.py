@@ -179,7 +179,7 @@ class CompressedView:
 
     def smaller(self, share: float) -> Self:
         """The same with fewer lines, about such a share of them: first of earlier studies, then of this one."""
-        if self.earlier.more_than_least:
+        if self.earlier.told:
             return replace(self, earlier=self.earlier.smaller())
         most = min(self.most, len(self.history.told))
         return replace(self, most=max(1, min(most - 1, int(most * share))))

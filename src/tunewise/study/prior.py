@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypedDict
 
 import optuna
 
@@ -14,9 +14,9 @@ from tunewise.prior_studies import PriorStudy
 from tunewise.space import SearchSpace
 from tunewise.study.storage import may_exist, open_study
 from tunewise.study.validated import validate
-from tunewise.text import clip, shorten
+from tunewise.text import shorten
 
-__all__ = ["PriorSource", "named", "read_prior_study", "split_name"]
+__all__ = ["PriorSource", "Subject", "about", "read_prior_study", "split_name"]
 
 PriorSource: TypeAlias = str | Path | optuna.Study | PriorStudy
 """A journal file or database URL, with `#name` behind it where it holds several studies; or a study itself."""
@@ -47,8 +47,9 @@ def read_prior_study(source: PriorSource, space: SearchSpace) -> PriorStudy:
     read = PriorStudy.of(
         known.history,
         space,
-        name=named(study.study_name, known.about.task.to_dict()),
+        name=study.study_name,
         metric=objective.name,
+        **about(known.about.task.to_dict()),
     )
     left = f", {read.left_out} do not fit" if read.left_out else ""
     logger.info("Prior study %s: %d trials tell about this space%s.", read.name, len(read.trials), left)
@@ -63,12 +64,17 @@ def split_name(address: str) -> tuple[str, str | None]:
     return where, name or None
 
 
-def named(name: str, task: PlainDict) -> str:
-    """A study's name, with the model and the data that it was about where it says so."""
+class Subject(TypedDict):
+    """What a study was about."""
+
+    model: str
+    data: str
+
+
+def about(task: PlainDict) -> Subject:
+    """The model that a stored task was about, and its data, where it says so."""
     data = task.get("data")
     card = data if isinstance(data, dict) else {}
-    words = (word for word in (task.get("model"), card.get("name")) if isinstance(word, str))
-    parts = [word for word in words if word not in name]
+    model, name = (part if isinstance(part, str) else "" for part in (task.get("model"), card.get("name")))
     sizes = [f"{count} {what}" for what in ("rows", "features", "classes") if (count := card.get(what))]
-    about = ", ".join([*([clip(" on ".join(parts), 80)] if parts else []), *sizes])
-    return f"{name} ({about})" if about else name
+    return Subject(model=model, data=", ".join([*([name] if name else []), *sizes]))

@@ -2,7 +2,7 @@
 
     python benchmarks/transfer.py --seeds 3 --out docs/results/transfer.md
     python benchmarks/transfer.py --seeds 1 --model NAME        with a model, which is asked in each arm
-    python benchmarks/transfer.py --played                      what a capable reader made of it, recorded
+    python benchmarks/transfer.py --played --out docs/results/transfer-played.md    what a capable reader made of it
 
 A prior study is the default and then our Gaussian process, 20 trials. Arms: no prior study; those of the other seven
 data sets; one of a function that has nothing to do with the task (the squared distance from a random point of the cube,
@@ -45,8 +45,12 @@ PRIOR_TRIALS = 20
 DRAWS = 500
 ARMS = ("no prior study", "the other seven", "an unrelated one")
 PLAYED = ("auto-0.2-5-alone", "auto-0.2-5-seven", "auto-0.2-5-unrelated")
-"""The series of recorded runs of each arm: one run a task, 5 trials, with the prior studies of seed 0. No reader played
-two tasks of one model, because what is told of one task's prior studies gives away another's best."""
+"""The series of recorded runs of each arm: one run a task, 5 trials, with the prior studies of seed 0."""
+PLAYED_HOW = (
+    "Played on 2026-11-26 with 3d6b2c0; all knew that there are 5 trials. With the other seven the tasks were played "
+    "in groups of four, one of each model: what is told of one task's prior studies gives away another's best. "
+    "Without, in groups of eight."
+)
 BOUNDS = ("a portfolio from the seven tables", "the best of the seven optima")
 
 
@@ -232,9 +236,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     if given.played:
-        print(
-            page(played(), bounds(5), told="`auto`, answered by a capable reader, one run a task", command="--played")
-        )
+        told = "`auto`, answered by a capable reader, one run a task"
+        text = page(played(), bounds(5), told=told, command="--played")
+        text = f"# Transfer from prior studies, with a model\n\n{text}\n{PLAYED_HOW}\n"
+        print(text)
+        if given.out:
+            given.out.write_text(text, "utf-8")
         return
     found = []
     least = bounds(given.trials)

@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 TORCH  := torch==$(shell sed -n 's/^torch==//p' constraints.txt)$(if $(filter Darwin,$(shell uname)),,+cpu)
 
-.PHONY: help setup torch demo test test-long test-browser pictures docs dist fuzz lint types imports unit golden coverage bench pins clean
+.PHONY: help setup torch demo test test-long test-browser pictures docs dist fuzz lint types imports unit golden coverage bench bad-models scores pins clean
 
 help:            ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -111,6 +111,17 @@ bench: $(READY)  ## Start-up, overhead per trial, size of prompts, reports
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/report.py
+
+SEEDS ?= 40
+bad-models: $(READY)  ## What models of no use cost auto, into docs/results/auto.md; SEEDS=3 for fewer, DATA=folder for the svm tasks, too
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/auto.py --seeds $(SEEDS) --first-seed 1000 --jobs 2 \
+	  $(if $(DATA),--data-dir $(DATA)) --save bad-models.jsonl --write docs/results/auto.md \
+	  --methods default+gp 'default+gp reseeded' auto+adversary auto+default_lover auto+repeater auto+rambler \
+	  'auto+adversary, scored' 'auto+rambler, scored'
+
+scores: $(READY) ## The scores of models that ship with tunewise, made anew
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/model_scores.py expert stale adversary default_lover repeater rambler recorded \
+	  --write src/tunewise/scores.json
 
 pins:            ## Make constraints.txt anew from what pip chooses today
 	rm -rf $(VENV)-pins && $(PYTHON) -m venv $(VENV)-pins

@@ -1,6 +1,7 @@
 """`auto` with simulated models of every kind, against default + GP and the classical methods of `tunewise.bench`.
 
     OMP_NUM_THREADS=1 python benchmarks/auto.py --seeds 20 --jobs 2 --save auto.jsonl --write docs/results/auto.md
+    OMP_NUM_THREADS=1 python benchmarks/auto.py --methods default+gp 'default+gp reseeded' auto+rambler --write bad.md
     OMP_NUM_THREADS=1 python benchmarks/auto.py --methods default+gp default+smac-gp --write surrogate.md
 
 Each run is one line of the file of `--save`: what it holds is not run again, so it can be stopped and gone on with
@@ -125,14 +126,22 @@ MODELS: dict[str, Callable[[Case, int], ChatModel]] = {
     "embedded": lambda _c, _seed: embedded(),
 }
 
+SCORED = ("expert", "adversary", "repeater", "rambler")
+"""Those that run with their score, too. A default lover is found out before its first trial without one."""
+
 OPTIONS: dict[str, Any] = {}
 """Of the policy, where a run tries others than its own."""
 
 Outcome = tuple[list[float], dict[str, Any]]
 
 
-def run_auto(model: str | None, proposer: str = "auto", *, reseed: int = 0) -> Callable[[Case, int], Outcome]:
-    """Our sampler in a real study, with its own random numbers moved by `reseed`."""
+def run_auto(
+    model: str | None, proposer: str = "auto", *, reseed: int = 0, scored: bool = False
+) -> Callable[[Case, int], Outcome]:
+    """Our sampler in a real study, with its own random numbers moved by `reseed`.
+
+    Nothing is known of the model, unless it is `scored`: then its shipped score is where its credit begins.
+    """
 
     def run(c: Case, seed: int) -> Outcome:
         import optuna
@@ -144,6 +153,8 @@ def run_auto(model: str | None, proposer: str = "auto", *, reseed: int = 0) -> C
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         chat = MODELS[model](c, seed) if model else None
+        if scored and isinstance(chat, simulated.Simulated):
+            chat.name = f"simulated: {chat.name}"
         chosen = Auto(AutoOptions(**OPTIONS)) if OPTIONS and chat else proposer
         task, options = Task(budget=BUDGET), SamplerOptions(max_fallbacks=None)
         sampler = LLMSampler(chat, space=c.space, task=task, proposer=chosen, seed=seed + reseed, options=options)
@@ -187,10 +198,11 @@ METHODS: dict[str, Callable[[Case, int], Outcome]] = {
     "default+gp": run_auto(None),
     "default+gp reseeded": run_auto(None, reseed=1_000_000),
     **{f"auto+{model}": run_auto(model) for model in MODELS},
+    **{f"auto+{model}, scored": run_auto(model, scored=True) for model in SCORED},
     "compressed+expert": run_auto("expert", "compressed"),
     **{name: run_classical(name) for name in (*USUAL, *SLOW)},
 }
-OPTIONAL = ("auto+embedded", "compressed+expert", *SLOW)
+OPTIONAL = ("auto+embedded", "auto+expert, scored", "compressed+expert", *SLOW)
 
 
 def one(name: str, method: str, seed: int, data_dir: str) -> dict[str, Any]:

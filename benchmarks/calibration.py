@@ -109,7 +109,7 @@ def usual(name: str) -> float:
 
 def share(flags: NDArray[np.bool_]) -> str:
     """In per cent."""
-    return f"{100 * float(np.mean(flags)):.0f} %"
+    return f"{100 * float(np.mean(flags)):.1f} %"
 
 
 def calibration(problems: Sequence[Problem], seeds: Sequence[int]) -> list[str]:

@@ -597,7 +597,7 @@ def test_an_output_that_takes_no_more_is_an_error_in_a_sentence() -> None:
 
 
 def test_a_command_seldom_searches_for_cycles() -> None:
-    """Counted, for time is the machine's: with Python's own threshold there are hundreds of searches."""
+    """Counted, for time is the machine's: with Python's own threshold there are some 70 searches."""
     script = (
         "import atexit, gc, sys; from tunewise.cli import main; sys.argv[1:] = ['--help']; "
         "atexit.register(lambda: print(gc.get_stats()[0]['collections'], file=sys.stderr)); main()"

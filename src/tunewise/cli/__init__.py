@@ -6,7 +6,7 @@ import sys
 __all__ = ["main"]
 
 SELDOM = 50_000
-"""Objects between two searches for cycles: what a command loads and reads stays, and Python's 700 took a fifth of it."""
+"""Objects between two searches for cycles: what is loaded and read stays, and Python's 700 took a fifth of the time."""
 
 
 def main() -> None:

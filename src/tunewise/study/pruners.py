@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import re
 import warnings
@@ -58,6 +59,25 @@ def find_pruner(spec: PrunerSpec) -> BasePruner:
         given["wrapped_pruner"] = find_pruner(given["wrapped_pruner"]) if given.get("wrapped_pruner") else None
     try:
         with warnings.catch_warnings(action="ignore", category=optuna.exceptions.ExperimentalWarning):
-            return kind(**given)
-    except (TypeError, ValueError) as error:
-        raise StudyError(f"pruner {name}: {str(error).strip().rstrip('.')}. Correct it.") from None
+            pruner = kind(**given)
+            rehearse(copy.deepcopy(pruner))
+    except Exception as error:  # noqa: BLE001 - whatever Optuna makes of an option
+        raise StudyError(f"pruner {name}: {str(error).strip().rstrip('.')}. Correct its options.") from None
+    return pruner
+
+
+def rehearse(pruner: BasePruner) -> None:
+    """Let it decide about three short trials: some options are looked at no sooner, when trials have been paid for."""
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            study = optuna.create_study(pruner=pruner)
+            for _ in range(3):
+                trial = study.ask()
+                for step in range(1, 4):
+                    trial.report(0.5, step)
+                    trial.should_prune()
+                study.tell(trial, 0.5)
+    finally:
+        optuna.logging.set_verbosity(verbosity)

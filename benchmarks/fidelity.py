@@ -19,7 +19,7 @@ from statistics import mean, stdev
 
 import numpy as np
 import optuna
-from sklearn.datasets import load_breast_cancer, load_digits, load_wine
+from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.linear_model import SGDClassifier
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
@@ -33,7 +33,7 @@ from tunewise.study.options import TuneOptions
 from tunewise.study.tune import tune
 
 LOW, HIGH = 3, 81
-DATA = {"digits": load_digits, "breast cancer": load_breast_cancer, "wine": load_wine}
+DATA = {"digits": load_digits, "breast cancer": load_breast_cancer}
 SPACE = SearchSpace(
     {
         "alpha": Float(1e-7, 1.0, log=True, default=1e-4),

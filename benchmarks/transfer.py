@@ -44,12 +44,12 @@ from tunewise.study.prior import about
 PRIOR_TRIALS = 20
 DRAWS = 500
 ARMS = ("no prior study", "the other seven", "an unrelated one")
-PLAYED = ("auto-0.2-5-alone", "auto-0.2-5-seven", "auto-0.2-5-unrelated")
-"""The series of recorded runs of each arm: one run a task, 5 trials, with the prior studies of seed 0."""
+PLAYED = tuple(("auto-0.2-5-alone" + play, "auto-0.2-5-seven" + play) for play in ("", "-b"))
+"""The series of recorded runs of the first two arms, for each play: one run a task, with prior studies of seed 0."""
 PLAYED_HOW = (
-    "Played on 2026-11-26 with 3d6b2c0; all knew that there are 5 trials. With the other seven the tasks were played "
-    "in groups of four, one of each model: what is told of one task's prior studies gives away another's best. "
-    "Without, in groups of eight."
+    "Played on 2026-11-26, first with 3d6b2c0, then with d31995d; all knew that there are 5 trials. With the other "
+    "seven the tasks were played in groups of four, one of each model: what is told of one task's prior studies gives "
+    "away another's best. Without, in groups of eight."
 )
 BOUNDS = ("a portfolio from the seven tables", "the best of the seven optima")
 
@@ -175,19 +175,16 @@ def play_seed(seed: int, trials: int, model: ChatModel | None = None) -> np.ndar
 
 
 def played() -> np.ndarray:
-    """`1 x arms x tasks x 5` normalized regrets of the recorded runs, without arms that were not played."""
-    found = {(run.run, run.problem): run for run in load_recordings() if run.run in PLAYED}
-    rows = []
-    for series in dict.fromkeys(run for run, _ in found):
-        tasks = []
-        for name in suites()["hpobench"]:
-            steps = found[series, name].steps
-            trials = (
-                TrialRecord(k, "finished", dict(s.configuration), s.value) for k, s in enumerate(steps) if s.value
-            )
-            tasks.append(regrets(History(tuple(trials)), get(name), len(steps)))
-        rows.append(tasks)
-    return np.array(rows)[None]
+    """`plays x arms x tasks x 5` normalized regrets of the recorded runs."""
+    found = {(run.run, run.problem): run.steps for run in load_recordings()}
+
+    def regrets_of(series: str, name: str) -> np.ndarray:
+        values = [(k, step) for k, step in enumerate(found[series, name]) if step.value is not None]
+        trials = tuple(TrialRecord(k, "finished", dict(step.configuration), step.value) for k, step in values)
+        return regrets(History(trials), get(name), len(found[series, name]))
+
+    names = suites()["hpobench"]
+    return np.array([[[regrets_of(series, name) for name in names] for series in play] for play in PLAYED])
 
 
 def page(found: np.ndarray, least: np.ndarray, *, told: str, command: str) -> str:
@@ -236,7 +233,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     if given.played:
-        told = "`auto`, answered by a capable reader, one run a task"
+        told = "two plays of `auto`, answered by a capable reader"
         text = page(played(), bounds(5), told=told, command="--played")
         text = f"# Transfer from prior studies, with a model\n\n{text}\n{PLAYED_HOW}\n"
         print(text)

@@ -488,6 +488,14 @@ def test_a_proposal_far_from_the_better_trials_is_turned_down_while_little_is_kn
     assert good.source == "model", "it lies next to the default"
 
 
+def test_while_the_default_is_the_best_of_few_far_away_is_where_anybody_looks() -> None:
+    proposal, _ = play(Auto(), asked(DEFAULT, BAD[0]), offer((0.95, 0.05)))
+    assert proposal.source == "model"
+    found = past(2, 0.45, 0.35, value=-1.0)
+    again, _ = play(Auto(), asked(DEFAULT, BAD[0], found), offer((0.95, 0.95)))
+    assert again.source == "surrogate", "something better lies elsewhere"
+
+
 def test_a_large_step_that_was_asked_for_is_judged_by_what_comes_of_it_alone() -> None:
     away = (past(4, 0.5, 0.7, proposal=by("model")), past(5, 0.05, 0.95, proposal=by("model")))
     context = asked(DEFAULT, *GOOD, *away)

@@ -16,6 +16,7 @@ tried in this order after the default; and after the default, whichever of the s
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -46,10 +47,12 @@ DRAWS = 500
 ARMS = ("no prior study", "the other seven", "an unrelated one")
 PLAYED = tuple(("auto-0.2-5-alone" + play, "auto-0.2-5-seven" + play) for play in ("", "-b"))
 """The series of recorded runs of the first two arms, for each play: one run a task, with prior studies of seed 0."""
+PLAYED_UNRELATED = (("auto-0.2-5-alone-b", "auto-0.2-5-unrelated-b"),)
+"""The same with an unrelated prior study, in the second play alone."""
 PLAYED_HOW = (
     "Played on 2026-11-26, first with 3d6b2c0, then with d31995d; all knew that there are 5 trials. With the other "
     "seven the tasks were played in groups of four, one of each model: what is told of one task's prior studies gives "
-    "away another's best. Without, in groups of eight."
+    "away another's best. Else in groups of eight."
 )
 BOUNDS = ("a portfolio from the seven tables", "the best of the seven optima")
 
@@ -174,8 +177,8 @@ def play_seed(seed: int, trials: int, model: ChatModel | None = None) -> np.ndar
     return np.array(rows).transpose(1, 0, 2)
 
 
-def played() -> np.ndarray:
-    """`plays x arms x tasks x 5` normalized regrets of the recorded runs."""
+def played(plays: Sequence[Sequence[str]]) -> np.ndarray:
+    """`plays x arms x tasks x 5` normalized regrets of recorded runs."""
     found = {(run.run, run.problem): run.steps for run in load_recordings()}
 
     def regrets_of(series: str, name: str) -> np.ndarray:
@@ -184,7 +187,19 @@ def played() -> np.ndarray:
         return regrets(History(trials), get(name), len(found[series, name]))
 
     names = suites()["hpobench"]
-    return np.array([[[regrets_of(series, name) for name in names] for series in play] for play in PLAYED])
+    return np.array([[[regrets_of(series, name) for name in names] for series in play] for play in plays])
+
+
+def say_change(arm: str, found: np.ndarray) -> str:
+    """A sentence on the second of two arms beside the first. `found`: `seeds x 2 x tasks x trials`."""
+    alone, other = found.mean(axis=(0, 2))
+    errors = (found[:, 1] - found[:, 0]).mean(axis=0).std(axis=0, ddof=1) / found.shape[2] ** 0.5
+    changes = (
+        f"{100 * (other[k - 1] / alone[k - 1] - 1):+.0f} % at {k} (standard error over tasks "
+        f"{100 * errors[k - 1] / alone[k - 1]:.0f})"
+        for k in sorted({3, 5, found.shape[-1]})
+    )
+    return f"With {arm} regret changes by {', '.join(changes)}."
 
 
 def page(found: np.ndarray, least: np.ndarray, *, told: str, command: str) -> str:
@@ -192,7 +207,6 @@ def page(found: np.ndarray, least: np.ndarray, *, told: str, command: str) -> st
     trials = found.shape[-1]
     means = found.mean(axis=(0, 2))
     shown = sorted({1, 2, 3, 5, trials})
-    deviations = (found - found[:, :1]).mean(axis=0).std(axis=1, ddof=1) / found.shape[2] ** 0.5
     lines = [
         f"Mean normalized regret on the 32 tables, {told}; prior studies of {PRIOR_TRIALS} trials. Command: "
         f"`python benchmarks/transfer.py {command}`.",
@@ -205,13 +219,7 @@ def page(found: np.ndarray, least: np.ndarray, *, told: str, command: str) -> st
         ),
         "",
     ]
-    for arm, row, error in zip(ARMS[1:], means[1:], deviations[1:], strict=False):
-        changes = (
-            f"{100 * (row[k - 1] / means[0][k - 1] - 1):+.0f} % at {k} (standard error over tasks "
-            f"{100 * error[k - 1] / means[0][k - 1]:.0f})"
-            for k in shown[2:]
-        )
-        lines.append(f"With {arm} regret changes by {', '.join(changes)}.")
+    lines += [say_change(arm, found[:, [0, k]]) for k, arm in enumerate(ARMS) if 0 < k < found.shape[1]]
     return "\n".join(
         [
             *lines,
@@ -234,8 +242,9 @@ def main() -> None:
     given = parser.parse_args()
     if given.played:
         told = "two plays of `auto`, answered by a capable reader"
-        text = page(played(), bounds(5), told=told, command="--played")
-        text = f"# Transfer from prior studies, with a model\n\n{text}\n{PLAYED_HOW}\n"
+        text = page(played(PLAYED), bounds(5), told=told, command="--played")
+        unrelated = f"{say_change(ARMS[2], played(PLAYED_UNRELATED))} That was in the second play alone."
+        text = f"# Transfer from prior studies, with a model\n\n{text}\n{unrelated}\n\n{PLAYED_HOW}\n"
         print(text)
         if given.out:
             given.out.write_text(text, "utf-8")

@@ -23,7 +23,7 @@ from tunewise.record import Proposal
 from tunewise.task import Task
 
 RUNS = ("advised-30", "advised3-30")
-PLACED_IN = ("advised-30", *(f"auto-0.2-30-{play}" for play in "abcdefghi"))
+PLACED_IN = ("advised-30", *(f"auto-0.2-30-{play}" for play in "abcd"))
 DRAWS = 60
 STALE, LATE = 8, 12
 """A plateau: so many trials without a new best; and the trials from this one on."""
@@ -93,8 +93,8 @@ def placements(problems: dict[str, Problem], runs: list[RecordedRun]) -> str:
             found["the reader's"].append(placement(trial.configuration, trial.number, context))
             found["random ones"].append(placement(space.sample(rng), trial.number, context))
     return "Proposals of the first calls: " + "; ".join(
-        f"{who}, {np.mean(np.array(ratios) == PLACED):.0%} near the better half, "
-        f"{np.mean(np.array(ratios) == MISPLACED):.0%} far from it or next to a bad trial ({len(ratios)})"
+        f"{who}, {np.mean(np.array(ratios) == PLACED):.0%} next to the better half, "
+        f"{np.mean(np.array(ratios) == MISPLACED):.0%} next to a bad trial ({len(ratios)})"
         for who, ratios in found.items()
     )
 

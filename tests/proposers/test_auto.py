@@ -28,7 +28,6 @@ from tunewise.proposers.assessment import Assessment
 from tunewise.proposers.credit import DOUBT, LEAST, placement, read_credit
 from tunewise.proposers.steps import FAR
 from tunewise.record import Advice, Candidate
-from tunewise.space import Configuration
 from tunewise.testing.simulated import adversary, default_lover, expert, rambler, repeater, stale
 from tunewise.tokens import estimate_tokens
 
@@ -164,7 +163,7 @@ def test_a_large_step_is_asked_for_where_there_is_something_to_find_and_room_and
 def test_advice_is_told_with_figures_from_four_different_values_on_and_not_where_it_is_worse_than_the_middle() -> None:
     trials = (DEFAULT, *GOOD, *BAD)
     trials = tuple(replace(trial, number=i) for i, trial in enumerate(trials))
-    proposal, (request,) = play(Auto(), asked(*trials, capable=0.98), offer((0.9, 0.1)))
+    proposal, (request,) = play(Auto(), asked(*trials), offer((0.9, 0.1)))
     values = sorted(trial.value for trial in trials if trial.value is not None)
     lines = re.findall(r"^([\d.]+) ([\d.]+): expects ([\d.e-]+) ± ([\d.e-]+)$", told(request), re.MULTILINE)
     inside = [a for a in proposal.decision.advice if a.configuration["x"] != 1]
@@ -454,8 +453,8 @@ def test_a_trial_near_the_default_after_a_bold_one_is_no_lack_of_ideas() -> None
     assert read_credit(asked(DEFAULT, bold, back)) == read_credit(asked(DEFAULT, bold, far))
 
 
-ASTRAY = (past(1, 0.01, 0.9, proposal=by("model")), past(2, 0.62, 0.7, proposal=by("model")))
-"""Two of the model's, the second not far from the default, that lose to it."""
+ASTRAY = (past(1, 0.01, 0.9, proposal=by("model")), past(2, 0.9, 0.9, proposal=by("model")))
+"""Two of the model's, far from each other, that lose to the default."""
 
 
 def test_in_doubt_they_take_turns() -> None:
@@ -464,8 +463,8 @@ def test_in_doubt_they_take_turns() -> None:
     others = [past(i, 0.01 * i, 0.05 * i) for i in range(3, 8)]
     asks = []
     for count in range(5):
-        context = asked(DEFAULT, *ASTRAY, *others[:count], capable=0.6)
-        credit = read_credit(context, prior=0.6)
+        context = asked(DEFAULT, *ASTRAY, *others[:count], capable=0.45)
+        credit = read_credit(context, prior=0.45)
         assert LEAST < credit < DOUBT
         decides = Assessment(context).model_decides
         assert decides == (count >= 1 / credit - 1)
@@ -474,34 +473,26 @@ def test_in_doubt_they_take_turns() -> None:
     assert asks[-1] is True
 
 
-def test_a_proposal_far_from_the_better_trials_is_turned_down_while_little_is_known_of_the_model() -> None:
+def test_a_proposal_next_to_a_bad_trial_is_turned_down_while_little_is_known_of_the_model() -> None:
     proposal, (request,) = play(Auto(), asked(DEFAULT, BAD[0]), offer((0.1, 0.95)))
     assert proposal.source == "surrogate"
-    assert proposal.refused == ('{"x": 0.1, "y": 0.95} did not run: it is near no trial of the better half',)
+    assert proposal.refused == ('{"x": 0.1, "y": 0.95} did not run: it is nearest to trial 1, one of the worse half',)
     assert not proposal.fallback, "the model did answer"
     after = past(2, 0.6, 0.4, proposal=proposal)
-    others = [past(i, 0.2 + i / 10, 0.0, value=2.0) for i in range(3, 7)]
+    others = [past(i, 0.2 + i / 10, 0.0, value=2.0) for i in range(3, 5)]
     again, (request,) = play(Auto(), asked(DEFAULT, BAD[0], after, *others), offer((0.7, 0.3)))
-    assert "did not run: it is near no trial of the better half" in told(request)
+    assert "did not run: it is nearest to trial 1, one of the worse half" in told(request)
     assert (again.source, again.configuration) == ("model", {"x": 0.7, "y": 0.3})
     good, _ = play(Auto(), asked(DEFAULT, BAD[0]), offer((0.6, 0.45)))
     assert good.source == "model", "it lies next to the default"
 
 
-def test_while_the_default_is_the_best_of_few_far_away_is_where_anybody_looks() -> None:
-    proposal, _ = play(Auto(), asked(DEFAULT, BAD[0]), offer((0.95, 0.05)))
-    assert proposal.source == "model"
-    found = past(2, 0.45, 0.35, value=-1.0)
-    again, _ = play(Auto(), asked(DEFAULT, BAD[0], found), offer((0.95, 0.95)))
-    assert again.source == "surrogate", "something better lies elsewhere"
-
-
 def test_a_large_step_that_was_asked_for_is_judged_by_what_comes_of_it_alone() -> None:
     away = (past(4, 0.5, 0.7, proposal=by("model")), past(5, 0.05, 0.95, proposal=by("model")))
     context = asked(DEFAULT, *GOOD, *away)
-    there: Configuration = {"x": 0.05, "y": 0.6}
+    there = {"x": 0.05, "y": 0.6}
     assert placement(there, 6, context) < 1
-    assert not Assessment(context).objection(there)
+    assert read_credit(context, candidate=there) == read_credit(context)
     proposal, _ = play(Auto(), context, offer((0.05, 0.6)))
     assert (proposal.source, proposal.decision.call) == ("model", "large step")
     after = past(6, 0.05, 0.6, proposal=proposal)
@@ -509,14 +500,12 @@ def test_a_large_step_that_was_asked_for_is_judged_by_what_comes_of_it_alone() -
     assert read_credit(asked(*context.history, after)) > read_credit(asked(*context.history, unasked))
 
 
-def test_a_model_in_doubt_is_heard_where_it_goes_next_to_what_was_good() -> None:
+def test_what_says_nothing_of_a_model_in_doubt_is_no_reason_to_turn_it_down() -> None:
     away = (past(4, 0.5, 0.7, proposal=by("model")), past(5, 0.05, 0.95, proposal=by("model")))
     states = [Assessment(asked(DEFAULT, *GOOD, *away, capable=k / 1000)) for k in range(1, 300)]
     doubted = [state for state in states if LEAST < (state.credit or 0) < DOUBT]
     assert len(doubted) > 50
-    assert {state.step for state in doubted} == {""}, "no large step is asked for"
-    assert {state.objection({"x": 0.65, "y": 0.32}) for state in doubted} == {""}
-    assert all("near no trial of the better half" in state.objection({"x": 0.05, "y": 0.6}) for state in doubted)
+    assert {state.objection({"x": 0.05, "y": 0.6}) for state in doubted} == {""}, "a large step that was asked for"
 
 
 def test_a_proposal_that_comes_again_is_counted_once() -> None:
@@ -568,10 +557,10 @@ def test_losing_to_a_good_default_again_and_again_is_one_piece_of_evidence() -> 
 
 def test_a_late_point_of_the_surrogate_is_compared_with_what_the_model_tried_then() -> None:
     early = [past(i, 0.55, 0.4, proposal=by("model")) for i in range(1, 9)]
-    late = [past(i, 0.71 + i / 100, 0.21, proposal=by("model", call="large step")) for i in range(9, 13)]
+    late = [past(i, 0.83, 0.21, proposal=by("model")) for i in range(9, 13)]
     learned = past(13, 0.8, 0.25)
     whole, part = asked(DEFAULT, *early, *late, learned), asked(DEFAULT, *early, learned)
-    assert read_credit(whole, prior=0.03) > read_credit(part, prior=0.03)
+    assert read_credit(whole, prior=0.003) > read_credit(part, prior=0.003)
 
 
 def test_what_is_known_about_a_model_is_where_credit_begins() -> None:

@@ -16,7 +16,7 @@ from tunewise.history import TrialRecord
 from tunewise.prompts.advised import Nearest, Step
 from tunewise.prompts.findings import Equal, equal_settings, without_effect
 from tunewise.proposers.base import ProposalContext
-from tunewise.proposers.credit import DOUBT, LEAST, fair_value, is_timid, placement, read_credit
+from tunewise.proposers.credit import DOUBT, LEAST, fair_value, placement, read_credit
 from tunewise.proposers.neighbours import find_nearest
 from tunewise.proposers.steps import FAR, wanted_step
 from tunewise.proposers.stopped import highest_step, name_of, studies_at_steps
@@ -63,17 +63,16 @@ class Assessment:
         return self.credit >= DOUBT or self.turns >= 1 / self.credit - 1
 
     def objection(self, configuration: Configuration) -> str:
-        """Why a proposal is turned down: it is near no good trial, and the model in doubt, if only by that. Else empty.
-
-        A large step that was asked for never is: where it lies says nothing.
-        """
+        """Why a proposal is turned down: by itself it raises doubt that the model has read the trials. Else empty."""
         context = self.context
         credit = read_credit(context, prior=context.capable, candidate=configuration)
-        if self.step == "far" or credit >= DOUBT:
+        if credit >= min(DOUBT, self.credit or 0.0):
             return ""
-        if credit >= (self.credit or 0.0) and placement(configuration, context.trial, context) > 1:
-            return ""
-        why = "hardly off the default" if is_timid(configuration, context) else "near no trial of the better half"
+        nearest = context.nearest(configuration, context.trial)
+        bad = nearest is not None and placement(configuration, context.trial, context) < 1
+        why = (
+            f"nearest to trial {nearest.number}, one of the worse half" if bad and nearest else "hardly off the default"
+        )
         return f"{json.dumps(configuration)} did not run: it is {why}"
 
     @property
@@ -237,8 +236,8 @@ class Assessment:
 
     @cached_property
     def step(self) -> Step:
-        """What kind of step the model is asked for; none where it is in doubt."""
-        return wanted_step(self.context) if self.credit is None or self.credit >= DOUBT else ""
+        """What kind of step the model is asked for."""
+        return wanted_step(self.context)
 
     def known(self, configuration: Configuration) -> bool:
         """Whether it was tried, or one that differs from it only where no difference has ever been seen."""

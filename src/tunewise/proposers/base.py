@@ -40,8 +40,6 @@ doubt yet, as a capable one's do where the default is nearly the best; three do,
 NEAR = 1e-3
 """Configurations closer than this in every coordinate of the unit cube count as one: 0.1 % of the range is below what
 one training run can tell apart, and 12 to 16 % of a model's proposals are that close to an earlier one."""
-RANDOM = 100
-"""So many random configurations a proposal is compared with."""
 
 Proposing = Generator[ChatRequest, ChatReply, Proposal]
 """Yields requests, is sent replies, returns the proposal."""
@@ -142,26 +140,13 @@ class ProposalContext:
         nearest = int(distances.argmin())
         return self.tried[nearest] if distances[nearest] < NEAR else None
 
-    @property
-    def ended(self) -> tuple[TrialRecord, ...]:
-        """Those of `tried` that have ended, by number."""
-        return self._ended.trials
-
-    def apart(self, configuration: Mapping[str, Value], number: int) -> NDArray[np.float64]:
-        """How far a configuration and some random ones are from the ended trials below a number.
-
-        Returns:
-            `(1 + RANDOM) x n` distances in the unit cube, of the configuration in the first row.
-        """
-        from scipy.spatial.distance import cdist  # slow to import
-
+    def nearest(self, configuration: Mapping[str, Value], number: int) -> TrialRecord | None:
+        """The trial below a number that has ended and lies nearest, by the squared distance in the unit cube."""
         count = bisect_left(self._ended.trials, number, key=lambda trial: trial.number)
-        return cdist([*self._place([configuration]), *self._random], self._ended.points[:count])
-
-    @cached_property
-    def _random(self) -> NDArray[np.float64]:
-        rng = np.random.default_rng(0)
-        return self._place([self.space.sample(rng) for _ in range(RANDOM)])
+        if not count:
+            return None
+        apart = self._ended.points[:count] - self._place([configuration])
+        return self._ended.trials[int((apart**2).sum(axis=1).argmin())]
 
     def distance(self, one: Mapping[str, Value], other: Mapping[str, Value]) -> float:
         """How far two configurations are apart, as a share of the range where they differ most."""

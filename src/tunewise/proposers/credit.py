@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from tunewise.history import History, TrialRecord
 from tunewise.objectives import Scalarization, norm
 from tunewise.proposers.base import PRIOR, ProposalContext
+from tunewise.proposers.steps import wanted_step
 from tunewise.space import Value
 
 __all__ = ["DOUBT", "LARGE", "LEAST", "fair_value", "read_credit"]
@@ -32,17 +33,13 @@ RATIO: Final = 3.0
 in 49 of 64 studies, a random point in a fifth of cases. Where it loses all, the inverse; half of them, 1."""
 NEAREST: Final = 3
 """Each trial of others is compared with so many of the model's that are nearest in time: who comes later knows more."""
-NEAR, PLACED = 0.2, 2.0
-FAR, MISPLACED = 0.4, 1 / 8
-"""For what a call proposes, by the share of random configurations that are nearer to one of the better half of the
-earlier trials. Below the first share, and nearest to a good one: 88 % of a capable reader's next nine calls, 12 % of
-random points. Above the second, or nearest to one of the worse half that is also worse than the middle of what others
-ran: 3 % and 64 %. Else 1. Its first idea is judged by its outcome alone, which may be better than all of that."""
-OPEN: Final = 5
-"""While the first of fewer trials is the best one, far away is where anybody looks: a capable reader that was turned
-down there lost four to ten turns in 4 of 32 studies."""
+PLACED: Final = 2.0
+MISPLACED: Final = 1 / 6
+"""For what a call proposes, by the earlier trial that is nearest to it: one of the better half, as in 91 % of a capable
+reader's first ten calls and 34 % of random points; or one of the worse half that is also worse than the middle of what
+others ran, 2 % and 15 %, and nearly all of a model that goes where it just lost. Else 1."""
 EARLY: Final = 10
-"""Of so many of the first calls. Who has read the trials so often is known by then."""
+"""Of so many of the first calls. Later the worse half of the trials is still good, and says little."""
 TIMID, TIMID_RATIO, FIRST = 0.09, 0.1, 3
 """A proposal within this share of every range from the default, among the first so many, and its ratio: 6 of 192 of a
 capable reader's are, and nearly all of a model that has no idea of its own. Once one went farther none counts:
@@ -56,8 +53,7 @@ UNREADABLE: Final = 0.5
 reader is such, half of the rambler's are. A capable model that writes badly makes up for it by one proposal in a good
 place."""
 DOUBT: Final = 0.5
-"""Below this credit c the surrogate has (1 - c) / c turns for each of the model's, which gives outcomes to compare, and
-of the model's proposals those run that lie near a good trial."""
+"""Below this credit c the surrogate has (1 - c) / c turns for each of the model's, which gives outcomes to compare."""
 LEAST: Final = 0.05
 """Below this credit the model is not asked any more."""
 DIGITS: Final = 3
@@ -85,7 +81,7 @@ def read_credit(
     own = [t for t in history.told if t.by_model]
     others = [t for t in history.told if not t.by_model and any(t.number <= o.number + NEAREST for o in own)]
     calls = [(number, c) for number, c in proposed(history) if set(c) <= set(context.space)]
-    if candidate is not None and candidate not in (c for _, c in calls):
+    if candidate is not None and wanted_step(context) != "far" and candidate not in (c for _, c in calls):
         calls.append((context.trial, candidate))
     odds = prior / (1 - prior) * math.prod(placement(c, number, context) for number, c in calls[:EARLY])
     odds = min(odds, MOST / (1 - MOST))
@@ -117,24 +113,18 @@ def proposed(history: History) -> Iterator[tuple[int, Mapping[str, Value]]]:
 
 def placement(configuration: Mapping[str, Value], number: int, context: ProposalContext) -> float:
     """The ratio for where a configuration lies, by the trials before some number; 1 where they do not say."""
-    earlier = [t for t in context.ended if t.number < number]
-    own = np.array([t.by_model for t in earlier], dtype=bool)
-    costs = costs_for(context.history.scalarization, earlier, context.history)
-    if not earlier or costs.min() == costs.max():
+    nearest, history = context.nearest(configuration, number), context.history
+    if nearest is None:
         return 1.0
-    ordered = np.sort(costs)
-    worse_than, not_better_than = (np.searchsorted(ordered, costs, side) for side in ("left", "right"))
-    good = (worse_than + not_better_than <= len(costs)) | (costs == ordered[0])
-    apart = context.apart(configuration, number)
-    nearest = apart[0].argmin()
-    to_good = apart[:, good].min(axis=1)
-    remote = np.mean(to_good[1:] < to_good[0])
-    if good[nearest] and remote < NEAR:
+    earlier = [t for t in history.told if t.number < number]
+    cost, *costs = costs_for(history.scalarization, [nearest, *earlier], history)
+    if min(costs) == max(costs):
+        return 1.0
+    rank = np.mean([0.5 * (c <= cost) + 0.5 * (c < cost) for c in costs])
+    if rank <= 0.5 or cost == min(costs):
         return PLACED
-    others = costs[~own]
-    bad = not good[nearest] and len(others) and costs[nearest] > np.median(others)
-    found = costs[0] > ordered[0] or len(earlier) >= OPEN
-    return MISPLACED if own.any() and (bad or (found and remote > FAR)) else 1.0
+    others = [c for c, t in zip(costs, earlier, strict=True) if not t.by_model]
+    return MISPLACED if others and cost > np.median(others) else 1.0
 
 
 def failed_calls(history: History) -> int:

@@ -30,6 +30,13 @@ def test_the_first_trials_of_a_run_are_called_so() -> None:
     assert "--first 10" in part.command
 
 
+def test_series_of_one_method_are_its_plays() -> None:
+    runs = list(as_records(["auto-0.2-30-d", "compressed-30", "auto-0.2-30-e"]))
+    seeds = [{run.key.seed for run in runs[k : k + 32]} for k in (0, 32, 64)]
+    assert seeds == [{0}, {0}, {1}]
+    assert len({run.key for run in runs}) == 96
+
+
 def test_series_are_written_behind_each_other_and_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "played.jsonl"
     for words in (["compressed-30"], ["compressed-30", "--first", "10"], ["compressed-30"]):

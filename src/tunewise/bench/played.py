@@ -1,19 +1,21 @@
 """What a capable reader played, as records of the benchmark, so that one report compares it with every method.
 
-    python -m tunewise.bench.played auto-30-b compressed-30 -o played.jsonl
+    python -m tunewise.bench.played auto-0.2-30-i auto-0.2-30-l -o played.jsonl
     tunewise bench report played.jsonl baselines.jsonl -o report
 
 With `--first 10` the first ten trials of longer runs are read as runs of that budget, and called so: whoever played
 them planned for more.
 
-One run a task was played. Each run's method is the one whose prompts were answered; its model is called
+One run a task was played in each series; several series of one method, given together, are plays 0, 1 and so on in the
+place of seeds. Each run's method is the one whose prompts were answered; its model is called
 "capable-reader". Tokens of the prompts are not known any more, so they are left unknown.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -27,10 +29,10 @@ __all__ = ["READER", "as_records"]
 
 READER: Final = "capable-reader"
 """What the model is called in records."""
-VERSIONS: Final = "answered by a capable reader, one run a task"
+VERSIONS: Final = "answered by a capable reader, one run a task in each play"
 
 
-def as_records(series: Iterable[str], first: int | None = None) -> Iterator[Run]:
+def as_records(series: Sequence[str], first: int | None = None) -> Iterator[Run]:
     """Recorded runs as the benchmark keeps its own.
 
     Args:
@@ -42,13 +44,17 @@ def as_records(series: Iterable[str], first: int | None = None) -> Iterator[Run]
     """
     runs = load_recordings()
     known = sorted({run.run for run in runs})
+    plays: Counter[tuple[str, str, int]] = Counter()
     for name in series:
         if name not in known:
             raise UsageError(f"There is no series {name!r}. {did_you_mean(name, known)}")
-        yield from (as_record(run, first) for run in runs if run.run == name)
+        for run in (run for run in runs if run.run == name):
+            same = run.problem, run.method, run.budget
+            yield as_record(run, first, plays[same], " ".join(series))
+            plays[same] += 1
 
 
-def as_record(run: RecordedRun, first: int | None = None) -> Run:
+def as_record(run: RecordedRun, first: int | None, play: int, series: str) -> Run:
     """One run; each of the reader's replies counts as the call of the trial that it was for."""
     problem = Terms().find(run.problem)
     budget = run.budget if first is None else min(first, run.budget)
@@ -60,7 +66,7 @@ def as_record(run: RecordedRun, first: int | None = None) -> Run:
         model=READER,
         variant=f"first {budget} of {run.budget}" if cut else "",
         budget=budget,
-        seed=0,
+        seed=play,
     )
     steps = tuple(
         Step(
@@ -80,7 +86,7 @@ def as_record(run: RecordedRun, first: int | None = None) -> Run:
         steps=steps,
         best_known=problem.best,
         versions=VERSIONS,
-        command=f"python -m tunewise.bench.played {run.run}{f' --first {budget}' if cut else ''} -o played.jsonl",
+        command=f"python -m tunewise.bench.played {series}{f' --first {budget}' if cut else ''} -o played.jsonl",
     )
 
 

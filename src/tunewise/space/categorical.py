@@ -225,10 +225,13 @@ def listed_choices(choices: Iterable[object]) -> tuple[object, ...]:
     return listed
 
 
-def checked_names(names: Sequence[Value], expected: int) -> tuple[Value, ...]:
+def checked_names(names: object, expected: int) -> tuple[Value, ...]:
     """Names that were given."""
-    if isinstance(names, str) or len(names) != expected:
+    if not isinstance(names, list | tuple) or len(names) != expected:
         raise SpaceError(f"names = {shorten(names)} must be a list of {expected}, one for each choice.")
+    for name in names:
+        if not isinstance(name, Value) or not is_storable(name):
+            raise SpaceError(f"names = {shorten(names)}: {shorten(name)} is no name. Write a text or a finite number.")
     if any(len(places) > 1 for places in positions([canonical(name) for name in names]).values()):
         raise SpaceError(f"names = {shorten(names)} has a name twice. Give each choice a name of its own.")
     return tuple(names)

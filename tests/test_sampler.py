@@ -260,7 +260,7 @@ def test_what_was_paid_is_not_paid_again(storage: Callable[[], BaseStorage]) -> 
     def crash(*args: object) -> None:
         raise Crash
 
-    sampler._take = crash  # type: ignore[method-assign, assignment]
+    sampler._store = crash  # type: ignore[method-assign, assignment]
     with pytest.raises(Crash):
         study.ask(SPACE.distributions)
     assert len(model.requests) == 2
@@ -465,7 +465,7 @@ def test_what_is_no_model_is_refused_at_once() -> None:
 
 
 def test_workers_that_are_asked_at_the_same_moment_do_not_collide() -> None:
-    """While this worker's model answers, another process proposes the same."""
+    """While this worker's model answers, another process proposes the same, and begins."""
     said = iter(['{"x": 0.25, "y": 0.5}', '{"x": 0.75, "y": 0.5}'])
     distributions = SPACE.distributions
 
@@ -476,6 +476,8 @@ def test_workers_that_are_asked_at_the_same_moment_do_not_collide() -> None:
             study._storage.set_trial_user_attr(
                 other, attributes.PROPOSAL, {"configuration": {"x": 0.25, "y": 0.5}, "source": "model"}
             )
+            for name, value in (("x", 0.25), ("y", 0.5)):
+                study._storage.set_trial_param(other, name, value, distributions[name])
         else:
             assert '{"x": 0.25, "y": 0.5}' in request.messages[-1].content
         return answer

@@ -23,6 +23,7 @@ from tunewise import attributes
 from tunewise.account import Account
 from tunewise.changes import PerStudy
 from tunewise.checks import check_whole, whole
+from tunewise.collisions import ATTEMPTS, CALLS, gives_way
 from tunewise.errors import ModelUnusable, StudyError
 from tunewise.history import History, TrialRecord
 from tunewise.inferred_space import InferredSpace
@@ -57,9 +58,6 @@ if TYPE_CHECKING:
     from tunewise.llm.prices import Price
 
 __all__ = ["LLMSampler"]
-
-MAX_COLLISIONS = 3
-"""Workers in several processes that are asked at the same moment get the same answer; so often it is asked again."""
 
 logger = logging.getLogger("tunewise")
 
@@ -287,8 +285,8 @@ class LLMSampler(Portable, BaseSampler):
             self._beside.raise_late(study.study_name)
             if (study.study_name, trial.number) not in self._fallbacks:  # never halfway through it
                 self.check_fallbacks()
-            proposal = self._find(study, trial, space, fixed=fixed)
-            self._take(study, trial, planned, proposal)
+            proposal = self._claim(study, trial, planned, space, fixed=fixed)
+            self._tell(study, trial, proposal)
             self._prefetch(study, trial, space)
         return dict(proposal.configuration)
 
@@ -317,15 +315,22 @@ class LLMSampler(Portable, BaseSampler):
         with suppress(UpdateFinishedTrialError):  # told by another process: what was offered is lost, no more
             self._store(study, trial, replace(stored, decision=decision))
 
-    def _find(self, study: Study, trial: FrozenTrial, space: SearchSpace, *, fixed: Mapping[str, Value]) -> Proposal:
-        """Ask the proposer; once more where a worker in another process has meanwhile proposed the same."""
-        for _ in range(MAX_COLLISIONS):
+    def _claim(
+        self, study: Study, trial: FrozenTrial, planned: TrialRecord, space: SearchSpace, *, fixed: Mapping[str, Value]
+    ) -> Proposal:
+        """Ask the proposer, and store where the configuration came from, before anybody evaluates it.
+
+        It is stored first and compared with others then: of two processes that do so at the same time, one at least
+        sees the other. Who has to give way asks again.
+        """
+        for _ in range(CALLS if self._has_model else ATTEMPTS):
             context = self._context(study, trial.number, space, fixed=fixed)
-            proposal = drive(self._propose(context), lambda request: self._account.complete(study, trial, request))
-            since = History.from_study(study, skip=trial.number).planned_since(context.history)
-            if not any(context.same(t.configuration, proposal.configuration) for t in since):
+            found = drive(self._propose(context), lambda request: self._account.complete(study, trial, request))
+            proposal = replace(found, template=template_hash(), scalarization=context.history.scalarization)
+            self._store(study, trial, planned.proposal.joined(proposal))
+            if not gives_way(study, trial.number, context, proposal.configuration):
                 break
-        return replace(proposal, template=template_hash(), scalarization=context.history.scalarization)
+        return proposal
 
     def _context(self, study: Study, number: int, space: SearchSpace, *, fixed: Mapping[str, Value]) -> ProposalContext:
         task, history = self._scored(study, number)
@@ -367,8 +372,8 @@ class LLMSampler(Portable, BaseSampler):
         task = replace(self.task, metric=scalarization.measure, direction="minimize")
         return task, history.scalarized(scalarization)
 
-    def _take(self, study: Study, trial: FrozenTrial, planned: TrialRecord, proposal: Proposal) -> None:
-        """Store where the configuration came from, before anybody evaluates it."""
+    def _tell(self, study: Study, trial: FrozenTrial, proposal: Proposal) -> None:
+        """Say what is no proposal of the model's, and count it."""
         if proposal.fallback and proposal.source != "random":  # what runs is no accident, and no reason to stop
             logger.warning("Trial %d is not the model's but %s: %s", trial.number, proposal.source, proposal.fallback)
         elif proposal.fallback:
@@ -378,7 +383,6 @@ class LLMSampler(Portable, BaseSampler):
             self._fallbacks.clear()
         if proposal.note:
             logger.warning("Trial %d: %s", trial.number, proposal.note)
-        self._store(study, trial, planned.proposal.joined(proposal))
 
     @staticmethod
     def _store(study: Study, trial: FrozenTrial, proposal: Proposal) -> None:

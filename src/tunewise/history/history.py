@@ -169,11 +169,11 @@ class History(Sequence[TrialRecord]):
         return bisect_left(self.trials, number, key=NUMBER)
 
     def planned_since(self, earlier: History) -> list[TrialRecord]:
-        """Trials with a configuration that an earlier history of this study did not know."""
-        unknown = {t.number for t in earlier.open if not t.configuration}
+        """Trials with a configuration that an earlier history of this study did not know; it changes until they run."""
+        known = {t.number: t.configuration for t in earlier.open}
         last = earlier.trials[-1].number if earlier.trials else -1
-        fresh = [*(self.trial(number) for number in unknown), *self.trials[self.preceding(last + 1) :]]
-        return [t for t in fresh if t and t.configuration]
+        fresh = [*map(self.trial, known), *self.trials[self.preceding(last + 1) :]]
+        return [t for t in fresh if t and t.configuration and t.configuration != known.get(t.number)]
 
     @classmethod
     def from_study(cls, study: optuna.Study, *, skip: int | None = None) -> History:

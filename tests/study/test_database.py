@@ -85,7 +85,7 @@ def test_what_is_read_is_what_optuna_reads(kind: str, tmp_path: Path, request: p
     beside.enqueue_trial({"a": 7})
     assert by_us(study) == by_optuna(address), "another process ended one and queued one"
     assert by_us(pickle.loads(pickle.dumps(study))) == by_optuna(address)
-    trial = storage_of(study).get_trial(1)
+    trial = storage_of(study).get_trial(study.trials[0]._trial_id)
     assert told(trial) == by_optuna(address)[0]
     with pytest.raises(KeyError):
         storage_of(study).get_trial(10**6)

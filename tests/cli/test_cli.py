@@ -594,13 +594,3 @@ def test_an_output_that_takes_no_more_is_an_error_in_a_sentence() -> None:
         )
     assert_paragraph(Ran(done.returncode, "", done.stderr), 2, "output", "No space left on device")
     assert done.stderr.count("\n") == 1  # nor does Python complain at the end
-
-
-def test_a_command_seldom_searches_for_cycles() -> None:
-    """Counted, for time is the machine's: with Python's own threshold there are some 70 searches."""
-    script = (
-        "import atexit, gc, sys; from tunewise.cli import main; sys.argv[1:] = ['--help']; "
-        "atexit.register(lambda: print(gc.get_stats()[0]['collections'], file=sys.stderr)); main()"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert int(done.stderr) < 40

@@ -306,12 +306,8 @@ class LLMSampler(Portable, BaseSampler):
     def _fetch(self, study: Study, trial: FrozenTrial, prefetching: Prefetching) -> None:
         learned = drive(prefetching, lambda request: self._account.complete(study, trial, request))
         stored = TrialRecord.from_optuna(stored_trial(study, trial)).proposal
-        decision = replace(
-            stored.decision,
-            call=learned.call,
-            offered=stored.decision.offered + learned.offered,
-            failure=learned.failure,
-        )
+        offered = stored.decision.offered + learned.offered
+        decision = replace(stored.decision, call=learned.call, offered=offered, failure=learned.failure)
         with suppress(UpdateFinishedTrialError):  # told by another process: what was offered is lost, no more
             self._store(study, trial, replace(stored, decision=decision))
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from optuna import distributions
 from optuna.storages import RDBStorage
@@ -22,6 +22,9 @@ from tunewise.optuna_private import CachedStorage, FrozenStudy, session_of, tabl
 
 if TYPE_CHECKING:
     from sqlalchemy import CompoundSelect, Select
+
+    Trials: TypeAlias = Select[int, int, TrialState, datetime | None, datetime | None]
+    Parts: TypeAlias = CompoundSelect[int, int, int, str, float, str]
 
 __all__ = ["CachedDatabase", "Database"]
 
@@ -82,12 +85,12 @@ class Database(RDBStorage):
         with self._damage_told():
             return super().get_all_studies()
 
-    def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
+    def get_study_user_attrs(self, study_id: int) -> dict[str, object]:
         """As Optuna's."""
         with self._damage_told():
             return super().get_study_user_attrs(study_id)
 
-    def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
+    def get_study_system_attrs(self, study_id: int) -> dict[str, object]:
         """As Optuna's."""
         with self._damage_told():
             return super().get_study_system_attrs(study_id)
@@ -141,7 +144,7 @@ def damaged(database: RDBStorage, what: str, why: object) -> StudyError:
 
 
 @lru_cache
-def statements(which: str) -> tuple[Select[Any], CompoundSelect[Any]]:
+def statements(which: str) -> tuple[Trials, Parts]:
     """What reads trials, and what reads what belongs to them: kind, place, trial, name, number, text.
 
     Args:

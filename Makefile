@@ -113,9 +113,9 @@ bench: $(READY)  ## Start-up, overhead per trial, size of prompts, reports
 	$(BIN)/python benchmarks/report.py
 
 SEEDS ?= 40
-bad-models: $(READY)  ## What models of no use cost auto, into docs/results/auto.md; SEEDS=3 for fewer, DATA=folder for the svm tasks, too
+bad-models: $(READY)  ## What models of no use cost auto, into docs/results/bad-models.md; SEEDS=3 for fewer, DATA=folder for the svm tasks, too
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/auto.py --seeds $(SEEDS) --first-seed 1000 --jobs 2 \
-	  $(if $(DATA),--data-dir $(DATA)) --save bad-models.jsonl --write docs/results/auto.md \
+	  $(if $(DATA),--data-dir $(DATA)) --save bad-models.jsonl --write docs/results/bad-models.md \
 	  --methods default+gp 'default+gp reseeded' auto+adversary auto+default_lover auto+repeater auto+rambler \
 	  'auto+adversary, scored' 'auto+rambler, scored'
 

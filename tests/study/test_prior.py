@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
@@ -17,6 +18,8 @@ from tunewise.models import FunctionModel
 from tunewise.prior_studies import PriorStudy
 from tunewise.prompts.prior import PriorView
 from tunewise.prompts.render import MAX_PROMPT_TOKENS
+from tunewise.proposers.base import ProposalContext
+from tunewise.proposers.chat import PRIOR_TOKENS, chat_messages
 from tunewise.space import Configuration, Float, SearchSpace
 from tunewise.study.prior import read_prior_study, split_name
 from tunewise.study.storage import open_storage, open_study
@@ -175,6 +178,17 @@ def test_many_studies_with_long_names_cost_no_line_of_this_study() -> None:
     assert all(estimate_tokens(prompt) < MAX_PROMPT_TOKENS for prompt in asked)
     for number, prompt in enumerate(asked, 1):
         assert len(re.findall(r"^\d+ (default|you|process) ", prompt, re.MULTILINE)) == number
+
+
+def test_many_studies_with_long_names_take_a_bounded_part_of_a_dialogue() -> None:
+    trials = tuple(TrialRecord(k, "finished", {"C": 0.123456 + k, "x": 0.123456}, float(k)) for k in range(50))
+    studies = tuple(PriorStudy.of(History(trials), SPACE, name=f"{k} " + "name " * 80) for k in range(8))
+    context = ProposalContext(task=Task(), space=SPACE, prior_studies=studies)
+    alone, told = (
+        sum(estimate_tokens(message.content) for message in chat_messages(given))
+        for given in (replace(context, prior_studies=()), context)
+    )
+    assert 0 < told - alone <= PRIOR_TOKENS + 10
 
 
 def test_of_trials_that_tie_one_is_told_and_the_worst() -> None:

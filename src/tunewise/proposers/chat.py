@@ -18,6 +18,9 @@ from tunewise.tokens import estimate_tokens
 
 __all__ = ["Chat", "chat_messages"]
 
+PRIOR_TOKENS = 1_000
+"""Earlier studies take no more of a dialogue: half of what a compressed prompt may be long."""
+
 
 @dataclass(frozen=True)
 class Chat:
@@ -41,13 +44,21 @@ class Chat:
         )
 
 
+def told_of_prior_studies(context: ProposalContext) -> str:
+    """What earlier studies found, as much of it as fits below `PRIOR_TOKENS`."""
+    view = PriorView(context.prior_studies, context.space)
+    while estimate_tokens(text := render(view)) > PRIOR_TOKENS:
+        view = view.smaller()
+    return text
+
+
 def chat_messages(context: ProposalContext) -> tuple[Message, ...]:
     """The problem and what earlier studies found, then what the model said and what came of it, then the request."""
     history = context.history
     problem = ProblemView(context.task, context.space, context.reasoning, objectives=history.objectives)
     turns: list[tuple[Role, str]] = [("user", render(problem))]
     if context.prior_studies:
-        turns.append(("user", render(PriorView(context.prior_studies, context.space))))
+        turns.append(("user", told_of_prior_studies(context)))
     for trial in history.told:
         own = is_own(trial)
         if own:

@@ -555,6 +555,21 @@ def test_losing_to_a_good_default_again_and_again_is_one_piece_of_evidence() -> 
     assert read_credit(asked(DEFAULT, *many)) > 0.4
 
 
+def test_a_model_that_stays_where_every_trial_gives_the_same_is_not_alone_for_long() -> None:
+    flat = [past(i, 0.1 * i, 0.9, value=DEFAULT.value, proposal=by("model")) for i in range(1, 4)]
+    credit = [read_credit(asked(DEFAULT, *flat[:k])) for k in range(4)]
+    assert credit == sorted(credit, reverse=True)
+    assert credit[2] >= DOUBT > credit[3], "as three trials that lose"
+    assert read_credit(asked(DEFAULT, *flat, past(4, 0.6, 0.3))) < read_credit(asked(DEFAULT, *flat, GOOD[2]))
+
+
+def test_back_to_a_plateau_of_the_worst_value_is_a_bad_place() -> None:
+    plateau = [past(i, 0.9, 0.1 * i, value=DEFAULT.value) for i in range(1, 4)]
+    better, there = past(4, 0.2, 0.2, value=0.1), {"x": 0.9, "y": 0.35}
+    assert placement(there, 5, asked(DEFAULT, *plateau, better)) < 1
+    assert placement(there, 3, asked(DEFAULT, plateau[0], replace(better, number=2))) == 1, "two may share it by chance"
+
+
 def test_a_late_point_of_the_surrogate_is_compared_with_what_the_model_tried_then() -> None:
     early = [past(i, 0.55, 0.4, proposal=by("model")) for i in range(1, 9)]
     late = [past(i, 0.83, 0.21, proposal=by("model")) for i in range(9, 13)]

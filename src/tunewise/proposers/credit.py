@@ -37,7 +37,10 @@ PLACED: Final = 2.0
 MISPLACED: Final = 1 / 6
 """For what a call proposes, by the earlier trial that is nearest to it: one of the better half, as in 91 % of a capable
 reader's first ten calls and 34 % of random points; or one of the worse half that is also worse than the middle of what
-others ran, 2 % and 15 %, and nearly all of a model that goes where it just lost. Else 1."""
+others ran, or shares the worst value with others, 2 % and 16 %, and nearly all of a model that goes where it just lost.
+Else 1."""
+STUCK: Final = 3
+"""So many trials with the worst value of all are a place to leave: nothing is learned there."""
 EARLY: Final = 10
 """Of so many of the first calls. Later the worse half of the trials is still good, and says little."""
 TIMID, TIMID_RATIO, FIRST = 0.09, 0.1, 3
@@ -70,7 +73,7 @@ def read_credit(
     What it proposed and what ran counts, and what brought nothing. Where all trials fail, nobody is the
     worse for it. Trials that lose to one good default again and again are one piece of evidence, not many: there are as
     many comparisons as the two sides have trials (their harmonic mean). What others reached long after the model was
-    last heard says nothing about it.
+    last heard says nothing about it. While every trial gives the same value, the model's have found nothing, and lose.
 
     Args:
         context: What is known.
@@ -91,8 +94,9 @@ def read_credit(
     compared = [(other, nearest_to(other, own)) for other in others if own]
     won = [share for other, near in compared for share in wins(near, other, history)]
     if won:
+        lead = -1.0 if is_flat(history) else 2 * sum(won) / len(won) - 1
         sides = len(others), len({trial.number for _, near in compared for trial in near})
-        odds *= RATIO ** (2 * math.prod(sides) / sum(sides) * (2 * sum(won) / len(won) - 1))
+        odds *= RATIO ** (2 * math.prod(sides) / sum(sides) * lead)
     return round(min(odds / (1 + odds), MOST), DIGITS)
 
 
@@ -117,14 +121,15 @@ def placement(configuration: Mapping[str, Value], number: int, context: Proposal
     if nearest is None:
         return 1.0
     earlier = [t for t in history.told if t.number < number]
-    cost, *costs = costs_for(history.scalarization, [nearest, *earlier], history)
+    cost, *costs = costs_for(history.scalarization, [nearest, *earlier], history).tolist()
     if min(costs) == max(costs):
         return 1.0
     rank = np.mean([0.5 * (c <= cost) + 0.5 * (c < cost) for c in costs])
     if rank <= 0.5 or cost == min(costs):
         return PLACED
     others = [c for c, t in zip(costs, earlier, strict=True) if not t.by_model]
-    return MISPLACED if others and cost > np.median(others) else 1.0
+    stuck = cost == max(costs) and costs.count(cost) >= STUCK
+    return MISPLACED if stuck or (others and cost > np.median(others)) else 1.0
 
 
 def failed_calls(history: History) -> int:
@@ -161,6 +166,11 @@ def wins(trials: list[TrialRecord], other: TrialRecord, history: History) -> Ite
         worst = max([their, *(c for c, t in zip(costs[2:], before, strict=True) if not t.by_model)])
         tie = own == their or (best <= min(own, their) and own <= worst)
         yield 0.5 if tie else float(own < their)
+
+
+def is_flat(history: History) -> bool:
+    """Whether every trial has given the same value."""
+    return not history.scalarization and all(history.ties(t, history.told[0]) for t in history.told)
 
 
 def costs_for(scalarization: Scalarization | None, trials: list[TrialRecord], history: History) -> NDArray[np.float64]:

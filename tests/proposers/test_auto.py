@@ -582,6 +582,9 @@ def test_what_is_known_about_a_model_is_where_credit_begins() -> None:
     assert read_credit(asked(DEFAULT), prior=0.3) == pytest.approx(0.3)
     proposal, requests = play(Auto(), asked(DEFAULT, capable=0.3))
     assert (proposal.source, proposal.decision.credit, requests) == ("surrogate", 0.3, [])
+    assert proposal.note == "The model is asked after 3 trials of the surrogate: its score gives it a credit of 30%."
+    again, _ = play(Auto(), asked(DEFAULT, past(1, 0.6, 0.3, proposal=proposal), capable=0.3))
+    assert (again.source, again.note) == ("surrogate", ""), "said once"
     others = [past(i, 0.6 + i / 50, 0.3) for i in range(1, 4)]
     proposal, _ = play(Auto(), asked(DEFAULT, *others, capable=0.3), offer((0.7, 0.3)))
     assert proposal.source == "model", "it is heard where the surrogate has had its share, next to what was good"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,27 @@ def test_without_a_model_the_gain_of_tuning_is_said() -> None:
     assert stored.verdict() == f"{gain:.1%} better than the default (0.5, trial 0). No language model was asked."
     study = tune(lambda c: abs(c["x"] - 0.5), SPACE, n_trials=3, options=TuneOptions(study_name="best"))
     assert StoredStudy.read(study).verdict().startswith("No trial was better than the default (0, trial 0).")
+
+
+def test_a_model_whose_score_is_bad_is_not_said_to_be_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    worth = dict.fromkeys(("alone", "alone_low", "alone_high", "auto", "auto_low", "auto_high"), 0.0)
+    score = {
+        "model": "function",
+        "budget": 10,
+        "tasks": 12,
+        "capable": 0.0,
+        "calls": 9,
+        "cost_usd": 0.0,
+        "version": "1",
+    }
+    (tmp_path / "scores.json").write_text(json.dumps({"function": score | worth}))
+    monkeypatch.setenv("TUNEWISE_HOME", str(tmp_path))
+    study = tune(lambda c: abs(c["x"] - 0.9) + 0.1, SPACE, model=FunctionModel(lambda _: '{"x": 0.9}'), n_trials=4)
+    stored = StoredStudy.read(study)
+    assert stored.verdict().endswith(
+        "The language model was not asked yet: its credit is 10%, so the surrogate goes first."
+    )
+    assert unasked(stored.history).startswith("Not asked for trial 1, 2, 3: the model's credit was 10%")
 
 
 def test_a_model_that_was_never_of_use_is_said_at_the_end(tmp_path: Path, cli: InProcess) -> None:

@@ -9,6 +9,7 @@ The whole state stands in the history: what was offered, advised and wasted. Any
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
@@ -25,7 +26,7 @@ from tunewise.proposers.asking import Answer, Batch, ask_for_batch, kept
 from tunewise.proposers.assessment import Assessment
 from tunewise.proposers.base import Prefetching, ProposalContext, Proposing, draw
 from tunewise.proposers.compressed import one_message
-from tunewise.proposers.credit import LARGE, LEAST
+from tunewise.proposers.credit import DOUBT, LARGE, LEAST
 from tunewise.proposers.options import AutoOptions
 from tunewise.proposers.simple import nothing
 from tunewise.record import Candidate, Decision, Proposal
@@ -142,10 +143,19 @@ def by_surrogate(state: Assessment, decision: Decision) -> Proposal:
         source="surrogate" if advice else "random",
         reason=reason,
         fallback=decision.failure,
-        note=stop_notice(state),
+        note=first_notice(state) or stop_notice(state),
         method="auto",
         decision=replace(decision, advice=advice, expected=expected),
     )
+
+
+def first_notice(state: Assessment) -> str:
+    """Says once why a model whose score is bad is not asked at first."""
+    credit, trials = state.credit, state.context.history.trials
+    if credit is None or credit >= DOUBT or any(t.proposal.decision.credit is not None for t in trials):
+        return ""
+    turns = math.ceil(1 / credit - 1)
+    return f"The model is asked after {turns} trials of the surrogate: its score gives it a credit of {credit:.0%}."
 
 
 def stop_notice(state: Assessment) -> str:

@@ -26,7 +26,7 @@ from tunewise.space.plain import from_distribution
 from tunewise.study.effects import EffectsOfStudy
 from tunewise.study.front import Front, find_front
 from tunewise.study.talks import Talk, talks
-from tunewise.study.use_of_model import of_no_use
+from tunewise.study.use_of_model import never_asked, of_no_use
 from tunewise.study.validated import About, Exchange, StoredProgram, validate
 from tunewise.task import Task
 from tunewise.text import sentence
@@ -246,7 +246,7 @@ class StoredStudy:
         """What the model added over the default configuration, or tuning without it did, in a sentence or two."""
         metric, best, default = self.metric, self.best_of_model, self.default
         if best is None and not self.exchanges:
-            return f"{self._gained()} No language model was asked.".strip()
+            return f"{self._gained()} {never_asked(self.history)}".strip()
         if best is None and not any(t.by_model for t in self.history):
             return f"{self._gained()} {of_no_use(self.history, [one.call for one in self.exchanges])}".strip()
         if best is None:

@@ -9,7 +9,7 @@ from tunewise.history import History
 from tunewise.llm.calls import Call
 from tunewise.text import clip, sentence
 
-__all__ = ["of_no_use", "unasked"]
+__all__ = ["never_asked", "of_no_use", "unasked"]
 
 MOST_NAMED = 12
 """Numbers of trials in a sentence."""
@@ -39,6 +39,14 @@ def of_no_use(history: History, calls: Sequence[Call]) -> str:
     return f"{said} In its place ran {instead} of {len(history)} trials." if instead else said
 
 
+def never_asked(history: History) -> str:
+    """That no model was asked, and why not where there was one."""
+    known = [c for t in history if (c := t.proposal.decision.credit) is not None]
+    if not known:
+        return "No language model was asked."
+    return f"The language model was not asked yet: its credit is {known[-1]:.0%}, so the surrogate goes first."
+
+
 def unasked(history: History) -> str:
     """For which trials the model was not asked, though there was one, and why; empty where it always was."""
     alone = [
@@ -53,6 +61,4 @@ def unasked(history: History) -> str:
     why = next((t.proposal.decision.failure for t in reversed(history) if t.proposal.decision.failure), "")
     cause = sentence(f" Its last failure: {clip(why, REASON)}") if why else ""
     credit = alone[0].proposal.decision.credit
-    return (
-        f"Not asked for trial {numbers}{more}: the model's credit was down to {credit:.0%}, so it is heard less.{cause}"
-    )
+    return f"Not asked for trial {numbers}{more}: the model's credit was {credit:.0%}, so it is heard less.{cause}"

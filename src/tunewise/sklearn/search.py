@@ -33,7 +33,7 @@ from sklearn.utils._param_validation import Interval
 
 from tunewise import attributes
 from tunewise.evaluate.describe import describe_estimator
-from tunewise.log import silenced
+from tunewise.log import optuna_silenced, silenced
 from tunewise.record import Result
 from tunewise.sampler import LLMSampler
 from tunewise.sklearn.distributions import search_space_of
@@ -155,7 +155,7 @@ class LLMSearchCV(BaseSearchCV):  # type: ignore[misc]  # scikit-learn ships no 
             seed=check_random_state(self.random_state).randint(2**31 - 1),
             caps=self.caps,
         )
-        with quiet():
+        with optuna_silenced(), silenced():
             study = optuna.create_study(direction="maximize", sampler=sampler)
             at_once = max(1, effective_n_jobs(self.n_jobs) // self.n_splits_)
             failure: ValueError | None = None
@@ -211,18 +211,6 @@ def closed_trials(study: optuna.Study, trials: Sequence[optuna.Trial]) -> Iterat
         for trial in trials:
             if trial.number not in told:
                 study.tell(trial, state=TrialState.FAIL)
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Optuna says nothing about a study that a search makes for itself."""
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        with silenced():
-            yield
-    finally:
-        optuna.logging.set_verbosity(before)
 
 
 def all_fits_failed(error: ValueError) -> bool:

@@ -13,6 +13,7 @@ import optuna
 from optuna.pruners import BasePruner, NopPruner
 
 from tunewise.errors import StudyError
+from tunewise.log import optuna_silenced
 from tunewise.text import did_you_mean, shorten
 
 __all__ = ["PRUNERS", "PrunerSpec", "find_pruner"]
@@ -68,16 +69,11 @@ def find_pruner(spec: PrunerSpec) -> BasePruner:
 
 def rehearse(pruner: BasePruner) -> None:
     """Let it decide about three short trials: some options are looked at no sooner, when trials have been paid for."""
-    verbosity = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            study = optuna.create_study(pruner=pruner)
-            for _ in range(3):
-                trial = study.ask()
-                for step in range(1, 4):
-                    trial.report(0.5, step)
-                    trial.should_prune()
-                study.tell(trial, 0.5)
-    finally:
-        optuna.logging.set_verbosity(verbosity)
+    with optuna_silenced(), warnings.catch_warnings(action="ignore"):
+        study = optuna.create_study(pruner=pruner)
+        for _ in range(3):
+            trial = study.ask()
+            for step in range(1, 4):
+                trial.report(0.5, step)
+                trial.should_prune()
+            study.tell(trial, 0.5)

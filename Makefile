@@ -38,8 +38,8 @@ demo: .venv-demo/.ready  ## Two minutes, no key: a capable model replayed, then 
 	@printf '%s\n' '' 'A support vector classifier on the breast-cancer data, 10 trials. First as a capable model tuned it: its replies are' \
 	  'replayed, the training is real.' ''
 	@.venv-demo/bin/tunewise tune examples/svc.yaml --no-reasoning --replay examples/svc.cassette --loose
-	@printf '%s\n' '' 'Now live, with a language model of 135 million parameters that runs on this machine. It hardly understands: see how its' \
-	  'credit falls, and the Gaussian process goes on alone.' ''
+	@printf '%s\n' '' 'Now live, with a language model of 135 million parameters that runs on this machine. It hardly understands, and its' \
+	  'score says so: the Gaussian process goes first, the model is asked at trial 10.' ''
 	@.venv-demo/bin/tunewise tune examples/demo.yaml
 	@printf '%s\n' '' 'A capable model is one option away: .venv-demo/bin/tunewise models shows whose keys are set, then' \
 	  '    .venv-demo/bin/tunewise tune examples/svc.yaml --model openai/gpt-5 --storage mine.journal' \
@@ -117,11 +117,10 @@ bad-models: $(READY)  ## What models of no use cost auto, into docs/results/bad-
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/auto.py --seeds $(SEEDS) --first-seed 1000 --jobs 2 \
 	  $(if $(DATA),--data-dir $(DATA)) --save bad-models.jsonl --write docs/results/bad-models.md \
 	  --methods default+gp 'default+gp reseeded' auto+adversary auto+default_lover auto+repeater auto+rambler \
-	  'auto+adversary, scored' 'auto+rambler, scored'
+	  'auto+adversary, scored' 'auto+repeater, scored' 'auto+rambler, scored' auto+embedded
 
-scores: $(READY) ## The scores of models that ship with tunewise, made anew
-	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/model_scores.py expert stale adversary default_lover repeater rambler recorded \
-	  --write src/tunewise/scores.json
+scores: $(READY) ## The scores of models that ship with tunewise, made anew; half an hour for the embedded one
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/model_scores.py --write src/tunewise/scores.json
 
 pins:            ## Make constraints.txt anew from what pip chooses today
 	rm -rf $(VENV)-pins && $(PYTHON) -m venv $(VENV)-pins

@@ -34,9 +34,9 @@ after the same first trial: what chance alone makes of it. The models are simula
 *expert* and *adversary* draw with a standard deviation of 0.1 of each range around the true optimum and around the
 worst place; *stale* is an expert at its first call only; *default_lover* stays within 3 % of the default; *repeater*
 has one idea; *rambler* proposes at random, half of the time in broken JSON; *embedded* is a real one with 135 million
-parameters. Nothing is known of a model, except where it is *scored*: its credit begins at the score that ships with
-tunewise. Ratio: mean regret over that of `default+gp`, with a 95 % interval by bootstrap over paired seeds;
-geometric: the mean ratio of (regret + 0.001), in which no problem outweighs the others."""
+parameters. Nothing is known of a model, except of the embedded one and where it is *scored*: its credit begins at the
+score that ships with tunewise. Ratio: mean regret over that of `default+gp`, with a 95 % interval by bootstrap over
+paired seeds; geometric: the mean ratio of (regret + 0.001), in which no problem outweighs the others."""
 
 
 def regrets(rows: Iterable[dict[str, Any]], budget: int) -> dict[str, dict[tuple[str, int], float]]:

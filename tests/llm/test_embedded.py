@@ -17,7 +17,9 @@ from tunewise.llm.embedded import EmbeddedModel, find_weights
 from tunewise.llm.estimate import most_input_tokens
 from tunewise.llm.openai import OpenAIModel
 from tunewise.llm.prices import FREE
+from tunewise.proposers.credit import DOUBT
 from tunewise.tokens import estimate_tokens
+from tunewise.worth import shipped
 
 SCHEMA = {
     "type": "object",
@@ -53,6 +55,11 @@ def test_a_reply_obeys_the_schema_and_nothing_is_printed(
     assert isinstance(model, ChatModel)
     assert model.price == FREE
     assert capfd.readouterr() == ("", "")
+
+
+def test_its_score_ships_so_auto_does_not_ask_it_first(model: EmbeddedModel) -> None:
+    worth = shipped()[model.name]
+    assert worth.prior < DOUBT
 
 
 def test_a_request_that_does_not_fit_is_said_so(model: EmbeddedModel) -> None:

@@ -13,8 +13,9 @@ import pytest
 
 from tunewise.bench.problems.landscapes import LANDSCAPES
 from tunewise.errors import UsageError
-from tunewise.space import Categorical, Float, Int, SearchSpace, Value
+from tunewise.space import Categorical, Configuration, Float, Int, SearchSpace, Value
 from tunewise.surrogate import Effect, Estimate, Surrogate, fit_surrogate
+from tunewise.surrogate.surrogate import PLATEAU, least_gain
 
 SVM = SearchSpace(
     {
@@ -285,6 +286,27 @@ def test_plausible_configurations_lead_the_first_proposals_and_let_go() -> None:
     assert abs(led["y"] - 0.3) < 0.25
     many = sampled(space, 60, seed=3)
     assert proposed(many, plausible=[there])["x"] < 0.4, "the values have the last word"
+
+
+def test_who_gains_nothing_on_a_plateau_leaves_it() -> None:
+    """A default beside which nothing is learned, and one trial that is worse: most of the space gives the same."""
+    space = SearchSpace({"C": Float(0, 1), "gamma": Float(0, 1)})
+
+    def error(configuration: Mapping[str, Any]) -> float:
+        c, gamma = configuration["C"], configuration["gamma"]
+        if c < 0.45:
+            return 0.24
+        return 0.24 + 0.3 * (c - 0.45) if gamma > 0.6 else 0.2
+
+    trials: list[Configuration] = [{"C": 0.1, "gamma": 0.5}, {"C": 1.0, "gamma": 0.7}]
+    rng = np.random.default_rng(0)
+    while len(trials) < 20:
+        trials += fit_surrogate(space, trials, list(map(error, trials)), rng=rng).propose()
+    assert min(map(error, trials)) < 0.24
+    flat = np.array([0.24] * PLATEAU + [0.5, 0.4])
+    assert least_gain(flat) == pytest.approx(0.1)
+    assert least_gain(flat[1:]) == 0, "few"
+    assert least_gain(flat[::-1]) == 0, "better than the first"
 
 
 def test_a_thousand_trials() -> None:

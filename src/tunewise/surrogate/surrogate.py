@@ -66,6 +66,9 @@ PLAUSIBLE = 1.0
 REACH = 0.35
 """Standard deviation of that prior at strength 1, in units of the cube."""
 
+PLATEAU = 6
+"""Where so many trials share the best value, the first one among them, nothing has been gained since it ran."""
+
 
 @dataclass(frozen=True)
 class Hypothesis:
@@ -106,6 +109,7 @@ class Surrogate:
         rng: Randomness of `propose`.
         plausible: `k x d` points near which good values are to be expected before any is known.
         limits: Where each constraint is met.
+        gain: By how much less than the best a value has to be, on the warped scale; 0 except on a plateau.
     """
 
     lattice: Lattice
@@ -121,6 +125,7 @@ class Surrogate:
     rng: np.random.Generator
     plausible: Array
     limits: tuple[Limit, ...] = ()
+    gain: float = 0.0
 
     def score(self, configurations: Sequence[Mapping[str, Value]]) -> Array:
         """Logarithm of expected improvement times probability of success; `n` numbers that compare with each other."""
@@ -212,9 +217,9 @@ class Surrogate:
         return measure_effects(self.posterior[1], self.lattice, self.finished, self.lattice.snap(sample))
 
     def _acquisition(self, hypotheses: Sequence[Hypothesis]) -> Acquisition:
-        alone, *likened = [LogExpectedImprovement(h.process, h.incumbent) for h in hypotheses]
+        alone, *likened = [LogExpectedImprovement(h.process, h.incumbent - self.gain) for h in hypotheses]
         own: list[Acquisition] = [alone]  # earlier studies know better where to look first
-        if len(self.best):
+        if len(self.best) and not self.gain:
             own.append(self._nearby())
         if len(self.plausible):
             power = PLAUSIBLE / max(1, self.gp.y.shape[1])
@@ -305,7 +310,20 @@ def fit_surrogate(
         rng=rng,
         plausible=space.encode_all(plausible),
         limits=limits,
+        gain=least_gain(numbers) / warp.unit,
     )
+
+
+def least_gain(values: Array) -> float:
+    """By how much a value must be less than the best of `n`, the latest last, to count: above 0 on a plateau alone.
+
+    A default may lie where nothing is learned and every trial gives the same. A process is nearly sure of all that is
+    near, and takes what little is left open there for an improvement. That a step of the metric, the smallest
+    difference there was, is to be gained sends proposals where more is open.
+    """
+    different, counts = np.unique(values, return_counts=True)
+    plateau = len(different) > 1 and counts[0] >= PLATEAU and values[0] == different[0]
+    return float(np.diff(different).min()) if plateau else 0.0
 
 
 def least(process: Process, X: Array) -> Array:

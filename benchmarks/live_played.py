@@ -19,7 +19,7 @@ import numpy as np
 from tunewise.bench.played import as_records
 from tunewise.bench.records import Run, read_runs
 
-PLAYED: Final = ("auto-0.2-live-20-c", "compressed-live-20")
+PLAYED: Final = ("auto-0.2-live-20-c", "auto-0.2-live-20-d", "compressed-live-20")
 SHOWN: Final = (5, 10, 20)
 """After so many evaluations."""
 
@@ -51,7 +51,7 @@ def page(records: Path) -> str:
     lines = [
         "# Live tasks, played",
         "",
-        f"{len(problems)} tasks that train whenever they are evaluated; answered by a capable reader, one run a task.",
+        f"{len(problems)} tasks that train whenever they are evaluated; answered by a capable reader; `auto` in two plays, one run a task in each.",
         f"Other methods with {seeds} seeds. Made by these commands; do not edit by hand.",
         "",
         commands,

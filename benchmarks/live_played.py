@@ -51,7 +51,8 @@ def page(records: Path) -> str:
     lines = [
         "# Live tasks, played",
         "",
-        f"{len(problems)} tasks that train whenever they are evaluated; answered by a capable reader; `auto` in two plays, one run a task in each.",
+        f"{len(problems)} tasks that train whenever they are evaluated; answered by a capable reader, "
+        "one run a task in each of the two plays of `auto`.",
         f"Other methods with {seeds} seeds. Made by these commands; do not edit by hand.",
         "",
         commands,

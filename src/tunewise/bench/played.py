@@ -1,6 +1,6 @@
 """What a capable reader played, as records of the benchmark, so that one report compares it with every method.
 
-    python -m tunewise.bench.played auto-0.2-30-i auto-0.2-30-l -o played.jsonl
+    python -m tunewise.bench.played auto-0.2-30-i auto-0.2-30-l auto-0.2-30-m -o played.jsonl
     tunewise bench report played.jsonl baselines.jsonl -o report
 
 With `--first 10` the first ten trials of longer runs are read as runs of that budget, and called so: whoever played

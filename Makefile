@@ -117,7 +117,7 @@ bad-models: $(READY)  ## What models of no use cost auto, into docs/results/bad-
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/auto.py --seeds $(SEEDS) --first-seed 1000 --jobs 2 \
 	  $(if $(DATA),--data-dir $(DATA)) --save bad-models.jsonl --write docs/results/bad-models.md \
 	  --methods default+gp 'default+gp reseeded' auto+adversary auto+default_lover auto+repeater auto+rambler \
-	  'auto+adversary, scored' 'auto+repeater, scored' 'auto+rambler, scored' auto+embedded
+	  'auto+adversary, scored' 'auto+repeater, scored' 'auto+rambler, scored'
 
 scores: $(READY) ## The scores of models that ship with tunewise, made anew; half an hour for the embedded one
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/model_scores.py --write src/tunewise/scores.json

@@ -280,12 +280,13 @@ def fit_surrogate(
     if not np.isfinite(numbers).all():
         bad = numbers[~np.isfinite(numbers)][0]
         raise UsageError(f"The value {bad} is not finite. Give such a trial as `failed`.")
+    numbers = np.clip(numbers, -LARGEST, LARGEST)
     lattice = Lattice(space)
     finished, broken, running = (space.encode_all(c) for c in (configurations, failed, pending))
     limiting = constraints or [{}] * len(numbers)
     allowed = are_met(limiting)
     kept = select(finished, np.where(allowed, numbers, numbers.max(initial=-np.inf)))
-    X, y = finished[kept], np.clip(numbers[kept], -LARGEST, LARGEST)
+    X, y = finished[kept], numbers[kept]
     warp, gp = fit_best(X, y, groups=lattice.groups)
     limits = fit_limits(X, [limiting[row] for row in kept], groups=lattice.groups)
     good = np.flatnonzero(allowed[kept])

@@ -178,7 +178,7 @@ def test_advice_is_told_with_figures_from_four_different_values_on_and_not_where
 
 def test_a_small_grid_is_counted_and_what_is_untried_next_to_the_best_is_named() -> None:
     trials = on_grid((2, 2, 0.5), (0, 0, 0.9), (4, 4, 0.8), (0, 4, 0.9), (4, 0, 0.8), (3, 2, 0.4))
-    _, (request,) = play(Auto(), asked(*trials, space=GRID), offer((1, 1)))
+    _, (request,) = play(Auto(), asked(*trials, space=GRID), offer((3, 3)))
     assert "6 of the 25 configurations of the grid were tried. Of the 8 next to the best, 7 are untried." in told(
         request
     )
@@ -190,14 +190,14 @@ def test_a_small_grid_is_counted_and_what_is_untried_next_to_the_best_is_named()
 
 def test_what_comes_to_the_same_is_not_advised() -> None:
     cells = [(4, 4, 0.9), (0, 0, 0.5), (0, 1, 0.5), (1, 0, 0.4), (1, 1, 0.4), (3, 0, 0.1)]
-    _, (request,) = play(Auto(), asked(*on_grid(*cells), space=GRID), offer((2, 2)))
+    _, (request,) = play(Auto(), asked(*on_grid(*cells), space=GRID), offer((4, 0)))
     assert "With all else equal, these made no difference so far: y 0, 1 (2 pairs of trials)." in told(request)
     assert re.search(r"^3 1\b|it would take 3 1\b|; 3 1\b", told(request), re.MULTILINE) is None
 
 
 def test_what_comes_to_the_same_is_counted_once() -> None:
     cells = [(4, 4, 0.9), (0, 0, 0.5), (0, 1, 0.5), (1, 0, 0.4), (1, 1, 0.4), (3, 0, 0.1)]
-    _, (request,) = play(Auto(), asked(*on_grid(*cells), space=GRID), offer((2, 2)))
+    _, (request,) = play(Auto(), asked(*on_grid(*cells), space=GRID), offer((4, 0)))
     assert "4 of the 20 different configurations of the grid were tried. Of the 2 next to the best" in told(request)
 
 
@@ -232,7 +232,7 @@ def test_what_values_gave_is_told_where_there_are_few() -> None:
 
 def test_a_neighbourhood_that_was_tried_is_said() -> None:
     around = on_grid((0, 1, 0.2), (1, 0, 0.3), (1, 1, 0.4), (4, 4, 0.9), (3, 3, 0.8), (0, 0, 0.1))
-    _, (request,) = play(Auto(), asked(*around, space=GRID), offer((2, 2)))
+    _, (request,) = play(Auto(), asked(*around, space=GRID), offer((0, 2)))
     assert "6 of the 25 configurations of the grid were tried, all 3 next to the best among them: " in told(request)
 
 
@@ -240,7 +240,7 @@ def test_where_all_next_to_the_best_was_tried_it_looks_two_steps_away() -> None:
     cells = [(x, y, 0.1 + 0.1 * (x + y)) for x in (1, 0) for y in (1, 0)]
     line = SearchSpace({"x": Int(0, 6, default=2), "y": Int(0, 1, default=0)})
     far = [(x, y, 0.9 + x + y) for x in (2, 6) for y in range(2)]
-    _, (request,) = play(Auto(), asked(*on_grid(*far, *cells), space=line), offer((4, 1)))
+    _, (request, _) = play(Auto(), asked(*on_grid(*far, *cells), space=line), offer((4, 1)), offer((4, 0)))
     assert "all 3 next to the best among them: " in told(request)
     said = told(request).split("be better. ")[1].split("\n")[0]
     assert said.startswith(("At most two steps from the best", "It expects nothing good at most two steps")), said
@@ -474,15 +474,20 @@ def test_in_doubt_they_take_turns() -> None:
 
 
 def test_a_proposal_next_to_a_bad_trial_is_turned_down_while_little_is_known_of_the_model() -> None:
-    proposal, (request,) = play(Auto(), asked(DEFAULT, BAD[0]), offer((0.1, 0.95)))
+    proposal, (_, again) = play(Auto(), asked(DEFAULT, BAD[0]), offer((0.1, 0.95)), offer((0.12, 0.95)))
     assert proposal.source == "surrogate"
-    assert proposal.refused == ('{"x": 0.1, "y": 0.95} did not run: it is nearest to trial 1, one of the worse half',)
+    assert proposal.refused == tuple(
+        "It does not run: it is nearest to trial 1, one of the worse half. Propose one that is nearer to a better "
+        f'trial. It was {{"x": {x}, "y": 0.95}}'
+        for x in (0.1, 0.12)
+    )
+    assert proposal.refused[0] in told(again)
     assert not proposal.fallback, "the model did answer"
     after = past(2, 0.6, 0.4, proposal=proposal)
     others = [past(i, 0.2 + i / 10, 0.0, value=2.0) for i in range(3, 5)]
-    again, (request,) = play(Auto(), asked(DEFAULT, BAD[0], after, *others), offer((0.7, 0.3)))
-    assert "did not run: it is nearest to trial 1, one of the worse half" in told(request)
-    assert (again.source, again.configuration) == ("model", {"x": 0.7, "y": 0.3})
+    later, (request,) = play(Auto(), asked(DEFAULT, BAD[0], after, *others), offer((0.7, 0.3)))
+    assert "It does not run: it is nearest to trial 1, one of the worse half" in told(request)
+    assert (later.source, later.configuration) == ("model", {"x": 0.7, "y": 0.3})
     good, _ = play(Auto(), asked(DEFAULT, BAD[0]), offer((0.6, 0.45)))
     assert good.source == "model", "it lies next to the default"
 
@@ -532,9 +537,25 @@ def test_what_ties_with_the_best_is_no_bad_place() -> None:
 
 
 def test_a_first_proposal_hardly_off_the_default_is_turned_down() -> None:
-    proposal, _ = play(Auto(), asked(DEFAULT), offer((0.52, 0.51)))
+    timid, bold = offer((0.52, 0.51)), offer((0.9, 0.2))
+    proposal, _ = play(Auto(), asked(DEFAULT), timid, timid)
     assert (proposal.source, len(proposal.decision.offered)) == ("surrogate", 1)
-    assert "it is hardly off the default" in proposal.refused[0]
+    assert all("it is hardly off the default" in why for why in proposal.refused)
+    heard, (_, again) = play(Auto(), asked(DEFAULT), timid, bold)
+    assert "it is hardly off the default. Propose a larger step." in told(again)
+    assert (heard.source, heard.configuration) == ("model", {"x": 0.9, "y": 0.2})
+    assert heard.refused == proposal.refused[:1]
+    assert [dict(c.configuration) for c in heard.decision.offered] == [{"x": 0.9, "y": 0.2}]
+
+
+def test_what_was_turned_down_is_kept_where_nothing_better_comes() -> None:
+    bad = offer((0.1, 0.95))
+    repeated, _ = play(Auto(), asked(DEFAULT, BAD[0]), bad, offer((0.5, 0.5)))
+    assert (repeated.source, repeated.fallback, len(repeated.refused)) == ("surrogate", "", 2)
+    assert [dict(c.configuration) for c in repeated.decision.offered] == [{"x": 0.1, "y": 0.95}]
+    silent, _ = play(Auto(), asked(DEFAULT, BAD[0]), bad, ModelUnavailable("gone"))
+    assert "gone" in silent.fallback
+    assert silent.decision.call == "no reply"
 
 
 def test_a_proposal_near_the_default_that_a_prior_study_speaks_for_is_no_lack_of_ideas() -> None:

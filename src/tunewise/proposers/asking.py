@@ -15,7 +15,7 @@ from tunewise.prompts.schema import batch_schema, reply_schema
 from tunewise.prompts.views import WrongReplyView
 from tunewise.proposers.base import ProposalContext, Proposing, draw
 from tunewise.record import Candidate, Proposal
-from tunewise.space import SearchSpace
+from tunewise.space import Configuration, SearchSpace
 
 __all__ = ["Answer", "Batch", "ask_again", "ask_for_batch", "ask_for_one"]
 
@@ -150,29 +150,52 @@ class Batch:
     Attributes:
         candidates: What can be used and is new, in the model's order.
         objections: What is wrong with the others.
+        turned_down: Whether the first one is not to run, for a reason that stands among the refusals.
     """
 
     candidates: tuple[Candidate, ...]
     objections: tuple[str, ...] = ()
+    turned_down: bool = False
 
 
 def ask_for_batch(
-    context: ProposalContext, messages: tuple[Message, ...], *, most: int, retries: int
+    context: ProposalContext,
+    messages: tuple[Message, ...],
+    *,
+    most: int,
+    retries: int,
+    objection: Callable[[Configuration], str],
 ) -> Generator[ChatRequest, ChatReply, Answer[Batch]]:
-    """Ask for at most `most` configurations; ask again where none can be used."""
+    """Ask for at most `most` configurations; ask again where none can be used.
+
+    Args:
+        context: What is known.
+        messages: The request.
+        most: How many configurations are wanted.
+        retries: How often a reply is sent back.
+        objection: Why a configuration that comes first is turned down; empty where it is not.
+
+    Returns:
+        Where nothing better comes, what was turned down last: it says where the model would go.
+    """
     unreadable = 0
+    turned_down: Batch | None = None
 
     def read(reply: ChatReply) -> Batch:
-        nonlocal unreadable
+        nonlocal unreadable, turned_down
         unreadable += 1
         batch = read_batch(context, reply)
         unreadable -= 1
         if not batch.candidates:
             raise InvalidReply(batch.objections[-1])
-        return replace(batch, candidates=batch.candidates[:most])
+        batch = replace(batch, candidates=batch.candidates[:most])
+        if why := objection(batch.candidates[0].configuration):
+            turned_down = replace(batch, turned_down=True)
+            raise InvalidReply(why)
+        return batch
 
     answer = yield from ask_again(first_request(context, messages, most=most), read, retries=retries)
-    return replace(answer, unreadable=unreadable)
+    return replace(answer, unreadable=unreadable, value=answer.value or (None if answer.error else turned_down))
 
 
 def read_batch(context: ProposalContext, reply: ChatReply) -> Batch:

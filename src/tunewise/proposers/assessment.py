@@ -71,9 +71,11 @@ class Assessment:
         nearest = context.nearest(configuration, context.trial)
         bad = nearest is not None and placement(configuration, context.trial, context) < 1
         why = (
-            f"nearest to trial {nearest.number}, one of the worse half" if bad and nearest else "hardly off the default"
+            f"nearest to trial {nearest.number}, one of the worse half. Propose one that is nearer to a better trial"
+            if bad and nearest
+            else "hardly off the default. Propose a larger step"
         )
-        return f"{json.dumps(configuration)} did not run: it is {why}"
+        return f"It does not run: it is {why}. It was {json.dumps(configuration)}"
 
     @property
     def turns(self) -> int:

@@ -58,13 +58,11 @@ class Auto:
             return from_model(state, waiting[0], Decision(credit=state.credit))
         answer = yield from self.ask(state)
         decision = decision_of(state, answer)
-        refused = refused_in(answer)
-        first = answer.value.candidates[0] if answer.value else None
-        if first and (why := state.objection(first.configuration)):
-            refused, first = (*refused, why), None
+        batch = answer.value
+        first = batch.candidates[0] if batch and not batch.turned_down else None
         proposal = from_model(state, first, decision) if first else by_surrogate(state, decision)
-        reply = kept(answer.reply.text) if answer.reply and answer.value else ""
-        return replace(proposal, refused=refused, reply=reply)
+        reply = kept(answer.reply.text) if answer.reply and batch else ""
+        return replace(proposal, refused=refused_in(answer), reply=reply)
 
     def prefetch(self, context: ProposalContext) -> Prefetching | None:
         """What is asked while the trial before this one runs, if that is wanted."""
@@ -83,7 +81,11 @@ class Auto:
         free = context.workers - len(context.history.running)
         count = max(1, min(max(self.options.batch_size, free), context.left or MOST))
         messages = advised_messages(state, count)
-        return (yield from ask_for_batch(context, messages, most=count, retries=self.options.retries))
+        return (
+            yield from ask_for_batch(
+                context, messages, most=count, retries=self.options.retries, objection=state.objection
+            )
+        )
 
 
 def waiting_candidates(context: ProposalContext) -> tuple[Candidate, ...]:

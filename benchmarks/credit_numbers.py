@@ -18,7 +18,7 @@ from tunewise.errors import InvalidReply
 from tunewise.history import History, TrialRecord
 from tunewise.prompts.parse import parse_batch
 from tunewise.proposers.base import ProposalContext
-from tunewise.proposers.credit import EARLY, FIRST, MISPLACED, PLACED, TIMID, placement
+from tunewise.proposers.credit import EARLY, FIRST, FRUITLESS, MISPLACED, PLACED, TIMID, placement
 from tunewise.record import Proposal
 from tunewise.task import Task
 
@@ -53,6 +53,17 @@ def unreadable_replies(problems: dict[str, Problem], runs: list[RecordedRun]) ->
         except InvalidReply:
             lost += 1
     return f"Nothing can be read from {lost} of {len(replies)} of its replies to `auto`."
+
+
+def fruitless_beginnings(runs: list[RecordedRun]) -> str:
+    """How often the reader's first trials are no better than the default."""
+    found = [
+        min(values[:FRUITLESS]) >= run.steps[0].value  # type: ignore[operator]
+        for run in runs
+        if len(values := [s.value for s in run.steps[1:] if s.source in ("model", "repair") and s.value is not None])
+        >= FRUITLESS
+    ]
+    return f"Its first {FRUITLESS} trials are no better than the default in {sum(found)} of {len(found)} studies."
 
 
 def random_trials(problems: dict[str, Problem]) -> str:
@@ -105,6 +116,7 @@ def main() -> None:
     problems = {name: terms.find(name) for name in choose_problems("hpobench")}
     recorded = [run for run in load_recordings() if run.problem in problems]
     print(first_trials(problems, [run for run in recorded if run.run in RUNS]))
+    print(fruitless_beginnings([run for run in recorded if run.run in RUNS or run.run.startswith("auto-0.2-30-")]))
     print(random_trials(problems))
     print(placements(problems, [run for run in recorded if run.run in PLACED_IN]))
     print(unreadable_replies(problems, [run for run in recorded if run.run.startswith("auto-0.2-30-")]))

@@ -584,6 +584,17 @@ def test_a_model_that_stays_where_every_trial_gives_the_same_is_not_alone_for_lo
     assert read_credit(asked(DEFAULT, *flat, past(4, 0.6, 0.3))) < read_credit(asked(DEFAULT, *flat, GOOD[2]))
 
 
+def test_eight_trials_that_are_no_better_than_the_start_have_found_nothing() -> None:
+    start, worse = 0.3, (0.4, *[0.3] * 8)
+    default = replace(DEFAULT, value=start)
+    own = [past(i, 0.1 * i, 0.9, value=v, proposal=by("model")) for i, v in enumerate(worse, 1)]
+    seven, eight = (read_credit(asked(default, *own[:n])) for n in (7, 8))
+    assert eight < seven, "until then a trial that equals the best is no loss"
+    assert read_credit(asked(default, *own[:4], replace(own[4], value=0.2), *own[5:])) >= seven, "one found something"
+    broken = [replace(t, state="failed", value=None) for t in own]
+    assert read_credit(asked(default, *broken)) == read_credit(asked(default, *broken[:7])), "it may fail for everybody"
+
+
 def test_back_to_a_plateau_of_the_worst_value_is_a_bad_place() -> None:
     plateau = [past(i, 0.9, 0.1 * i, value=DEFAULT.value) for i in range(1, 4)]
     better, there = past(4, 0.2, 0.2, value=0.1), {"x": 0.9, "y": 0.35}

@@ -47,6 +47,9 @@ TIMID, TIMID_RATIO, FIRST = 0.09, 0.1, 3
 """A proposal within this share of every range from the default, among the first so many, and its ratio: 6 of 192 of a
 capable reader's are, and nearly all of a model that has no idea of its own. Once one went farther none counts:
 where the default is nearly the best, a capable model comes back to it."""
+FRUITLESS: Final = 8
+"""So many trials of which none is better than what was there before the first of them have found nothing: 3 % of a
+capable reader's studies begin so, a sixth of those of random points, and nearly all on a plateau that is not left."""
 GOOD: Final = 5
 """So many of the best of a prior study are told, so who proposes what is near one has read them."""
 WASTED: Final = 0.5
@@ -73,7 +76,8 @@ def read_credit(
     What it proposed and what ran counts, and what brought nothing. Where all trials fail, nobody is the
     worse for it. Trials that lose to one good default again and again are one piece of evidence, not many: there are as
     many comparisons as the two sides have trials (their harmonic mean). What others reached long after the model was
-    last heard says nothing about it. While every trial gives the same value, the model's have found nothing, and lose.
+    last heard says nothing about it. While every trial gives the same value, or eight of the model's are no better than
+    what was there before, they have found nothing, and lose.
 
     Args:
         context: What is known.
@@ -94,7 +98,7 @@ def read_credit(
     compared = [(other, nearest_to(other, own)) for other in others if own]
     won = [share for other, near in compared for share in wins(near, other, history)]
     if won:
-        lead = -1.0 if is_flat(history) else 2 * sum(won) / len(won) - 1
+        lead = -1.0 if found_nothing(own, history) else 2 * sum(won) / len(won) - 1
         sides = len(others), len({trial.number for _, near in compared for trial in near})
         odds *= RATIO ** (2 * math.prod(sides) / sum(sides) * lead)
     return round(min(odds / (1 + odds), MOST), DIGITS)
@@ -168,9 +172,15 @@ def wins(trials: list[TrialRecord], other: TrialRecord, history: History) -> Ite
         yield 0.5 if tie else float(own < their)
 
 
-def is_flat(history: History) -> bool:
-    """Whether every trial has given the same value."""
-    return not history.scalarization and all(history.ties(t, history.told[0]) for t in history.told)
+def found_nothing(own: list[TrialRecord], history: History) -> bool:
+    """Whether the model's trials led nowhere: all give what every trial gives, or many are no better than the start."""
+    if history.scalarization:
+        return False
+    if all(history.ties(t, history.told[0]) for t in history.told):
+        return True
+    start = costs_for(None, [t for t in history.told if t.number < own[0].number], history).min(initial=math.inf)
+    costs = costs_for(None, own, history)
+    return int(np.isfinite(costs).sum()) >= FRUITLESS and bool(start <= costs.min())
 
 
 def costs_for(scalarization: Scalarization | None, trials: list[TrialRecord], history: History) -> NDArray[np.float64]:

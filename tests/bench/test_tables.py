@@ -71,6 +71,15 @@ def test_a_task_of_a_table_knows_no_other_values_than_its_grid_and_says_so() -> 
         tuple(p.values()) for p in GRIDS["rf"].points
     }
     assert task.space.count == 480
+    few = problems.get("rf:phoneme")  # five features: 5 ** 0.25 is one of them, too
+    assert isinstance(few, TabularTask)
+    assert few.space.count == 384
+    default = few.space.default or {}
+    quarter = few.space.coerce({**default, "max_features": 0.26}).configuration
+    assert quarter == {**default, "max_features": 0}
+    one, other = (few.grid.points.index({**default, "max_features": x}) for x in (0.0, 0.25))
+    assert few.table.errors(one) == few.table.errors(other)
+    assert "one of 0, 0.5, 0.75, 1" in few.space["max_features"].describe()
     assert task.space.default == {"max_depth": 10, "min_samples_split": 32, "max_features": 0.5, "min_samples_leaf": 1}
     assert "one of 1, 2, 5, 10, 22, 50" in task.space["max_depth"].describe()
     assert any("252 validation rows" in fact for fact in task.task.facts)

@@ -149,8 +149,9 @@ def test_a_large_step_is_asked_for_where_there_is_something_to_find_and_room_and
     trials = [past(i, 0.6 - 0.05 * i) for i in range(6)]
     assert said in asks(*trials)
     assert said in asks(*trials, task=replace(TASK, budget=30))
-    more = [past(i, 0.3, 0.1 + 0.02 * i) for i in range(6, 20)]
-    assert said not in asks(*trials, *more, task=replace(TASK, budget=30)), "the last third makes use of what is known"
+    more = [past(i, 0.3, 0.1 + 0.02 * i) for i in range(6, 16)]
+    assert said in asks(*trials, *more, task=replace(TASK, budget=40))
+    assert said not in asks(*trials, *more, task=replace(TASK, budget=30)), "the second half makes use of what is known"
     assert said not in asks(replace(trials[0], value=0.0), *trials[1:]), "nothing is better than an error of 0"
     plateau = [replace(t, value=0.1) for t in trials[:5]]
     assert said in asks(*plateau[:4], *trials[4:])

@@ -8,7 +8,8 @@ them planned for more.
 
 One run a task was played in each series; several series of one method, given together, are plays 0, 1 and so on in the
 place of seeds. Each run's method is the one whose prompts were answered; its model is called
-"capable-reader". Tokens of the prompts are not known any more, so they are left unknown.
+"capable-reader". Tokens of the prompts are not known any more, so they are left unknown; of older plays it is not known
+either which trial took two calls, so each trial of the model counts as one.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def as_record(run: RecordedRun, first: int | None, play: int, series: str) -> Ru
             source=step.source,
             value=step.value,
             error="" if step.value is not None else "failed",
-            calls=int(step.source in ("model", "repair")),
+            calls=int(step.source in ("model", "repair")) if step.calls is None else step.calls,
             input_tokens=None,
             output_tokens=None,
             cost_usd=None,

@@ -40,11 +40,12 @@ BEGINNINGS: Final = 3
 
 
 class RecordedStep(NamedTuple):
-    """An evaluation: what ran, who made it ("model", "default", ...), and what came of it."""
+    """An evaluation: what ran, who made it ("model", "default", ...), what came of it, and the calls that it took."""
 
     configuration: Mapping[str, Value]
     source: str
     value: float | None
+    calls: int | None = None
 
 
 @dataclass(frozen=True)

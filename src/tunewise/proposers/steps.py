@@ -23,7 +23,7 @@ others go on from the best."""
 FAR: Final = 1 / 6
 """A large step, as a share of the range of some hyperparameter: away from every trial. One that is only far from the
 best, and next to another trial, gains less than a small one."""
-EXPLORED: Final = 2 / 3
+EXPLORED: Final = 1 / 2
 """After this share of the budget large steps gain no more than small ones."""
 PLATEAU: Final = 5
 """Where so many trials share the best value, neither do they."""

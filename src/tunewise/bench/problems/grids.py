@@ -25,6 +25,7 @@ __all__ = ["FACT", "GRIDS", "Grid", "OnGrid"]
 LISTED: Final = 10
 SHORT: Final = 4
 """Up to so many values are listed, if none takes more characters."""
+NOTHING: Final[Mapping[str, Mapping[float, float]]] = {}
 
 
 @dataclass(frozen=True, init=False)
@@ -33,33 +34,44 @@ class OnGrid(Number):
 
     Attributes:
         levels: The values, ascending; the bounds are the first and the last of them.
+        meant: Of levels that come to the same as an earlier one, which that is.
     """
 
     levels: tuple[float, ...]
+    meant: Mapping[float, float]
 
-    def __init__(self, low: float, high: float, *, levels: tuple[float, ...], **more: Any) -> None:
-        """Check and keep; arguments as for `Float` and `Int`."""
+    def __init__(
+        self, low: float, high: float, *, levels: tuple[float, ...], meant: Mapping[float, float], **more: Any
+    ) -> None:
+        """Check and keep; further arguments as for `Float` and `Int`."""
         object.__setattr__(self, "levels", levels)
+        object.__setattr__(self, "meant", meant)
         super().__init__(low, high, **more)  # type: ignore[call-arg]  # of `Float` or `Int`
 
     @property
+    def different(self) -> tuple[float, ...]:
+        """The levels that do not come to the same as an earlier one."""
+        return tuple(level for level in self.levels if level not in self.meant)
+
+    @property
     def count(self) -> float:
-        """How many levels there are."""
-        return len(self.levels)
+        """How many different levels there are."""
+        return len(self.different)
 
     def grid(self, most: int) -> Sequence[Value]:
-        """All levels, when they are at most so many."""
-        return self.levels if len(self.levels) <= most else ()
+        """All different levels, when they are at most so many."""
+        return self.different if self.count <= most else ()
 
     def coerce(self, given: object) -> tuple[Value, str]:
-        """The level nearest on the transformed scale, of two equally near ones the smaller."""
+        """The level nearest on the transformed scale, of two equally near ones the smaller; as what it comes to."""
         value, rule = super().coerce(given)
         at: NDArray[np.float64] = self.encode([value, *self.levels])[:, 0]
-        return self.levels[int(np.argmin(np.abs(at[1:] - at[0]).round(12)))], rule
+        level = self.levels[int(np.argmin(np.abs(at[1:] - at[0]).round(12)))]
+        return self.meant.get(level, level), rule
 
     def describe(self) -> str:
         """All values where they are few and short, else how one follows from the other."""
-        shown = [exactly(value) for value in self.levels]
+        shown = [exactly(value) for value in self.different]
         if len(shown) <= LISTED and all(len(value) <= SHORT for value in shown):
             return f"{self.word}, one of {', '.join(shown)}{', logarithmic scale' if self.log else ''}"
         logs = np.log(self.levels) if self.log else np.array(self.levels)
@@ -89,9 +101,14 @@ class Grid:
         """Every configuration, in the order of its number."""
         return tuple(dict(zip(self.axes, values, strict=True)) for values in product(*self.axes.values()))
 
-    def restrict(self, space: SearchSpace) -> SearchSpace:
-        """The same space with the values of the grid alone; a default moves to the nearest of them."""
-        return SearchSpace({name: on_grid(h, self.axes[name]) for name, h in space.items()})
+    def restrict(self, space: SearchSpace, meant: Mapping[str, Mapping[float, float]] = NOTHING) -> SearchSpace:
+        """The same space with the values of the grid alone; a default moves to the nearest of them.
+
+        Args:
+            space: The space.
+            meant: By hyperparameter: of values that come to the same as an earlier one, which that is.
+        """
+        return SearchSpace({name: on_grid(h, self.axes[name], meant.get(name, {})) for name, h in space.items()})
 
     def index(self, configuration: Mapping[str, Value]) -> int:
         """The number of the grid point that a configuration of the restricted space is."""
@@ -106,10 +123,11 @@ FACT: Final = (
 """What whoever proposes must know about a grid."""
 
 
-def on_grid(hyperparameter: Hyperparameter, levels: tuple[float, ...]) -> OnGrid:
+def on_grid(hyperparameter: Hyperparameter, levels: tuple[float, ...], meant: Mapping[float, float]) -> OnGrid:
     """A number with these values alone."""
     kind = IntOnGrid if isinstance(hyperparameter, Int) else FloatOnGrid
-    return kind(**{f.name: getattr(hyperparameter, f.name) for f in fields(hyperparameter)}, levels=levels)
+    own = {f.name: getattr(hyperparameter, f.name) for f in fields(hyperparameter)}
+    return kind(**own, levels=levels, meant=meant)
 
 
 GRIDS: Final[Mapping[str, Grid]] = {

@@ -12,7 +12,7 @@ problem.evaluate(problem.space.default)
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -161,14 +161,13 @@ class TabularTask:
 
     @cached_property
     def space(self) -> SearchSpace:
-        """That of the model, with the values of the grid alone."""
-        return self.grid.restrict(MODELS[self.key].space)
+        """That of the model, with the values of the grid alone that come to something different on this data."""
+        return self.grid.restrict(MODELS[self.key].space, equal_counts(self.grid, self.table.facts.features))
 
     @property
     def task(self) -> Task:
         """Model, training part, metric, grid."""
-        told = describe(MODELS[self.key], self.table.facts, grid=True)
-        return replace(told, facts=(*told.facts, *equal_counts(self.grid, self.table.facts.features)))
+        return describe(MODELS[self.key], self.table.facts, grid=True)
 
     @cached_property
     def best(self) -> float:
@@ -192,13 +191,12 @@ class TabularTask:
         return evaluation(*errors)
 
 
-def equal_counts(grid: Grid, features: int) -> list[str]:
-    """Which values of a forest's grid come to the same count of features; none where all differ, or there are none."""
-    by_count: dict[int, list[str]] = {}
-    for exponent in grid.axes.get("max_features", ()):
-        by_count.setdefault(features_per_split(features, exponent), []).append(f"{exponent:g}")
-    same = [f"{' and '.join(values)} mean {count}" for count, values in by_count.items() if len(values) > 1]
-    return [f"Of max_features, {', '.join(same)}, so that they give the same."] if same else []
+def equal_counts(grid: Grid, features: int) -> Mapping[str, Mapping[float, float]]:
+    """Values of a forest's grid that come to the same count of features as an earlier one, and which that is."""
+    first: dict[int, float] = {}
+    exponents = grid.axes.get("max_features", ())
+    meant = {x: first.setdefault(features_per_split(features, x), x) for x in exponents}
+    return {"max_features": {x: same for x, same in meant.items() if x != same}}
 
 
 def describe(

@@ -19,7 +19,13 @@ import numpy as np
 from tunewise.bench.played import as_records
 from tunewise.bench.records import Run, read_runs
 
-PLAYED: Final = ("auto-0.2-live-20-c", "auto-0.2-live-20-d", "compressed-live-20")
+PLAYED: Final = (
+    "auto-0.2-live-20-c",
+    "auto-0.2-live-20-d",
+    "auto-0.2-live-20-e",
+    "compressed-live-20",
+    "compressed-live-20-b",
+)
 SHOWN: Final = (5, 10, 20)
 """After so many evaluations."""
 
@@ -52,7 +58,7 @@ def page(records: Path) -> str:
         "# Live tasks, played",
         "",
         f"{len(problems)} tasks that train whenever they are evaluated; answered by a capable reader, "
-        "one run a task in each of the two plays of `auto`.",
+        "one run a task in each play, three of `auto` and two of `compressed`.",
         f"Other methods with {seeds} seeds. Made by these commands; do not edit by hand.",
         "",
         commands,

@@ -17,7 +17,7 @@ from tunewise.proposers.base import ProposalContext, Proposing, draw
 from tunewise.record import Candidate, Proposal
 from tunewise.space import Configuration, SearchSpace
 
-__all__ = ["Answer", "Batch", "ask_again", "ask_for_batch", "ask_for_one"]
+__all__ = ["Answer", "Batch", "Objection", "ask_again", "ask_for_batch", "ask_for_one"]
 
 MAX_REFUSALS = 3
 """How often a reply is sent back for one trial [Zhang]."""
@@ -144,6 +144,14 @@ def first_request(context: ProposalContext, messages: tuple[Message, ...], *, mo
 
 
 @dataclass(frozen=True, slots=True)
+class Objection:
+    """Why a configuration that could run is turned down, and whether the model may try again."""
+
+    why: str
+    sent_back: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """Configurations of one reply.
 
@@ -164,7 +172,7 @@ def ask_for_batch(
     *,
     most: int,
     retries: int,
-    objection: Callable[[Configuration], str],
+    objection: Callable[[Configuration], Objection | None],
 ) -> Generator[ChatRequest, ChatReply, Answer[Batch]]:
     """Ask for at most `most` configurations; ask again where none can be used.
 
@@ -173,7 +181,7 @@ def ask_for_batch(
         messages: The request.
         most: How many configurations are wanted.
         retries: How often a reply is sent back.
-        objection: Why a configuration that comes first is turned down; empty where it is not.
+        objection: Why a configuration that comes first is turned down; None where it is not.
 
     Returns:
         Where nothing better comes, what was turned down last: it says where the model would go.
@@ -189,9 +197,11 @@ def ask_for_batch(
         if not batch.candidates:
             raise InvalidReply(batch.objections[-1])
         batch = replace(batch, candidates=batch.candidates[:most])
-        if why := objection(batch.candidates[0].configuration):
-            turned_down = replace(batch, turned_down=True)
-            raise InvalidReply(why)
+        if against := objection(batch.candidates[0].configuration):
+            turned_down = batch = replace(batch, turned_down=True)
+            if against.sent_back:
+                raise InvalidReply(against.why)
+            return replace(batch, objections=(*batch.objections, against.why))
         return batch
 
     answer = yield from ask_again(first_request(context, messages, most=most), read, retries=retries)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tunewise.history import TrialRecord
 from tunewise.prompts.advised import Nearest, Step
 from tunewise.prompts.findings import Equal, equal_settings, without_effect
+from tunewise.proposers.asking import Objection
 from tunewise.proposers.base import ProposalContext
 from tunewise.proposers.credit import DOUBT, LEAST, fair_value, placement, read_credit
 from tunewise.proposers.neighbours import find_nearest
@@ -62,20 +63,24 @@ class Assessment:
             return False
         return self.credit >= DOUBT or self.turns >= 1 / self.credit - 1
 
-    def objection(self, configuration: Configuration) -> str:
-        """Why a proposal is turned down: by itself it raises doubt that the model has read the trials. Else empty."""
+    def objection(self, configuration: Configuration) -> Objection | None:
+        """Why a proposal is turned down: by itself it raises doubt that the model has read the trials. Else None.
+
+        One next to a bad trial is sent back, as the model may not have known. One hardly off the default is not: a
+        model without ideas of its own gets farther by chance when it tries again.
+        """
         context = self.context
         credit = read_credit(context, prior=context.capable, candidate=configuration)
         if credit >= min(DOUBT, self.credit or 0.0):
-            return ""
+            return None
         nearest = context.nearest(configuration, context.trial)
         bad = nearest is not None and placement(configuration, context.trial, context) < 1
         why = (
             f"nearest to trial {nearest.number}, one of the worse half. Propose one that is nearer to a better trial"
             if bad and nearest
-            else "hardly off the default. Propose a larger step"
+            else "hardly off the default"
         )
-        return f"It does not run: it is {why}. It was {json.dumps(configuration)}"
+        return Objection(f"It does not run: it is {why}. It was {json.dumps(configuration)}", sent_back=bad)
 
     @property
     def turns(self) -> int:

@@ -19,7 +19,7 @@ class AutoOptions:
             calls, and costs some quality: a call knows less.
         prefetch: Whether the next call is made while a trial runs, so that nobody waits for the model. Off: it costs
             the model one value of knowledge.
-        retries: How often a reply is sent back that holds nothing usable, or is turned down for where it lies.
+        retries: How often a reply is sent back that holds nothing usable, or is turned down next to a bad trial.
     """
 
     batch_size: int = 1

@@ -169,7 +169,6 @@ VIEWS: dict[str, View] = {
     "auto-grid-tried": advised(PLAIN, STUCK, advice=(), near=Nearest(cells=25, tried=7, around=8, untried=0, best=())),
     "auto-by-value": advised(PLAIN, STUCK, advice=(AT,), close=POINT, by_value=["By value:", "x: 1 0.5, 2 0.25"]),
     "auto-open": advised(FULL, History(HISTORY.trials[:1]), advice=(), step="open"),
-    "auto-open-second": advised(FULL, History(HISTORY.trials[:2]), advice=(), step="open"),
     "auto-far": advised(PLAIN, STUCK, advice=(AT,), step="far"),
     "auto-far-batch": advised(FULL, HISTORY, batch=3, step="far"),
     "auto-batch": advised(FULL, HISTORY, batch=3),

@@ -498,7 +498,7 @@ def test_a_large_step_that_was_asked_for_is_judged_by_what_comes_of_it_alone() -
     context = asked(DEFAULT, *GOOD, *away)
     there = {"x": 0.05, "y": 0.6}
     assert placement(there, 6, context) < 1
-    assert read_credit(context, candidate=there) == read_credit(context)
+    assert Assessment(context).objection(there) is None
     proposal, _ = play(Auto(), context, offer((0.05, 0.6)))
     assert (proposal.source, proposal.decision.call) == ("model", "large step")
     after = past(6, 0.05, 0.6, proposal=proposal)
@@ -506,12 +506,14 @@ def test_a_large_step_that_was_asked_for_is_judged_by_what_comes_of_it_alone() -
     assert read_credit(asked(*context.history, after)) > read_credit(asked(*context.history, unasked))
 
 
-def test_what_says_nothing_of_a_model_in_doubt_is_no_reason_to_turn_it_down() -> None:
+def test_a_model_in_doubt_is_asked_for_no_large_step_and_judged_as_ever() -> None:
     away = (past(4, 0.5, 0.7, proposal=by("model")), past(5, 0.05, 0.95, proposal=by("model")))
     states = [Assessment(asked(DEFAULT, *GOOD, *away, capable=k / 1000)) for k in range(1, 300)]
     doubted = [state for state in states if LEAST < (state.credit or 0) < DOUBT]
     assert len(doubted) > 50
-    assert {state.objection({"x": 0.05, "y": 0.6}) for state in doubted} == {None}, "a large step that was asked for"
+    assert {state.step for state in doubted} == {""}
+    assert all(state.objection({"x": 0.05, "y": 0.6}) for state in doubted), "next to a bad trial"
+    assert {state.objection(dict(GOOD[0].configuration)) for state in doubted} == {None}
 
 
 def test_a_proposal_that_comes_again_is_counted_once() -> None:

@@ -71,7 +71,7 @@ class Assessment:
         """
         context = self.context
         credit = read_credit(context, prior=context.capable, candidate=configuration)
-        if credit >= min(DOUBT, self.credit or 0.0):
+        if self.step == "far" or credit >= min(DOUBT, self.credit or 0.0):
             return None
         nearest = context.nearest(configuration, context.trial)
         bad = nearest is not None and placement(configuration, context.trial, context) < 1
@@ -243,8 +243,9 @@ class Assessment:
 
     @cached_property
     def step(self) -> Step:
-        """What kind of step the model is asked for."""
-        return wanted_step(self.context)
+        """What kind of step the model is asked for; in doubt for no large one, which is not judged by its place."""
+        step = wanted_step(self.context)
+        return "" if step == "far" and (self.credit or 0.0) < DOUBT else step
 
     def known(self, configuration: Configuration) -> bool:
         """Whether it was tried, or one that differs from it only where no difference has ever been seen."""

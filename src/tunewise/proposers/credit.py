@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from tunewise.history import History, TrialRecord
 from tunewise.objectives import Scalarization, norm
 from tunewise.proposers.base import PRIOR, ProposalContext
-from tunewise.proposers.steps import wanted_step
 from tunewise.space import Value
 
 __all__ = ["DOUBT", "LARGE", "LEAST", "fair_value", "read_credit"]
@@ -88,7 +87,7 @@ def read_credit(
     own = [t for t in history.told if t.by_model]
     others = [t for t in history.told if not t.by_model and any(t.number <= o.number + NEAREST for o in own)]
     calls = [(number, c) for number, c in proposed(history) if set(c) <= set(context.space)]
-    if candidate is not None and wanted_step(context) != "far" and candidate not in (c for _, c in calls):
+    if candidate is not None and candidate not in (c for _, c in calls):
         calls.append((context.trial, candidate))
     odds = prior / (1 - prior) * math.prod(placement(c, number, context) for number, c in calls[:EARLY])
     odds = min(odds, MOST / (1 - MOST))

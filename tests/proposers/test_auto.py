@@ -496,9 +496,9 @@ def test_a_proposal_next_to_a_bad_trial_is_turned_down_while_little_is_known_of_
 def test_a_large_step_that_was_asked_for_is_judged_by_what_comes_of_it_alone() -> None:
     away = (past(4, 0.5, 0.7, proposal=by("model")), past(5, 0.05, 0.95, proposal=by("model")))
     context = asked(DEFAULT, *GOOD, *away)
-    there: Configuration = {"x": 0.05, "y": 0.6}
+    there = {"x": 0.05, "y": 0.6}
     assert placement(there, 6, context) < 1
-    assert Assessment(context).objection(there) is None
+    assert Assessment(context).objection({**there}) is None
     proposal, _ = play(Auto(), context, offer((0.05, 0.6)))
     assert (proposal.source, proposal.decision.call) == ("model", "large step")
     after = past(6, 0.05, 0.6, proposal=proposal)

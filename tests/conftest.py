@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import weakref
 from collections.abc import Callable, Iterator
 from functools import wraps
@@ -32,7 +33,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Databases that a test opens by Optuna alone are closed with their storage: Python 3.13 warns otherwise."""
+    """Make what tests rest on so.
+
+    A shell that runs the tests in the background has programs ignore Ctrl-C, and so would those that tests interrupt.
+    Databases that a test opens by Optuna alone are closed with their storage: Python 3.13 warns otherwise.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in ("__init__", "__setstate__"):
         setattr(optuna.storages.RDBStorage, name, closing(getattr(optuna.storages.RDBStorage, name)))
 

@@ -155,5 +155,7 @@ def test_a_loose_replay_answers_where_numbers_alone_differ(tmp_path: Path) -> No
         ReplayingModel(path).complete(other)
     loose = ReplayingModel(path, loose=True)
     assert loose.complete(other).text == '{"C": 1}'
-    with pytest.raises(ReplayMiss):
-        loose.complete(ChatRequest(messages=(Message("user", "error 1.5e-03 then"),)))
+    with pytest.raises(
+        ReplayMiss, match="was 'error # now' around character 8 when it was recorded, and is 'error # then'"
+    ):
+        loose.complete(ChatRequest(messages=(Message("user", "error 1.6e-03 then"),)))

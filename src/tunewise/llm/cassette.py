@@ -12,7 +12,7 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -210,7 +210,8 @@ class ReplayingModel(Portable):
         elif number > len(recorded):
             reason = f"it holds {len(recorded)} calls"
         else:
-            reason = difference(recorded[number - 1].request, json.loads(json.dumps(request.to_dict())))
+            asked = json.loads(json.dumps(request.to_dict()))
+            reason = difference(recorded[number - 1].request, asked, without_numbers if self._loose else str)
         return (
             f"Call {number} is not in the cassette {self.path}: {reason}. "
             "Run what was recorded, with the same seed and version, or record again."
@@ -274,8 +275,12 @@ class Recorded:
 
 def wording(request: Mapping[str, object]) -> str:
     """A request without its numbers, and without what is no part of its key."""
-    said = json.dumps({**request, "max_output_tokens": 0}, sort_keys=True)
-    return re.sub(r"-?\d+(\.\d+)?([eE][-+]?\d+)?", "#", said)
+    return without_numbers(json.dumps({**request, "max_output_tokens": 0}, sort_keys=True))
+
+
+def without_numbers(text: str) -> str:
+    """A text with a sign in the place of each number."""
+    return re.sub(r"-?\d+(\.\d+)?([eE][-+]?\d+)?", "#", text)
 
 
 def load(path: Path) -> tuple[Header, dict[tuple[str, int], Recorded]]:
@@ -310,8 +315,10 @@ def load(path: Path) -> tuple[Header, dict[tuple[str, int], Recorded]]:
     return header, calls
 
 
-def difference(recorded: Mapping[str, object], asked: Mapping[str, object]) -> str:
-    """Where a request first departs from the one that was recorded at its place."""
+def difference(
+    recorded: Mapping[str, object], asked: Mapping[str, object], compared: Callable[[str], str] = str
+) -> str:
+    """Where a request first departs from the one that was recorded at its place, by what of a text is compared."""
     for name in dict.fromkeys([*asked, *recorded]):
         if name == "max_output_tokens":  # no part of the key
             continue
@@ -328,8 +335,9 @@ def difference(recorded: Mapping[str, object], asked: Mapping[str, object]) -> s
         for number, (old, new) in enumerate(zip(before, value, strict=True), start=1):
             if old != new and old.get("content") == new["content"]:
                 return f"message {number} has other tool calls than when it was recorded"
-            if old != new:
-                return f"message {number} {departure(str(old.get('content')), new['content'])}"
+            before_text, text = compared(str(old.get("content"))), compared(new["content"])
+            if before_text != text:
+                return f"message {number} {departure(before_text, text)}"
     return "it was recorded in another order"
 
 

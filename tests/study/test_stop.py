@@ -150,6 +150,11 @@ def test_a_grid_that_was_tried_whole_ends_the_study_and_says_so(proposer: str, n
     assert study.user_attrs[attributes.STOPPED] == "All 6 configurations of the space have been tried."
 
 
+def test_more_workers_than_configurations_repeat_none() -> None:
+    study = tune(lambda c: float(c["x"]), GRID, proposer="random", n_trials=20, n_jobs=7)
+    assert len({tuple(t.params.items()) for t in study.trials}) == len(study.trials) == 6
+
+
 def test_a_grid_that_was_tried_whole_ends_optimize_too(caplog: pytest.LogCaptureFixture) -> None:
     study = optuna.create_study(sampler=LLMSampler(None, space=GRID))
     with caplog.at_level("WARNING", "tunewise"):

@@ -13,7 +13,7 @@ from tunewise.history import History, TrialRecord
 from tunewise.prompts.findings import noise_of
 from tunewise.space import SearchSpace
 
-__all__ = ["ABSENT", "Tried", "TriedBefore", "nothing_left"]
+__all__ = ["ABSENT", "Tried", "TriedBefore", "all_begun", "nothing_left"]
 
 ABSENT = 2.0
 """Coordinate of a hyperparameter that does not exist in a configuration: far from the cube."""
@@ -95,17 +95,21 @@ class TriedBefore:
         return tried
 
 
+def all_begun(space: SearchSpace, history: History) -> bool:
+    """Whether every configuration has begun, nobody wants a repeat, and repeats are not known to differ."""
+    if space.count > len(history):
+        return False
+    begun = [t.configuration for t in history if t.state != "waiting" and space.accepts(t.configuration)]
+    waits = any(t.state == "waiting" for t in history.open)
+    return len({frozenset(c.items()) for c in begun}) >= space.count and not waits and not noise_of(history)
+
+
 def nothing_left(space: SearchSpace, history: History) -> str:
     """Why no further trial would tell anything, in a sentence; empty while one might.
 
-    None would where every configuration has begun, and repeats are not known to differ.
+    None would where every configuration has begun, one of them has finished, and repeats are not known to differ.
     """
-    if space.count > len(history):
-        return ""
-    begun = [t.configuration for t in history if t.state != "waiting" and space.accepts(t.configuration)]
-    different = {frozenset(configuration.items()) for configuration in begun}
-    waits = any(t.state == "waiting" for t in history.open)  # somebody wants it, a repeat too
-    if len(different) < space.count or waits or not history.finished or noise_of(history):
+    if not history.finished or not all_begun(space, history):
         return ""
     if space.count == 1:
         return "The space has one configuration, and it has been tried."

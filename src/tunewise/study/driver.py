@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
@@ -25,7 +26,7 @@ from tunewise.evaluate.run import Earlier, Run, takes_run
 from tunewise.history import History, TrialRecord
 from tunewise.llm.calls import Totals
 from tunewise.optuna_private import id_of, storage_of, stored_trial
-from tunewise.proposers.tried import nothing_left
+from tunewise.proposers.tried import all_begun, nothing_left
 from tunewise.sampler import LLMSampler
 from tunewise.secrets import mask
 from tunewise.space import SearchSpace, Value
@@ -137,6 +138,8 @@ class Driver:
                 elif isinstance(self._space, SearchSpace):
                     reason = reason or nothing_left(self._space, history)
                 while not (stopped or reason) and len(self._running) < min(self._n_jobs, trials - len(history.told)):
+                    if self._running and self._all_begun():
+                        break
                     try:
                         self._start()
                     except (BudgetReached, ModelError) as error:
@@ -155,6 +158,13 @@ class Driver:
             logger.info("Stopped: %s", reason)
         if stopped:
             raise stopped
+
+    def _all_begun(self) -> bool:
+        """Whether a further trial could only repeat one that runs or ran."""
+        space = self._space
+        if not isinstance(space, SearchSpace) or math.isinf(space.count):
+            return False
+        return all_begun(space, History.from_study(self._study))
 
     def _takes_up(self, history: History, trials: int) -> bool:
         """Whether a trial that was stopped goes on now."""

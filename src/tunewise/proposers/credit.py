@@ -54,7 +54,7 @@ GOOD: Final = 5
 WASTED: Final = 0.5
 """Ratio of each of the latest calls in a row that brought nothing usable."""
 UNREADABLE: Final = 0.5
-"""Ratio of each reply in which no configuration can be found, for good: none of 10,565 recorded ones of a capable
+"""Ratio of each reply in which no configuration can be found, for good: none of 14,290 recorded ones of a capable
 reader is such, half of the rambler's are. A capable model that writes badly makes up for it by one proposal in a good
 place."""
 DOUBT: Final = 0.5

@@ -10,7 +10,7 @@ value that a long search found. A search that begins elsewhere can be below 0, a
 from __future__ import annotations
 
 import argparse
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Final
 
@@ -53,12 +53,14 @@ def page(records: Path) -> str:
     methods, problems = (list(dict.fromkeys(key[i] for key in shares)) for i in (0, 1))
     commands = "\n".join(f"    {command}" for command in dict.fromkeys(r.command for r in runs if not r.key.model))
     seeds = len({run.key.seed for run in runs if not run.key.model})
+    played = Counter(method for method, _ in {(run.key.method, run.key.seed) for run in runs if run.key.model})
+    plays = " and ".join(f"{count} of `{method}`" for method, count in sorted(played.items()))
     head = " | ".join(f"@{count}" for count in SHOWN)
     lines = [
         "# Live tasks, played",
         "",
         f"{len(problems)} tasks that train whenever they are evaluated; answered by a capable reader, "
-        "one run a task in each play, three of `auto` and two of `compressed`.",
+        f"one run a task in each play, {plays}.",
         f"Other methods with {seeds} seeds. Made by these commands; do not edit by hand.",
         "",
         commands,

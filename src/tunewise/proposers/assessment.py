@@ -69,9 +69,11 @@ class Assessment:
         One next to a bad trial is sent back, as the model may not have known. One hardly off the default is not: a
         model without ideas of its own gets farther by chance when it tries again.
         """
+        if self.step == "far":
+            return None
         context = self.context
         credit = read_credit(context, prior=context.capable, candidate=configuration)
-        if self.step == "far" or credit >= min(DOUBT, self.credit or 0.0):
+        if credit >= min(DOUBT, self.credit or 0.0):
             return None
         nearest = context.nearest(configuration, context.trial)
         bad = nearest is not None and placement(configuration, context.trial, context) < 1

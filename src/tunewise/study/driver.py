@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import logging
-import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
@@ -138,7 +137,7 @@ class Driver:
                 elif isinstance(self._space, SearchSpace):
                     reason = reason or nothing_left(self._space, history)
                 while not (stopped or reason) and len(self._running) < min(self._n_jobs, trials - len(history.told)):
-                    if self._running and self._all_begun():
+                    if self._running and self._all_begun(history):
                         break
                     try:
                         self._start()
@@ -159,10 +158,10 @@ class Driver:
         if stopped:
             raise stopped
 
-    def _all_begun(self) -> bool:
-        """Whether a further trial could only repeat one that runs or ran."""
+    def _all_begun(self, before: History) -> bool:
+        """Whether a further trial could only repeat one that runs or ran; looked up where that is possible at all."""
         space = self._space
-        if not isinstance(space, SearchSpace) or math.isinf(space.count):
+        if not isinstance(space, SearchSpace) or space.count > len(before) + self._n_jobs:
             return False
         return all_begun(space, History.from_study(self._study))
 

@@ -206,9 +206,9 @@ def test_the_likelihood_of_the_values_and_its_gradient() -> None:
     X = rng.random((9, 2))
     target = Target(X, np.exp(2 * wave(X)), np.arange(2))
     logs = np.array([-0.4, 0.3, 0.2, -3.0])
-    value, gradient = target.loss(logs, 0.7)
+    value, gradient = target.loss(0.7)(logs)
     assert value == pytest.approx(-target.log_likelihood(np.append(logs, 0.7)))
-    assert gradient == pytest.approx(slope(lambda at: target.loss(at, 0.7)[0], logs), rel=1e-3, abs=1e-4)
+    assert gradient == pytest.approx(slope(lambda at: target.loss(0.7)(at)[0], logs), rel=1e-3, abs=1e-4)
 
 
 def test_the_chain_draws_from_the_posterior() -> None:

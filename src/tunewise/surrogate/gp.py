@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from math import log, sqrt
 from typing import Any, Final
 
@@ -87,7 +87,7 @@ class Hyperparameters:
         return cls(found[:, :-2], found[:, -2], found[:, -1])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class GP:
     """`s` processes over the same points, one for each sample of the hyperparameters; all computed at once.
 
@@ -111,10 +111,16 @@ class GP:
     inverse_factor: Array
     weights: Array
 
-    @property
+    @cached_property
     def column_scales(self) -> Array:
-        """`s x d`: what each column is divided by before distances are taken."""
+        """`s x 1 x d`: what each column is divided by before distances are taken."""
         return column_scales(self.hyperparameters, self.groups)
+
+    @cached_property
+    def scaled(self) -> Array:
+        """`s x n x d` training points, divided by them."""
+        result: Array = self.X / self.column_scales
+        return result
 
     def predict(self, X: Array) -> tuple[Array, Array]:
         """Mean and standard deviation of the functions, without noise.
@@ -132,7 +138,7 @@ class GP:
         """Mean (`s x m`) and covariance (`s x m x m`) of the functions at `m x d` points, in units of the targets."""
         covariance = self._covariance(self._squared_distances(X))
         mean, _ = self._posterior(covariance)
-        scaled = X / self.column_scales[:, None]
+        scaled = X / self.column_scales
         prior = self._covariance(squared_distances(scaled, scaled))
         explained = covariance @ self.inverse_factor.transpose(0, 2, 1)
         left = prior - explained @ explained.transpose(0, 2, 1)
@@ -140,9 +146,9 @@ class GP:
 
     def predict_with_gradient(self, X: Array) -> tuple[Array, Array, Array, Array]:
         """`predict`, and the gradients (`s x m x d` each) of both with respect to the points."""
-        squared = self._squared_distances(X)
-        covariance = self._covariance(squared)
-        slope = 2 * self.hyperparameters.signal[:, None, None] * matern_slope(squared)
+        correlation, slope = matern_with_slope(self._squared_distances(X))
+        signal = self.hyperparameters.signal[:, None, None]
+        covariance, slope = signal * correlation, 2 * signal * slope
         mean, std = self._posterior(covariance)
         solved = covariance @ self.inverse_factor.transpose(0, 2, 1) @ self.inverse_factor
         mean_gradient = self._chain(X, slope * self.weights[:, None])
@@ -172,16 +178,15 @@ class GP:
 
     def covariance_gradient(self, X: Array, weights: Array) -> Array:
         """Gradients (`s x m x d`) with respect to the points of those covariances, summed with `s x m x n` weights."""
-        slope = 2 * self.hyperparameters.signal[:, None, None] * matern_slope(self._squared_distances(X))
-        return self._chain(X, slope * weights)
+        _, slope = matern_with_slope(self._squared_distances(X))
+        return self._chain(X, 2 * self.hyperparameters.signal[:, None, None] * slope * weights)
 
     def _unscaled(self, standardized: Array) -> Array:
         result: Array = self.center[:, None] + self.scale[:, None] * standardized
         return result
 
     def _squared_distances(self, X: Array) -> Array:
-        scales = self.column_scales[:, None]
-        return squared_distances(X / scales, self.X / scales)
+        return squared_distances(X / self.column_scales, self.scaled)
 
     def _covariance(self, squared: Array) -> Array:
         result: Array = self.hyperparameters.signal[:, None, None] * matern(squared)
@@ -195,7 +200,7 @@ class GP:
 
     def _chain(self, X: Array, weights: Array) -> Array:
         """Sum over the training points of weight times the gradient of the (halved) squared distance."""
-        result: Array = (weights.sum(axis=2)[:, :, None] * X - weights @ self.X) / self.column_scales[:, None] ** 2
+        result: Array = (weights.sum(axis=2)[:, :, None] * X - weights @ self.X) / self.column_scales**2
         return result
 
 
@@ -308,20 +313,20 @@ def negative_log_likelihood(logs: Array, distances: Array, y: Array) -> tuple[fl
     n = len(y)
     inverse_squares = np.exp(-2 * logs[:-2])
     signal, noise = np.exp(logs[-2:])
-    squared = inverse_squares @ distances
-    correlation = matern(squared).reshape(n, n)
+    correlation, slope = (part.reshape(n, n) for part in matern_with_slope(inverse_squares @ distances))
     covariance = signal * correlation
     covariance[np.diag_indices(n)] += noise + JITTER * signal
     factor, failed = dpotrf(covariance, lower=1, clean=1)
     if failed:
         return 1e10, np.zeros_like(logs)
-    inverse, _ = dpotri(factor, lower=1)
-    inverse += np.tril(inverse, -1).T
+    lower, _ = dpotri(factor, lower=1)
+    inverse = np.add(lower, lower.T, order="F")  # above the diagonal it is 0
+    inverse[np.diag_indices(n)] *= 0.5
     weights = inverse @ y
     value = 0.5 * float(y @ weights) + float(np.log(factor.diagonal()).sum())
     outer = inverse - weights[:, None] * weights
     gradient = np.empty_like(logs)
-    gradient[:-2] = -signal * inverse_squares * (distances @ (outer.ravel() * matern_slope(squared)))
+    gradient[:-2] = -signal * inverse_squares * (distances @ (outer * slope).ravel())
     gradient[-2] = 0.5 * signal * float((outer * correlation).sum())
     gradient[-1] = 0.5 * noise * float(outer.trace())
     return value, gradient
@@ -329,7 +334,7 @@ def negative_log_likelihood(logs: Array, distances: Array, y: Array) -> tuple[fl
 
 def factorize(X: Array, y: Array, groups: NDArray[np.intp], hyperparameters: Hyperparameters) -> tuple[Array, Array]:
     """The inverses of the covariances' lower Cholesky factors, and the covariances' inverses times the targets."""
-    scaled = X / column_scales(hyperparameters, groups)[:, None]
+    scaled = X / column_scales(hyperparameters, groups)
     covariance = hyperparameters.signal[:, None, None] * matern(squared_distances(scaled, scaled))
     inverse_factor = np.zeros_like(covariance)
     for row, (one, signal, noise) in enumerate(
@@ -346,9 +351,9 @@ def factorize(X: Array, y: Array, groups: NDArray[np.intp], hyperparameters: Hyp
 
 
 def column_scales(hyperparameters: Hyperparameters, groups: NDArray[np.intp]) -> Array:
-    """`s x d`: the length scale of each column, with the width of its group."""
-    result: Array = hyperparameters.length_scales[:, groups] * np.sqrt(group_widths(groups))
-    return result
+    """`s x 1 x d`: the length scale of each column, with the width of its group."""
+    scales = hyperparameters.length_scales[:, groups] * np.sqrt(group_widths(groups))
+    return scales[:, None]
 
 
 def squared_distances(A: Array, B: Array) -> Array:
@@ -377,8 +382,8 @@ def matern(squared: Array) -> Array:
     return result
 
 
-def matern_slope(squared: Array) -> Array:
-    """Derivative of `matern` for the squared distance."""
+def matern_with_slope(squared: Array) -> tuple[Array, Array]:
+    """`matern`, and its derivative for the squared distance."""
     root = ROOT_5 * np.sqrt(squared)
-    result: Array = -5 / 6 * (1 + root) * np.exp(-root)
-    return result
+    decay = np.exp(-root)
+    return (1 + root * (1 + root / 3)) * decay, -5 / 6 * (1 + root) * decay

@@ -10,7 +10,6 @@ logarithms, so elliptical slices draw from the posterior without any step size [
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from math import log, pi
 from typing import Final
 
@@ -22,6 +21,7 @@ from tunewise.surrogate.gp import (
     GP,
     JITTER,
     Hyperparameters,
+    Loss,
     Prior,
     group_distances,
     make_gp,
@@ -77,7 +77,7 @@ def fit_best(X: Array, values: Array, *, groups: NDArray[np.intp]) -> tuple[Warp
     starts = [prior.means, shorter]
     found = []
     for strength in STRENGTHS if len(np.unique(values)) > 2 else STRENGTHS[:1]:
-        best, loss = maximize_posterior(partial(target.loss, log_strength=log(strength)), prior, starts)
+        best, loss = maximize_posterior(target.loss(log(strength)), prior, starts)
         starts = [best]  # near the next one, so that one search is enough
         found.append((loss, np.append(best, log(strength))))
     return target.processes(min(found, key=lambda one: one[0])[1][None])
@@ -140,11 +140,16 @@ class Target:
         solved, _ = dtrtrs(factor, y, lower=1)
         return float(-0.5 * solved @ solved - np.log(factor.diagonal()).sum() - n * log(scale) - grown.sum())
 
-    def loss(self, logs: Array, log_strength: float) -> tuple[float, Array]:
-        """The negative logarithm of the same, and its gradient for the first `g + 2`."""
+    def loss(self, log_strength: float) -> Loss:
+        """The negative logarithm of the same at one strength, for the first `g + 2` logarithms, with its gradient."""
         grown, y, scale = self._warped(log_strength)
-        value, gradient = negative_log_likelihood(logs, self.distances, y)
-        return value + len(y) * log(scale) + float(grown.sum()), gradient
+        spread, bend = len(y) * log(scale), float(grown.sum())
+
+        def of(logs: Array) -> tuple[float, Array]:
+            value, gradient = negative_log_likelihood(logs, self.distances, y)
+            return value + spread + bend, gradient
+
+        return of
 
     def _warped(self, log_strength: float) -> tuple[Array, Array, float]:
         """Logarithms of the warp's inverse slopes at the values, the warped values, standardized, and their spread."""

@@ -25,6 +25,8 @@ from tunewise.errors import StudyError
 
 distributed = pytest.importorskip("distributed", reason="Dask is missing: pip install 'tunewise[dask]'")
 
+from tunewise.executors.dask import DaskExecutor, let_go  # noqa: E402 - it needs Dask
+
 pytestmark = pytest.mark.filterwarnings("ignore")  # Dask warns of what the tests do to it
 
 
@@ -160,7 +162,6 @@ def test_a_scheduler_that_restarts_is_waited_for(outside: Outside, tmp_path: Pat
 
 
 def test_a_scheduler_that_is_gone_ends_the_run_and_loses_nothing(outside: Outside, tmp_path: Path) -> None:
-    from tunewise.executors import DaskExecutor
     from tunewise.history import History
     from tunewise.study.storage import open_study
 
@@ -225,6 +226,34 @@ def test_a_driver_whose_network_stalls_and_breaks_goes_on(outside: Outside, tmp_
             network.break_off()
 
         run_forty(f"dask://127.0.0.1:{network.port}", tmp_path, interfere=stall_and_break)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("whose", ["ours", "the user's"])
+def test_a_client_that_fails_half_way_when_it_connects_again_is_replaced(
+    outside: Outside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whose: str
+) -> None:
+    connect, before = distributed.Client._ensure_connected, set()
+
+    async def once(self: Any, timeout: float | None = None) -> None:
+        """As Dask does when another message comes with the first: the client stays "connecting"."""
+        if self in before:
+            raise AssertionError
+        before.add(self)
+        await connect(self, timeout=timeout)
+
+    monkeypatch.setattr(distributed.Client, "_ensure_connected", once)
+    outside.ready()
+    with ExitStack() as stack:
+        network = stack.enter_context(relay(outside.port))
+        place = f"127.0.0.1:{network.port}"
+        executor: DaskExecutor | str = f"dask://{place}"
+        if whose == "the user's":
+            client = distributed.Client(place, set_as_default=False)
+            stack.callback(let_go, client)
+            executor = stack.enter_context(DaskExecutor(client))
+        run_forty(executor, tmp_path, interfere=lambda _: network.break_off())
+    assert len(before) == 2
 
 
 @pytest.mark.parametrize("wrong", ["dask://", "slurm://x", "dask", "ray:/", "dask://127.0.0.1:1"])

@@ -54,6 +54,7 @@ class DaskExecutor(Executor):
     def __init__(self, scheduler: str | Client, *, patience_s: float = 600.0) -> None:
         self._own = isinstance(scheduler, str)
         self._address = scheduler if isinstance(scheduler, str) else str(scheduler.scheduler.address)
+        self._security = None if isinstance(scheduler, str) else scheduler.security
         self._client: Client = self._connect() if isinstance(scheduler, str) else scheduler
         self._patience_s = patience_s
         self._topic = f"tunewise-{uuid.uuid4().hex}"
@@ -78,8 +79,8 @@ class DaskExecutor(Executor):
         self._closing.set()
         with suppress(Exception):  # a scheduler that is gone
             self._client.unsubscribe_topic(self._topic)
-            if self._own:
-                self._client.close()
+        if self._own:
+            let_go(self._client)
         self._reader.shutdown(wait=wait)
 
     def wire(self, take: Take) -> DaskWire:
@@ -90,13 +91,23 @@ class DaskExecutor(Executor):
         is_file = self._address.endswith(".json")
         where = {"scheduler_file": self._address} if is_file else {"address": self._address}
         try:
-            return distributed.Client(**where, timeout=ANSWER_S, set_as_default=False)
+            return distributed.Client(**where, timeout=ANSWER_S, security=self._security, set_as_default=False)
         except (OSError, ValueError, TimeoutError) as error:
             first = next(iter(str(error).splitlines()), type(error).__name__)
             raise StudyError(
                 f"No Dask scheduler answers at {self._address}: {first} Start one (dask scheduler), or correct the "
                 "address."
             ) from None
+
+    def _replace(self) -> None:
+        """Connect anew, without waiting for a client that tries to: it may fail half-way and say "connecting" for ever.
+
+        That happens when a report comes with the scheduler's first answer, which Dask takes to come alone.
+        """
+        lost, own = self._client, self._own
+        self._client, self._own = self._connect(), True
+        if own:  # else whoever gave it closes it
+            threading.Thread(target=let_go, args=(lost,), daemon=True).start()  # takes a while
 
     def _listen(self) -> None:
         self._client.subscribe_topic(self._topic, self._heard)
@@ -136,13 +147,12 @@ class DaskExecutor(Executor):
         until = time.monotonic() + self._patience_s
         while not self._closing.wait(LOOK_S) and time.monotonic() < until:
             with self._lock, suppress(Exception):  # the next look tries again
-                if self._client.status == "closed" and self._own:
-                    self._client = self._connect()
-                if self._client.status == "running":
-                    self._listen()
-                    self._hand_in(future, call)
-                    logger.info("The Dask scheduler is back; an interrupted evaluation is handed in again.")
-                    return
+                if self._client.status != "running":
+                    self._replace()
+                self._listen()
+                self._hand_in(future, call)
+                logger.info("The Dask scheduler is back; an interrupted evaluation is handed in again.")
+                return
         if not self._closing.is_set():
             future.set_exception(
                 StudyError(
@@ -150,6 +160,14 @@ class DaskExecutor(Executor):
                     "the same command goes on."
                 )
             )
+
+
+def let_go(client: Client) -> None:
+    """Close it, in whatever state it is."""
+    try:
+        client.close()
+    except Exception:  # noqa: BLE001 - it would fail again when it is collected, and print that
+        client.status = "closed"
 
 
 class DaskWire:

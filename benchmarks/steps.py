@@ -4,6 +4,7 @@
     python benchmarks/steps.py --values     # values that no trial had had: some seconds
     python benchmarks/steps.py --advice     # own ideas and the surrogate's points in trials 3 to 5: some minutes
     python benchmarks/steps.py --turns      # turns of the surrogate in place of the reader's: some minutes
+    python benchmarks/steps.py --stalled    # one turn wherever the reader's trials have brought nothing for long
 
 A trial's gain is by how much it improved the best value, as a share of the mean of random points minus the best value
 of the table. Trials of studies that have found that value are left out. Nothing is trained.
@@ -32,13 +33,14 @@ from tunewise.record import Candidate, Decision, Proposal
 from tunewise.space import Configuration
 
 PLAYS: Final = tuple(f"auto-0.2-30-{play}" for play in "abcde")
+LATEST: Final = tuple(f"auto-0.2-30-{play}" for play in "ilmnopq")
 EARLIER: Final = ("advised-30", "advised3-30", "auto-30", "compressed-30")
 OWN: Final = ("model", "repair")
 DRAWS, RESAMPLED, BUDGET = 300, 2000, 30
 SLACK: Final = 0.017
 """So that three of twenty steps of a grid count as a sixth of it."""
-TURNS, UNTIL = (5, 7, 9), 10
-"""The trials that the surrogate takes over, and after how many the studies are compared."""
+TURNS = 5, 7, 9
+"""The trials that the surrogate takes over."""
 
 
 @dataclass(frozen=True)
@@ -197,25 +199,48 @@ def followed(moment: Moment) -> bool | None:
     return moment.trial.configuration in named if named else None
 
 
-def with_turns(run: RecordedRun, scale: Scale) -> tuple[float, float] | None:
-    """Regret as it was, and where the surrogate had some of the turns; None where the best was found before.
+def with_turns(
+    run: RecordedRun, scale: Scale, due: Callable[[ProposalContext], bool], budgets: tuple[int, ...]
+) -> list[tuple[float, float]]:
+    """Regret at some budgets as it was, and where the surrogate has the turns that are due.
 
     The reader's next proposals are as recorded: it is not told what the surrogate found.
     """
     steps = [recorded(n, s.configuration, s.source, s.value) for n, s in enumerate(run.steps)]
-    values = [t.value for t in steps if t.value is not None]
-    if min(values[: TURNS[0]]) <= scale.best + 1e-12:
-        return None
-    trials = steps[: TURNS[0]]
-    ahead = (t for t in steps[TURNS[0] :] if t.by_model)
-    for number in range(TURNS[0], UNTIL):
-        if number in TURNS:
+    trials, ahead = steps[:1], iter(steps[1:])
+    for number in range(1, budgets[-1]):
+        context = after(trials, scale)
+        if min(t.value for t in trials if t.value is not None) > scale.best + 1e-12 and due(context):
             point = Assessment(after(trials, scale, model=False)).advice[0].configuration
-            value = scale.problem.evaluate(point).value
-            trials.append(recorded(number, point, "surrogate", value))
+            trials.append(recorded(number, point, "surrogate", scale.problem.evaluate(point).value))
         elif step := next(ahead, None):
             trials.append(replace(step, number=number))
-    return scale.regret(min(values[:UNTIL])), scale.regret(min(t.value for t in trials if t.value is not None))
+
+    def regret(of: list[TrialRecord], budget: int) -> float:
+        return scale.regret(min(t.value for t in of[:budget] if t.value is not None))
+
+    return [(regret(steps, budget), regret(trials, budget)) for budget in budgets]
+
+
+def never(_: ProposalContext) -> bool:
+    """No turn is due."""
+    return False
+
+
+def by_turns(
+    runs: list[RecordedRun],
+    scales: Mapping[str, Scale],
+    due: Callable[[ProposalContext], bool],
+    budgets: tuple[int, ...],
+) -> Iterator[str]:
+    """What turns of the surrogate cost."""
+    pairs = np.array([with_turns(run, scales[run.problem], due, budgets) for run in runs])
+    for budget, own, difference in zip(budgets, pairs[..., 0].T, (pairs[..., 1] - pairs[..., 0]).T, strict=True):
+        error = difference.std() / len(runs) ** 0.5
+        yield (
+            f"Regret after {budget} of {len(runs)} studies: {difference.mean():+.4f} +- {error:.4f}, without turns "
+            f"{own.mean():.4f}"
+        )
 
 
 def main() -> None:
@@ -224,6 +249,7 @@ def main() -> None:
     parser.add_argument("--values", action="store_true", help="values that no trial had had")
     parser.add_argument("--advice", action="store_true", help="own ideas and the surrogate's points in trials 3 to 5")
     parser.add_argument("--turns", action="store_true", help="turns of the surrogate in place of the reader's")
+    parser.add_argument("--stalled", action="store_true", help="a turn wherever nothing was better for long")
     asked = parser.parse_args()
     terms = Terms()
     scales = {name: Scale.of(terms.find(name)) for name in choose_problems("hpobench")}
@@ -233,13 +259,12 @@ def main() -> None:
         early = [m for m in moments(plays, scales) if OPENING < m.number < SETTLED]
         print(f"Points that the surrogate names, in trials {OPENING + 1} to {SETTLED - 1}: {compare(early, followed)}")
     elif asked.turns:
-        found = [pair for run in plays if (pair := with_turns(run, scales[run.problem]))]
-        differences = np.array([other - own for own, other in found])
-        error = differences.std() / len(found) ** 0.5
-        print(
-            f"Regret after {UNTIL} of {len(found)} studies, trials {', '.join(map(str, TURNS))} the surrogate's: "
-            f"{differences.mean():+.4f} +- {error:.4f} beside {mean(own for own, _ in found):.4f}"
-        )
+        print(f"Trials {', '.join(map(str, TURNS))} are the surrogate's, where the best was not found before.")
+        open_runs = [run for run in plays if with_turns(run, scales[run.problem], never, TURNS[:1])[0][0] > 1e-12]
+        print(*by_turns(open_runs, scales, lambda context: context.trial in TURNS, (10,)), sep="\n")
+    elif asked.stalled:
+        played = [run for run in runs if run.run in LATEST]
+        print(*by_turns(played, scales, lambda context: Assessment(context).stalled, (10, 20, BUDGET)), sep="\n")
     else:
         found_all = list(moments([run for run in runs if run.run in PLAYS + EARLIER], scales))
         print(*(by_values if asked.values else by_size)(found_all), sep="\n")

@@ -24,7 +24,8 @@ from tunewise.prompts.by_value import say_by_value
 from tunewise.prompts.findings import equal_settings, say_findings, without_effect
 from tunewise.prompts.render import MAX_PROMPT_TOKENS
 from tunewise.proposers import Auto, AutoOptions
-from tunewise.proposers.assessment import Assessment
+from tunewise.proposers.assessment import STALLED, Assessment
+from tunewise.proposers.auto import STALLED_NOTE
 from tunewise.proposers.credit import DOUBT, LEAST, placement, read_credit
 from tunewise.proposers.steps import FAR
 from tunewise.record import Advice, Candidate
@@ -535,8 +536,10 @@ def test_what_ties_with_the_best_is_no_bad_place() -> None:
     near = {"x": 0.92, "y": 0.4}
     assert placement(near, 3, asked(DEFAULT, tied, past(2, 0.1, value=DEFAULT.value))) >= 1
     assert placement(near, 3, asked(DEFAULT, worse, past(2, 0.1, value=DEFAULT.value))) < 1
-    three = [past(i, 0.1 * i, value=DEFAULT.value) for i in (2, 3)]
-    assert placement(near, 4, asked(DEFAULT, tied, *three[:1], replace(three[1], value=9.0))) > 1
+    second, third, fourth = (past(i, 0.1 * i, value=9.0) for i in (2, 3, 4))
+    assert placement(near, 5, asked(DEFAULT, tied, second, third, fourth)) > 1
+    shared = [replace(t, value=DEFAULT.value) for t in (second, third)]
+    assert placement(near, 5, asked(DEFAULT, tied, *shared, fourth)) == 1, "most have it: that is no place"
 
 
 def test_a_first_proposal_hardly_off_the_default_is_turned_down() -> None:
@@ -593,7 +596,7 @@ def test_a_model_that_stays_where_every_trial_gives_the_same_is_not_alone_for_lo
 
 
 def test_eight_trials_that_are_no_better_than_the_start_have_found_nothing() -> None:
-    start, worse = 0.3, (0.4, *[0.3] * 8)
+    start, worse = 0.3, (0.4, 0.5, *[0.3] * 7)
     default = replace(DEFAULT, value=start)
     own = [past(i, 0.1 * i, 0.9, value=v, proposal=by("model")) for i, v in enumerate(worse, 1)]
     seven, eight = (read_credit(asked(default, *own[:n])) for n in (7, 8))
@@ -601,6 +604,27 @@ def test_eight_trials_that_are_no_better_than_the_start_have_found_nothing() -> 
     assert read_credit(asked(default, *own[:4], replace(own[4], value=0.2), *own[5:])) >= seven, "one found something"
     broken = [replace(t, state="failed", value=None) for t in own]
     assert read_credit(asked(default, *broken)) == read_credit(asked(default, *broken[:7])), "it may fail for everybody"
+
+
+def test_five_are_enough_on_a_plateau_of_two_values() -> None:
+    default = replace(DEFAULT, value=0.3)
+    own = [past(i, 0.1 * i, 0.9, value=0.3, proposal=by("model")) for i in range(1, 6)]
+    own[1] = past(2, 0.9, 0.1, value=0.4, proposal=by("model"))  # far from what is proposed next
+    assert read_credit(asked(default, *own)) < DOUBT <= read_credit(asked(default, *own[:4]))
+    assert read_credit(asked(default, *own[:4], replace(own[4], value=0.5))) >= DOUBT, "something is different there"
+
+
+def test_where_the_model_gains_nothing_for_long_the_surrogate_has_one_turn() -> None:
+    own = [past(i, 0.7 + i / 50, 0.4, value=0.1 + i / 100, proposal=by("model")) for i in range(1, STALLED + 3)]
+    gained, stuck = asked(DEFAULT, *own[:STALLED]), asked(DEFAULT, *own[: STALLED + 1])
+    assert play(Auto(), gained, offer((0.8, 0.3)))[0].source == "model", "the first of them was better"
+    turn, requests = play(Auto(), stuck)
+    assert (turn.source, requests, turn.note) == ("surrogate", [], STALLED_NOTE)
+    with_turn = asked(DEFAULT, *own[: STALLED + 1], past(STALLED + 2, 0.2, value=0.5, proposal=turn))
+    assert play(Auto(), with_turn, offer((0.8, 0.3)))[0].source == "model", "one turn"
+    running = replace(with_turn.history.trials[-1], state="running", value=None)
+    at_once = asked(DEFAULT, *own[: STALLED + 1], running)
+    assert play(Auto(), at_once, offer((0.8, 0.3)))[0].source == "model", "while it runs, too"
 
 
 def test_back_to_a_plateau_of_the_worst_value_is_a_bad_place() -> None:
@@ -611,7 +635,7 @@ def test_back_to_a_plateau_of_the_worst_value_is_a_bad_place() -> None:
 
 
 def test_a_late_point_of_the_surrogate_is_compared_with_what_the_model_tried_then() -> None:
-    early = [past(i, 0.55, 0.4, proposal=by("model")) for i in range(1, 9)]
+    early = [past(i, 0.55 + i / 1000, 0.4, proposal=by("model")) for i in range(1, 9)]
     late = [past(i, 0.83, 0.21, proposal=by("model")) for i in range(9, 13)]
     learned = past(13, 0.8, 0.25)
     whole, part = asked(DEFAULT, *early, *late, learned), asked(DEFAULT, *early, learned)
@@ -759,7 +783,8 @@ def test_strange_trials_are_data() -> None:
 
 
 def test_the_prompt_is_bounded() -> None:
-    trials = [past(i, (i % 97) / 97, (i % 89) / 89, proposal=by("model")) for i in range(1000)]
+    trials = [past(i, (i % 97) / 97, (i % 89) / 89, proposal=by("model")) for i in range(999)]
+    trials.append(past(999, 0.5, 0.3, proposal=by("surrogate")))  # else it would be the surrogate's turn
     _, (request,) = play(Auto(), asked(*trials, task=TASK), offer((0.123456, 0.7)))
     assert sum(estimate_tokens(m.content) for m in request.messages) <= MAX_PROMPT_TOKENS
     assert told(request).count(" you ") > 40

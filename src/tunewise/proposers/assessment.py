@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tunewise.history import TrialRecord
 from tunewise.prompts.advised import Nearest, Step
-from tunewise.prompts.findings import Equal, equal_settings, without_effect
+from tunewise.prompts.findings import Equal, equal_settings, stale_for, without_effect
 from tunewise.proposers.asking import Objection
 from tunewise.proposers.base import ProposalContext
 from tunewise.proposers.credit import DOUBT, LEAST, fair_value, placement, read_credit
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tunewise.prior_studies import PriorStudy
     from tunewise.surrogate import Surrogate
 
-__all__ = ["Assessment"]
+__all__ = ["STALLED", "Assessment"]
 
 ADVISED = 3
 """So many of its next points the surrogate advises."""
@@ -43,6 +43,9 @@ DIFFERENT = 4
 """With fewer different values nothing can be expected of a point: its figures are not told."""
 JUDGED = 10
 """By so many of its latest expectations the surrogate's uncertainty is corrected before it is told."""
+STALLED = 8
+"""After so many trials of the model in a row that brought nothing better, one is the surrogate's. It takes a capable
+reader nothing within ten trials, and .0006 +- .0004 of regret within thirty (`benchmarks/steps.py --stalled`)."""
 RETRIED = 8
 """So many points are looked at where the first ones repeat what was tried."""
 
@@ -59,9 +62,20 @@ class Assessment:
         context = self.context
         if not context.has_model or context.fixed or context.exhausted:
             return False
-        if self.credit is None or self.credit < LEAST:
+        if self.credit is None or self.credit < LEAST or self.stalled:
             return False
         return self.credit >= DOUBT or self.turns >= 1 / self.credit - 1
+
+    @property
+    def stalled(self) -> bool:
+        """Whether many of the model's trials in a row brought nothing better: then the surrogate has one turn.
+
+        So whoever stays where nothing is gained is compared with somebody who does not.
+        """
+        history = self.context.history
+        latest = history.told[-STALLED:]
+        in_a_row = all(t.by_model for t in history if latest and t.number >= latest[0].number)
+        return len(latest) == STALLED and in_a_row and stale_for(history) >= STALLED
 
     def objection(self, configuration: Configuration) -> Objection | None:
         """Why a proposal is turned down: by itself it raises doubt that the model has read the trials. Else None.

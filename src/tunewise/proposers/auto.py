@@ -23,7 +23,7 @@ from tunewise.prompts.prior import PriorView
 from tunewise.prompts.render import render
 from tunewise.prompts.views import ProblemView
 from tunewise.proposers.asking import Answer, Batch, ask_for_batch, kept
-from tunewise.proposers.assessment import Assessment
+from tunewise.proposers.assessment import STALLED, Assessment
 from tunewise.proposers.base import Prefetching, ProposalContext, Proposing, draw
 from tunewise.proposers.compressed import one_message
 from tunewise.proposers.credit import DOUBT, LARGE, LEAST
@@ -37,6 +37,8 @@ MOST = 16
 """So many configurations a reply can give."""
 POOL = 12
 """So many candidates that have not run are remembered, the latest."""
+STALLED_NOTE = f"{STALLED} trials of the model in a row brought nothing better: one turn for the surrogate."
+"""Why a model of which nothing is wrong is not asked."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ def by_surrogate(state: Assessment, decision: Decision) -> Proposal:
         source="surrogate" if advice else "random",
         reason=reason,
         fallback=decision.failure,
-        note=first_notice(state) or stop_notice(state),
+        note=first_notice(state) or stop_notice(state) or (STALLED_NOTE if state.stalled else ""),
         method="auto",
         decision=replace(decision, advice=advice, expected=expected),
     )

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
+from unittest.mock import Mock
 
 import optuna
 import pytest
@@ -24,9 +25,10 @@ from tunewise.prompts.by_value import say_by_value
 from tunewise.prompts.findings import equal_settings, say_findings, without_effect
 from tunewise.prompts.render import MAX_PROMPT_TOKENS
 from tunewise.proposers import Auto, AutoOptions
+from tunewise.proposers import credit as credit_module
 from tunewise.proposers.assessment import STALLED, Assessment
 from tunewise.proposers.auto import STALLED_NOTE
-from tunewise.proposers.credit import DOUBT, LEAST, placement, read_credit
+from tunewise.proposers.credit import DOUBT, LEAST, costs_for, placement, read_credit
 from tunewise.proposers.steps import FAR
 from tunewise.record import Advice, Candidate
 from tunewise.testing.simulated import adversary, default_lover, expert, rambler, repeater, stale
@@ -640,6 +642,17 @@ def test_a_late_point_of_the_surrogate_is_compared_with_what_the_model_tried_the
     learned = past(13, 0.8, 0.25)
     whole, part = asked(DEFAULT, *early, *late, learned), asked(DEFAULT, *early, learned)
     assert read_credit(whole, prior=0.003) > read_credit(part, prior=0.003)
+
+
+def test_what_trials_are_worth_is_worked_out_as_often_in_a_long_study(monkeypatch: pytest.MonkeyPatch) -> None:
+    def times(n: int) -> int:
+        counted = Mock(side_effect=costs_for)
+        monkeypatch.setattr(credit_module, "costs_for", counted)
+        trials = [past(i, i / n, 0.4, proposal=by("model" if i % 2 else "surrogate")) for i in range(1, n)]
+        read_credit(asked(DEFAULT, *trials))
+        return counted.call_count
+
+    assert times(40) == times(80) > 0
 
 
 def test_what_is_known_about_a_model_is_where_credit_begins() -> None:

@@ -10,7 +10,8 @@ ratios are from recorded studies of a capable reader on 32 tabular tasks, and fr
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from itertools import takewhile
 from typing import Final
 
@@ -98,7 +99,8 @@ def read_credit(
     odds *= UNREADABLE ** sum(t.proposal.decision.unreadable for t in history)
     odds *= TIMID_RATIO ** len(list(takewhile(lambda call: is_timid(call[1], context), calls[:FIRST])))
     compared = [(other, nearest_to(other, own)) for other in others if own]
-    won = [share for other, near in compared for share in wins(near, other, history)]
+    costs = Costs(history)
+    won = [share for other, near in compared for share in wins(near, other, costs)]
     if won:
         lead = -1.0 if found_nothing(own, history) else 2 * sum(won) / len(won) - 1
         sides = len(others), len({trial.number for _, near in compared for trial in near})
@@ -158,18 +160,36 @@ def nearest_to(other: TrialRecord, own: list[TrialRecord]) -> list[TrialRecord]:
     return sorted(own, key=lambda trial: abs(trial.number - other.number))[:NEAREST]
 
 
-def wins(trials: list[TrialRecord], other: TrialRecord, history: History) -> Iterator[float]:
+class Costs:
+    """What each ended trial is worth by what one of them was to make small; worked out once for each such aim.
+
+    Attributes:
+        numbers: Of the trials.
+        row: Where a number stands.
+        by_others: Which trials are not the model's.
+    """
+
+    def __init__(self, history: History) -> None:
+        self.numbers = np.array([t.number for t in history.told])
+        self.row = {number: row for row, number in enumerate(self.numbers.tolist())}
+        self.by_others = np.array([not t.by_model for t in history.told])
+        self.of = cache(lambda scalarization: costs_for(scalarization, history.told, history))
+
+
+def wins(trials: list[TrialRecord], other: TrialRecord, costs: Costs) -> Iterator[float]:
     """For each of some trials whether it beats another, by what it was to make small: 1, 0, or 0.5 where they tie.
 
     Two that both left the best value as it was tie, too: a small step from the best ranks before a bold one, and is
     worth no more. Only a trial that is worse than all of others loses even then.
     """
     for trial in trials:
-        before = [t for t in history.told if t.number < max(trial.number, other.number) and t not in (trial, other)]
-        costs = costs_for(trial.proposal.scalarization, [trial, other, *before], history)
-        own, their = costs[:2]
-        best = costs[2:].min(initial=math.inf)
-        worst = max([their, *(c for c, t in zip(costs[2:], before, strict=True) if not t.by_model)])
+        pair = [costs.row[trial.number], costs.row[other.number]]
+        before = costs.numbers < max(trial.number, other.number)
+        before[pair] = False
+        cost = costs.of(trial.proposal.scalarization)
+        own, their = cost[pair]
+        best = cost[before].min(initial=math.inf)
+        worst = cost[before & costs.by_others].max(initial=their)
         tie = own == their or (best <= min(own, their) and own <= worst)
         yield 0.5 if tie else float(own < their)
 
@@ -186,7 +206,9 @@ def found_nothing(own: list[TrialRecord], history: History) -> bool:
     return len(costs) >= (FLAT if few else FRUITLESS) and start <= min(costs)
 
 
-def costs_for(scalarization: Scalarization | None, trials: list[TrialRecord], history: History) -> NDArray[np.float64]:
+def costs_for(
+    scalarization: Scalarization | None, trials: Sequence[TrialRecord], history: History
+) -> NDArray[np.float64]:
     """What each of some trials is worth by what one of them was to make small.
 
     Returns:

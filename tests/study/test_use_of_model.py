@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tunewise import Float, SearchSpace
 from tunewise.errors import ModelUnavailable
 from tunewise.llm.base import ChatRequest
 from tunewise.llm.scripted import FunctionModel
+from tunewise.proposers.assessment import STALLED
 from tunewise.study.options import TuneOptions
 from tunewise.study.stored import StoredStudy
 from tunewise.study.tune import tune
@@ -83,3 +85,20 @@ def test_why_later_trials_did_not_ask_the_model() -> None:
     assert "out of order" in told
     assert "The model gave no reply in" in stored.verdict()
     assert unasked(StoredStudy.read(tune(lambda c: c["x"], SPACE, n_trials=2)).history) == ""
+
+
+def test_a_turn_on_a_plateau_is_no_doubt() -> None:
+    asked = itertools.count()
+
+    def near(_: ChatRequest) -> str:
+        return json.dumps({"x": 0.62 + 0.001 * next(asked)})
+
+    study = tune(lambda c: abs(c["x"] - 0.6), SPACE, model=FunctionModel(near), n_trials=STALLED + 3)
+    history = StoredStudy.read(study).history
+    turn = history.trials[STALLED + 2]
+    assert [t.source for t in history] == ["default", *["model"] * (STALLED + 1), "surrogate"]
+    assert (
+        turn.proposal.note
+        == f"{STALLED} trials of the model in a row brought nothing better: one turn for the surrogate."
+    )
+    assert unasked(history) == ""

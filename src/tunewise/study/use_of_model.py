@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from tunewise.history import History
 from tunewise.llm.calls import Call
+from tunewise.proposers.credit import DOUBT
 from tunewise.text import clip, sentence
 
 __all__ = ["never_asked", "of_no_use", "unasked"]
@@ -48,11 +49,17 @@ def never_asked(history: History) -> str:
 
 
 def unasked(history: History) -> str:
-    """For which trials the model was not asked, though there was one, and why; empty where it always was."""
+    """For which trials a model in doubt was not asked, and why; empty where it always was.
+
+    That it leaves a turn where it gained nothing for long says the trial's note.
+    """
     alone = [
         t
         for t in history
-        if t.source == "surrogate" and t.proposal.decision.credit is not None and not t.proposal.decision.call
+        if t.source == "surrogate"
+        and (credit := t.proposal.decision.credit) is not None
+        and credit < DOUBT
+        and not t.proposal.decision.call
     ]
     if not alone:
         return ""

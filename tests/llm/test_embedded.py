@@ -1,5 +1,6 @@
 import json
 import random
+import resource
 import socket
 import subprocess
 import sys
@@ -73,6 +74,22 @@ def test_replies_are_bounded() -> None:
     reply = model.complete(ChatRequest(messages=(Message("user", "Tell a long story."),)))
     model.close()
     assert (reply.output_tokens, reply.finish_reason) == (5, "length")
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is read from /proc")
+def test_memory_does_not_grow_with_the_calls() -> None:
+    model = EmbeddedModel(max_output_tokens=1)
+
+    def memory_after(call: int) -> float:
+        told = "".join(f"trial {i}: {hash((call, i)) % 9973}. " for i in range(60))
+        model.complete(ChatRequest(messages=(Message("user", told),)))
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
+
+    first = memory_after(0)
+    last = max(memory_after(call) for call in range(1, 5))
+    model.close()
+    assert last - first < 20, "five prompts that are kept take five times 15 MB"
 
 
 @pytest.mark.long

@@ -144,6 +144,7 @@ def serve(path: Path, *, key: str, threads: int, context_tokens: int | None) -> 
     parameters.api_keys = [key]
     parameters.warmup = parameters.ui = False
     parameters.verbosity = 0
+    parameters.cache_ram_mib = 0  # else the state of every prompt is kept, up to 8 GiB; the latest one is reused anyway
     try:
         server: LlamaServer = xllamacpp.Server(parameters)
     except RuntimeError as error:

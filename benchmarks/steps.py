@@ -211,7 +211,8 @@ def with_turns(
     for number in range(1, budgets[-1]):
         context = after(trials, scale)
         if min(t.value for t in trials if t.value is not None) > scale.best + 1e-12 and due(context):
-            point = Assessment(after(trials, scale, model=False)).advice[0].configuration
+            turn = Assessment(context).turn
+            point = turn.configuration if turn else scale.problem.space.sample(context.rng)
             trials.append(recorded(number, point, "surrogate", scale.problem.evaluate(point).value))
         elif step := next(ahead, None):
             trials.append(replace(step, number=number))

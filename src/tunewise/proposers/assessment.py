@@ -75,7 +75,7 @@ class Assessment:
         history = self.context.history
         latest = history.told[-STALLED:]
         in_a_row = all(t.by_model for t in history if latest and t.number >= latest[0].number)
-        return len(latest) == STALLED and in_a_row and stale_for(history) >= STALLED
+        return self.context.has_model and len(latest) == STALLED and in_a_row and stale_for(history) >= STALLED
 
     def objection(self, configuration: Configuration) -> Objection | None:
         """Why a proposal is turned down: by itself it raises doubt that the model has read the trials. Else None.
@@ -195,12 +195,24 @@ class Assessment:
         if not self.context.tried and not self.context.prior_studies:
             return ()
         told = self.values >= ADVISED or self.context.prior_studies
-        count = ADVISED if self.model_decides and told else 1
+        count = ADVISED if (self.model_decides or self.stalled) and told else 1
         for wanted in (count, RETRIED):
             points = [c for c in self.searching.propose(wanted) if not self.context.duplicate(c)][:count]
             if points:
                 break
         return tuple(Advice(configuration=c, expected=self.expected(c)) for c in points)
+
+    @cached_property
+    def turn(self) -> Advice | None:
+        """What the surrogate runs in a turn of its own; where the model has stalled the best of what it would tell.
+
+        What is not told (corners, what is expected to be bad, what comes to the same) is nothing to compare with.
+        """
+        worth = (*self.told_advice, *(self.near.best if self.near else ())) if self.stalled else ()
+        chosen = next(iter((*worth, *self.advice)), None)
+        return (
+            Advice(configuration=chosen.configuration, expected=self.expected(chosen.configuration)) if chosen else None
+        )
 
     def expected(self, configuration: Configuration) -> Expected | None:
         """What the surrogate expects of a configuration; None where it knows too little to expect anything."""

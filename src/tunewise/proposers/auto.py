@@ -136,20 +136,19 @@ def from_model(state: Assessment, candidate: Candidate, decision: Decision) -> P
 
 def by_surrogate(state: Assessment, decision: Decision) -> Proposal:
     """The surrogate's own point; a random one while there is nothing at all to fit."""
-    context, advice = state.context, state.advice
-    configuration = advice[0].configuration if advice else draw(context)
-    expected = advice[0].expected if advice else None
-    reason = "the largest expected improvement" if advice else ""
+    context, turn = state.context, state.turn
+    expected = turn.expected if turn else None
+    reason = ("the surrogate's advice" if state.stalled else "the largest expected improvement") if turn else ""
     if expected:
         reason += f": {context.task.metric} {expected.mean:.4g} ± {expected.std:.2g}"
     return Proposal(
-        configuration=configuration,
-        source="surrogate" if advice else "random",
+        configuration=turn.configuration if turn else draw(context),
+        source="surrogate" if turn else "random",
         reason=reason,
         fallback=decision.failure,
         note=first_notice(state) or stop_notice(state) or (STALLED_NOTE if state.stalled else ""),
         method="auto",
-        decision=replace(decision, advice=advice, expected=expected),
+        decision=replace(decision, advice=state.advice, expected=expected),
     )
 
 

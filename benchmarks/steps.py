@@ -5,6 +5,7 @@
     python benchmarks/steps.py --advice     # own ideas and the surrogate's points in trials 3 to 5: some minutes
     python benchmarks/steps.py --turns      # turns of the surrogate in place of the reader's: some minutes
     python benchmarks/steps.py --stalled    # one turn wherever the reader's trials have brought nothing for long
+    python benchmarks/steps.py --equal      # what prompts say makes no difference, and whether it does: some minutes
 
 A trial's gain is by how much it improved the best value, as a share of the mean of random points minus the best value
 of the table. Trials of studies that have found that value are left out. Nothing is trained.
@@ -13,8 +14,10 @@ of the table. Trials of studies that have found that value are left out. Nothing
 from __future__ import annotations
 
 import argparse
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 from statistics import mean
 from typing import Final
 
@@ -25,6 +28,7 @@ from tunewise.bench.recorded import RecordedRun, load_recordings
 from tunewise.bench.suites import Terms, choose_problems
 from tunewise.history import History, TrialRecord
 from tunewise.prompts.by_value import MOST_VALUES, UNTRIED
+from tunewise.prompts.findings import equal_settings
 from tunewise.proposers.assessment import Assessment
 from tunewise.proposers.base import ProposalContext
 from tunewise.proposers.neighbours import find_nearest
@@ -41,6 +45,8 @@ SLACK: Final = 0.017
 """So that three of twenty steps of a grid count as a sixth of it."""
 TURNS = 5, 7, 9
 """The trials that the surrogate takes over."""
+LOOKED_AT, NEAR = (8, 12, 16, 20, 25), 6
+"""After how many trials it is looked at what is said, and at how many of the best trials whether it is so."""
 
 
 @dataclass(frozen=True)
@@ -244,6 +250,23 @@ def by_turns(
         )
 
 
+def by_claims(runs: list[RecordedRun], scales: Mapping[str, Scale]) -> Iterator[str]:
+    """How often values that are said to make no difference make one, near the best trials of that moment."""
+    wrong: dict[int, list[bool]] = defaultdict(list)
+    for run in runs:
+        problem = scales[run.problem].problem
+        trials = [recorded(n, s.configuration, s.source, s.value) for n, s in enumerate(run.steps)]
+        for count in LOOKED_AT:
+            history = History(tuple(trials[:count]))
+            claims = [(n, e) for n, some in equal_settings(history, problem.space).items() for e in some]
+            for (name, equal), near in product(claims, history.ranked[:NEAR]):
+                values = [problem.evaluate({**near.configuration, name: v}).value for v in equal.values]
+                wrong[len(equal.values)].append(not np.allclose(values, values[0], rtol=1e-9))
+    for many, found in sorted(wrong.items()):
+        yield f"Of {many} values: {mean(found):.1%} of {len(found)} times there is a difference."
+    yield f"All: {mean(each for found in wrong.values() for each in found):.1%}"
+
+
 def main() -> None:
     """Print the sentences."""
     parser = argparse.ArgumentParser(description="What recorded steps of a capable reader gained.")
@@ -251,6 +274,7 @@ def main() -> None:
     parser.add_argument("--advice", action="store_true", help="own ideas and the surrogate's points in trials 3 to 5")
     parser.add_argument("--turns", action="store_true", help="turns of the surrogate in place of the reader's")
     parser.add_argument("--stalled", action="store_true", help="a turn wherever nothing was better for long")
+    parser.add_argument("--equal", action="store_true", help="whether what is said to make no difference makes one")
     asked = parser.parse_args()
     terms = Terms()
     scales = {name: Scale.of(terms.find(name)) for name in choose_problems("hpobench")}
@@ -263,6 +287,8 @@ def main() -> None:
         print(f"Trials {', '.join(map(str, TURNS))} are the surrogate's, where the best was not found before.")
         open_runs = [run for run in plays if with_turns(run, scales[run.problem], never, TURNS[:1])[0][0] > 1e-12]
         print(*by_turns(open_runs, scales, lambda context: context.trial in TURNS, (10,)), sep="\n")
+    elif asked.equal:
+        print(*by_claims([run for run in runs if run.run in LATEST], scales), sep="\n")
     elif asked.stalled:
         played = [run for run in runs if run.run in LATEST]
         print(*by_turns(played, scales, lambda context: Assessment(context).stalled, (10, 20, BUDGET)), sep="\n")

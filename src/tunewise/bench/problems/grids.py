@@ -22,9 +22,10 @@ from tunewise.space.values import exactly
 __all__ = ["FACT", "GRIDS", "Grid", "OnGrid"]
 
 
-LISTED: Final = 10
-SHORT: Final = 4
-"""Up to so many values are listed, if none takes more characters."""
+LISTED: Final = 25
+"""Up to so many values are listed: readers who were told that each is 1.616 times the one before repeated some."""
+DIGITS: Final = 3
+"""Of a listed real number, as many as a table of trials has; the bounds are exact."""
 NOTHING: Final[Mapping[str, Mapping[float, float]]] = {}
 
 
@@ -70,9 +71,14 @@ class OnGrid(Number):
         return self.meant.get(level, level), rule
 
     def describe(self) -> str:
-        """All values where they are few and short, else how one follows from the other."""
-        shown = [exactly(value) for value in self.different]
-        if len(shown) <= LISTED and all(len(value) <= SHORT for value in shown):
+        """All values where they are few, else how one follows from the other."""
+        first, *between, last = self.different
+        shown = [
+            exactly(first),
+            *(f"{v:.{DIGITS}g}" if isinstance(v, float) else exactly(v) for v in between),
+            exactly(last),
+        ]
+        if len(set(shown)) == len(shown) <= LISTED:
             return f"{self.word}, one of {', '.join(shown)}{', logarithmic scale' if self.log else ''}"
         logs = np.log(self.levels) if self.log else np.array(self.levels)
         step = float(np.diff(logs).mean())

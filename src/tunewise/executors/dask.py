@@ -14,7 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from tunewise.errors import StudyError, TrialFailed
 from tunewise.evaluate.mailbox import Report, Take
@@ -55,10 +55,11 @@ class DaskExecutor(Executor):
         self._own = isinstance(scheduler, str)
         self._address = scheduler if isinstance(scheduler, str) else str(scheduler.scheduler.address)
         self._security = None if isinstance(scheduler, str) else scheduler.security
-        self._client: Client = self._connect() if isinstance(scheduler, str) else scheduler
+        self._client: Client = self._connect(ANSWER_S) if isinstance(scheduler, str) else scheduler
         self._patience_s = patience_s
         self._topic = f"tunewise-{uuid.uuid4().hex}"
         self._takes: dict[str, Take] = {}
+        self._tasks: dict[str, tuple[Future[Any], Callable[[], Any]]] = {}  # handed in, by Dask's key
         self._reader = ThreadPoolExecutor(1)  # reports are stored there, one after the other
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -68,10 +69,15 @@ class DaskExecutor(Executor):
         """Run it on some worker."""
         future: Future[R] = Future()
         call = partial(fn, *args, **kwargs)
-        if self._client.status == "running":
-            self._hand_in(future, call)
-        else:
+        if not self._lock.acquire(blocking=False):  # somebody connects anew
             self._wait(future, call)
+            return future
+        try:
+            self._hand_in(future, call)
+        except Exception:  # noqa: BLE001 - the connection has just been lost
+            self._wait(future, call)
+        finally:
+            self._lock.release()
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002 - as `Executor` has it
@@ -87,11 +93,11 @@ class DaskExecutor(Executor):
         """See `Wired`."""
         return DaskWire(self, take)
 
-    def _connect(self) -> Client:
+    def _connect(self, answer_s: float) -> Client:
         is_file = self._address.endswith(".json")
         where = {"scheduler_file": self._address} if is_file else {"address": self._address}
         try:
-            return distributed.Client(**where, timeout=ANSWER_S, security=self._security, set_as_default=False)
+            return distributed.Client(**where, timeout=answer_s, security=self._security, set_as_default=False)
         except (OSError, ValueError, TimeoutError) as error:
             first = next(iter(str(error).splitlines()), type(error).__name__)
             raise StudyError(
@@ -99,13 +105,16 @@ class DaskExecutor(Executor):
                 "address."
             ) from None
 
-    def _replace(self) -> None:
+    def _replace(self, patience_s: float) -> None:
         """Connect anew, without waiting for a client that tries to: it may fail half-way and say "connecting" for ever.
 
         That happens when a report comes with the scheduler's first answer, which Dask takes to come alone.
         """
         lost, own = self._client, self._own
-        self._client, self._own = self._connect(), True
+        self._client, self._own = self._connect(min(ANSWER_S, patience_s)), True
+        while self._tasks:  # it may not even say that they are lost
+            _, (future, call) = self._tasks.popitem()
+            self._wait(future, call)
         if own:  # else whoever gave it closes it
             threading.Thread(target=let_go, args=(lost,), daemon=True).start()  # takes a while
 
@@ -120,12 +129,18 @@ class DaskExecutor(Executor):
                 self._reader.submit(take, attempt, value, step)
 
     def _hand_in(self, future: Future[R], call: Callable[[], R]) -> None:
-        task = self._client.submit(call, key=f"tunewise-{uuid.uuid4().hex}", pure=False)
+        """While `_lock` is held, as a client that is replaced gives up what it has."""
+        if self._client.status != "running":
+            raise ConnectionError
+        key = f"tunewise-{uuid.uuid4().hex}"
+        task = self._client.submit(call, key=key, pure=False)
+        self._tasks[key] = future, call
         future.add_done_callback(lambda ended: task.cancel() if ended.cancelled() else None)
-        task.add_done_callback(lambda done: self._done(done, future, call))
+        task.add_done_callback(self._done)
 
-    def _done(self, task: distributed.Future, future: Future[R], call: Callable[[], R]) -> None:
-        if future.cancelled() or self._closing.is_set():
+    def _done(self, task: distributed.Future) -> None:
+        future, call = self._tasks.pop(task.key, (None, None))
+        if future is None or call is None or future.cancelled() or self._closing.is_set():
             return
         try:
             result = task.result()
@@ -145,10 +160,10 @@ class DaskExecutor(Executor):
     def _again(self, future: Future[R], call: Callable[[], R]) -> None:
         """The scheduler has forgotten it: hand it in again, as soon as there is one."""
         until = time.monotonic() + self._patience_s
-        while not self._closing.wait(LOOK_S) and time.monotonic() < until:
+        while not self._closing.wait(LOOK_S) and (left := until - time.monotonic()) > 0:
             with self._lock, suppress(Exception):  # the next look tries again
                 if self._client.status != "running":
-                    self._replace()
+                    self._replace(left)
                 self._listen()
                 self._hand_in(future, call)
                 logger.info("The Dask scheduler is back; an interrupted evaluation is handed in again.")

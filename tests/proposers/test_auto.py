@@ -21,6 +21,7 @@ from tunewise.history import History, TrialRecord
 from tunewise.llm.base import ChatModel
 from tunewise.models import FunctionModel
 from tunewise.prior_studies import PriorStudy
+from tunewise.prompts.advised import FEW
 from tunewise.prompts.by_value import say_by_value
 from tunewise.prompts.findings import equal_settings, say_findings, without_effect
 from tunewise.prompts.render import MAX_PROMPT_TOKENS
@@ -627,6 +628,8 @@ def test_where_the_model_gains_nothing_for_long_the_surrogate_has_one_turn() -> 
     running = replace(with_turn.history.trials[-1], state="running", value=None)
     at_once = asked(DEFAULT, *own[: STALLED + 1], running)
     assert play(Auto(), at_once, offer((0.8, 0.3)))[0].source == "model", "while it runs, too"
+    ending = replace(stuck, task=replace(TASK, budget=STALLED + 2 + FEW))
+    assert play(Auto(), ending, offer((0.8, 0.3)))[0].source == "model", "the last few are the model's"
 
 
 def test_back_to_a_plateau_of_the_worst_value_is_a_bad_place() -> None:

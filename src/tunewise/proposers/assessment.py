@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tunewise.history import TrialRecord
-from tunewise.prompts.advised import Nearest, Step
+from tunewise.prompts.advised import FEW, Nearest, Step
 from tunewise.prompts.findings import Equal, equal_settings, stale_for, without_effect
 from tunewise.proposers.asking import Objection
 from tunewise.proposers.base import ProposalContext
@@ -70,12 +70,15 @@ class Assessment:
     def stalled(self) -> bool:
         """Whether many of the model's trials in a row brought nothing better: then the surrogate has one turn.
 
-        So whoever stays where nothing is gained is compared with somebody who does not.
+        So whoever stays where nothing is gained is compared with somebody who does not. The last few trials are the
+        model's: what they would teach comes too late.
         """
-        history = self.context.history
+        history, left = self.context.history, self.context.left
+        if not self.context.has_model or (left is not None and left <= FEW):
+            return False
         latest = history.told[-STALLED:]
         in_a_row = all(t.by_model for t in history if latest and t.number >= latest[0].number)
-        return self.context.has_model and len(latest) == STALLED and in_a_row and stale_for(history) >= STALLED
+        return len(latest) == STALLED and in_a_row and stale_for(history) >= STALLED
 
     def objection(self, configuration: Configuration) -> Objection | None:
         """Why a proposal is turned down: by itself it raises doubt that the model has read the trials. Else None.

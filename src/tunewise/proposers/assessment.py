@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -76,9 +77,10 @@ class Assessment:
         history, left = self.context.history, self.context.left
         if not self.context.has_model or (left is not None and left <= FEW):
             return False
-        latest = history.told[-STALLED:]
-        in_a_row = all(t.by_model for t in history if latest and t.number >= latest[0].number)
-        return len(latest) == STALLED and in_a_row and stale_for(history) >= STALLED
+        if len(history.told) < STALLED:
+            return False
+        since = takewhile(lambda t: t.number >= history.told[-STALLED].number, reversed(history.trials))
+        return all(t.by_model for t in since) and stale_for(history) >= STALLED
 
     def objection(self, configuration: Configuration) -> Objection | None:
         """Why a proposal is turned down: by itself it raises doubt that the model has read the trials. Else None.

@@ -18,7 +18,7 @@ from tunewise.errors import InvalidReply
 from tunewise.history import History, TrialRecord
 from tunewise.prompts.parse import parse_batch
 from tunewise.proposers.base import ProposalContext
-from tunewise.proposers.credit import EARLY, FIRST, FRUITLESS, MISPLACED, PLACED, TIMID, placement
+from tunewise.proposers.credit import EARLY, FIRST, FLAT, FRUITLESS, MISPLACED, PLACED, TIMID, placement
 from tunewise.record import Proposal
 from tunewise.task import Task
 
@@ -56,14 +56,18 @@ def unreadable_replies(problems: dict[str, Problem], runs: list[RecordedRun]) ->
 
 
 def fruitless_beginnings(runs: list[RecordedRun]) -> str:
-    """How often the reader's first trials are no better than the default."""
-    found = [
-        min(values[:FRUITLESS]) >= run.steps[0].value  # type: ignore[operator]
-        for run in runs
-        if len(values := [s.value for s in run.steps[1:] if s.source in ("model", "repair") and s.value is not None])
-        >= FRUITLESS
-    ]
-    return f"Its first {FRUITLESS} trials are no better than the default in {sum(found)} of {len(found)} studies."
+    """How often the reader's first trials are no better than the default, or lie on a plateau of two values with it."""
+    found, flat = [], []
+    for run in runs:
+        default = run.steps[0].value or 0.0
+        values = [s.value for s in run.steps[1:] if s.source in ("model", "repair") and s.value is not None]
+        if len(values) >= FRUITLESS:
+            found.append(min(values[:FRUITLESS]) >= default)
+            flat.append(min(values[:FLAT]) >= default and len({default, *values[:FLAT]}) <= 2)
+    return (
+        f"Its first {FRUITLESS} trials are no better than the default in {sum(found)} of {len(found)} studies, its "
+        f"first {FLAT} on a plateau of two values in {sum(flat)}."
+    )
 
 
 def random_trials(problems: dict[str, Problem]) -> str:

@@ -51,14 +51,14 @@ FRUITLESS: Final = 8
 """So many trials of which none is better than what was there before the first of them have found nothing: 3 % of a
 capable reader's studies begin so, a sixth of those of random points, and nearly all on a plateau that is not left."""
 FLAT: Final = 5
-"""So many do, where they and what was there before have at most two different values: a plateau. One of 512 recorded
+"""So many do, where they and what was there before have at most two different values: a plateau. One of 626 recorded
 studies of a capable reader begins so."""
 GOOD: Final = 5
 """So many of the best of a prior study are told, so who proposes what is near one has read them."""
 WASTED: Final = 0.5
 """Ratio of each of the latest calls in a row that brought nothing usable."""
 UNREADABLE: Final = 0.5
-"""Ratio of each reply in which no configuration can be found, for good: none of 14,290 recorded ones of a capable
+"""Ratio of each reply in which no configuration can be found, for good: none of 16,010 recorded ones of a capable
 reader is such, half of the rambler's are. A capable model that writes badly makes up for it by one proposal in a good
 place."""
 DOUBT: Final = 0.5

@@ -101,6 +101,12 @@ def test_a_worker_that_kills_itself_fails_its_trial(cluster: Any) -> None:
     assert failed.user_attrs["tunewise:result"]["error"].startswith("Every worker that ran it died")
 
 
+def test_what_cannot_be_sent_is_said_at_once(cluster: Any) -> None:
+    held = threading.Lock()
+    with DaskExecutor(address(cluster).removeprefix("dask://")) as executor, pytest.raises(Exception, match="serialize|pickle"):
+        executor.submit(held.acquire).result(1)
+
+
 class Outside:
     """A scheduler and a worker as processes, which may end."""
 

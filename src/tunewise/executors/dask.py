@@ -74,7 +74,7 @@ class DaskExecutor(Executor):
             return future
         try:
             self._hand_in(future, call)
-        except Exception:  # noqa: BLE001 - the connection has just been lost
+        except OSError:  # the connection has just been lost
             self._wait(future, call)
         finally:
             self._lock.release()

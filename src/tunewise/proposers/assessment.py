@@ -67,7 +67,7 @@ class Assessment:
             return False
         return self.credit >= DOUBT or self.turns >= 1 / self.credit - 1
 
-    @property
+    @cached_property
     def stalled(self) -> bool:
         """Whether many of the model's trials in a row brought nothing better: then the surrogate has one turn.
 

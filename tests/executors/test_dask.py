@@ -103,7 +103,10 @@ def test_a_worker_that_kills_itself_fails_its_trial(cluster: Any) -> None:
 
 def test_what_cannot_be_sent_is_said_at_once(cluster: Any) -> None:
     held = threading.Lock()
-    with DaskExecutor(address(cluster).removeprefix("dask://")) as executor, pytest.raises(Exception, match="serialize|pickle"):
+    with (
+        DaskExecutor(address(cluster).removeprefix("dask://")) as executor,
+        pytest.raises(Exception, match="serialize"),
+    ):
         executor.submit(held.acquire).result(1)
 
 
@@ -259,7 +262,7 @@ def test_a_client_that_fails_half_way_when_it_connects_again_is_replaced(
             stack.callback(let_go, client)
             executor = stack.enter_context(DaskExecutor(client))
         run_forty(executor, tmp_path, interfere=lambda _: network.break_off())
-    assert len(before) == 2
+    assert len(before) > 1
 
 
 @pytest.mark.parametrize("wrong", ["dask://", "slurm://x", "dask", "ray:/", "dask://127.0.0.1:1"])

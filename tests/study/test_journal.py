@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import json
 import pickle
 from pathlib import Path
@@ -21,7 +22,7 @@ from tunewise.history import History
 from tunewise.llm.embedded import EmbeddedModel
 from tunewise.llm.openai import OpenAIModel
 from tunewise.sampler import LLMSampler
-from tunewise.study.journal import SafeJournalBackend
+from tunewise.study.journal import SafeJournalBackend, records
 from tunewise.study.storage import open_storage, open_study
 from tunewise.study.tune import tune
 from tunewise.testing.server import FaultServer
@@ -68,6 +69,25 @@ def test_a_damaged_last_line_is_cut_off_and_kept(kind: str, whole: bytes, tmp_pa
     assert path.read_bytes().startswith(whole)
     assert (tmp_path / "s.journal.cut").read_bytes() == DAMAGE[kind] + b"\n"
     assert len(open_study(path).trials) == 6
+
+
+class Growing(io.BytesIO):
+    """A journal of which a reader sees half of a line, and the rest, and more, when it looks again."""
+
+    name = "s.journal"
+
+    def __init__(self, whole: bytes) -> None:
+        super().__init__(whole)
+        first, second, third, *_ = whole.splitlines(keepends=True)
+        self._lines = iter([first, second[:9], second[9:], third])
+
+    def __next__(self) -> bytes:
+        return next(self._lines)
+
+
+def test_a_line_that_is_being_written_while_it_is_read_is_no_damage(whole: bytes) -> None:
+    (_, end), *more = records(Growing(whole))
+    assert (end, more) == (whole.index(b"\n") + 1, []), "the rest is read when somebody looks again"
 
 
 def test_empty_lines_at_the_end_are_cut_off_with_it(whole: bytes, tmp_path: Path) -> None:

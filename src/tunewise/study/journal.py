@@ -207,6 +207,8 @@ def records(file: BinaryIO, number: int = 0, offset: int = 0) -> Iterator[tuple[
             flaw = str(error) or type(error).__name__
             if b"\r" + RECORD in line:  # all of the file, and no end of it that is torn
                 raise damaged(file.name, number, "its lines end with a carriage return alone") from None
+            if not line.endswith(b"\n"):
+                return  # the last line when it was read: what comes now is the rest of it, which somebody writes
             continue
         offset += len(line)
         yield record, offset

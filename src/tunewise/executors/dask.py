@@ -44,7 +44,8 @@ class DaskExecutor(Executor):
     """Runs evaluations on the workers of a Dask scheduler.
 
     Args:
-        scheduler: Its address, such as "host:8786"; the path of its scheduler file; or a `Client`, which stays open.
+        scheduler: Its address, such as "host:8786"; the path of its scheduler file; or a `Client`, which stays open,
+            and in whose place one like it is used where its connection is lost.
         patience_s: How long a scheduler that is gone is waited for, in seconds.
 
     Raises:

@@ -86,9 +86,7 @@ def drawing(width: float, height: float, columns: int = 1) -> Iterator[tuple[Fig
             "The figures need matplotlib, which is not installed. Run pip install 'tunewise[bench]'."
         ) from None
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained" if columns > 1 else None)
-        if columns == 1:
-            figure.subplots_adjust(left=0.08, right=0.8, bottom=0.11, top=0.97)
+        figure = Figure(figsize=(width, height), layout="constrained")  # makes room for the longest name of the legend
         axes = figure.subplots(1, columns, squeeze=False)[0]
         yield figure, list(axes)
 

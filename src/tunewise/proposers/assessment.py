@@ -214,10 +214,10 @@ class Assessment:
         What is not told (corners, what is expected to be bad, what comes to the same) is nothing to compare with.
         """
         worth = (*self.told_advice, *(self.near.best if self.near else ())) if self.stalled else ()
-        chosen = next(iter((*worth, *self.advice)), None)
-        return (
-            Advice(configuration=chosen.configuration, expected=self.expected(chosen.configuration)) if chosen else None
-        )
+        if not worth:
+            return next(iter(self.advice), None)
+        configuration = worth[0].configuration
+        return Advice(configuration=configuration, expected=self.expected(configuration))  # not corrected
 
     def expected(self, configuration: Configuration) -> Expected | None:
         """What the surrogate expects of a configuration; None where it knows too little to expect anything."""

@@ -1,6 +1,6 @@
 """`auto`: the default configuration first; then a language model decides, a surrogate advises, and credit guards.
 
-From trial 1 on the model decides every trial, told what the trials say and where a Gaussian process would go next. How
+From trial 1 on the model decides, told what the trials say and where a Gaussian process would go next. How
 its trials turn out beside the others is its credit. Where that is lost, where there is no model or it gives nothing
 usable, the surrogate's own point runs, and the study says so.
 
